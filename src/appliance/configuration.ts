@@ -1,0 +1,93 @@
+/** The systems' configuration files: JSON with every field required, so that a missing line is an error and not a default. */
+import { readFile } from 'node:fs/promises';
+import { type Static, type TSchema, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { ApplianceError } from './appliance-error.ts';
+
+const amount = Type.String({ pattern: '^[0-9]{1,16}$', description: 'minor units' });
+const currency = Type.String({ pattern: '^[A-Z]{3}$' });
+const issuer = Type.String({ pattern: '^[a-z0-9-]{1,64}$' });
+const port = Type.Integer({ minimum: 0, maximum: 65_535 });
+
+/** appliance.json: what all three systems and the command line may know. */
+export const applianceSchema = Type.Object(
+  {
+    version: Type.Literal(1),
+    issuer,
+    /** Where the systems listen; loopback unless told otherwise. */
+    host: Type.String({ minLength: 1 }),
+    ports: Type.Object({ central: port, issuance: port, quota: port }, { additionalProperties: false }),
+    /** The PKCS#11 module; found again at each start where this is `auto`. */
+    module: Type.String({ minLength: 1 }),
+  },
+  { additionalProperties: false },
+);
+
+export const centralSchema = Type.Object(
+  {
+    version: Type.Literal(1),
+    frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
+    credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
+    clockSkewSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
+    limits: Type.Array(
+      Type.Object(
+        {
+          issuer,
+          currency,
+          requestMaximum: amount,
+          /** Confidential. */
+          ceiling: amount,
+          frequencyCap: Type.Integer({ minimum: 1 }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const issuanceSchema = Type.Object(
+  {
+    version: Type.Literal(1),
+    requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
+    redemptionSeconds: Type.Integer({ minimum: 1 }),
+  },
+  { additionalProperties: false },
+);
+
+export const quotaSchema = Type.Object(
+  {
+    version: Type.Literal(1),
+    epoch: Type.Integer({ minimum: 1 }),
+    /** Days of the daily limit begin at midnight in this IANA zone. */
+    timeZone: Type.String({ minLength: 1 }),
+    allocations: Type.Array(
+      Type.Object({ issuer, currency, total: amount, dayLimit: amount }, { additionalProperties: false }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export type ApplianceConfiguration = Static<typeof applianceSchema>;
+export type CentralConfiguration = Static<typeof centralSchema>;
+export type IssuanceConfiguration = Static<typeof issuanceSchema>;
+export type QuotaConfiguration = Static<typeof quotaSchema>;
+
+/** Reads and checks a configuration file; throws `home_missing` or `configuration_invalid` with the field at fault. */
+export async function readConfiguration<S extends TSchema>(path: string, schema: S): Promise<Static<S>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new ApplianceError('home_missing', `cannot read \`${path}\` (${(error as NodeJS.ErrnoException).code}): make an appliance with \`ringmint init\`, or name its folder with \`--home\``);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ApplianceError('configuration_invalid', `\`${path}\` is not JSON: ${(error as Error).message}`);
+  }
+  if (Value.Check(schema, value)) return value as Static<S>;
+  const [first] = Value.Errors(schema, value);
+  throw new ApplianceError('configuration_invalid', `\`${path}\`: ${first === undefined ? 'not accepted' : `${first.instancePath || '/'} ${first.message}`}`);
+}

@@ -1,0 +1,48 @@
+/**
+ * Where an appliance keeps what: one folder a system, so that none can read another's token or database.
+ *
+ * ```
+ * HOME/
+ *   trust.cbor               the trust bundle: public, all a verifier needs
+ *   appliance.json           names and ports: no secret
+ *   endpoints.json           where the running systems listen; written by `ringmint up`, gone when it stops
+ *   root/                    the offline root's key and the TLS authority's: move it off the machine
+ *   central/ issuance/ quota/
+ *     config.json  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  token/
+ *   operator/                the TLS key and certificate of the command line
+ * ```
+ */
+import { join } from 'node:path';
+
+export type Role = 'central' | 'issuance' | 'quota';
+
+export const roles: readonly Role[] = ['central', 'issuance', 'quota'];
+
+export interface Home {
+  readonly path: string;
+  readonly trustBundle: string;
+  readonly appliance: string;
+  readonly endpoints: string;
+  readonly root: string;
+  readonly folder: (holder: Role | 'operator') => string;
+  readonly token: (role: Role) => string;
+  readonly ledger: (role: Role) => string;
+  readonly config: (role: Role) => string;
+}
+
+export function homeAt(path: string): Home {
+  return {
+    path,
+    trustBundle: join(path, 'trust.cbor'),
+    appliance: join(path, 'appliance.json'),
+    endpoints: join(path, 'endpoints.json'),
+    root: join(path, 'root'),
+    folder: (holder) => join(path, holder),
+    token: (role) => join(path, role, 'token'),
+    ledger: (role) => join(path, role, 'ledger.db'),
+    config: (role) => join(path, role, 'config.json'),
+  };
+}
+
+/** The three files of one holder's mutual TLS. */
+export const tlsFiles = { key: 'tls-key.pem', certificate: 'tls-certificate.pem', authority: 'tls-authority.pem' } as const;

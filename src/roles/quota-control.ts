@@ -1,0 +1,199 @@
+/**
+ * Quota control: verifies a credential, takes the quota that is available at this moment and signs the
+ * control bit over the Merkle root of the units, which it derives by itself.
+ *
+ * INVARIANT: Σ control bits ≤ Σ quota. The quota is taken in the transaction that stores the intent and
+ * its journal entry; nothing is signed before that commit, and nothing gives the quota back.
+ */
+import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
+import { equalBytes, sha256 } from '../kit/bytes.ts';
+import type { Clock, RandomBytes } from '../kit/clock.ts';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { encodeControlBit } from '../records/control-bit.ts';
+import { type Credential, decodeCredential } from '../records/credential.ts';
+import { decryptWith, encryptedCredentialType } from '../records/encryption.ts';
+import { merkleRoot } from '../records/merkle.ts';
+import { decodePresentation, type Presentation } from '../records/presentation.ts';
+import { decodeRequest, type Request } from '../records/request.ts';
+import { deriveLeaves } from '../records/unit.ts';
+import type { NewIntent, QuotaPosition, Store } from '../store/store.ts';
+import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
+import { isoTime, type KeyRing } from './key-ring.ts';
+
+export interface QuotaControlDependencies {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly agreement: KeyAgreement;
+  readonly keys: KeyRing;
+  /** Identifies the key set of the trust bundle; it stands in every unit. */
+  readonly keySet: Uint8Array;
+  /** Identifies this database's series of sequence numbers: (epoch, sequence) names a control bit. */
+  readonly epoch: number;
+  /** The window's key, such as `2026-11-20`, at a moment; the time zone is the composition root's. */
+  readonly dayOf: (ms: number) => string;
+  /** The key that an issuer's currency must be signed with: the control bit names it. */
+  readonly issuanceKeyId: (issuer: string, at: number) => Uint8Array | undefined;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+export interface QuotaControl {
+  /** Redeems a credential that `peer`, an authenticated issuer, presents: gives the signed control bit. */
+  redeem(presentationBytes: Uint8Array, peer: string): Promise<Result<Uint8Array>>;
+  position(issuer: string, currency: string): Promise<QuotaPosition | undefined>;
+  positions(): Promise<readonly QuotaPosition[]>;
+  /** Signs what a crash left between commit and signature; gives their count. */
+  finishUnsigned(): Promise<number>;
+}
+
+export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaControl {
+  const { store, signer, agreement, keys, clock, random } = dependencies;
+  const turns = new Turns();
+
+  async function redeem(presentationBytes: Uint8Array, peer: string): Promise<Result<Uint8Array>> {
+    const presentation = decodePresentation(presentationBytes);
+    if (!presentation.ok) return presentation;
+    const now = clock.nowSeconds();
+    const request = verifyRequest(presentation.value.request, peer, now);
+    if (!request.ok) return request;
+
+    const bodyHash = sha256(presentationBytes);
+    const known = await store.findIntent('control-bit', request.value.id);
+    if (known !== undefined) {
+      const same = sameBody(known, bodyHash);
+      return same.ok ? succeed(await finishIntent(store, signer, known)) : same;
+    }
+    const credential = await openCredential(presentation.value, request.value, now);
+    if (!credential.ok) return credential;
+    const issuanceKey = dependencies.issuanceKeyId(request.value.issuer, now);
+    if (issuanceKey === undefined) {
+      return refuse('key_unknown', `issuer ${quote(request.value.issuer)} has no valid issuance key in the trust bundle`);
+    }
+    const reservation = random(16);
+    const committed = await commitInTurn(turns, store, (sequence) =>
+      intentOf({
+        request: request.value,
+        credential: credential.value,
+        presentation: presentation.value,
+        bodyHash,
+        issuanceKey,
+        reservation,
+        sequence,
+        now,
+      }),
+    );
+    if (!committed.ok) return committed;
+    return succeed(await finishIntent(store, signer, committed.value.intent));
+  }
+
+  function verifyRequest(bytes: Uint8Array, peer: string, now: number): Result<Request> {
+    const decoded = decodeRequest(bytes);
+    if (!decoded.ok) return decoded;
+    const { issuer } = decoded.value.record;
+    if (issuer !== peer) {
+      return refuse('issuer_mismatch', `the credential is for issuer ${quote(issuer)}, but ${quote(peer)} presents it`);
+    }
+    return keys.verify(decoded.value, { role: 'issuance', name: issuer }, now);
+  }
+
+  /** The credential, decrypted, verified, not expired and for this very request. */
+  async function openCredential(presentation: Presentation, request: Request, now: number): Promise<Result<Credential>> {
+    const opened = await decryptWith(
+      presentation.credential,
+      { keyId: agreement.publicKey.keyId, deriveSharedSecret: (point) => agreement.deriveSharedSecret(point) },
+      encryptedCredentialType,
+    );
+    if (!opened.ok) return opened;
+    const decoded = decodeCredential(opened.value);
+    if (!decoded.ok) return decoded;
+    const verified = keys.verify(decoded.value, { role: 'central', name: 'central' }, now);
+    if (!verified.ok) return verified;
+    const credential = verified.value;
+    if (!equalBytes(credential.requestHash, sha256(presentation.request))) {
+      return refuse('credential_request_mismatch', 'the credential was made for another request: present it with the request it was made for');
+    }
+    if (credential.issuer !== request.issuer) {
+      return refuse('issuer_mismatch', `the credential is for issuer ${quote(credential.issuer)}, the request is of ${quote(request.issuer)}`);
+    }
+    if (credential.total !== request.total || credential.currency.code !== request.currency.code) {
+      return refuse('credential_request_mismatch', 'the credential names another amount or currency than the request');
+    }
+    if (credential.expiresAt <= now) {
+      return refuse('credential_expired', `the credential expired at ${isoTime(credential.expiresAt)}: send the request again under a new id`);
+    }
+    return succeed(credential);
+  }
+
+  function intentOf(made: {
+    request: Request;
+    credential: Credential;
+    presentation: Presentation;
+    bodyHash: Uint8Array;
+    issuanceKey: Uint8Array;
+    reservation: Uint8Array;
+    sequence: number;
+    now: number;
+  }): NewIntent {
+    const { request, credential, bodyHash, reservation, sequence, now } = made;
+    const { keySet, epoch } = dependencies;
+    const leaves = deriveLeaves({
+      currency: request.currency,
+      lots: request.lots,
+      epoch,
+      sequence,
+      reservation,
+      keySet,
+      notBefore: now,
+      redeemUntil: request.redeemUntil,
+      seed: made.presentation.seed,
+    });
+    const createdMs = clock.nowMs();
+    return {
+      kind: 'control-bit',
+      id: request.id,
+      issuer: request.issuer,
+      bodyHash,
+      sequence,
+      createdMs,
+      context: new Uint8Array(),
+      toBeSigned: encodeControlBit(
+        {
+          requestId: request.id,
+          issuer: request.issuer,
+          issuedAt: now,
+          requestHash: credential.requestHash,
+          reservation,
+          epoch,
+          sequence,
+          root: merkleRoot(leaves),
+          count: leaves.length,
+          total: request.total,
+          currency: request.currency,
+          issuanceKey: made.issuanceKey,
+          keySet,
+          redeemUntil: request.redeemUntil,
+        },
+        signer.publicKey.keyId,
+      ),
+      spends: credential.id,
+      take: {
+        issuer: request.issuer,
+        currency: request.currency.code,
+        amount: request.total,
+        day: dependencies.dayOf(createdMs),
+      },
+    };
+  }
+
+  return {
+    redeem,
+    position: (issuer, currency) => store.position(issuer, currency, dependencies.dayOf(clock.nowMs())),
+    positions: () => store.positions(dependencies.dayOf(clock.nowMs())),
+    async finishUnsigned() {
+      const left = await store.unsigned();
+      for (const intent of left) await finishIntent(store, signer, intent);
+      return left.length;
+    },
+  };
+}
+export type { QuotaPosition } from '../store/store.ts';
