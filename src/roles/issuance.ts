@@ -6,7 +6,7 @@
  * a finished issue gives the same bytes for ever.
  */
 import type { Signer } from '../../hsm/signer.ts';
-import { concatBytes, equalBytes, sha256, toHex } from '../kit/bytes.ts';
+import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
@@ -324,14 +324,4 @@ function describe(request: Request): string {
   let units = 0;
   for (const lot of request.lots) units += lot.count;
   return `${units} units in ${request.lots.length} lots`;
-}
-
-/** A new request id: UUIDv7 (RFC 9562 §5.7), 16 bytes, from the clock and 10 random bytes. */
-export function makeRequestId(clock: Clock, random: RandomBytes): Uint8Array {
-  const time = new Uint8Array(8);
-  new DataView(time.buffer).setBigUint64(0, BigInt(clock.nowMs()) << 16n);
-  const id = concatBytes(time.subarray(0, 6), random(10));
-  id[6] = 0x70 | ((id[6] ?? 0) & 0x0f);
-  id[8] = 0x80 | ((id[8] ?? 0) & 0x3f);
-  return id;
 }

@@ -1,0 +1,63 @@
+/**
+ * The journal's hash chain: whoever holds a later hash can tell whether an earlier entry was altered,
+ * left out, put in or put elsewhere.
+ *
+ * ```
+ * H(0) = SHA-256("ringmint.journal.v1" ‖ 0x00 ‖ role ‖ 0x00 ‖ store id (16))
+ * H(n) = SHA-256(H(n-1) ‖ entry n)
+ * entry = array(5) [ n, kind, subject, created (ms), content ]        deterministic CBOR
+ * ```
+ * src/journal/ may import kit and records.
+ */
+import { concatBytes, equalBytes, sha256, utf8 } from '../kit/bytes.ts';
+import { encodeCbor } from '../kit/encoding.ts';
+import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+
+export type EntryKind = 'request' | 'decision' | 'control-bit' | 'currency' | 'allocation';
+
+export interface EntryContent {
+  readonly sequence: number;
+  readonly kind: EntryKind;
+  /** A request id of 16 bytes, or for an allocation `issuer/currency`. */
+  readonly subject: Uint8Array | string;
+  readonly createdMs: number;
+  /** The bytes to be signed, or for an allocation its total and its daily limit. */
+  readonly content: Uint8Array;
+}
+
+export interface JournalEntry {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+export function encodeEntry(entry: EntryContent): Uint8Array {
+  assert(entry.sequence >= 1, 'journal entries are numbered from 1');
+  return encodeCbor([entry.sequence, entry.kind, entry.subject, entry.createdMs, entry.content]);
+}
+
+export function genesisHash(role: string, storeId: Uint8Array): Uint8Array {
+  return sha256(concatBytes(utf8('ringmint.journal.v1'), Uint8Array.of(0), utf8(role), Uint8Array.of(0), storeId));
+}
+
+export function chainHash(previous: Uint8Array, entry: Uint8Array): Uint8Array {
+  assert(previous.length === 32, 'a chain hash has 32 bytes');
+  return sha256(concatBytes(previous, entry));
+}
+
+/** Checks a run of entries that follows `previous`, the hash of entry `sequence`; gives the last hash, or names the first bad entry. */
+export function verifyChain(
+  entries: Iterable<JournalEntry>,
+  previous: Uint8Array,
+  sequence = 0,
+): Result<{ sequence: number; hash: Uint8Array }, 'journal_gap' | 'journal_altered'> {
+  let hash = previous;
+  let last = sequence;
+  for (const entry of entries) {
+    if (entry.sequence !== last + 1) return refuse('journal_gap', `entry ${last + 1} is missing: ${entry.sequence} follows ${last}`);
+    hash = chainHash(hash, entry.bytes);
+    if (!equalBytes(hash, entry.hash)) return refuse('journal_altered', `entry ${entry.sequence} or one before it was altered: its hash does not follow`);
+    last = entry.sequence;
+  }
+  return succeed({ sequence: last, hash });
+}

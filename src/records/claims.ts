@@ -1,0 +1,235 @@
+/**
+ * Every number, key and header that a record uses, in one place, each with its clause; and the readers
+ * that take them out of untrusted CBOR one by one, so that an unknown or ill-typed claim is refused.
+ *
+ * src/records/ may import kit only; it runs in a browser as in Node.
+ */
+import type { CborValue } from '../kit/encoding.ts';
+import { quote, type Refusal, refuse } from '../kit/result.ts';
+
+/** COSE header parameters (IANA COSE Header Parameters). */
+export const header = {
+  /** RFC 9052 §3.1 */
+  algorithm: 1,
+  /** RFC 9052 §3.1 */
+  keyId: 4,
+  /** RFC 9052 §3.1: of the content encryption */
+  iv: 5,
+  /** RFC 9597 §2: CWT claims in a header */
+  cwtClaims: 15,
+  /** RFC 9596 §2: the type of the whole object */
+  type: 16,
+  /** RFC 9942 §2: the verifiable data structure */
+  verifiableData: 395,
+  /** RFC 9942 §2: its proofs */
+  verifiableProofs: 396,
+  /** RFC 9053 §6.3.1: the sender's ephemeral key */
+  ephemeralKey: -1,
+} as const;
+
+/** COSE algorithms (IANA COSE Algorithms). */
+export const algorithm = {
+  /** RFC 9053 §2.1: ECDSA with SHA-256 */
+  es256: -7,
+  /** RFC 9053 §4.1: AES-GCM with a 256-bit key */
+  a256gcm: 3,
+  /** RFC 9053 §6.3.1: ECDH-ES with HKDF and SHA-256, direct */
+  ecdhEsHkdf256: -25,
+} as const;
+
+/** RFC 9942 §4.2: RFC 9162 Merkle trees with SHA-256. */
+export const rfc9162Sha256 = 1;
+/** RFC 9942 §4.3: label of the inclusion proofs. */
+export const inclusionProofs = -1;
+
+/** CWT claims (RFC 8392 §3.1), and private ones below -65536 (RFC 8392 §9.1). */
+export const claim = {
+  issuer: 1,
+  subject: 2,
+  audience: 3,
+  expiresAt: 4,
+  notBefore: 5,
+  issuedAt: 6,
+  id: 7,
+  /** [alphabetic code of ISO 4217, exponent] */
+  currency: -65537,
+  /** minor units */
+  total: -65538,
+  /** [[value in minor units, count, owner commitment (32)], …] */
+  lots: -65539,
+  purpose: -65540,
+  /** ISO 3166-1 alpha-2 */
+  origin: -65541,
+  /** ISO 3166-1 alpha-2 */
+  destination: -65542,
+  /** seconds since the epoch */
+  redeemUntil: -65543,
+  /** SHA-256 of the signed request's bytes */
+  requestHash: -65544,
+  /** names of the quota buckets that are charged */
+  buckets: -65545,
+  /** [version, SHA-256 of the program] */
+  ruleSet: -65546,
+  /** SHA-256 of the decision's trace */
+  traceHash: -65547,
+  /** 16 bytes */
+  reservation: -65548,
+  epoch: -65549,
+  sequence: -65550,
+  count: -65552,
+  /** key id that the currency must be signed with */
+  issuanceKey: -65553,
+  /** SHA-256 of the signed control bit's bytes */
+  controlBitHash: -65554,
+  /** reason codes */
+  reasons: -65555,
+  /** minor units, or null */
+  wouldPass: -65556,
+  /** [[role, name, COSE_Key, not before, not after, revoked], …] */
+  keys: -65557,
+  revocationEpoch: -65558,
+  /** COSE_Key of the offline root */
+  rootKey: -65559,
+  /** SHA-256 of the trust bundle's keys claim */
+  keySet: -65560,
+} as const;
+
+export type RecordErrorCode =
+  | 'not_cbor'
+  | 'too_large'
+  | 'record_malformed'
+  | 'record_type_mismatch'
+  | 'algorithm_unsupported'
+  | 'denominations_mismatch'
+  | 'amount_out_of_range'
+  | 'too_many_units'
+  | 'currency_unknown';
+
+/** The largest amount of a record, in minor units: ten trillion euro; every sum of them fits 64 bits. */
+export const amountLimit = 10n ** 15n;
+/** The most units of one batch. */
+export const unitLimit = 65_536;
+
+export type Claims = ReadonlyMap<number | string, CborValue>;
+
+export interface Currency {
+  /** ISO 4217 alphabetic code. */
+  readonly code: string;
+  /** Minor units are 10^-exponent of the currency. */
+  readonly exponent: number;
+}
+
+export interface RuleSet {
+  readonly version: number;
+  /** SHA-256 of the program that decided, 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
+/**
+ * Takes claims out of a map, each once and by type. The first fault is kept in `refusal`; values read
+ * after it are placeholders, which `finish` keeps from being used.
+ */
+export class ClaimReader {
+  refusal: Refusal<RecordErrorCode> | undefined;
+  private readonly claims: Claims;
+  private readonly taken = new Set<number | string>();
+
+  constructor(claims: Claims) {
+    this.claims = claims;
+  }
+
+  fail(name: string, accepted: string, code: RecordErrorCode = 'record_malformed'): void {
+    this.refusal ??= refuse(code, `${name}: ${accepted} is accepted`, name);
+  }
+
+  take(key: number, name: string): CborValue | undefined {
+    this.taken.add(key);
+    const value = this.claims.get(key);
+    if (value === undefined) this.fail(name, 'a record that has this claim');
+    return value;
+  }
+
+  text(key: number, name: string, pattern: RegExp, accepted: string): string {
+    const value = this.take(key, name);
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    this.fail(name, `${accepted}, not ${quote(value)},`);
+    return '';
+  }
+
+  exactText(key: number, name: string, expected: string): void {
+    const value = this.take(key, name);
+    if (value !== expected) this.fail(name, `\`${expected}\`, not ${quote(value)},`);
+  }
+
+  bytes(key: number, name: string, length: number): Uint8Array {
+    const value = this.take(key, name);
+    if (value instanceof Uint8Array && value.length === length) return value;
+    this.fail(name, `a byte string of ${length} bytes`);
+    return new Uint8Array(length);
+  }
+
+  /** A count, number or time: 0 to 2^53-1. */
+  integer(key: number, name: string, minimum = 0): number {
+    return this.integerOf(this.take(key, name), name, minimum);
+  }
+
+  integerOf(value: CborValue | undefined, name: string, minimum = 0): number {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum) return value;
+    this.fail(name, `an integer from ${minimum} to 2^53-1`);
+    return minimum;
+  }
+
+  amount(key: number, name: string): bigint {
+    return this.amountOf(this.take(key, name), name);
+  }
+
+  amountOf(value: CborValue | undefined, name: string): bigint {
+    if (typeof value === 'number' || typeof value === 'bigint') {
+      const amount = BigInt(value);
+      if (amount >= 1n && amount <= amountLimit) return amount;
+      this.fail(name, `an amount from 1 to ${amountLimit} minor units, not ${quote(amount)},`, 'amount_out_of_range');
+    } else {
+      this.fail(name, 'an integer of minor units');
+    }
+    return 1n;
+  }
+
+  texts(key: number, name: string): readonly string[] {
+    const value = this.take(key, name);
+    if (Array.isArray(value) && value.length <= 64 && value.every((item) => typeof item === 'string')) return value;
+    this.fail(name, 'an array of at most 64 text strings');
+    return [];
+  }
+
+  /** An array of `length` items, or of any length up to 65,536 where none is given. */
+  list(key: number, name: string, length?: number): readonly CborValue[] {
+    return this.listOf(this.take(key, name), name, length);
+  }
+
+  listOf(value: CborValue | undefined, name: string, length?: number): readonly CborValue[] {
+    if (Array.isArray(value) && (length === undefined ? value.length <= unitLimit : value.length === length)) return value;
+    this.fail(name, length === undefined ? `an array of at most ${unitLimit} items` : `an array of ${length}`);
+    return [];
+  }
+
+  ruleSet(): RuleSet {
+    const [version, hash] = this.list(claim.ruleSet, 'ruleSet', 2);
+    if (!(hash instanceof Uint8Array) || hash.length !== 32) {
+      this.fail('ruleSet', 'a version and a hash of 32 bytes');
+      return { version: 0, hash: new Uint8Array(32) };
+    }
+    return { version: this.integerOf(version, 'ruleSet.version'), hash };
+  }
+
+  /** Gives `record` when every claim was read without fault and none is left over. */
+  finish<T>(record: T): { ok: true; value: T } | Refusal<RecordErrorCode> {
+    for (const key of this.claims.keys()) {
+      if (!this.taken.has(key)) this.fail(`claim ${quote(key)}`, 'none that this record does not define');
+    }
+    return this.refusal ?? { ok: true, value: record };
+  }
+}
+
+/** Names of issuers and roles. */
+export const namePattern = /^[a-z0-9-]{1,64}$/;
+export const nameAccepted = '1 to 64 of `a`-`z`, `0`-`9` and `-`';

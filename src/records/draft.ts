@@ -1,0 +1,288 @@
+/**
+ * The draft: what a person or a program asks for, before it is a signed request. Written as JSON, or as
+ * the deterministic CBOR that `ringmint request` makes of it, which a retry sends again unchanged.
+ */
+import { fromHex } from '../kit/bytes.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { type AmountCode, formatAmount, parseAmount } from './amount.ts';
+import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
+import { currencyExponent } from './iso4217.ts';
+import { parseUuid } from './request-id.ts';
+
+export type DraftErrorCode =
+  | RecordErrorCode
+  | AmountCode
+  | 'draft_empty'
+  | 'draft_not_text'
+  | 'draft_not_json'
+  | 'draft_field_missing'
+  | 'draft_field_unknown'
+  | 'draft_field_invalid'
+  | 'payees_malformed';
+
+/** The largest draft that is read, in bytes; 65,536 payees take under 8 MiB. */
+export const draftSizeLimit = 64 * 1024 * 1024;
+
+/** Whoever gets a unit: by name as a person writes it, or as the commitment that issuance takes. */
+export type Owner = { readonly name: string } | { readonly commitment: Uint8Array };
+
+export interface DraftLot {
+  readonly value: bigint;
+  readonly count: number;
+  readonly owner: Owner;
+}
+
+export interface Draft {
+  /** UUIDv7, 16 bytes; `ringmint request` makes one where the draft has none. */
+  readonly id?: Uint8Array;
+  readonly currency: Currency;
+  readonly total: bigint;
+  readonly lots: readonly DraftLot[];
+  readonly purpose: string;
+  readonly origin: string;
+  readonly destination: string;
+  readonly redeemUntil?: number;
+}
+
+const kind = 'ringmint.draft';
+const version = 1;
+
+/** The draft as deterministic CBOR: the same draft, however it was written, has the same bytes. */
+export function encodeDraft(draft: Draft): Uint8Array {
+  return encodeCbor([
+    kind,
+    version,
+    draft.id ?? null,
+    draft.currency.code,
+    draft.total,
+    draft.lots.map((lot) => [lot.value, lot.count, 'name' in lot.owner ? lot.owner.name : lot.owner.commitment]),
+    draft.purpose,
+    draft.origin,
+    draft.destination,
+    draft.redeemUntil ?? null,
+  ]);
+}
+
+/** Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. */
+export function decodeDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+  if (bytes.length === 0) return refuse('draft_empty', 'the draft is empty: JSON or CBOR is accepted');
+  if (bytes.length > draftSizeLimit) return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
+  // An array of ten, the first byte of every CBOR draft; no JSON begins with it.
+  const draft = bytes[0] === 0x8a ? decodeCborDraft(bytes) : decodeJsonDraft(bytes);
+  return draft.ok ? checkSum(draft.value) : draft;
+}
+
+function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+  const decoded = decodeCbor(bytes);
+  if (!decoded.ok) return decoded;
+  const reader = new ClaimReader(new Map());
+  const fields = reader.listOf(decoded.value, 'draft', 10);
+  if (fields[0] !== kind || fields[1] !== version) reader.fail('draft', '`ringmint.draft`, version 1');
+  if (reader.refusal !== undefined) return reader.refusal;
+  const [, , id, code, total, lots, purpose, origin, destination, redeemUntil] = fields;
+  const currency = readCurrency(code);
+  if (!currency.ok) return currency;
+  if (id !== null && !(id instanceof Uint8Array && id.length === 16)) reader.fail('id', 'a UUID of 16 bytes or null');
+  const draft: Draft = {
+    ...(id instanceof Uint8Array ? { id } : {}),
+    currency: currency.value,
+    total: reader.amountOf(total, 'total'),
+    lots: reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, `lots[${index}]`)),
+    ...textFields(reader, { purpose, origin, destination }),
+    ...(redeemUntil === null ? {} : { redeemUntil: reader.integerOf(redeemUntil, 'redeemUntil', 1) }),
+  };
+  return reader.refusal ?? succeed(draft);
+}
+
+function readCborLot(reader: ClaimReader, item: CborValue, name: string): DraftLot {
+  const [value, count, owner] = reader.listOf(item, name, 3);
+  const isCommitment = owner instanceof Uint8Array && owner.length === 32;
+  if (!isCommitment && !(typeof owner === 'string' && isOwnerName(owner))) reader.fail(`${name}.owner`, ownerAccepted);
+  return {
+    value: reader.amountOf(value, `${name}.value`),
+    count: reader.integerOf(count, `${name}.count`, 1),
+    owner: isCommitment ? { commitment: owner } : { name: typeof owner === 'string' ? owner : '' },
+  };
+}
+
+function textFields(
+  reader: ClaimReader,
+  fields: Record<'purpose' | 'origin' | 'destination', unknown>,
+): Pick<Draft, 'purpose' | 'origin' | 'destination'> {
+  const { purpose, origin, destination } = fields;
+  if (typeof purpose !== 'string' || !isPurpose(purpose)) reader.fail('purpose', 'text of at most 140 characters');
+  for (const [name, value] of [['origin', origin], ['destination', destination]] as const) {
+    if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value)) reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
+  }
+  return { purpose: String(purpose), origin: String(origin), destination: String(destination) };
+}
+
+const draftFields = ['id', 'currency', 'total', 'denominations', 'payees', 'owner', 'purpose', 'origin', 'destination', 'redeemUntil'];
+
+function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+  const text = decodeText(bytes);
+  if (!text.ok) return text;
+  let json: unknown;
+  try {
+    json = JSON.parse(text.value);
+  } catch (error) {
+    // JSON.parse tells of bad input by throwing a SyntaxError and nothing else.
+    return refuse('draft_not_json', `neither JSON nor CBOR: ${(error as Error).message}`);
+  }
+  const draft = readObject(json, 'draft', draftFields);
+  if (!draft.ok) return draft;
+  return draftFromJson(draft.value);
+}
+
+/** UTF-8 text without its byte order mark; the code is `draft_not_text`. */
+export function decodeText(bytes: Uint8Array): Result<string, 'draft_not_text'> {
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    return refuse('draft_not_text', 'the file is UTF-16: save it as UTF-8');
+  }
+  try {
+    return succeed(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    // A fatal decoder throws a TypeError for bytes that are no UTF-8.
+    return refuse('draft_not_text', 'the file is neither CBOR nor text in UTF-8');
+  }
+}
+
+function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorCode> {
+  const currency = readCurrency(json['currency']);
+  if (!currency.ok) return currency;
+  const total = readAmount(json['total'], currency.value, 'total');
+  if (!total.ok) return total;
+  const lots = readLots(json, currency.value);
+  if (!lots.ok) return lots;
+  const reader = new ClaimReader(new Map());
+  const { purpose = '', origin, destination } = json;
+  const texts = textFields(reader, { purpose, origin, destination });
+  if (reader.refusal !== undefined) return { ...reader.refusal, code: 'draft_field_invalid' };
+  const id = readId(json['id']);
+  if (!id.ok) return id;
+  const redeemUntil = readDate(json['redeemUntil']);
+  if (!redeemUntil.ok) return redeemUntil;
+  return succeed({
+    ...(id.value === undefined ? {} : { id: id.value }),
+    currency: currency.value,
+    total: total.value,
+    lots: lots.value,
+    ...texts,
+    ...(redeemUntil.value === undefined ? {} : { redeemUntil: redeemUntil.value }),
+  });
+}
+
+function readLots(json: Record<string, unknown>, currency: Currency): Result<DraftLot[], DraftErrorCode> {
+  const { denominations, payees, owner } = json;
+  if ((denominations === undefined) === (payees === undefined)) {
+    return refuse('draft_field_missing', 'one of `denominations` and `payees` is accepted, and one is needed', 'denominations');
+  }
+  if (payees !== undefined) {
+    if (owner !== undefined) return refuse('draft_field_invalid', '`owner` goes with `denominations`; each payee is its own', 'owner');
+    return readItems(payees, 'payees', 'amount', currency, ['owner', 'amount', 'count']);
+  }
+  const holder = readOwner(owner, 'owner');
+  return holder.ok ? readItems(denominations, 'denominations', 'value', currency, ['value', 'count'], holder.value) : holder;
+}
+
+function readItems(
+  items: unknown,
+  name: string,
+  amountField: 'value' | 'amount',
+  currency: Currency,
+  fields: readonly string[],
+  sharedOwner?: Owner,
+): Result<DraftLot[], DraftErrorCode> {
+  if (!Array.isArray(items) || items.length === 0) return refuse('draft_field_invalid', `${name}: an array with at least one item is accepted`, name);
+  const lots: DraftLot[] = [];
+  for (const [index, item] of items.entries()) {
+    const path = `${name}[${index}]`;
+    const object = readObject(item, path, fields);
+    if (!object.ok) return object;
+    const value = readAmount(object.value[amountField], currency, `${path}.${amountField}`);
+    if (!value.ok) return value;
+    const count = object.value['count'] ?? (sharedOwner === undefined ? 1 : undefined);
+    if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1 || count > unitLimit) {
+      return refuse('draft_field_invalid', `${path}.count: a whole number from 1 to ${unitLimit} is accepted, not ${quote(count)}`, `${path}.count`);
+    }
+    const owner = sharedOwner === undefined ? readOwner(object.value['owner'], `${path}.owner`) : succeed(sharedOwner);
+    if (!owner.ok) return owner;
+    lots.push({ value: value.value, count, owner: owner.value });
+  }
+  return succeed(lots);
+}
+
+function readObject(json: unknown, path: string, fields: readonly string[]): Result<Record<string, unknown>, DraftErrorCode> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    return refuse('draft_field_invalid', `${path}: an object with ${fields.map((field) => `\`${field}\``).join(', ')} is accepted`, path);
+  }
+  for (const key of Object.keys(json)) {
+    if (!fields.includes(key)) return refuse('draft_field_unknown', `${path}: ${quote(key)} is not known; accepted: ${fields.join(', ')}`, key);
+  }
+  return succeed(json as Record<string, unknown>);
+}
+
+function readAmount(value: unknown, currency: Currency, field: string): Result<bigint, DraftErrorCode> {
+  if (typeof value === 'string') return parseAmount(value, currency, field);
+  if (value === undefined) return refuse('draft_field_missing', `${field} is missing`, field);
+  return refuse('amount_malformed', `${field}: an amount is text in quotes, so that nothing is rounded: not ${quote(value)} but ${quote(`"${String(value)}"`)}`, field);
+}
+
+function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
+  const exponent = typeof value === 'string' ? currencyExponent(value) : undefined;
+  if (typeof value === 'string' && exponent !== undefined) return succeed({ code: value, exponent });
+  return refuse('currency_unknown', `currency: ${quote(value)} is not known; an ISO 4217 code such as \`EUR\` is accepted`, 'currency');
+}
+
+const ownerAccepted = 'a name of 1 to 140 characters, or a commitment of 32 bytes as 64 hex digits';
+
+function isOwnerName(text: string): boolean {
+  return text.length >= 1 && isPurpose(text);
+}
+
+function isPurpose(text: string): boolean {
+  return /^[^\u0000-\u001f\u007f]{0,140}$/u.test(text);
+}
+
+/** An owner as text: 64 hex digits are a commitment, anything else is a name. */
+export function readOwner(value: unknown, field: string): Result<Owner, DraftErrorCode> {
+  if (typeof value !== 'string' || !isOwnerName(value)) {
+    return refuse('draft_field_invalid', `${field}: ${ownerAccepted} is accepted, not ${quote(value)}`, field);
+  }
+  const commitment = value.length === 64 ? fromHex(value) : undefined;
+  return succeed(commitment === undefined ? { name: value } : { commitment });
+}
+
+function readId(value: unknown): Result<Uint8Array | undefined, DraftErrorCode> {
+  if (value === undefined) return succeed(undefined);
+  const id = typeof value === 'string' ? parseUuid(value) : undefined;
+  return id === undefined ? refuse('draft_field_invalid', `id: a UUID is accepted, not ${quote(value)}`, 'id') : succeed(id);
+}
+
+function readDate(value: unknown): Result<number | undefined, DraftErrorCode> {
+  if (value === undefined) return succeed(undefined);
+  const ms = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? Date.parse(`${value}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(ms) || ms <= 0) return refuse('draft_field_invalid', `redeemUntil: a day such as \`2036-01-01\` is accepted, not ${quote(value)}`, 'redeemUntil');
+  return succeed(ms / 1000);
+}
+
+function checkSum(draft: Draft): Result<Draft, DraftErrorCode> {
+  let sum = 0n;
+  let count = 0;
+  for (const lot of draft.lots) {
+    sum += lot.value * BigInt(lot.count);
+    count += lot.count;
+  }
+  if (count > unitLimit) return refuse('too_many_units', `${count} units: at most ${unitLimit} in one request are accepted`, 'denominations');
+  if (sum !== draft.total) {
+    const difference = sum > draft.total ? sum - draft.total : draft.total - sum;
+    const { currency } = draft;
+    return refuse(
+      'denominations_mismatch',
+      `the denominations add up to \`${formatAmount(sum, currency)}\`, which is ${formatAmount(difference, currency)} ${sum > draft.total ? 'more' : 'less'} than the total, \`${formatAmount(draft.total, currency)}\``,
+      'denominations',
+    );
+  }
+  return succeed(draft);
+}

@@ -1,0 +1,257 @@
+/** What any record says, decoded and explained; for a person to read. Nothing is verified here, and it says so. */
+import { sha256, toHex } from '../kit/bytes.ts';
+import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { formatAmount } from './amount.ts';
+import { claim, type Currency, type RecordErrorCode } from './claims.ts';
+import { decodeControlBit } from './control-bit.ts';
+import { decodeSign1, recordType } from './cose.ts';
+import { decodeCredential } from './credential.ts';
+import { decodeCurrencyRecord } from './currency.ts';
+import { currencyFileKind, decodeCurrencyFile } from './currency-file.ts';
+import { decodeDenial } from './denial.ts';
+import { decodeDraft } from './draft.ts';
+import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
+import { decodeRequest, type Lot, sumLots } from './request.ts';
+import { formatUuid } from './request-id.ts';
+import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
+import { decodeUnit } from './unit.ts';
+import { decodeUnitFile, unitFileKind } from './unit-file.ts';
+
+export interface Inspection {
+  readonly kind: string;
+  readonly explanation: string;
+  /** In the record's order; `claim` is the CWT claim's number where there is one. */
+  readonly fields: readonly { readonly name: string; readonly value: string; readonly claim?: number }[];
+}
+
+export type InspectionCode = RecordErrorCode | 'file_empty' | 'file_unknown';
+
+type Fields = Inspection['fields'];
+
+/** Decodes and explains any record or container of Ringmint's; `file_unknown` for everything else. */
+export function inspectRecord(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  if (bytes.length === 0) return refuse('file_empty', 'the file is empty');
+  if (bytes[0] === 0xd2) return inspectSigned(bytes);
+  if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
+  if (startsWith(bytes, currencyFileKind)) return inspectCurrencyFile(bytes);
+  if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
+  if (bytes[0] === 0x8a || bytes[0] === 0x7b || bytes[0] === 0xef) return inspectDraft(bytes);
+  if (bytes[0] === 0x8d) return inspectUnit(bytes);
+  return unknown();
+}
+
+function unknown(): Refusal<'file_unknown'> {
+  return refuse('file_unknown', 'not a file of Ringmint: a signed record, a currency file, a unit file, a draft or a trust bundle is accepted');
+}
+
+function startsWith(bytes: Uint8Array, kind: string): boolean {
+  return bytes[0] === 0x85 && new TextDecoder().decode(bytes.subarray(2, 2 + kind.length)) === kind;
+}
+
+function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const envelope = decodeSign1(bytes);
+  if (!envelope.ok) return envelope;
+  const signer: Fields = [
+    { name: 'signed by key', value: toHex(envelope.value.keyId) },
+    { name: 'SHA-256 of the record', value: toHex(sha256(bytes)) },
+  ];
+  const done = (kind: string, explanation: string, fields: Fields): Result<Inspection, InspectionCode> =>
+    succeed({ kind, explanation: `${explanation} (decoded, not verified)`, fields: [...fields, ...signer] });
+  switch (envelope.value.type) {
+    case recordType.request: {
+      const decoded = decodeRequest(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('request', 'an issuer asks central management for currency', [
+        { name: 'request id', value: formatUuid(record.id), claim: claim.id },
+        { name: 'issuer', value: record.issuer, claim: claim.issuer },
+        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'expires at', value: time(record.expiresAt), claim: claim.expiresAt },
+        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'lots', value: lots(record.lots, record.currency), claim: claim.lots },
+        { name: 'purpose', value: record.purpose, claim: claim.purpose },
+        { name: 'origin', value: record.origin, claim: claim.origin },
+        { name: 'destination', value: record.destination, claim: claim.destination },
+        { name: 'redeem until', value: time(record.redeemUntil), claim: claim.redeemUntil },
+      ]);
+    }
+    case recordType.credential: {
+      const decoded = decodeCredential(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('quota credential', 'central management approves one request, once and for minutes', [
+        { name: 'credential id', value: toHex(record.id), claim: claim.id },
+        { name: 'issuer', value: record.issuer, claim: claim.subject },
+        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'expires at', value: time(record.expiresAt), claim: claim.expiresAt },
+        { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
+        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
+        { name: 'rule set', value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`, claim: claim.ruleSet },
+        { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
+      ]);
+    }
+    case recordType.controlBit: {
+      const decoded = decodeControlBit(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('control bit', 'quota control took the quota for these units', [
+        { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
+        { name: 'issuer', value: record.issuer, claim: claim.subject },
+        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
+        { name: 'Merkle root', value: toHex(record.root) },
+        { name: 'units', value: String(record.count), claim: claim.count },
+        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'reservation', value: toHex(record.reservation), claim: claim.reservation },
+        { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
+        { name: 'issuance key', value: toHex(record.issuanceKey), claim: claim.issuanceKey },
+        { name: 'key set', value: toHex(record.keySet), claim: claim.keySet },
+        { name: 'redeem until', value: time(record.redeemUntil), claim: claim.redeemUntil },
+      ]);
+    }
+    case recordType.currency: {
+      const decoded = decodeCurrencyRecord(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('currency record', 'issuance signs the same root a second time', [
+        { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
+        { name: 'issuer', value: record.issuer, claim: claim.issuer },
+        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
+        { name: 'Merkle root', value: toHex(record.root) },
+        { name: 'units', value: String(record.count), claim: claim.count },
+        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'control bit hash', value: toHex(record.controlBitHash), claim: claim.controlBitHash },
+      ]);
+    }
+    case recordType.denial: {
+      const decoded = decodeDenial(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('denial', 'central management refuses a request; nothing was consumed', [
+        { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
+        { name: 'issuer', value: record.issuer, claim: claim.audience },
+        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'reasons', value: record.reasons.join(', '), claim: claim.reasons },
+        { name: 'would pass', value: record.wouldPass === null ? 'nothing that is known' : `${record.wouldPass} minor units`, claim: claim.wouldPass },
+        { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
+        { name: 'rule set', value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`, claim: claim.ruleSet },
+        { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
+      ]);
+    }
+    case recordType.trustBundle: {
+      const decoded = decodeTrustBundle(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('trust bundle', 'the keys of the three authorities, signed by the offline root', [
+        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'expires at', value: time(record.expiresAt), claim: claim.expiresAt },
+        { name: 'revocation epoch', value: String(record.revocationEpoch), claim: claim.revocationEpoch },
+        { name: 'root key', value: toHex(record.rootKey.keyId), claim: claim.rootKey },
+        { name: 'key set', value: toHex(keySetId(record)), claim: claim.keySet },
+        ...record.keys.map((entry) => ({
+          name: `${entry.role} key of ${entry.name}`,
+          value: `${toHex(entry.key.keyId)}, ${time(entry.notBefore)} to ${time(entry.notAfter)}${entry.revoked ? ', REVOKED' : ''}`,
+        })),
+      ]);
+    }
+    default:
+      return refuse('record_type_mismatch', `a signed record of type \`${envelope.value.type.slice(0, 80)}\`, which is none of Ringmint's`);
+  }
+}
+
+function inspectEncrypted(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const envelope = decodeEnvelope(bytes, encryptedCredentialType);
+  if (!envelope.ok) return envelope.code === 'key_mismatch' || envelope.code === 'decryption_failed' ? unknown() : refuse(envelope.code, envelope.message);
+  return succeed({
+    kind: 'encrypted credential',
+    explanation: 'a quota credential that only quota control can read, with the key in its HSM',
+    fields: [
+      { name: 'encrypted to key', value: toHex(envelope.value.keyId) },
+      { name: 'ciphertext', value: `${envelope.value.ciphertext.length} bytes, A256GCM under ECDH-ES + HKDF-256` },
+    ],
+  });
+}
+
+function inspectCurrencyFile(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const file = decodeCurrencyFile(bytes);
+  if (!file.ok) return file;
+  const controlBit = inspectSigned(file.value.controlBit);
+  if (!controlBit.ok) return controlBit;
+  return succeed({
+    kind: 'currency file',
+    explanation: `a batch of ${file.value.leaves.length} units with both authorities' records; the control bit says: (decoded, not verified)`,
+    fields: controlBit.value.fields,
+  });
+}
+
+function inspectUnitFile(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const file = decodeUnitFile(bytes);
+  if (!file.ok) return file;
+  const unit = inspectUnit(file.value.leaf);
+  if (!unit.ok) return unit;
+  return succeed({
+    kind: 'unit file',
+    explanation: `unit ${file.value.index} of a batch of ${file.value.size}, with a receipt of each authority (decoded, not verified)`,
+    fields: unit.value.fields,
+  });
+}
+
+function inspectUnit(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const decoded = decodeUnit(bytes);
+  if (!decoded.ok) return decoded;
+  const unit = decoded.value;
+  return succeed({
+    kind: 'unit',
+    explanation: 'one unit of currency, a leaf of the tree that both authorities signed',
+    fields: [
+      { name: 'value', value: money(unit.value, unit.currency) },
+      { name: 'serial', value: `${unit.epoch}.${unit.sequence}.${unit.index}` },
+      { name: 'owner commitment', value: toHex(unit.owner) },
+      { name: 'reservation', value: toHex(unit.reservation) },
+      { name: 'key set', value: toHex(unit.keySet) },
+      { name: 'not before', value: time(unit.notBefore) },
+      { name: 'redeem until', value: time(unit.redeemUntil) },
+      { name: 'salt', value: toHex(unit.salt) },
+    ],
+  });
+}
+
+function inspectDraft(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const decoded = decodeDraft(bytes);
+  if (!decoded.ok) return unknownDraft(decoded.message);
+  const draft = decoded.value;
+  const units = draft.lots.reduce((sum, lot) => sum + lot.count, 0);
+  return succeed({
+    kind: 'draft',
+    explanation: 'what is asked for, before issuance makes a signed request of it',
+    fields: [
+      { name: 'request id', value: draft.id === undefined ? 'none yet: `ringmint request` makes one' : formatUuid(draft.id) },
+      { name: 'total', value: money(draft.total, draft.currency) },
+      { name: 'units', value: `${units} in ${draft.lots.length} lots` },
+      { name: 'purpose', value: draft.purpose },
+      { name: 'origin', value: draft.origin },
+      { name: 'destination', value: draft.destination },
+    ],
+  });
+}
+
+function unknownDraft(message: string): Refusal<'file_unknown'> {
+  return refuse('file_unknown', `not a file of Ringmint; as a draft: ${message}`);
+}
+
+function money(amount: bigint, currency: Currency): string {
+  return `${formatAmount(amount, currency)} ${currency.code}`;
+}
+
+function lots(list: readonly Lot[], currency: Currency): string {
+  const shown = list.slice(0, 8).map((lot) => `${lot.count} x ${formatAmount(lot.value, currency)}`);
+  const rest = list.length > 8 ? ` and ${list.length - 8} more lots` : '';
+  return `${sumLots(list).count} units: ${shown.join(', ')}${rest}`;
+}
+
+function time(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,92 @@
+/** The trust bundle: the keys of the three authorities, signed by an offline root. It is all that a verifier needs. */
+import { sha256 } from '../kit/bytes.ts';
+import { type CborValue, encodeCbor } from '../kit/encoding.ts';
+import type { Result } from '../kit/result.ts';
+import { type ClaimReader, claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
+import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
+import { decodeCoseKey, encodeCoseKey, type VerificationKey, verificationKey } from './signature.ts';
+
+const keyRoles = ['central', 'issuance', 'quota', 'quota-agreement'] as const;
+export type KeyRole = (typeof keyRoles)[number];
+
+export interface TrustedKey {
+  readonly role: KeyRole;
+  /** The issuer's name for an issuance key, the role's own name for the others. */
+  readonly name: string;
+  readonly key: VerificationKey;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly revoked: boolean;
+}
+
+export interface TrustBundle {
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** Rises with each revocation; a verifier that has seen a higher one does not take a lower one. */
+  readonly revocationEpoch: number;
+  /** The key that signs the bundle. Whoever pins its id needs to trust nothing else. */
+  readonly rootKey: VerificationKey;
+  readonly keys: readonly TrustedKey[];
+}
+
+export function encodeTrustBundle(bundle: TrustBundle, keyId: Uint8Array): Uint8Array {
+  return prepareClaims(
+    recordType.trustBundle,
+    keyId,
+    new Map<number, CborValue>([
+      [claim.issuer, 'root'],
+      [claim.expiresAt, bundle.expiresAt],
+      [claim.issuedAt, bundle.issuedAt],
+      [claim.revocationEpoch, bundle.revocationEpoch],
+      [claim.rootKey, encodeCoseKey(bundle.rootKey.point)],
+      [claim.keys, encodeKeys(bundle.keys)],
+    ]),
+  );
+}
+
+function encodeKeys(keys: readonly TrustedKey[]): CborValue {
+  return keys.map((entry) => [entry.role, entry.name, encodeCoseKey(entry.key.point), entry.notBefore, entry.notAfter, entry.revoked]);
+}
+
+/** Names the key set in each unit: SHA-256 over the deterministic CBOR of the keys claim, 32 bytes. */
+export function keySetId(bundle: TrustBundle): Uint8Array {
+  return sha256(encodeCbor(encodeKeys(bundle.keys)));
+}
+
+export function decodeTrustBundle(bytes: Uint8Array): Result<Decoded<TrustBundle>, RecordErrorCode> {
+  return decodeClaims(bytes, recordType.trustBundle, (reader) => {
+    reader.exactText(claim.issuer, 'issuer', 'root');
+    return reader.finish({
+      issuedAt: reader.integer(claim.issuedAt, 'issuedAt'),
+      expiresAt: reader.integer(claim.expiresAt, 'expiresAt'),
+      revocationEpoch: reader.integer(claim.revocationEpoch, 'revocationEpoch'),
+      rootKey: readKey(reader, reader.take(claim.rootKey, 'rootKey'), 'rootKey'),
+      keys: reader.list(claim.keys, 'keys').map((item, index) => readEntry(reader, item, `keys[${index}]`)),
+    });
+  });
+}
+
+function readEntry(reader: ClaimReader, item: CborValue, name: string): TrustedKey {
+  const [role, holder, key, notBefore, notAfter, revoked] = reader.listOf(item, name, 6);
+  const known = keyRoles.find((candidate) => candidate === role);
+  if (known === undefined) reader.fail(`${name}.role`, keyRoles.join(', '));
+  if (typeof holder !== 'string' || !namePattern.test(holder)) reader.fail(`${name}.name`, nameAccepted);
+  if (typeof revoked !== 'boolean') reader.fail(`${name}.revoked`, 'true or false');
+  return {
+    role: known ?? 'central',
+    name: typeof holder === 'string' ? holder : '',
+    key: readKey(reader, key, `${name}.key`),
+    notBefore: reader.integerOf(notBefore, `${name}.notBefore`),
+    notAfter: reader.integerOf(notAfter, `${name}.notAfter`),
+    revoked: revoked === true,
+  };
+}
+
+function readKey(reader: ClaimReader, value: CborValue | undefined, name: string): VerificationKey {
+  const key = decodeCoseKey(value);
+  if (key !== undefined) return key;
+  reader.fail(name, 'a COSE_Key of type EC2 on P-256');
+  const point = new Uint8Array(65);
+  point[0] = 4;
+  return verificationKey(point);
+}

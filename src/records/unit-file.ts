@@ -1,0 +1,94 @@
+/**
+ * The unit file: one unit with a receipt (RFC 9942 §5) of each authority, all that its holder needs.
+ *
+ * ```
+ * ┌ array(5) ──────────────────────────────────────────────────────────────────────────────────┐
+ * │ "ringmint.unit-file" │ version 1 │ unit │ receipt of quota control │ receipt of issuance   │
+ * └────────────────────────────────────────────────────────────────────────────────────────────┘
+ * receipt = the COSE_Sign1 over the root, its payload detached, the proof in its unprotected header:
+ *           { 396: { -1: [ bstr [ tree size, leaf index, [ hash, … ] ] ] } }
+ * ```
+ */
+import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { header, inclusionProofs, type RecordErrorCode } from './claims.ts';
+import { decodeSign1, encodeSign1 } from './cose.ts';
+import type { CurrencyFile } from './currency-file.ts';
+import { buildTree, rootFromProof } from './merkle.ts';
+
+export const unitFileKind = 'ringmint.unit-file';
+const version = 1;
+/** A proof in a tree of 65,536 leaves has 16 hashes; a unit file is some 3 KiB. */
+const unitFileSizeLimit = 16 * 1024;
+
+/** A unit file taken apart: the receipts made whole again with the root that their proofs lead to. */
+export interface UnitFile {
+  readonly leaf: Uint8Array;
+  readonly index: number;
+  readonly size: number;
+  /** The signed records as they were before the root was detached. */
+  readonly controlBit: Uint8Array;
+  readonly currencyRecord: Uint8Array;
+}
+
+/** Takes units out of a currency file: the tree is built once, each call then costs one proof. */
+export function unitExtractor(file: CurrencyFile): (index: number) => Uint8Array {
+  const tree = buildTree(file.leaves);
+  return (index) => {
+    const leaf = file.leaves[index];
+    assert(leaf !== undefined, 'the unit is one of the file');
+    const proof = encodeCbor([tree.size, index, tree.proof(index)]);
+    return encodeCbor([unitFileKind, version, leaf, detach(file.controlBit, proof), detach(file.currencyRecord, proof)]);
+  };
+}
+
+function detach(record: Uint8Array, proof: Uint8Array): Uint8Array {
+  const envelope = decodeSign1(record);
+  assert(envelope.ok, 'a record of a currency file decodes');
+  const proofs = new Map<number, CborValue>([[inclusionProofs, [proof]]]);
+  return encodeSign1(envelope.value.protectedHeader, new Map([[header.verifiableProofs, proofs]]), null, envelope.value.signature);
+}
+
+/** Decodes an untrusted unit file; both proofs must be of one place in one tree, which the signatures then have to cover. */
+export function decodeUnitFile(bytes: Uint8Array): Result<UnitFile, RecordErrorCode> {
+  if (bytes.length > unitFileSizeLimit) return refuse('too_large', `${bytes.length} bytes: at most ${unitFileSizeLimit} are accepted`);
+  const decoded = decodeCbor(bytes);
+  if (!decoded.ok) return decoded;
+  if (!Array.isArray(decoded.value) || decoded.value.length !== 5) return malformed('five parts');
+  const [kind, number, leaf, quotaReceipt, issuanceReceipt] = decoded.value;
+  if (kind !== unitFileKind || number !== version) return malformed('`ringmint.unit-file`, version 1');
+  if (!(leaf instanceof Uint8Array) || !(quotaReceipt instanceof Uint8Array) || !(issuanceReceipt instanceof Uint8Array)) {
+    return malformed('a unit and two receipts as byte strings');
+  }
+  const controlBit = attachRoot(leaf, quotaReceipt);
+  if (!controlBit.ok) return controlBit;
+  const currency = attachRoot(leaf, issuanceReceipt);
+  if (!currency.ok) return currency;
+  const { index, size } = controlBit.value;
+  if (currency.value.index !== index || currency.value.size !== size) return malformed('two proofs of one place in one tree');
+  return succeed({ leaf, index, size, controlBit: controlBit.value.record, currencyRecord: currency.value.record });
+}
+
+function attachRoot(leaf: Uint8Array, receipt: Uint8Array): Result<{ record: Uint8Array; index: number; size: number }, RecordErrorCode> {
+  const envelope = decodeSign1(receipt);
+  if (!envelope.ok) return envelope;
+  const { unprotected, payload, protectedHeader, signature } = envelope.value;
+  if (payload !== undefined) return malformed('receipts with a detached payload');
+  const proofs = unprotected.size === 1 ? unprotected.get(header.verifiableProofs) : undefined;
+  const list = proofs instanceof Map && proofs.size === 1 ? proofs.get(inclusionProofs) : undefined;
+  const encoded = Array.isArray(list) && list.length === 1 ? list[0] : undefined;
+  if (!(encoded instanceof Uint8Array)) return malformed('one inclusion proof a receipt');
+  const decoded = decodeCbor(encoded);
+  if (!decoded.ok) return decoded;
+  if (!Array.isArray(decoded.value) || decoded.value.length !== 3) return malformed('a proof of size, index and path');
+  const [size, index, path] = decoded.value;
+  if (typeof size !== 'number' || typeof index !== 'number' || !Array.isArray(path)) return malformed('a proof of size, index and path');
+  if (!path.every((hash) => hash instanceof Uint8Array)) return malformed('a path of hashes');
+  const root = rootFromProof(leaf, index, size, path);
+  if (root === undefined) return malformed('a proof that fits the size of its tree');
+  return succeed({ record: encodeSign1(protectedHeader, new Map(), root, signature), index, size });
+}
+
+function malformed(accepted: string): Refusal<'record_malformed'> {
+  return refuse('record_malformed', `not a unit file: ${accepted} is accepted`);
+}

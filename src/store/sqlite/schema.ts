@@ -1,0 +1,60 @@
+/** The SQLite schema, version 1. STRICT tables: a value of another type than its column's is refused by the database too. */
+
+/** Written into the file's header (PRAGMA application_id), so that another program's database is told from ours: "RGMT". */
+export const applicationId = 0x52474d54;
+export const schemaVersion = 1;
+
+export const schema = `
+CREATE TABLE store (
+  one     INTEGER PRIMARY KEY CHECK (one = 1),
+  role    TEXT NOT NULL,
+  id      BLOB NOT NULL CHECK (length(id) = 16)
+) STRICT;
+
+-- Append-only: the triggers below keep a bug here from rewriting history; the hash chain tells of the rest.
+CREATE TABLE journal (
+  sequence INTEGER PRIMARY KEY,
+  bytes    BLOB NOT NULL,
+  hash     BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE TRIGGER journal_keep BEFORE UPDATE ON journal BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER journal_hold BEFORE DELETE ON journal BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
+
+CREATE TABLE intent (
+  kind         TEXT NOT NULL,
+  id           BLOB NOT NULL CHECK (length(id) = 16),
+  issuer       TEXT NOT NULL,
+  body_hash    BLOB NOT NULL CHECK (length(body_hash) = 32),
+  sequence     INTEGER NOT NULL UNIQUE REFERENCES journal (sequence),
+  created_ms   INTEGER NOT NULL,
+  context      BLOB NOT NULL,
+  to_be_signed BLOB NOT NULL,
+  signed       BLOB,
+  spends       BLOB UNIQUE CHECK (spends IS NULL OR length(spends) = 16),
+  take_currency TEXT,
+  take_amount  INTEGER CHECK (take_amount > 0),
+  PRIMARY KEY (kind, id)
+) STRICT;
+CREATE INDEX intent_unsigned ON intent (sequence) WHERE signed IS NULL;
+CREATE INDEX intent_recent ON intent (kind, issuer, created_ms);
+
+CREATE TABLE quota (
+  issuer    TEXT NOT NULL,
+  currency  TEXT NOT NULL,
+  allocated INTEGER NOT NULL CHECK (allocated >= 0),
+  reserved  INTEGER NOT NULL CHECK (reserved >= 0),
+  issued    INTEGER NOT NULL CHECK (issued >= 0),
+  day_limit INTEGER NOT NULL CHECK (day_limit >= 0),
+  PRIMARY KEY (issuer, currency),
+  CHECK (reserved + issued <= allocated)
+) STRICT;
+
+CREATE TABLE quota_day (
+  issuer   TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  day      TEXT NOT NULL,
+  used     INTEGER NOT NULL CHECK (used >= 0),
+  PRIMARY KEY (issuer, currency, day),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
+) STRICT;
+`;

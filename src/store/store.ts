@@ -1,0 +1,98 @@
+/**
+ * What a role stores, as one narrow interface: intents with the quota they take and the journal they are
+ * written to, all in one transaction. One schema serves the three roles, each in a database of its own.
+ *
+ * src/store/ may import kit, records, quota and journal; roles import this file only.
+ */
+import type { Result } from '../kit/result.ts';
+import type { JournalEntry } from '../journal/chain.ts';
+import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
+
+export type { QuotaPosition } from '../quota/bucket.ts';
+
+export const intentKinds = ['request', 'decision', 'control-bit', 'currency'] as const;
+export type IntentKind = (typeof intentKinds)[number];
+
+export interface Intent {
+  readonly kind: IntentKind;
+  /** The request id, 16 bytes. */
+  readonly id: Uint8Array;
+  readonly issuer: string;
+  /** SHA-256 of what the caller sent: the same id with other content is refused for ever. */
+  readonly bodyHash: Uint8Array;
+  /** Number of its journal entry; dense, from 1. */
+  readonly sequence: number;
+  readonly createdMs: number;
+  /** What the role needs to go on after a crash; opaque here. */
+  readonly context: Uint8Array;
+  readonly toBeSigned: Uint8Array;
+  /** What was handed out, or null between the commit and the signature. */
+  readonly signed: Uint8Array | null;
+}
+
+export interface NewIntent extends Omit<Intent, 'signed'> {
+  /** Id of the credential that this uses up, 16 bytes. */
+  readonly spends?: Uint8Array;
+  readonly take?: QuotaTake;
+}
+
+export interface QuotaTake {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly amount: bigint;
+  /** The window's key, such as `2026-11-20`. */
+  readonly day: string;
+}
+
+export type CommitCode = 'request_id_conflict' | 'sequence_moved' | 'credential_spent' | 'quota_missing' | QuotaCode;
+
+export interface Allocation {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly total: bigint;
+  readonly dayLimit: bigint;
+  readonly createdMs: number;
+}
+
+export interface Store {
+  /** The journal's last entry: 0 and the genesis hash where there is none. */
+  head(): Promise<{ readonly sequence: number; readonly hash: Uint8Array }>;
+  findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined>;
+  /**
+   * Transaction A: stores the intent, its journal entry, the spent credential and the quota taken, or nothing.
+   * An intent with this kind, id and body hash that is there already is given as it is.
+   * Once this returns, a power cut does not undo it.
+   */
+  commitIntent(intent: NewIntent): Promise<Result<{ intent: Intent; created: boolean }, CommitCode>>;
+  /** Transaction B: stores what is handed out and turns reserved quota into issued. The first one stays; a later one gets it. */
+  recordSigned(kind: IntentKind, id: Uint8Array, signed: Uint8Array): Promise<Intent>;
+  /** What a crash left between transactions A and B. */
+  unsigned(): Promise<readonly Intent[]>;
+  /** Allocates a quota, as a journal entry; the same again changes nothing, another is refused: a change needs two people, and is not built yet. */
+  allocate(allocation: Allocation): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>>;
+  position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined>;
+  positions(day: string): Promise<readonly QuotaPosition[]>;
+  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
+  journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode =
+  | 'store_in_use'
+  | 'store_corrupt'
+  | 'store_foreign'
+  | 'store_newer'
+  | 'store_not_durable'
+  | 'store_missing'
+  | 'store_full'
+  | 'store_io';
+
+/** A broken or unusable database: nothing was decided, so it is thrown and not a refusal. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+  constructor(code: StoreErrorCode, message: string) {
+    super(message);
+    this.name = 'StoreError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * Offline verification: is this currency authentic? It needs the trust bundle and the file, no network
+ * and no HSM; it runs in a browser. Authentic is not unspent: that only the register can tell.
+ *
+ * May import records and kit. It stands alone, so that anyone can audit with it.
+ */
+import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
+import { type Result, refuse, succeed } from '../kit/result.ts';
+import { formatAmount } from '../records/amount.ts';
+import type { Currency, RecordErrorCode } from '../records/claims.ts';
+import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
+import { type Decoded, verifyRecord } from '../records/cose.ts';
+import { type CurrencyRecord, decodeCurrencyRecord } from '../records/currency.ts';
+import { currencyFileKind, decodeCurrencyFile } from '../records/currency-file.ts';
+import { merkleRoot } from '../records/merkle.ts';
+import type { VerifySignature } from '../records/signature.ts';
+import { decodeTrustBundle, type KeyRole, keySetId, type TrustBundle } from '../records/trust-bundle.ts';
+import { decodeUnit, type Unit } from '../records/unit.ts';
+import { decodeUnitFile, unitFileKind } from '../records/unit-file.ts';
+
+export type VerificationCode =
+  | RecordErrorCode
+  | 'file_empty'
+  | 'file_not_verifiable'
+  | 'bundle_signature_invalid'
+  | 'bundle_expired'
+  | 'bundle_not_yet_valid'
+  | 'root_mismatch'
+  | 'key_unknown'
+  | 'key_expired'
+  | 'key_revoked'
+  | 'key_mismatch'
+  | 'signature_invalid'
+  | 'merkle_root_mismatch'
+  | 'control_bit_mismatch'
+  | 'issuance_key_mismatch'
+  | 'unit_mismatch'
+  | 'unit_expired'
+  | 'total_mismatch';
+
+export interface VerificationOptions {
+  /** The trust bundle's bytes. */
+  readonly bundle: Uint8Array;
+  /** Id of the root key that the bundle must be signed with; without it whoever handed over the bundle is trusted. */
+  readonly rootKeyId?: Uint8Array;
+  /** The moment to verify at, seconds since the epoch. */
+  readonly at: number;
+  readonly verifySignature: VerifySignature;
+}
+
+export interface Verification {
+  readonly kind: 'currency' | 'unit';
+  readonly issuer: string;
+  readonly currency: Currency;
+  /** Minor units: of the file, so of one unit in a unit file. */
+  readonly total: bigint;
+  /** Units in the file. */
+  readonly count: number;
+  /** Units in the batch that both authorities signed. */
+  readonly batchCount: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly root: Uint8Array;
+  readonly issuedAt: number;
+  readonly redeemUntil: number;
+  readonly rootKeyId: Uint8Array;
+  /** What was checked, in words, in order. */
+  readonly checks: readonly string[];
+}
+
+/** Verifies a currency file or a unit file; nothing is authentic before every check has passed. */
+export function verifyFile(bytes: Uint8Array, options: VerificationOptions): Result<Verification, VerificationCode> {
+  if (bytes.length === 0) return refuse('file_empty', 'the file is empty: a currency file or a unit file is accepted');
+  const kind = kindOf(bytes);
+  if (kind === undefined) {
+    return refuse('file_not_verifiable', 'neither a currency file nor a unit file: these two can be verified; `ringmint inspect` tells what this is');
+  }
+  const bundle = openBundle(options);
+  if (!bundle.ok) return bundle;
+  return kind === 'currency' ? verifyCurrency(bytes, bundle.value, options) : verifyUnit(bytes, bundle.value, options);
+}
+
+/** Reads the kind off the first bytes, an array of five that begins with a short text, so that a broken rest is reported as what it is. */
+function kindOf(bytes: Uint8Array): Verification['kind'] | undefined {
+  const start = new TextDecoder().decode(bytes.subarray(2, 2 + currencyFileKind.length));
+  if (bytes[0] !== 0x85) return undefined;
+  if (start === currencyFileKind) return 'currency';
+  return start.startsWith(unitFileKind) ? 'unit' : undefined;
+}
+
+function openBundle(options: VerificationOptions): Result<TrustBundle, VerificationCode> {
+  const decoded = decodeTrustBundle(options.bundle);
+  if (!decoded.ok) return decoded;
+  const bundle = decoded.value.record;
+  if (options.rootKeyId !== undefined && !equalBytes(options.rootKeyId, bundle.rootKey.keyId)) {
+    return refuse('root_mismatch', `the trust bundle is of root \`${toHex(bundle.rootKey.keyId)}\`, not of the one that was asked for`);
+  }
+  const verified = verifyRecord(decoded.value, bundle.rootKey, options.verifySignature);
+  if (!verified.ok) return refuse('bundle_signature_invalid', 'the trust bundle is not signed by its root: it was altered');
+  if (options.at < bundle.issuedAt) return refuse('bundle_not_yet_valid', 'the trust bundle is of a later time than the one to verify at');
+  if (options.at > bundle.expiresAt) return refuse('bundle_expired', 'the trust bundle has expired: ask for a newer one');
+  return succeed(bundle);
+}
+
+interface SignedPair {
+  readonly controlBit: ControlBit;
+  readonly record: CurrencyRecord;
+}
+
+function verifyCurrency(bytes: Uint8Array, bundle: TrustBundle, options: VerificationOptions): Result<Verification, VerificationCode> {
+  const file = decodeCurrencyFile(bytes);
+  if (!file.ok) return file;
+  const { leaves } = file.value;
+  const pair = verifyPair(file.value, bundle, options.verifySignature);
+  if (!pair.ok) return pair;
+  const { controlBit } = pair.value;
+  if (leaves.length !== controlBit.count) {
+    return refuse('total_mismatch', `the file has ${leaves.length} units; the control bit is for ${controlBit.count}`);
+  }
+  if (!equalBytes(merkleRoot(leaves), controlBit.root)) {
+    return refuse('merkle_root_mismatch', 'the units are not those that were signed: one was altered, exchanged or put in another place');
+  }
+  let total = 0n;
+  for (const [index, leaf] of leaves.entries()) {
+    const unit = verifyLeaf(leaf, index, controlBit, options.at);
+    if (!unit.ok) return unit;
+    total += unit.value.value;
+  }
+  // A signed root alone does not bind the sum: it is added up here.
+  if (total !== controlBit.total) return refuse('total_mismatch', 'the units do not add up to the total of the control bit');
+  return succeed(describe('currency', pair.value, bundle, total, leaves.length));
+}
+
+function verifyUnit(bytes: Uint8Array, bundle: TrustBundle, options: VerificationOptions): Result<Verification, VerificationCode> {
+  const file = decodeUnitFile(bytes);
+  if (!file.ok) return file;
+  const pair = verifyPair(file.value, bundle, options.verifySignature);
+  if (!pair.ok) return pair;
+  const { controlBit } = pair.value;
+  if (file.value.size !== controlBit.count) return refuse('total_mismatch', 'the proof is of a tree of another size than the control bit names');
+  const unit = verifyLeaf(file.value.leaf, file.value.index, controlBit, options.at);
+  if (!unit.ok) return unit;
+  return succeed(describe('unit', pair.value, bundle, unit.value.value, 1));
+}
+
+/** Both signatures, by the right keys, over one root; and that the two records speak of the same batch. */
+function verifyPair(
+  file: { readonly controlBit: Uint8Array; readonly currencyRecord: Uint8Array },
+  bundle: TrustBundle,
+  verifySignature: VerifySignature,
+): Result<SignedPair, VerificationCode> {
+  const decodedBit = decodeControlBit(file.controlBit);
+  if (!decodedBit.ok) return decodedBit;
+  const decodedRecord = decodeCurrencyRecord(file.currencyRecord);
+  if (!decodedRecord.ok) return decodedRecord;
+  const bit = verifySigned(decodedBit.value, 'quota', 'quota', decodedBit.value.record.issuedAt, bundle, verifySignature);
+  if (!bit.ok) return bit;
+  const { issuer, issuedAt } = decodedRecord.value.record;
+  const record = verifySigned(decodedRecord.value, 'issuance', issuer, issuedAt, bundle, verifySignature);
+  if (!record.ok) return record;
+  const controlBit = bit.value;
+  const currency = record.value;
+  if (!equalBytes(currency.root, controlBit.root)) return refuse('merkle_root_mismatch', 'the two authorities signed different roots');
+  if (
+    !equalBytes(currency.controlBitHash, sha256(file.controlBit)) ||
+    !equalBytes(currency.requestId, controlBit.requestId) ||
+    currency.issuer !== controlBit.issuer ||
+    currency.epoch !== controlBit.epoch ||
+    currency.sequence !== controlBit.sequence ||
+    currency.count !== controlBit.count ||
+    currency.total !== controlBit.total ||
+    currency.currency.code !== controlBit.currency.code
+  ) {
+    return refuse('control_bit_mismatch', 'the currency record is bound to another control bit than this one');
+  }
+  if (!equalBytes(controlBit.issuanceKey, decodedRecord.value.keyId)) {
+    return refuse('issuance_key_mismatch', 'the currency is signed by another key than the control bit allows');
+  }
+  return succeed({ controlBit, record: currency });
+}
+
+function verifySigned<T>(
+  decoded: Decoded<T>,
+  role: KeyRole,
+  name: string,
+  issuedAt: number,
+  bundle: TrustBundle,
+  verifySignature: VerifySignature,
+): Result<T, VerificationCode> {
+  const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, decoded.keyId));
+  if (entry === undefined || entry.role !== role || entry.name !== name) {
+    return refuse('key_unknown', `signed by key \`${toHex(decoded.keyId)}\`, which is no ${role} key of \`${name}\` in the trust bundle`);
+  }
+  if (entry.revoked) return refuse('key_revoked', `the ${role} key of \`${name}\` is revoked`);
+  if (issuedAt < entry.notBefore || issuedAt > entry.notAfter) {
+    return refuse('key_expired', `the ${role} key of \`${name}\` was not valid when this was signed`);
+  }
+  return verifyRecord(decoded, entry.key, verifySignature);
+}
+
+function verifyLeaf(leaf: Uint8Array, index: number, controlBit: ControlBit, at: number): Result<Unit, VerificationCode> {
+  const decoded = decodeUnit(leaf);
+  if (!decoded.ok) return refuse(decoded.code, `unit ${index}: ${decoded.message}`, decoded.field);
+  const unit = decoded.value;
+  if (
+    unit.index !== index ||
+    unit.epoch !== controlBit.epoch ||
+    unit.sequence !== controlBit.sequence ||
+    unit.currency.code !== controlBit.currency.code ||
+    unit.redeemUntil !== controlBit.redeemUntil ||
+    unit.notBefore !== controlBit.issuedAt ||
+    !equalBytes(unit.reservation, controlBit.reservation) ||
+    !equalBytes(unit.keySet, controlBit.keySet)
+  ) {
+    return refuse('unit_mismatch', `unit ${index}: its serial or its terms are not those of the control bit`);
+  }
+  // A key set that has been rotated since is named by the bundle that was current then; the keys are checked above.
+  if (at > unit.redeemUntil) {
+    return refuse('unit_expired', `unit ${index}: it could be redeemed until ${new Date(unit.redeemUntil * 1000).toISOString().slice(0, 10)}`);
+  }
+  return succeed(unit);
+}
+
+function describe(kind: Verification['kind'], pair: SignedPair, bundle: TrustBundle, total: bigint, count: number): Verification {
+  const { controlBit, record } = pair;
+  const { currency } = controlBit;
+  return {
+    kind,
+    issuer: controlBit.issuer,
+    currency,
+    total,
+    count,
+    batchCount: controlBit.count,
+    epoch: controlBit.epoch,
+    sequence: controlBit.sequence,
+    root: controlBit.root,
+    issuedAt: record.issuedAt,
+    redeemUntil: controlBit.redeemUntil,
+    rootKeyId: bundle.rootKey.keyId,
+    checks: [
+      `trust bundle signed by root ${toHex(bundle.rootKey.keyId).slice(0, 16)} and valid`,
+      'control bit signed by quota control',
+      `currency signed by issuance of ${record.issuer}, by the key that the control bit names`,
+      'both signatures cover one Merkle root, and the currency names this control bit',
+      kind === 'currency'
+        ? `all ${count} units recomputed to that root, and add up to ${formatAmount(total, currency)} ${currency.code}`
+        : `the unit of ${formatAmount(total, currency)} ${currency.code} is one of ${controlBit.count} under that root`,
+      ...(equalBytes(controlBit.keySet, keySetId(bundle)) ? ['key set of the trust bundle is the one it was issued under'] : []),
+    ],
+  };
+}
