@@ -1,0 +1,86 @@
+/** Makes a token's keys inside the token, and audits their attributes; runs in a signer process. */
+import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
+import type { KeyTemplate, TokenAddress } from './messages.ts';
+import { findSlot, loadModule, p256Parameters, readPin, readPoint } from './pkcs11.ts';
+import { SignerError } from './signer.ts';
+
+/**
+ * Initialises the first free slot as the token of `address` and generates `keys` in it.
+ *
+ * A crash in here leaves a token without its marker file, which the caller then removes whole: its keys
+ * were never published, so nothing was ever signed with them.
+ */
+export function provision(address: TokenAddress, soPinFile: string, keys: readonly KeyTemplate[]): Uint8Array[] {
+  const module = loadModule(address.module);
+  try {
+    const free = module.C_GetSlotList(true).find((slot) => (module.C_GetTokenInfo(slot).flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0);
+    if (free === undefined) throw new SignerError('token_missing', 'the module has no free slot to make a token in');
+    const soPin = readPin(soPinFile);
+    // The label has 32 bytes, padded with blanks (PKCS#11 v3.1 §5.5.7); pkcs11js 2.1.7 would pad it with NUL.
+    module.C_InitToken(free, soPin, address.tokenLabel.padEnd(32, ' '));
+    const slot = findSlot(module, address.tokenLabel);
+    const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+    module.C_Login(session, pkcs11js.CKU_SO, soPin);
+    module.C_InitPIN(session, readPin(address.pinFile));
+    module.C_Logout(session);
+    module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pinFile));
+    return keys.map((key, index) => generateKey(module, session, key, index + 1));
+  } finally {
+    module.C_Finalize();
+  }
+}
+
+function generateKey(module: PKCS11, session: Handle, key: KeyTemplate, number: number): Uint8Array {
+  const signing = key.kind === 'signing';
+  const common: Template = [
+    { type: pkcs11js.CKA_TOKEN, value: true },
+    { type: pkcs11js.CKA_LABEL, value: key.label },
+    { type: pkcs11js.CKA_ID, value: Buffer.from([number]) },
+  ];
+  const pair = module.C_GenerateKeyPair(
+    session,
+    { mechanism: pkcs11js.CKM_EC_KEY_PAIR_GEN },
+    [
+      ...common,
+      { type: pkcs11js.CKA_EC_PARAMS, value: p256Parameters },
+      { type: pkcs11js.CKA_VERIFY, value: signing },
+      { type: pkcs11js.CKA_DERIVE, value: !signing },
+    ],
+    [
+      ...common,
+      { type: pkcs11js.CKA_PRIVATE, value: true },
+      { type: pkcs11js.CKA_SENSITIVE, value: true },
+      { type: pkcs11js.CKA_EXTRACTABLE, value: false },
+      { type: pkcs11js.CKA_SIGN, value: signing },
+      { type: pkcs11js.CKA_DERIVE, value: !signing },
+      { type: pkcs11js.CKA_DECRYPT, value: false },
+      { type: pkcs11js.CKA_UNWRAP, value: false },
+      { type: pkcs11js.CKA_SIGN_RECOVER, value: false },
+    ],
+  );
+  auditKey(module, session, pair.privateKey, key);
+  return readPoint(module, session, key.label);
+}
+
+/** Throws where the token does not hold the key as it was asked to: in the token for ever, and for one use. */
+function auditKey(module: PKCS11, session: Handle, privateKey: Handle, key: KeyTemplate): void {
+  const expected: readonly [string, number, boolean][] = [
+    ['CKA_SENSITIVE', pkcs11js.CKA_SENSITIVE, true],
+    ['CKA_ALWAYS_SENSITIVE', pkcs11js.CKA_ALWAYS_SENSITIVE, true],
+    ['CKA_EXTRACTABLE', pkcs11js.CKA_EXTRACTABLE, false],
+    ['CKA_NEVER_EXTRACTABLE', pkcs11js.CKA_NEVER_EXTRACTABLE, true],
+    ['CKA_LOCAL', pkcs11js.CKA_LOCAL, true],
+    ['CKA_PRIVATE', pkcs11js.CKA_PRIVATE, true],
+    ['CKA_SIGN', pkcs11js.CKA_SIGN, key.kind === 'signing'],
+    ['CKA_DERIVE', pkcs11js.CKA_DERIVE, key.kind === 'agreement'],
+    ['CKA_DECRYPT', pkcs11js.CKA_DECRYPT, false],
+    ['CKA_UNWRAP', pkcs11js.CKA_UNWRAP, false],
+  ];
+  const read = module.C_GetAttributeValue(session, privateKey, expected.map(([, type]) => ({ type })));
+  for (const [index, [name, , value]] of expected.entries()) {
+    const actual = read[index]?.value;
+    if (!(actual instanceof Buffer) || (actual[0] === 1) !== value) {
+      throw new SignerError('device_error', `the token made \`${key.label}\` with ${name} other than ${value}: this token cannot hold an issuing key`);
+    }
+  }
+}
