@@ -19,7 +19,7 @@ import { type Peer, peerUri } from '../api/peer.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 
-cryptoProvider.set(webcrypto as Crypto);
+cryptoProvider.set(webcrypto);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const dayMs = 86_400_000;

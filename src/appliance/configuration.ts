@@ -61,9 +61,6 @@ export const quotaSchema = Type.Object(
     epoch: Type.Integer({ minimum: 1 }),
     /** Days of the daily limit begin at midnight in this IANA zone. */
     timeZone: Type.String({ minLength: 1 }),
-    allocations: Type.Array(
-      Type.Object({ issuer, currency, total: amount, dayLimit: amount }, { additionalProperties: false }),
-    ),
   },
   { additionalProperties: false },
 );

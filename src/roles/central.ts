@@ -20,6 +20,8 @@ import type { Intent, QuotaPosition, Store } from '../store/store.ts';
 import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
 import { isoTime, type KeyRing } from './key-ring.ts';
 
+export { explainReason } from '../rules/issuance-decision.ts';
+
 /** What central management holds of one issuer in one currency; amounts in minor units. */
 export interface IssuerLimits {
   readonly requestMaximum: bigint;

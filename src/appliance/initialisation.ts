@@ -1,0 +1,183 @@
+/**
+ * `ringmint init`: three tokens with their keys, the offline root and its trust bundle, certificates,
+ * configuration, three empty ledgers and the quotas in the ledger of quota control.
+ *
+ * A crash leaves a folder without appliance.json, which is written last: nothing was issued, and the next
+ * `init` makes everything again but the tokens that were finished.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findModule } from '../../hsm/module-path.ts';
+import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+import type { PeerRole } from '../api/peer.ts';
+import { toHex } from '../kit/bytes.ts';
+import { type Clock, systemRandom } from '../kit/clock.ts';
+import { calendarDays } from '../quota/window.ts';
+import { keyThumbprint } from '../records/signature.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { ApplianceError } from './appliance-error.ts';
+import { type Certificate, makeAuthority } from './certificate.ts';
+import type { ApplianceConfiguration, CentralConfiguration, IssuanceConfiguration, QuotaConfiguration } from './configuration.ts';
+import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
+import { makePrivateFolder, writeFileDurably } from './private-file.ts';
+import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
+import { makeTrustBundle } from './trust.ts';
+
+/** What an issuer may issue in one currency; minor units. */
+export interface IssuerQuota {
+  readonly currency: string;
+  readonly total: bigint;
+  readonly dayLimit: bigint;
+  readonly requestMaximum: bigint;
+  /** Confidential: to central management's folder only. */
+  readonly ceiling: bigint;
+  readonly requestsPerMinute: number;
+}
+
+export interface InitialisationOptions {
+  readonly home: string;
+  readonly issuer: string;
+  readonly quotas: readonly IssuerQuota[];
+  readonly timeZone: string;
+  readonly host: string;
+  /** 0 where the system is to choose; `ringmint up` then writes down which. */
+  readonly ports: Readonly<Record<Role, number>>;
+  /** Path of the PKCS#11 module, or `auto`. */
+  readonly module: string;
+  readonly projectFolder: string;
+  readonly clock: Clock;
+  readonly progress: (message: string) => void;
+}
+
+export interface InitialisationReport {
+  readonly home: string;
+  readonly issuer: string;
+  readonly rootKeyId: string;
+  /** By role, hex. */
+  readonly keyIds: Readonly<Record<Role, string>>;
+  readonly module: string;
+}
+
+export async function initialise(options: InitialisationOptions): Promise<InitialisationReport> {
+  const home = homeAt(options.home);
+  if (existsSync(home.appliance)) {
+    throw new ApplianceError('home_exists', `\`${home.path}\` holds an appliance already: use it, or name another folder with \`--home\``);
+  }
+  const zone = calendarDays(options.timeZone);
+  if (!zone.ok) throw new ApplianceError('configuration_invalid', zone.message);
+  const module = findModule(options.module, process.env, options.projectFolder);
+  await mkdir(home.path, { recursive: true });
+  for (const folder of [...roles.map(home.folder), home.folder('operator'), home.root]) await makePrivateFolder(folder);
+
+  const tokens = new Map<Role, TokenDirectory>();
+  for (const role of roles) {
+    options.progress(`making the ${role} token and its keys`);
+    tokens.set(role, await provisionRole(home, role, module));
+  }
+  options.progress('signing the trust bundle with a new offline root');
+  const pointOf = (role: Role, label: string): Uint8Array => {
+    const point = tokens.get(role)?.points.get(label);
+    if (point === undefined) throw new ApplianceError('home_incomplete', `the ${role} token has no key \`${label}\`: remove \`${home.path}\` and begin again`);
+    return point;
+  };
+  const rootKey = await makeTrustBundle(
+    home,
+    [
+      { role: 'central', name: 'central', point: pointOf('central', signingKeyLabel) },
+      { role: 'issuance', name: options.issuer, point: pointOf('issuance', signingKeyLabel) },
+      { role: 'quota', name: 'quota', point: pointOf('quota', signingKeyLabel) },
+      { role: 'quota-agreement', name: 'quota', point: pointOf('quota', agreementKeyLabel) },
+    ],
+    options.clock,
+  );
+  options.progress('making certificates for mutual TLS');
+  await writeCertificates(home, options);
+  options.progress('writing configuration, ledgers and quotas');
+  await writeConfigurations(home, options);
+  await makeLedgers(home, options);
+  const appliance: ApplianceConfiguration = { version: 1, issuer: options.issuer, host: options.host, ports: { ...options.ports }, module: options.module };
+  await writeFileDurably(home.appliance, pretty(appliance), 0o644);
+
+  const keyId = (role: Role): string => toHex(keyThumbprint(pointOf(role, signingKeyLabel)));
+  return {
+    home: home.path,
+    issuer: options.issuer,
+    rootKeyId: toHex(rootKey.keyId),
+    keyIds: { central: keyId('central'), issuance: keyId('issuance'), quota: keyId('quota') },
+    module,
+  };
+}
+
+function provisionRole(home: Home, role: Role, module: string): Promise<TokenDirectory> {
+  const signing = { label: signingKeyLabel, kind: 'signing' } as const;
+  const agreement = { label: agreementKeyLabel, kind: 'agreement' } as const;
+  return provisionDirectory({
+    module,
+    path: home.token(role),
+    tokenLabel: tokenLabel(role),
+    keys: role === 'quota' ? [signing, agreement] : [signing],
+    random: randomBytes,
+  });
+}
+
+async function writeCertificates(home: Home, options: InitialisationOptions): Promise<void> {
+  const authority = await makeAuthority('Ringmint appliance', options.clock, systemRandom);
+  await writeFileDurably(join(home.root, 'tls-authority-key.pem'), authority.keyPem, 0o600);
+  const hosts = [...new Set(['localhost', '127.0.0.1', options.host])];
+  const write = async (holder: PeerRole, name: string): Promise<void> => {
+    const certificate: Certificate = await authority.issue({ role: holder, name }, holder === 'operator' ? [] : hosts);
+    const folder = home.folder(holder);
+    await writeFileDurably(join(folder, tlsFiles.key), certificate.keyPem, 0o600);
+    await writeFileDurably(join(folder, tlsFiles.certificate), certificate.certificatePem, 0o644);
+    await writeFileDurably(join(folder, tlsFiles.authority), authority.certificatePem, 0o644);
+  };
+  await write('central', 'central');
+  await write('issuance', options.issuer);
+  await write('quota', 'quota');
+  await write('operator', 'operator');
+}
+
+async function writeConfigurations(home: Home, options: InitialisationOptions): Promise<void> {
+  const { issuer, quotas } = options;
+  const central: CentralConfiguration = {
+    version: 1,
+    frequencyWindowSeconds: 60,
+    credentialLifetimeSeconds: 300,
+    clockSkewSeconds: 60,
+    limits: quotas.map((quota) => ({
+      issuer,
+      currency: quota.currency,
+      requestMaximum: String(quota.requestMaximum),
+      ceiling: String(quota.ceiling),
+      frequencyCap: quota.requestsPerMinute,
+    })),
+  };
+  const issuance: IssuanceConfiguration = { version: 1, requestLifetimeSeconds: 600, redemptionSeconds: 10 * 365 * 86_400 };
+  const quota: QuotaConfiguration = { version: 1, epoch: 1, timeZone: options.timeZone };
+  await writeFileDurably(home.config('central'), pretty(central), 0o600);
+  await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
+  await writeFileDurably(home.config('quota'), pretty(quota), 0o600);
+}
+
+/** An `init` that did not finish left ledgers that nothing was issued from: they are made anew. */
+async function makeLedgers(home: Home, options: InitialisationOptions): Promise<void> {
+  for (const role of roles) {
+    for (const suffix of ['', '-wal', '-shm', '.lock']) await rm(home.ledger(role) + suffix, { force: true });
+    const store = openSqliteStore({ path: home.ledger(role), role, create: true, random: systemRandom });
+    try {
+      if (role !== 'quota') continue;
+      for (const { currency, total, dayLimit } of options.quotas) {
+        const allocated = await store.allocate({ issuer: options.issuer, currency, total, dayLimit, createdMs: options.clock.nowMs() });
+        if (!allocated.ok) throw new ApplianceError('allocation_refused', allocated.message);
+      }
+    } finally {
+      await store.close();
+    }
+  }
+}
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

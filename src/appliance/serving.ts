@@ -1,0 +1,228 @@
+/** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findModule } from '../../hsm/module-path.ts';
+import { openToken, type SupervisedToken } from '../../hsm/supervised-token.ts';
+import { readTokenDirectory } from '../../hsm/token-directory.ts';
+import { type Machine, startMachine } from '../../vm/host.ts';
+import { type Client, type Endpoints, makeClient } from '../api/client.ts';
+import { addCredentials } from '../api/credentials.ts';
+import { addIssuances } from '../api/issuances.ts';
+import { addQuota } from '../api/quota.ts';
+import { addRequests } from '../api/requests.ts';
+import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
+import { addStatus } from '../api/status.ts';
+import { equalBytes } from '../kit/bytes.ts';
+import { systemClock, systemRandom } from '../kit/clock.ts';
+import { calendarDays } from '../quota/window.ts';
+import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
+import { makeCentral } from '../roles/central.ts';
+import { makeIssuance } from '../roles/issuance.ts';
+import { currentKey, type KeyHolder, makeKeyRing } from '../roles/key-ring.ts';
+import { makeQuotaControl } from '../roles/quota-control.ts';
+import { readStatus } from '../roles/status.ts';
+import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { Store } from '../store/store.ts';
+import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import { ApplianceError } from './appliance-error.ts';
+import { type ApplianceConfiguration, applianceSchema, centralSchema, issuanceSchema, quotaSchema, readConfiguration } from './configuration.ts';
+import { describeFault } from './fault.ts';
+import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
+import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
+import { readTrustBundle } from './trust.ts';
+
+export interface ServeOptions {
+  readonly home: string;
+  readonly role: Role;
+  /** Instead of the configured port; 0 lets the system choose. */
+  readonly port?: number;
+  readonly logLevel: ServerOptions['logLevel'];
+  readonly endpoints: Endpoints;
+  readonly projectFolder: string;
+}
+
+export interface ServingRole {
+  readonly role: Role;
+  readonly url: string;
+  /** Intents that were found without a signature and were finished. */
+  readonly finished: number;
+  close(): Promise<void>;
+}
+
+/** What every role is made of. */
+interface Parts {
+  readonly home: Home;
+  readonly configuration: ApplianceConfiguration;
+  readonly bundle: TrustBundle;
+  readonly token: SupervisedToken;
+  readonly store: Store;
+  readonly client: Client;
+}
+
+/** Starts the role; throws an error with a stable code where it cannot be started, and then leaves nothing running. */
+export async function serve(options: ServeOptions): Promise<ServingRole> {
+  const home = homeAt(options.home);
+  const configuration = await readConfiguration(home.appliance, applianceSchema);
+  const bundle = await readTrustBundle(home);
+  const tls = await readTls(home, options.role);
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const store = openSqliteStore({ path: home.ledger(options.role), role: options.role, create: false, random: systemRandom });
+    closers.push(() => store.close());
+    const token = await openRoleToken(home, options, configuration, bundle);
+    closers.push(() => token.close());
+    const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
+    closers.push(() => client.close());
+    const server = makeServer({ tls, logLevel: options.logLevel, describeFault });
+    closers.push(() => server.close());
+    const finished = await addRole(options.role, { home, configuration, bundle, token, store, client }, server);
+    addStatus(server, () => readStatus(options.role, token.signer, store));
+    const port = options.port ?? configuration.ports[options.role];
+    return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
+    throw new ApplianceError('port_in_use', `cannot listen on ${host}:${port} (${code}): stop what listens there, or change \`ports\` in appliance.json`);
+  }
+}
+
+export async function readTls(home: Home, holder: Role | 'operator'): Promise<ServerOptions['tls']> {
+  const read = (file: string): Promise<string> => readFile(join(home.folder(holder), file), 'utf8');
+  return { key: await read(tlsFiles.key), certificate: await read(tlsFiles.certificate), authority: await read(tlsFiles.authority) };
+}
+
+/** Opens the role's token and holds its key against the trust bundle: a token with another key would sign what nobody accepts. */
+async function openRoleToken(home: Home, options: ServeOptions, configuration: ApplianceConfiguration, bundle: TrustBundle): Promise<SupervisedToken> {
+  const { role } = options;
+  const module = findModule(configuration.module, process.env, options.projectFolder);
+  const directory = readTokenDirectory(home.token(role), module, tokenLabel(role));
+  if (directory === undefined) throw new ApplianceError('home_incomplete', `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`);
+  const token = await openToken({
+    address: directory.address,
+    configuration: directory.configuration,
+    signingKey: signingKeyLabel,
+    ...(role === 'quota' ? { agreementKey: agreementKeyLabel } : {}),
+  });
+  const published = currentKey(bundle, holderOf(role, configuration.issuer), systemClock.nowSeconds());
+  if (published === undefined || !equalBytes(published.keyId, token.signer.publicKey.keyId)) {
+    await token.close();
+    throw new ApplianceError('key_mismatch', `the ${role} token's key is not the one in the trust bundle: is it another appliance's token?`);
+  }
+  return token;
+}
+
+function holderOf(role: Role, issuer: string): KeyHolder {
+  return { role, name: role === 'issuance' ? issuer : role };
+}
+
+/** Puts the role's resources on the server, after finishing what a crash left; gives the count of that. */
+async function addRole(role: Role, parts: Parts, server: Server): Promise<number> {
+  switch (role) {
+    case 'central':
+      return addCentral(parts, server);
+    case 'issuance':
+      return addIssuance(parts, server);
+    case 'quota':
+      return addQuotaControl(parts, server);
+  }
+}
+
+async function addCentral(parts: Parts, server: Server): Promise<number> {
+  const { home, bundle, store, token, client } = parts;
+  const configuration = await readConfiguration(home.config('central'), centralSchema);
+  const quotaKey = currentKey(bundle, { role: 'quota-agreement', name: 'quota' }, systemClock.nowSeconds());
+  if (quotaKey === undefined) throw new ApplianceError('trust_bundle_invalid', 'the trust bundle has no valid key-agreement key of quota control');
+  const central = makeCentral({
+    store,
+    signer: token.signer,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    quotaKey,
+    decision: loadIssuanceDecision(await readMachine()),
+    policy: {
+      limits(issuer, currency) {
+        const entry = configuration.limits.find((limit) => limit.issuer === issuer && limit.currency === currency);
+        if (entry === undefined) return undefined;
+        return { requestMaximum: BigInt(entry.requestMaximum), ceiling: BigInt(entry.ceiling), frequencyCap: entry.frequencyCap };
+      },
+      frequencyWindowMs: configuration.frequencyWindowSeconds * 1000,
+      credentialLifetimeSeconds: configuration.credentialLifetimeSeconds,
+      clockSkewSeconds: configuration.clockSkewSeconds,
+    },
+    async quotaPosition(issuer, currency) {
+      const positions = await client.quotaPositions();
+      if (!positions.ok) return positions;
+      return { ok: true, value: positions.value.find((position) => position.issuer === issuer && position.currency === currency) };
+    },
+    clock: systemClock,
+    random: systemRandom,
+  });
+  const finished = await central.finishUnsigned();
+  addRequests(server, central);
+  return finished;
+}
+
+async function addIssuance(parts: Parts, server: Server): Promise<number> {
+  const { home, bundle, store, token, client } = parts;
+  const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
+  const centralKey = currentKey(bundle, { role: 'central', name: 'central' }, systemClock.nowSeconds());
+  if (centralKey === undefined) throw new ApplianceError('trust_bundle_invalid', 'the trust bundle has no valid key of central management');
+  const issuance = makeIssuance({
+    issuer: parts.configuration.issuer,
+    store,
+    signer: token.signer,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    keySet: keySetId(bundle),
+    centralKeyId: centralKey.keyId,
+    peers: client,
+    requestLifetimeSeconds: configuration.requestLifetimeSeconds,
+    defaultRedemptionSeconds: configuration.redemptionSeconds,
+    clock: systemClock,
+    random: systemRandom,
+  });
+  const finished = await issuance.finishUnsigned();
+  addIssuances(server, issuance);
+  return finished;
+}
+
+async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
+  const { home, bundle, store, token } = parts;
+  const configuration = await readConfiguration(home.config('quota'), quotaSchema);
+  const dayOf = calendarDays(configuration.timeZone);
+  if (!dayOf.ok) throw new ApplianceError('configuration_invalid', `\`${home.config('quota')}\`: ${dayOf.message}`);
+  if (token.agreement === undefined) throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
+  const quotaControl = makeQuotaControl({
+    store,
+    signer: token.signer,
+    agreement: token.agreement,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    keySet: keySetId(bundle),
+    epoch: configuration.epoch,
+    dayOf: dayOf.value,
+    issuanceKeyId: (issuer, at) => currentKey(bundle, { role: 'issuance', name: issuer }, at)?.keyId,
+    clock: systemClock,
+    random: systemRandom,
+  });
+  const finished = await quotaControl.finishUnsigned();
+  addCredentials(server, quotaControl);
+  addQuota(server, quotaControl);
+  return finished;
+}
+
+/** The wasm lies beside vm/host: in the sources as in dist/. */
+async function readMachine(): Promise<Machine> {
+  const bytes = await readFile(new URL('../../vm/machine.wasm', import.meta.url));
+  return startMachine(new Uint8Array(bytes));
+}

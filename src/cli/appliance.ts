@@ -1,0 +1,61 @@
+/** What the commands need of the appliance; the composition root hands it in, so that src/cli/ reaches neither HSM nor store. */
+import type { Result } from '../kit/result.ts';
+import type { IssuanceStep } from '../roles/issuance.ts';
+import type { QuotaPosition } from '../roles/quota-control.ts';
+import type { RoleStatus } from '../roles/status.ts';
+
+export type Role = RoleStatus['role'];
+
+export interface IssuerQuota {
+  readonly currency: string;
+  readonly total: bigint;
+  readonly dayLimit: bigint;
+  readonly requestMaximum: bigint;
+  readonly ceiling: bigint;
+  readonly requestsPerMinute: number;
+}
+
+export interface InitOptions {
+  readonly home: string;
+  readonly issuer: string;
+  readonly quotas: readonly IssuerQuota[];
+  readonly timeZone: string;
+  readonly host: string;
+  readonly ports: Readonly<Record<Role, number>>;
+  readonly module: string;
+  readonly progress: (message: string) => void;
+}
+
+export interface InitReport {
+  readonly home: string;
+  readonly issuer: string;
+  readonly rootKeyId: string;
+  readonly keyIds: Readonly<Record<Role, string>>;
+  readonly module: string;
+}
+
+export interface IssuanceAnswer {
+  readonly kind: 'issued' | 'denied';
+  readonly steps: readonly IssuanceStep[];
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+/** The operator's connection to the running systems. */
+export interface Operator {
+  issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
+  quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  status(role: Role): Promise<Result<RoleStatus>>;
+  close(): Promise<void>;
+}
+
+export interface Appliance {
+  readonly version: string;
+  init(options: InitOptions): Promise<InitReport>;
+  /** Serves until the process is told to stop; `ready` is called once it serves. */
+  serve(options: { home: string; role: Role; port?: number; ready: (url: string, finished: number) => void }): Promise<void>;
+  /** Runs the three systems until the process is told to stop. */
+  up(options: { home: string; progress: (message: string) => void; ready: (urls: Readonly<Record<Role, string>>) => void }): Promise<void>;
+  connect(home: string): Promise<Operator>;
+  /** A thrown error as a code and a sentence; `undefined` for a bug. */
+  describeFault(error: unknown): { code: string; message: string } | undefined;
+}

@@ -1,0 +1,47 @@
+/** Files that commands read and write: sizes checked before reading, written whole or not at all. */
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+
+export type FileCode = 'file_unreadable' | 'file_empty' | 'too_large' | 'disk_full' | 'file_unwritable';
+
+/** Reads at most `limit` bytes; a larger file is refused without reading it. */
+export async function readInput(path: string, limit: number): Promise<Result<Uint8Array, FileCode>> {
+  try {
+    const { size } = await stat(path);
+    if (size > limit) return refuse('too_large', `${quote(path)} has ${size} bytes: at most ${limit} are accepted`);
+    const file = await open(path, 'r');
+    try {
+      const bytes = await file.readFile();
+      if (bytes.length === 0) return refuse('file_empty', `${quote(path)} is empty`);
+      return succeed(new Uint8Array(bytes));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    return refuse('file_unreadable', `cannot read ${quote(path)} (${errorCode(error)}): the path of a readable file is accepted`);
+  }
+}
+
+/** Writes a file that only its owner reads: currency is money to whoever holds it. */
+export async function writeOutput(path: string, data: Uint8Array | string): Promise<Result<null, FileCode>> {
+  const beside = `${path}.new`;
+  try {
+    const file = await open(beside, 'w', 0o600);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+    return succeed(null);
+  } catch (error) {
+    await rm(beside, { force: true });
+    if (errorCode(error) === 'ENOSPC') return refuse('disk_full', `no room for ${quote(path)}: free some space, then give the same command again; nothing is issued twice`);
+    return refuse('file_unwritable', `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``);
+  }
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}

@@ -1,0 +1,102 @@
+/** `ringmint issue`: sends a request, tells the six steps, and writes the records and the currency. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toHex } from '../kit/bytes.ts';
+import { assert } from '../kit/result.ts';
+import { formatAmount } from '../records/amount.ts';
+import { decodeControlBit } from '../records/control-bit.ts';
+import { decodeDenial } from '../records/denial.ts';
+import { decodeDraft, draftSizeLimit } from '../records/draft.ts';
+import { decodeRequest } from '../records/request.ts';
+import { explainReason } from '../roles/central.ts';
+import type { IssuanceStep } from '../roles/issuance.ts';
+import type { Appliance, IssuanceAnswer } from './appliance.ts';
+import { type ExitCode, exitCode } from './exit-code.ts';
+import { readInput, writeOutput } from './file.ts';
+import type { Terminal } from './terminal.ts';
+
+/** File names by what the answer calls them. */
+const fileNames: Readonly<Record<string, string>> = {
+  request: 'request.cose',
+  controlBit: 'control-bit.cose',
+  currency: 'currency.cbor',
+  denial: 'denial.cose',
+};
+
+export async function runIssue(appliance: Appliance, terminal: Terminal, given: { home: string; file: string; out: string }): Promise<ExitCode> {
+  const bytes = await readInput(given.file, draftSizeLimit);
+  if (!bytes.ok) return terminal.refuse(bytes);
+  // The same check as issuance makes, before anything is sent.
+  const draft = decodeDraft(bytes.value);
+  if (!draft.ok) return terminal.refuse(draft);
+  const operator = await appliance.connect(given.home);
+  let answer: Awaited<ReturnType<typeof operator.issue>>;
+  try {
+    answer = await operator.issue(bytes.value);
+  } finally {
+    await operator.close();
+  }
+  if (!answer.ok) return terminal.refuse(answer);
+  for (const line of describeSteps(answer.value.steps)) terminal.say(line);
+  await mkdir(given.out, { recursive: true });
+  const written: Record<string, string> = {};
+  for (const [name, data] of Object.entries(answer.value.files)) {
+    const path = join(given.out, fileNames[name] ?? `${name}.bin`);
+    const wrote = await writeOutput(path, data);
+    if (!wrote.ok) return terminal.refuse(wrote);
+    written[name] = path;
+  }
+  return answer.value.kind === 'issued' ? tellIssued(terminal, answer.value, written) : tellDenied(terminal, answer.value, written);
+}
+
+function describeSteps(steps: readonly IssuanceStep[]): string[] {
+  const lines = steps.map((step) => {
+    const key = step.signedBy === null ? '' : ` (key ${step.signedBy.slice(0, 16)})`;
+    const by = step.signedBy === null ? `by ${step.by}` : `signed by ${step.by}${key}`;
+    return `  ${step.step}  ${step.name.padEnd(12)} ${by}: ${step.detail}  [${step.ms} ms]`;
+  });
+  return ['', ...lines, ''];
+}
+
+function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
+  const decoded = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
+  assert(decoded.ok, 'issuance answers with the control bit it verified');
+  const { record } = decoded.value;
+  const total = formatAmount(record.total, record.currency);
+  return terminal.result(
+    {
+      kind: 'issued',
+      issuer: record.issuer,
+      currency: record.currency.code,
+      total,
+      units: record.count,
+      epoch: record.epoch,
+      sequence: record.sequence,
+      root: toHex(record.root),
+      files,
+      steps: answer.steps,
+    },
+    [
+      `issued: ${total} ${record.currency.code} in ${record.count} units`,
+      `  serial    epoch ${record.epoch}, sequence ${record.sequence}`,
+      `  root      ${toHex(record.root)}`,
+      `  currency  ${files['currency'] ?? ''}`,
+    ],
+  );
+}
+
+function tellDenied(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
+  const denial = decodeDenial(answer.files['denial'] ?? new Uint8Array());
+  const request = decodeRequest(answer.files['request'] ?? new Uint8Array());
+  assert(denial.ok && request.ok, 'issuance answers with the records it verified');
+  const { reasons, wouldPass } = denial.value.record;
+  const { currency } = request.value.record;
+  const would = wouldPass === null ? null : formatAmount(wouldPass, currency);
+  for (const reason of reasons) terminal.say(`  ${reason}: ${explainReason(reason)}`);
+  if (would !== null) terminal.say(`  an amount up to ${would} ${currency.code} would pass the limits that are no secret`);
+  return terminal.refuse(
+    { code: reasons[0] ?? 'denied', message: `denied by central management: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id` },
+    { kind: 'denied', reasons, wouldPass: would, currency: currency.code, files, steps: answer.steps },
+    exitCode.refused,
+  );
+}

@@ -1,0 +1,170 @@
+/**
+ * The command line. src/cli/ may import roles, verifier, records and kit; what touches an HSM, a store or
+ * the network comes in through `Appliance`.
+ */
+import { Argument, Command, CommanderError, Option } from 'commander';
+import type { Clock, RandomBytes } from '../kit/clock.ts';
+import type { Appliance, Role } from './appliance.ts';
+import { completionScript } from './completion.ts';
+import { type ExitCode, exitCode } from './exit-code.ts';
+import { runInit } from './init.ts';
+import { runInspect } from './inspect.ts';
+import { runIssue } from './issue.ts';
+import { runQuota } from './quota.ts';
+import { runRequest } from './request.ts';
+import { runStatus } from './status.ts';
+import { makeTerminal, type Streams, type Terminal } from './terminal.ts';
+import { runUnit } from './unit.ts';
+import { runVerify } from './verify.ts';
+
+export interface ProgramOptions {
+  readonly appliance: Appliance;
+  readonly streams: Streams;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+/** Runs one command line (without `node` and the script) and gives its exit code. */
+export async function runProgram(words: readonly string[], options: ProgramOptions): Promise<ExitCode> {
+  const { appliance, streams } = options;
+  let code: ExitCode = exitCode.ok;
+  const json = words.includes('--json');
+  const terminal = makeTerminal(streams, json);
+  const program = buildProgram(options, terminal, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    const fault = appliance.describeFault(error);
+    if (fault !== undefined) return terminal.refuse(fault);
+    if (options.environment['RINGMINT_DEBUG'] !== undefined) streams.error(`${(error as Error).stack ?? String(error)}\n`);
+    return terminal.refuse({ code: 'internal_error', message: `a fault of this program: ${(error as Error).message}; RINGMINT_DEBUG=1 shows where` });
+  }
+}
+
+function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: ExitCode) => void): Command {
+  const { appliance, streams, environment, clock, random } = options;
+  const program = new Command('ringmint')
+    .description('issues digital currency only under a quota: three authorities, three HSM keys')
+    .version(appliance.version)
+    .exitOverride()
+    .configureOutput({ writeOut: streams.out, writeErr: streams.error })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 fault of this program, 2 bad input, 3 denied or refused, 4 not authentic, 5 HSM, 6 not reachable.\nEvery command takes --json, for one JSON document on standard output.',
+    );
+  const home = (): Option =>
+    new Option('--home <folder>', 'the folder of the appliance').env('RINGMINT_HOME').default(environment['RINGMINT_HOME'] ?? '.ringmint');
+  const command = (name: string, description: string): Command =>
+    program.command(name).description(description).option('--json', 'print one JSON document').exitOverride();
+
+  command('init', 'make an appliance: three tokens with keys, trust bundle, ledgers, quotas')
+    .addOption(home())
+    .requiredOption('--quotas <file>', 'JSON file of quotas, one object a currency; holds the confidential ceilings')
+    .option('--issuer <name>', 'name of the issuer', 'demo-issuer')
+    .option('--time-zone <zone>', 'IANA time zone in which days of the daily limit begin', 'Etc/UTC')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--ports <ports>', '`auto`, or the ports of central, issuance and quota', 'auto')
+    .option('--module <path>', 'PKCS#11 module, or `auto` for SoftHSM', 'auto')
+    .action(async (given: Record<'home' | 'quotas' | 'issuer' | 'timeZone' | 'host' | 'ports' | 'module', string>) => {
+      const { quotas, ...rest } = given;
+      done(await runInit(appliance, terminal, { ...rest, quotaFile: quotas }));
+    });
+
+  command('up', 'run the three systems as three processes until Ctrl-C')
+    .addOption(home())
+    .action(async (given: { home: string }) => {
+      await appliance.up({
+        home: given.home,
+        progress: (line) => terminal.progress(line),
+        ready: (urls) => terminal.result({ home: given.home, urls }, ['the three systems are up; stop them with Ctrl-C']),
+      });
+      done(exitCode.ok);
+    });
+
+  command('serve', 'run one system until Ctrl-C')
+    .addArgument(new Argument('<role>', 'which one').choices(['central', 'issuance', 'quota']))
+    .addOption(home())
+    .option('--port <port>', 'instead of the configured one; 0 lets the system choose')
+    .action(async (role: Role, given: { home: string; port?: string }) => {
+      const port = given.port === undefined ? undefined : Number(given.port);
+      if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) {
+        done(terminal.refuse({ code: 'usage', message: `--port \`${given.port}\`: 0 to 65535 is accepted` }));
+        return;
+      }
+      await appliance.serve({
+        home: given.home,
+        role,
+        ...(port === undefined ? {} : { port }),
+        ready: (url, finished) => terminal.result({ role, url, finished }, [`${role} serves at ${url}; stop it with Ctrl-C`]),
+      });
+      done(exitCode.ok);
+    });
+
+  command('request', 'make a request that can be sent, from JSON or a CSV of payees')
+    .argument('<file>', 'JSON, CBOR, or a .csv with the header payee,amount')
+    .option('--out <file>', 'where to write it', 'request.cbor')
+    .option('--currency <code>', 'for a CSV: ISO 4217 code')
+    .option('--purpose <text>', 'for a CSV: what it is for', '')
+    .option('--origin <country>', 'for a CSV: ISO 3166 code')
+    .option('--destination <country>', 'for a CSV: ISO 3166 code')
+    .action(async (file: string, given: { out: string; currency?: string; purpose: string; origin?: string; destination?: string }) => {
+      const { out, currency, purpose, origin, destination } = given;
+      done(await runRequest(terminal, { file, out, currency, purpose, origin, destination }, { clock, random }));
+    });
+
+  command('issue', 'send a request through the six steps and write the currency')
+    .argument('<file>', 'what `ringmint request` wrote')
+    .addOption(home())
+    .option('--out <folder>', 'where to write the records and the currency', 'issued')
+    .action(async (file: string, given: { home: string; out: string }) => {
+      done(await runIssue(appliance, terminal, { ...given, file }));
+    });
+
+  command('verify', 'tell offline whether a currency file or a unit file is authentic')
+    .argument('<file>', 'the file')
+    .option('--trust <file>', 'the trust bundle', `${environment['RINGMINT_HOME'] ?? '.ringmint'}/trust.cbor`)
+    .option('--root <id>', 'id of the root key that must have signed the trust bundle')
+    .option('--at <time>', 'the moment to verify at, instead of now')
+    .action(async (file: string, given: { trust: string; root?: string; at?: string }) => {
+      done(await runVerify(terminal, { file, trust: given.trust, root: given.root, at: given.at, nowSeconds: clock.nowSeconds() }));
+    });
+
+  command('unit', 'take one unit out of a currency file, with its receipts')
+    .argument('<file>', 'a currency file')
+    .argument('<index>', 'which unit, from 0')
+    .option('--out <file>', 'where to write it', 'unit.cbor')
+    .action(async (file: string, index: string, given: { out: string }) => {
+      done(await runUnit(terminal, { file, index, ...given }));
+    });
+
+  command('inspect', 'decode and explain any file of Ringmint')
+    .argument('<file>', 'a record, a currency file, a unit file, a draft or a trust bundle')
+    .action(async (file: string) => {
+      done(await runInspect(terminal, { file }));
+    });
+
+  command('quota', 'show what is allocated, issued and left')
+    .addOption(home())
+    .action(async (given: { home: string }) => {
+      done(await runQuota(appliance, terminal, given));
+    });
+
+  command('status', 'show whether each system answers and its token signs')
+    .addOption(home())
+    .action(async (given: { home: string }) => {
+      done(await runStatus(appliance, terminal, given));
+    });
+
+  command('completion', 'print a completion script for a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
+    .action((shell: 'bash' | 'zsh') => {
+      streams.out(completionScript(program, shell));
+    });
+
+  return program;
+}

@@ -1,0 +1,49 @@
+/** What a command says: text for a person, or with `--json` one JSON document on standard output and nothing else. */
+import type { Refusal } from '../kit/result.ts';
+import { type ExitCode, exitCode, exitCodeOf } from './exit-code.ts';
+
+export interface Terminal {
+  readonly json: boolean;
+  /** A line of the result, for a person. */
+  say(line: string): void;
+  /** A line about work under way: on standard error, and not with `--json`. */
+  progress(line: string): void;
+  /** The result of a command: with `--json` it is printed, else `lines` are. */
+  result(value: Readonly<Record<string, unknown>>, lines: readonly string[]): ExitCode;
+  /** A refusal, with what else is known of it. */
+  refuse(refusal: Pick<Refusal, 'code' | 'message' | 'field'>, more?: Readonly<Record<string, unknown>>, code?: ExitCode): ExitCode;
+}
+
+export interface Streams {
+  out(text: string): void;
+  error(text: string): void;
+}
+
+export function makeTerminal(streams: Streams, json: boolean): Terminal {
+  const print = (value: unknown): void => streams.out(`${JSON.stringify(value, replaceBigInt, 2)}\n`);
+  return {
+    json,
+    say(line) {
+      if (!json) streams.out(`${line}\n`);
+    },
+    progress(line) {
+      if (!json) streams.error(`${line}\n`);
+    },
+    result(value, lines) {
+      if (json) print({ ok: true, ...value });
+      else for (const line of lines) streams.out(`${line}\n`);
+      return exitCode.ok;
+    },
+    refuse(refusal, more = {}, code = exitCodeOf(refusal.code)) {
+      const { code: name, message, field } = refusal;
+      if (json) print({ ok: false, code: name, message, ...(field === undefined ? {} : { field }), ...more });
+      else streams.error(`ringmint: ${message} [${name}]\n`);
+      return code;
+    },
+  };
+}
+
+/** Amounts are text in JSON, so that no reader rounds them. */
+function replaceBigInt(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}

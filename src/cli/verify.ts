@@ -1,0 +1,49 @@
+/** `ringmint verify`: tells offline whether a file is authentic; needs the trust bundle and nothing else. */
+import { fromHex, toHex } from '../kit/bytes.ts';
+import { quote, refuse } from '../kit/result.ts';
+import { formatAmount } from '../records/amount.ts';
+import { fileSizeLimit } from '../records/currency-file.ts';
+import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import { verifyFile } from '../verifier/verify.ts';
+import { type ExitCode, exitCode } from './exit-code.ts';
+import { readInput } from './file.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface VerifyArguments {
+  readonly file: string;
+  readonly trust: string;
+  readonly root: string | undefined;
+  readonly at: string | undefined;
+  readonly nowSeconds: number;
+}
+
+export async function runVerify(terminal: Terminal, given: VerifyArguments): Promise<ExitCode> {
+  const at = given.at === undefined ? given.nowSeconds : Date.parse(given.at) / 1000;
+  if (!Number.isFinite(at)) return terminal.refuse(refuse('usage', `--at ${quote(given.at)}: a time such as \`2026-11-20T12:00:00Z\` is accepted`));
+  const rootKeyId = given.root === undefined ? undefined : fromHex(given.root);
+  if (given.root !== undefined && rootKeyId?.length !== 32) {
+    return terminal.refuse(refuse('usage', `--root ${quote(given.root)}: the root key's id, 64 hex digits, is accepted`));
+  }
+  const file = await readInput(given.file, fileSizeLimit);
+  if (!file.ok) return terminal.refuse(file);
+  const bundle = await readInput(given.trust, 1024 * 1024);
+  if (!bundle.ok) return terminal.refuse(bundle);
+  const verified = verifyFile(file.value, {
+    bundle: bundle.value,
+    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    at,
+    verifySignature: makeNodeVerifySignature(),
+  });
+  if (!verified.ok) return terminal.refuse({ ...verified, message: `not authentic: ${verified.message}` }, { authentic: false }, exitCode.notAuthentic);
+  const { checks, currency, total, root, rootKeyId: trusted, ...rest } = verified.value;
+  const amount = formatAmount(total, currency);
+  return terminal.result(
+    { authentic: true, ...rest, currency: currency.code, total: amount, root: toHex(root), rootKeyId: toHex(trusted), pinned: rootKeyId !== undefined, checks },
+    [
+      `authentic: ${amount} ${currency.code} in ${verified.value.count} ${verified.value.count === 1 ? 'unit' : 'units'}, issued by ${verified.value.issuer}`,
+      ...checks.map((check) => `  - ${check}`),
+      ...(rootKeyId === undefined ? [`  the root key was not pinned: give \`--root\` the id that you had from the issuer (here ${toHex(trusted).slice(0, 16)}…)`] : []),
+      '  authentic is not unspent: that only the register can tell',
+    ],
+  );
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/** Composition root: puts the parts together and runs one command. Nobody imports it. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readEndpoints } from './appliance/endpoints.ts';
+import { describeFault } from './appliance/fault.ts';
+import { homeAt } from './appliance/home.ts';
+import { initialise } from './appliance/initialisation.ts';
+import { readTls, serve } from './appliance/serving.ts';
+import { type ServeMessage, supervise } from './appliance/supervision.ts';
+import { makeClient } from './api/client.ts';
+import type { Appliance } from './cli/appliance.ts';
+import { runProgram } from './cli/program.ts';
+import { systemClock, systemRandom } from './kit/clock.ts';
+
+const program = fileURLToPath(import.meta.url);
+/** Sources lie in src/, the compiled program in dist/src/. */
+const projectFolder = fileURLToPath(new URL(program.endsWith('.ts') ? '..' : '../..', import.meta.url));
+const { version } = JSON.parse(readFileSync(new URL('package.json', `file://${projectFolder}`), 'utf8')) as { version: string };
+
+/** Resolves at the first SIGINT or SIGTERM, or when the supervisor that started this process has gone. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.once(signal, () => resolve());
+  });
+}
+
+function tellSupervisor(message: ServeMessage): void {
+  if (process.connected) process.send?.(message);
+}
+
+const appliance: Appliance = {
+  version,
+  describeFault,
+  init: (options) => initialise({ ...options, projectFolder, clock: systemClock }),
+  async serve({ home, role, port, ready }) {
+    try {
+      const serving = await serve({
+        home,
+        role,
+        ...(port === undefined ? {} : { port }),
+        logLevel: 'warn',
+        endpoints: await readEndpoints(home),
+        projectFolder,
+      });
+      ready(serving.url, serving.finished);
+      tellSupervisor({ kind: 'ready', role, url: serving.url, finished: serving.finished });
+      await untilStopped();
+      await serving.close();
+    } catch (error) {
+      const fault = describeFault(error);
+      tellSupervisor({ kind: 'failed', code: fault?.code ?? 'internal_error', message: fault?.message ?? String(error) });
+      throw error;
+    } finally {
+      if (process.connected) process.disconnect();
+    }
+  },
+  async up({ home, progress, ready }) {
+    const stopped = untilStopped();
+    const supervision = await supervise({ home, program, progress });
+    ready(supervision.endpoints);
+    await stopped;
+    await supervision.stop();
+  },
+  async connect(home) {
+    const endpoints = await readEndpoints(home);
+    return makeClient({ tls: await readTls(homeAt(home), 'operator'), timeoutMs: 120_000 }, endpoints);
+  },
+};
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  appliance,
+  streams: { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) },
+  environment: process.env,
+  clock: systemClock,
+  random: systemRandom,
+});

@@ -1,0 +1,78 @@
+/** Real SoftHSM tokens in temporary directories, for the tests of hsm/. */
+import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import type { KeyTemplate } from '../../hsm/messages.ts';
+import { findModule } from '../../hsm/module-path.ts';
+import { openToken, type SupervisedToken, type TokenOptions } from '../../hsm/supervised-token.ts';
+import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+
+export const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
+export const softhsm = findModule('auto', process.env, projectFolder);
+
+export const signingOnly: readonly KeyTemplate[] = [{ label: 'signing', kind: 'signing' }];
+export const bothKinds: readonly KeyTemplate[] = [...signingOnly, { label: 'agreement', kind: 'agreement' }];
+
+/** A folder with a blank in its name, removed when the test is over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint hsm '));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function provision(
+  path: string,
+  keys = signingOnly,
+  tokenLabel = 'test token',
+): Promise<TokenDirectory> {
+  return provisionDirectory({ module: softhsm, path, tokenLabel, keys, random: randomBytes });
+}
+
+/** The token of `directory`, opened; closed when the test is over. */
+export async function open(
+  directory: TokenDirectory,
+  options: Partial<TokenOptions> = {},
+): Promise<SupervisedToken> {
+  const { address, configuration } = directory;
+  const token = await openToken({ address, configuration, signingKey: 'signing', ...options });
+  onTestFinished(() => token.close());
+  return token;
+}
+
+/** Verifies with node:crypto, from the bare point. */
+export function isValid(point: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const prefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
+  const key = createPublicKey({ key: Buffer.concat([prefix, point]), format: 'der', type: 'spki' });
+  return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
+}
+
+export function messageOf(text: string | number): Uint8Array {
+  return new Uint8Array(createHash('sha512').update(String(text)).digest());
+}
+
+/** Whether a process is there; a zombie, which only waits to be reaped, is not. */
+export async function isRunning(pid: number): Promise<boolean> {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    const status = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return !/\) [ZX] /.test(status);
+  } catch {
+    // No such entry: the process has gone.
+    return false;
+  }
+}
+
+/** Waits until `condition` holds; fails after `limitMs`. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`not so within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

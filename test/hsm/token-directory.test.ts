@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { readTokenDirectory } from '../../hsm/token-directory.ts';
+import { bothKinds, open, provision, softhsm, temporaryFolder } from './temporary-token.ts';
+
+const probe = fileURLToPath(new URL('./attributes-probe.ts', import.meta.url));
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
+
+function readAttributes(directory: { configuration: string; address: { pinFile: string } }, key: string) {
+  const output = execFileSync(
+    process.execPath,
+    ['--import', 'tsx', probe, softhsm, 'test token', directory.address.pinFile, key],
+    {
+      env: { ...process.env, SOFTHSM2_CONF: directory.configuration },
+      encoding: 'utf8',
+    },
+  );
+  return JSON.parse(output) as {
+    count: number;
+    attributes: Record<string, boolean>;
+    id: string;
+    privateValue: string;
+  };
+}
+
+test('makes a directory that only its owner can read', async () => {
+  const path = join(temporaryFolder(), 'a token');
+  const directory = await provision(path);
+  expect(modeOf(path)).toBe(0o700);
+  expect(modeOf(join(path, 'tokens'))).toBe(0o700);
+  for (const file of ['softhsm2.conf', 'pin', 'so-pin']) expect(modeOf(join(path, file))).toBe(0o600);
+  expect(readFileSync(directory.configuration, 'utf8')).toContain(
+    `directories.tokendir = ${join(path, 'tokens')}`,
+  );
+});
+
+test('gives every token PINs of its own', async () => {
+  const folder = temporaryFolder();
+  const pins = [];
+  for (const name of ['a', 'b']) {
+    await provision(join(folder, name));
+    pins.push(
+      readFileSync(join(folder, name, 'pin'), 'utf8'),
+      readFileSync(join(folder, name, 'so-pin'), 'utf8'),
+    );
+  }
+  expect(new Set(pins).size).toBe(4);
+  for (const pin of pins) expect(pin).toMatch(/^[0-9a-f]{32}$/);
+});
+
+test('generates keys that never leave the token and have one use each', async () => {
+  const directory = await provision(join(temporaryFolder(), 'token'), bothKinds);
+  const inToken = {
+    CKA_TOKEN: true,
+    CKA_PRIVATE: true,
+    CKA_SENSITIVE: true,
+    CKA_ALWAYS_SENSITIVE: true,
+    CKA_EXTRACTABLE: false,
+    CKA_NEVER_EXTRACTABLE: true,
+    CKA_LOCAL: true,
+    CKA_DECRYPT: false,
+    CKA_UNWRAP: false,
+    CKA_SIGN_RECOVER: false,
+  };
+  const signing = readAttributes(directory, 'signing');
+  expect(signing).toMatchObject({ count: 1, attributes: { ...inToken, CKA_SIGN: true, CKA_DERIVE: false } });
+  const agreement = readAttributes(directory, 'agreement');
+  expect(agreement).toMatchObject({
+    count: 1,
+    attributes: { ...inToken, CKA_SIGN: false, CKA_DERIVE: true },
+  });
+  for (const key of [signing, agreement]) {
+    expect(key.privateValue).toBe('CKR_ATTRIBUTE_SENSITIVE');
+    expect(key.id).not.toBe('');
+  }
+  expect(signing.id).not.toBe(agreement.id);
+});
+
+test('leaves a finished token alone', async () => {
+  const path = join(temporaryFolder(), 'token');
+  const first = await provision(path);
+  const files = readdirSync(join(path, 'tokens'));
+  const second = await provision(path);
+  expect(second.points).toEqual(first.points);
+  expect(readdirSync(join(path, 'tokens'))).toEqual(files);
+  expect((await open(second)).signer.publicKey.point).toEqual(first.points.get('signing'));
+});
+
+test('gives the points that the token signs with', async () => {
+  const directory = await provision(join(temporaryFolder(), 'token'), bothKinds);
+  const token = await open(directory, { agreementKey: 'agreement' });
+  expect(directory.points.get('signing')).toEqual(token.signer.publicKey.point);
+  expect(directory.points.get('agreement')).toEqual(token.agreement?.publicKey.point);
+});
+
+test('makes a token again that a crash left without its marker, and it works', async () => {
+  const path = join(temporaryFolder(), 'token');
+  // What is there after a crash between the PINs and the token's initialisation.
+  mkdirSync(join(path, 'tokens'), { recursive: true, mode: 0o700 });
+  writeFileSync(join(path, 'softhsm2.conf'), 'half');
+  writeFileSync(join(path, 'pin'), 'half');
+  expect(readTokenDirectory(path, softhsm, 'test token')).toBeUndefined();
+  const token = await open(await provision(path));
+  await token.signer.check();
+});
+
+test('never removes a folder that it did not make', async () => {
+  const path = join(temporaryFolder(), 'documents');
+  mkdirSync(path);
+  writeFileSync(join(path, 'thesis.txt'), 'ten years');
+  await provision(path).catch(() => undefined);
+  expect(existsSync(join(path, 'thesis.txt'))).toBe(true);
+});
+
+test('refuses to make a token anew whose marker is lost: its key may have been published', async () => {
+  const path = join(temporaryFolder(), 'token');
+  await provision(path);
+  const keys = readdirSync(join(path, 'tokens'));
+  rmSync(join(path, 'provisioned.json'));
+  await expect(provision(path)).rejects.toMatchObject({ name: 'SignerError' });
+  expect(readdirSync(join(path, 'tokens'))).toEqual(keys);
+});
+
+test('refuses a finished token that lacks a key that is asked for', async () => {
+  const path = join(temporaryFolder(), 'token');
+  await provision(path);
+  await expect(provision(path, bothKinds)).rejects.toThrow('agreement');
+});
+
+test('finds its token after the project was moved to another folder', async () => {
+  const folder = temporaryFolder();
+  await provision(join(folder, 'before'));
+  renameSync(join(folder, 'before'), join(folder, 'after'));
+  const token = await open(await provision(join(folder, 'after')));
+  await token.signer.check();
+});
+
+test.each(['#', '='])(
+  'makes a token in a folder with %s in its name, or refuses it by name',
+  async (character) => {
+    // softhsm2.conf has no quoting: a path is cut at these (SimpleConfigLoader.cpp).
+    const path = join(temporaryFolder(), `a${character}b`);
+    const outcome = await provision(path).then(
+      async (directory) => {
+        await (await open(directory)).signer.check();
+        return 'works';
+      },
+      (error: Error) => error.message,
+    );
+    expect(outcome === 'works' || outcome.includes(path)).toBe(true);
+  },
+);
+
+test('refuses a token label longer than the 32 bytes that PKCS#11 has for it', async () => {
+  const path = join(temporaryFolder(), 'token');
+  await expect(provision(path, undefined, 'x'.repeat(33))).rejects.toMatchObject({
+    message: expect.stringContaining('32'),
+  });
+});

@@ -1,0 +1,50 @@
+/**
+ * Labels, 32 bits: secrecy C, complemented authority A, need-to-know categories.
+ *
+ * ```
+ * ┌ 31 … 16 ─────────┬ 15 … 8 ────────────────┬ 7 … 0 ──────────────┐
+ * │ categories, a set │ complement of A, 8 - A │ C, C low bits set   │
+ * │                   │ high bits set          │ (thermometer codes) │
+ * └───────────────────┴────────────────────────┴─────────────────────┘
+ * ```
+ * Join is one OR; ℓ1 ⊑ ℓ2 is `ℓ1 & ~ℓ2 === 0`; C ≤ A is `(ℓ & ℓ >> 8 & 255) === 0`.
+ */
+
+/** A label taken apart: levels from 0 to 8, categories from 0 to 15. */
+export interface LabelParts {
+  readonly secrecy: number;
+  readonly authority: number;
+  readonly categories: readonly number[];
+}
+
+/** Least secret, highest authority: below every label. */
+export const bottom = 0;
+
+export function makeLabel(parts: LabelParts): number {
+  const { secrecy, authority, categories } = parts;
+  if (!isLevel(secrecy) || !isLevel(authority)) throw new RangeError(`secrecy ${secrecy} and authority ${authority}: levels from 0 to 8 are accepted`);
+  const thermometer = (1 << secrecy) - 1;
+  const complement = 255 & ~((1 << authority) - 1);
+  let set = 0;
+  for (const category of categories) {
+    if (!Number.isInteger(category) || category < 0 || category > 15) throw new RangeError(`category ${category}: 0 to 15 are accepted`);
+    set |= 1 << category;
+  }
+  return ((set << 16) | (complement << 8) | thermometer) >>> 0;
+}
+
+function isLevel(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 8;
+}
+
+export function readLabel(label: number): LabelParts {
+  const bits = (value: number): number => value.toString(2).replaceAll('0', '').length;
+  const categories: number[] = [];
+  for (let category = 0; category < 16; category++) if ((label >>> 16) & (1 << category)) categories.push(category);
+  return { secrecy: bits(label & 255), authority: 8 - bits((label >>> 8) & 255), categories };
+}
+
+/** Whether what is labelled `low` may go where `high` is the most that is allowed. */
+export function flowsTo(low: number, high: number): boolean {
+  return (low & ~high) === 0;
+}

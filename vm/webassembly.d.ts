@@ -1,0 +1,15 @@
+/** The part of the WebAssembly JavaScript interface (W3C, §5) that host.ts uses: Node's types for version 20 leave it out. */
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>);
+    static imports(module: Module): { module: string; name: string; kind: string }[];
+  }
+  class Memory {
+    readonly buffer: ArrayBuffer;
+  }
+  class Instance {
+    readonly exports: Record<string, unknown>;
+  }
+  function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>;
+  function instantiate(module: Module, imports: Record<string, never>): Promise<Instance>;
+}
