@@ -68,6 +68,12 @@ const appliance: Appliance = {
   },
 };
 
+// A reader that has seen enough, such as `head`, closes the pipe: that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 process.exitCode = await runProgram(process.argv.slice(2), {
   appliance,
   streams: { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) },

@@ -1,0 +1,74 @@
+/** The built machine for the tests of vm/: through its host, and by its bare exports. */
+import { existsSync, readFileSync } from 'node:fs';
+import { type Assembled, assemble } from '../../vm/assembler.ts';
+import { type Machine, type Program, type RunResult, startMachine } from '../../vm/host.ts';
+import { type TrapName, traps } from '../../vm/isa.ts';
+
+const file = new URL('../../vm/machine.wasm', import.meta.url);
+if (!existsSync(file)) throw new Error('vm/machine.wasm is not built: run `npm run build`');
+export const wasm = new Uint8Array(readFileSync(file));
+
+/** Covers every label: for tests that look at the detail of a trap. */
+export const fullClearance = 0xffffffff;
+
+export async function freshMachine(): Promise<Machine> {
+  return startMachine(wasm);
+}
+
+/** Assembles a text that the test wrote, so a fault in it is the test's own. */
+export function assembled(text: string): Assembled & { ok: true } {
+  const result = assemble(text);
+  if (!result.ok) throw new Error(result.message);
+  return result;
+}
+
+export function loaded(machine: Machine, module: Uint8Array): Program {
+  const result = machine.load(module);
+  if (!result.ok) throw new Error(result.message);
+  return result.program;
+}
+
+/** The name of the trap of a run that must have trapped. */
+export function trapOf(result: RunResult): TrapName | 'no trap' {
+  return result.ok ? 'no trap' : (result.detail(fullClearance)?.trap ?? 'no trap');
+}
+
+/** The exports of vm/assembly/index.ts, without a host in between. */
+export interface BareMachine {
+  readonly memory: WebAssembly.Memory;
+  moduleAddress(): number;
+  moduleCapacity(): number;
+  loadModule(length: number): number;
+  refusedAt(): number;
+  reset(): void;
+  setWord(segment: number, index: number, value: bigint): number;
+  run(fuel: bigint): number;
+  portWritten(port: number): number;
+  portValue(port: number): bigint;
+  fuelUsed(): bigint;
+  auditCount(): number;
+  auditEntry(index: number): bigint;
+  trapCode(): number;
+  trapAt(): number;
+  trapLabel(): number;
+  registerValue(register: number): bigint;
+  registerLabel(register: number): number;
+}
+
+export async function bareMachine(bytes: Uint8Array<ArrayBuffer> = wasm): Promise<BareMachine> {
+  const instance = await WebAssembly.instantiate(await WebAssembly.compile(bytes), {});
+  return instance.exports as unknown as BareMachine;
+}
+
+export function loadBare(machine: BareMachine, module: Uint8Array): number {
+  new Uint8Array(machine.memory.buffer, machine.moduleAddress(), module.length).set(module);
+  return machine.loadModule(module.length);
+}
+
+const trapNames = new Map(Object.entries(traps).map(([name, { code }]) => [code, name as TrapName]));
+
+export function trapNamed(code: number): TrapName {
+  const name = trapNames.get(code);
+  if (name === undefined) throw new Error(`trap ${code} is not in the table`);
+  return name;
+}
