@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import { expect, test } from 'vitest';
 import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { bothKinds, open, provision, softhsm, temporaryFolder } from './temporary-token.ts';
 
+const interrupted = fileURLToPath(new URL('./interrupted-provisioning.ts', import.meta.url));
 const probe = fileURLToPath(new URL('./attributes-probe.ts', import.meta.url));
 
 function modeOf(path: string): number {
@@ -108,15 +110,32 @@ test('gives the points that the token signs with', async () => {
   expect(directory.points.get('agreement')).toEqual(token.agreement?.publicKey.point);
 });
 
-test('makes a token again that a crash left without its marker, and it works', async () => {
-  const path = join(temporaryFolder(), 'token');
-  // What is there after a crash between the PINs and the token's initialisation.
-  mkdirSync(join(path, 'tokens'), { recursive: true, mode: 0o700 });
-  writeFileSync(join(path, 'softhsm2.conf'), 'half');
-  writeFileSync(join(path, 'pin'), 'half');
-  expect(readTokenDirectory(path, softhsm, 'test token')).toBeUndefined();
-  const token = await open(await provision(path));
-  await token.signer.check();
+test.each([
+  ['its PIN', (path: string) => existsSync(join(path, 'pin'))],
+  [
+    'its token',
+    (path: string) => existsSync(join(path, 'tokens')) && readdirSync(join(path, 'tokens')).length > 0,
+  ],
+])('makes a token again after a kill as soon as %s was there, and it works', async (_name, isThere) => {
+  const folder = temporaryFolder();
+  // Killed from outside, so that a run may be done before: another directory then, until one was cut off.
+  for (let run = 0; run < 20; run++) {
+    const path = join(folder, `token ${run}`);
+    const making = spawn(process.execPath, ['--import', 'tsx', interrupted, softhsm, path], {
+      stdio: 'ignore',
+    });
+    const ended = once(making, 'exit');
+    while (!isThere(path) && making.exitCode === null) await new Promise((resolve) => setImmediate(resolve));
+    making.kill('SIGKILL');
+    await ended;
+    if (readTokenDirectory(path, softhsm, 'test token') !== undefined) continue;
+    // The signer process, orphaned in mid-provisioning, needs up to half a second to see that its parent has gone.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const token = await open(await provision(path));
+    await token.signer.check();
+    return;
+  }
+  throw new Error('every one of 20 runs was done before it could be cut off');
 });
 
 test('never removes a folder that it did not make', async () => {

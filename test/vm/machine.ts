@@ -65,7 +65,9 @@ export function loadBare(machine: BareMachine, module: Uint8Array): number {
   return machine.loadModule(module.length);
 }
 
-const trapNames = new Map(Object.entries(traps).map(([name, { code }]) => [code, name as TrapName]));
+const trapNames: ReadonlyMap<number, TrapName> = new Map(
+  Object.entries(traps).map(([name, { code }]) => [code, name as TrapName]),
+);
 
 export function trapNamed(code: number): TrapName {
   const name = trapNames.get(code);

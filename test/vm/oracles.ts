@@ -22,14 +22,20 @@ function observe(machine: BareMachine, module: Module, inputs: readonly Input[],
   for (const { segment, index, value } of inputs) machine.setWord(segment, index, value);
   const trapped = machine.run(limit) !== 0;
   const ports = new Map<number, bigint>();
-  for (let port = 0; port < module.ports.length; port++) if (machine.portWritten(port) !== 0) ports.set(port, machine.portValue(port));
+  for (let port = 0; port < module.ports.length; port++)
+    if (machine.portWritten(port) !== 0) ports.set(port, machine.portValue(port));
   const audit = Array.from({ length: machine.auditCount() }, (_, index) => machine.auditEntry(index)).join();
-  const registers = Array.from({ length: 32 }, (_, index) => ({ value: machine.registerValue(index), label: machine.registerLabel(index) >>> 0 }));
+  const registers = Array.from({ length: 32 }, (_, index) => ({
+    value: machine.registerValue(index),
+    label: machine.registerLabel(index) >>> 0,
+  }));
   return { trapped, fuelUsed: machine.fuelUsed(), ports, audit, registers };
 }
 
 function show(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item instanceof Map ? [...item] : item));
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === 'bigint' ? `${item}n` : item instanceof Map ? [...item] : item,
+  );
 }
 
 /** What happened in the programs that were tried: a test with nothing in it proves nothing. */
@@ -40,7 +46,11 @@ export function count(tally: Tally, name: string): void {
 }
 
 /** The first thing in which the machine and the specification differ on program `seed`, or `undefined`. */
-export function differsFromSpecification(machine: BareMachine, seed: number, tally: Tally): string | undefined {
+export function differsFromSpecification(
+  machine: BareMachine,
+  seed: number,
+  tally: Tally,
+): string | undefined {
   const module = randomProgram({ seed, releases: true });
   const inputs = randomInputs(seed ^ 0x5bd1e995, module);
   // One in sixteen runs short of fuel.
@@ -48,22 +58,30 @@ export function differsFromSpecification(machine: BareMachine, seed: number, tal
   const expected = specify(module, inputs, limit);
   const actual = observe(machine, module, inputs, limit);
   count(tally, expected.ok ? 'finished' : 'trapped');
-  if (expected.ok === actual.trapped) return `specification ${show(expected)}, machine trapped: ${actual.trapped}`;
+  if (expected.ok === actual.trapped)
+    return `specification ${show(expected)}, machine trapped: ${actual.trapped}`;
   if (!expected.ok) {
     const trap = trapNamed(machine.trapCode());
     count(tally, `trap ${trap}`);
     if (!expected.traps.includes(trap)) return `trap ${trap} where ${expected.traps.join()} is broken`;
-    if (machine.trapAt() !== expected.instruction) return `trap at ${machine.trapAt()} and not at ${expected.instruction}`;
-    if (!flowsTo(expected.pc, machine.trapLabel() >>> 0)) return `the trap's label ${machine.trapLabel()} is below pc ${expected.pc}`;
+    if (machine.trapAt() !== expected.instruction)
+      return `trap at ${machine.trapAt()} and not at ${expected.instruction}`;
+    if (!flowsTo(expected.pc, machine.trapLabel() >>> 0))
+      return `the trap's label ${machine.trapLabel()} is below pc ${expected.pc}`;
     return undefined;
   }
   for (const entry of expected.audit) count(tally, module.grants[entry.grant]?.kind ?? 'unknown grant');
-  if (actual.fuelUsed !== expected.fuelUsed) return `fuel ${actual.fuelUsed}, specification ${expected.fuelUsed}`;
-  if (show(actual.ports) !== show(new Map([...expected.ports].sort(([a], [b]) => a - b)))) return `ports ${show(actual.ports)}, specification ${show(expected.ports)}`;
-  const audit = expected.audit.map(({ instruction, grant }) => (BigInt(instruction) << 32n) | BigInt(grant)).join();
+  if (actual.fuelUsed !== expected.fuelUsed)
+    return `fuel ${actual.fuelUsed}, specification ${expected.fuelUsed}`;
+  if (show(actual.ports) !== show(new Map([...expected.ports].sort(([a], [b]) => a - b))))
+    return `ports ${show(actual.ports)}, specification ${show(expected.ports)}`;
+  const audit = expected.audit
+    .map(({ instruction, grant }) => (BigInt(instruction) << 32n) | BigInt(grant))
+    .join();
   if (actual.audit !== audit) return `audit ${actual.audit}, specification ${audit}`;
   for (const [index, register] of expected.registers.entries()) {
-    if (show(actual.registers[index]) !== show(register)) return `r${index} ${show(actual.registers[index])}, specification ${show(register)}`;
+    if (show(actual.registers[index]) !== show(register))
+      return `r${index} ${show(actual.registers[index])}, specification ${show(register)}`;
   }
   return undefined;
 }
@@ -85,7 +103,9 @@ export function tellsSecretsApart(machine: BareMachine, seed: number, tally: Tal
   const observer = observers[seed % observers.length] ?? 0;
   const first = randomInputs(seed ^ 0x2545f491, module);
   const other = randomInputs(seed ^ 0x6a09e667, module);
-  const second = first.map((input, index) => (readableBy(observer, module.segments[input.segment]?.label ?? 0) ? input : (other[index] ?? input)));
+  const second = first.map((input, index) =>
+    readableBy(observer, module.segments[input.segment]?.label ?? 0) ? input : (other[index] ?? input),
+  );
   const one = observe(machine, module, first);
   const two = observe(machine, module, second);
   if (one.trapped || two.trapped) {
@@ -96,15 +116,18 @@ export function tellsSecretsApart(machine: BareMachine, seed: number, tally: Tal
   if (one.fuelUsed !== two.fuelUsed) return `fuel ${one.fuelUsed} and ${two.fuelUsed}`;
   if (one.audit !== two.audit) return `audit ${one.audit} and ${two.audit}`;
   for (const [port, label] of module.ports.entries()) {
-    if (readableBy(observer, label) && one.ports.get(port) !== two.ports.get(port)) return `port ${port}: ${one.ports.get(port)} and ${two.ports.get(port)}`;
+    if (readableBy(observer, label) && one.ports.get(port) !== two.ports.get(port))
+      return `port ${port}: ${one.ports.get(port)} and ${two.ports.get(port)}`;
   }
   for (const [index, register] of one.registers.entries()) {
     const twin = two.registers[index];
     if (twin === undefined) continue;
     const low = readableBy(observer, register.label);
     if (low !== readableBy(observer, twin.label)) return `r${index} is readable in one run only`;
-    if (low && register.value !== twin.value) return `r${index}: ${register.value} and ${twin.value}, readable`;
+    if (low && register.value !== twin.value)
+      return `r${index}: ${register.value} and ${twin.value}, readable`;
   }
-  if (one.registers.some((register, index) => register.value !== two.registers[index]?.value)) count(tally, 'secrets moved');
+  if (one.registers.some((register, index) => register.value !== two.registers[index]?.value))
+    count(tally, 'secrets moved');
   return undefined;
 }

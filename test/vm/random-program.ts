@@ -25,7 +25,8 @@ export class Dice {
   }
 }
 
-const label = (secrecy: number, authority: number, ...categories: number[]): number => makeLabel({ secrecy, authority, categories });
+const label = (secrecy: number, authority: number, ...categories: number[]): number =>
+  makeLabel({ secrecy, authority, categories });
 
 /** The first level handles everything; the others each lack something. */
 const levels = [label(0, 8, 1, 2), label(0, 8), label(0, 6, 1, 2), label(0, 2, 1), label(2, 8, 1, 2)];
@@ -91,7 +92,13 @@ export function randomProgram(options: GenerationOptions): Module {
     const choice = dice.below(24);
     if (choice < 3) emit('const', [any(), 0, 0, 0], dice.below(constants.length));
     else if (choice < 6) loadAny();
-    else if (choice < 11) emit(dice.pick(['add', 'sub', 'mul', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'min']), [any(), any(), any(), 0]);
+    else if (choice < 11)
+      emit(dice.pick(['add', 'sub', 'mul', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'min']), [
+        any(),
+        any(),
+        any(),
+        0,
+      ]);
     else if (choice < 12) emit('mov', [any(), any(), 0, 0]);
     else if (choice < 13) emit('select', [any(), any(), any(), any()]);
     else if (choice < 15) {

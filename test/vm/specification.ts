@@ -67,7 +67,9 @@ function within(categories: ReadonlySet<number>, clearance: ReadonlySet<number>)
 }
 
 function flows(low: Label, high: Label): boolean {
-  return low.secrecy <= high.secrecy && low.authority >= high.authority && within(low.categories, high.categories);
+  return (
+    low.secrecy <= high.secrecy && low.authority >= high.authority && within(low.categories, high.categories)
+  );
 }
 
 function isPublic(label: Label): boolean {
@@ -90,7 +92,8 @@ class Stop {
 
 function find(opcode: number): Instruction {
   const instruction = instructions.find((candidate) => candidate.opcode === opcode);
-  if (instruction === undefined) throw new Error(`opcode ${opcode}: the specification is for verified modules`);
+  if (instruction === undefined)
+    throw new Error(`opcode ${opcode}: the specification is for verified modules`);
   return instruction;
 }
 
@@ -117,11 +120,17 @@ function parse(code: readonly CodeWord[], from: number): { steps: Step[]; next: 
 }
 
 function costOf(steps: readonly Step[]): number {
-  return steps.reduce((sum, step) => sum + step.instruction.fuel + (step.kind === 'if' ? Math.max(...step.arms.map(costOf)) : 0), 0);
+  return steps.reduce(
+    (sum, step) =>
+      sum + step.instruction.fuel + (step.kind === 'if' ? Math.max(...step.arms.map(costOf)) : 0),
+    0,
+  );
 }
 
 function writesOf(steps: readonly Step[]): number[] {
-  return steps.flatMap((step) => (step.instruction.operands.includes('d') ? [step.word.registers[0]] : step.arms.flatMap(writesOf)));
+  return steps.flatMap((step) =>
+    step.instruction.operands.includes('d') ? [step.word.registers[0]] : step.arms.flatMap(writesOf),
+  );
 }
 
 const fits = (value: bigint): boolean => BigInt.asIntN(64, value) === value;
@@ -149,11 +158,17 @@ class Run {
   private readonly audit: { instruction: number; grant: number }[] = [];
   private fuel = 0n;
 
-  constructor(module: Module, inputs: readonly { segment: number; index: number; value: bigint }[], limit: bigint) {
+  constructor(
+    module: Module,
+    inputs: readonly { segment: number; index: number; value: bigint }[],
+    limit: bigint,
+  ) {
     this.module = module;
     this.limit = limit;
     this.registers = Array.from({ length: 32 }, () => ({ value: 0n, label: publicLabel }));
-    this.segments = module.segments.map(({ length, label }) => Array.from({ length }, () => ({ value: 0n, label: unpack(label) })));
+    this.segments = module.segments.map(({ length, label }) =>
+      Array.from({ length }, () => ({ value: 0n, label: unpack(label) })),
+    );
     for (const { segment, index, value } of inputs) {
       const words = this.segments[segment] ?? [];
       const word = words[index];
@@ -189,7 +204,8 @@ class Run {
   private register(step: Step, operand: Operand): Word {
     const position = ['d', 'a', 'b', 'c'].indexOf(operand);
     const word = this.registers[step.word.registers[position] ?? -1];
-    if (word === undefined) throw new Error(`no register ${operand}: the specification is for verified modules`);
+    if (word === undefined)
+      throw new Error(`no register ${operand}: the specification is for verified modules`);
     return word;
   }
 
@@ -221,13 +237,22 @@ class Run {
     const raised = written.map((register) => join(this.registers[register]?.label ?? publicLabel, inside));
     this.must(step, pc, ...this.checked(step, inside), ['label', raised.every(handled)]);
     for (const [index, register] of written.entries()) {
-      this.registers[register] = { value: this.registers[register]?.value ?? 0n, label: raised[index] ?? inside };
+      this.registers[register] = {
+        value: this.registers[register]?.value ?? 0n,
+        label: raised[index] ?? inside,
+      };
     }
     if (isPublic(pc) && !isPublic(inside)) this.charge(step, Math.max(...step.arms.map(costOf)), inside);
     this.block(step.arms[condition.value !== 0n ? 0 : 1] ?? [], inside);
   }
 
-  private write(step: Step, pc: Label, value: bigint, label: Label, ...rules: readonly (readonly [TrapName, boolean])[]): void {
+  private write(
+    step: Step,
+    pc: Label,
+    value: bigint,
+    label: Label,
+    ...rules: readonly (readonly [TrapName, boolean])[]
+  ): void {
     this.must(step, pc, ...this.checked(step, label), ...rules);
     this.registers[step.word.registers[0]] = { value, label };
   }
@@ -246,31 +271,40 @@ class Run {
     switch (mnemonic) {
       case 'const': {
         const constant = this.module.constants[step.word.index] ?? { value: 0n, label: 0 };
-        return this.write(step, pc, constant.value, join(unpack(constant.label), e));
+        this.write(step, pc, constant.value, join(unpack(constant.label), e));
+        return;
       }
       case 'mov':
-        return this.write(step, pc, a.value, join(a.label, e));
+        this.write(step, pc, a.value, join(a.label, e));
+        return;
       case 'select': {
         const c = this.register(step, 'c');
-        return this.write(step, pc, a.value !== 0n ? b.value : c.value, join(a.label, b.label, c.label, e));
+        this.write(step, pc, a.value !== 0n ? b.value : c.value, join(a.label, b.label, c.label, e));
+        return;
       }
       case 'load': {
         const words = this.segments[step.word.index] ?? [];
         const word = a.value >= 0n && a.value < BigInt(words.length) ? words[Number(a.value)] : undefined;
         this.must(step, pc, ['bounds', word !== undefined]);
-        return word && this.write(step, pc, word.value, join(word.label, a.label, e));
+        if (word !== undefined) this.write(step, pc, word.value, join(word.label, a.label, e));
+        return;
       }
       case 'store':
-        return this.store(step, pc, e, a, b);
+        this.store(step, pc, e, a, b);
+        return;
       case 'output': {
         const label = join(a.label, e);
-        this.must(step, pc, ...this.checked(step, label), ['port', flows(label, unpack(this.module.ports[step.word.index] ?? 0))]);
+        this.must(step, pc, ...this.checked(step, label), [
+          'port',
+          flows(label, unpack(this.module.ports[step.word.index] ?? 0)),
+        ]);
         this.ports.set(step.word.index, a.value);
         return;
       }
       case 'declassify':
       case 'endorse':
-        return this.release(step, pc, e, a);
+        this.release(step, pc, e, a);
+        return;
       case 'halt':
         return;
       default:
@@ -302,7 +336,9 @@ class Run {
     const lowers = grant.kind === 'declassify';
     const least = lowers ? from.authority : to.authority;
     const operands = join(a.label, e);
-    const label = lowers ? { ...to, authority: operands.authority } : { ...operands, authority: to.authority };
+    const label = lowers
+      ? { ...to, authority: operands.authority }
+      : { ...operands, authority: to.authority };
     this.write(
       step,
       pc,

@@ -1,0 +1,142 @@
+/**
+ * A power cut at every call to a store and every signature of one issue, on real SQLite and real tokens:
+ * the process is gone from there on, the databases are opened again, and the caller sends the same again.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Signer } from '../../hsm/signer.ts';
+import type { IssuancePeers } from '../../src/roles/issuance.ts';
+import type { Store } from '../../src/store/store.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { verifyFile } from '../../src/verifier/verify.ts';
+import { type Authorities, draft, issuer, makeAuthorities, openTokens, type Tokens } from '../roles/authorities.ts';
+
+let tokens: Tokens;
+
+beforeAll(async () => {
+  tokens = await openTokens();
+});
+afterAll(() => tokens.close());
+
+class Cut extends Error {}
+
+/** Counts calls; the one numbered `at` is cut before it runs or after it ran, and every later one is cut too. */
+class Power {
+  calls = 0;
+  private off = false;
+  private readonly at: number;
+  private readonly when: 'before' | 'after';
+
+  constructor(at: number, when: 'before' | 'after') {
+    this.at = at;
+    this.when = when;
+  }
+
+  async spend<T>(call: () => Promise<T>): Promise<T> {
+    if (this.off) throw new Cut('the power is off');
+    this.calls++;
+    if (this.calls !== this.at) return call();
+    this.off = true;
+    if (this.when === 'after') await call();
+    throw new Cut('the power went off');
+  }
+
+  store(store: Store): Store {
+    return {
+      head: () => this.spend(() => store.head()),
+      findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),
+      commitIntent: (intent) => this.spend(() => store.commitIntent(intent)),
+      recordSigned: (kind, id, signed) => this.spend(() => store.recordSigned(kind, id, signed)),
+      unsigned: () => this.spend(() => store.unsigned()),
+      allocate: (allocation) => this.spend(() => store.allocate(allocation)),
+      position: (name, currency, day) => this.spend(() => store.position(name, currency, day)),
+      positions: (day) => this.spend(() => store.positions(day)),
+      countSince: (kind, name, since) => this.spend(() => store.countSince(kind, name, since)),
+      journal: (from, limit) => this.spend(() => store.journal(from, limit)),
+      close: () => store.close(),
+    };
+  }
+
+  signer(signer: Signer): Signer {
+    return { ...signer, sign: (message) => this.spend(() => signer.sign(message)) };
+  }
+
+  peers(peers: IssuancePeers): IssuancePeers {
+    return {
+      submitRequest: (request) => this.spend(() => peers.submitRequest(request)),
+      redeemCredential: (presentation) => this.spend(() => peers.redeemCredential(presentation)),
+    };
+  }
+}
+
+async function issueWith(authorities: Authorities, power: Power, bytes: Uint8Array): Promise<Authorities> {
+  const cut = await authorities.restart({
+    wrapStore: (store) => power.store(store),
+    wrapSigner: (signer) => power.signer(signer),
+    peers: (peers) => power.peers(peers),
+  });
+  await expect(cut.issuance.issue(bytes)).rejects.toBeInstanceOf(Cut);
+  return cut.restart();
+}
+
+/** Σ issued + reserved of quota control, and what its journal holds. */
+async function taken(authorities: Authorities): Promise<{ used: bigint; controlBits: number }> {
+  const position = await authorities.quotaControl.position(issuer, 'EUR');
+  if (position === undefined) throw new Error('no position');
+  const { sequence } = await authorities.stores.quota.head();
+  return { used: position.allocated - position.available, controlBits: sequence - 2 };
+}
+
+async function countCalls(): Promise<number> {
+  const power = new Power(0, 'before');
+  let authorities = await makeAuthorities(tokens);
+  authorities = await authorities.restart({ wrapStore: (store) => power.store(store), wrapSigner: (signer) => power.signer(signer), peers: (peers) => power.peers(peers) });
+  await authorities.issuance.issue(draft([{ value: 100n, count: 7 }], authorities.clock));
+  await authorities.close();
+  return power.calls;
+}
+
+describe('a power cut anywhere in an issue', () => {
+  for (const when of ['before', 'after'] as const) {
+    it(`${when} any call: the retry issues once, and the quota falls once`, async () => {
+      const calls = await countCalls();
+      expect(calls).toBeGreaterThan(15);
+      for (let at = 1; at <= calls; at++) {
+        let authorities = await makeAuthorities(tokens);
+        const bytes = draft([{ value: 100n, count: 7 }], authorities.clock);
+        authorities = await issueWith(authorities, new Power(at, when), bytes);
+        const left = await taken(authorities);
+        expect([0n, 700n], `cut ${when} call ${at}`).toContain(left.used);
+        expect(left.controlBits, `cut ${when} call ${at}`).toBe(left.used === 0n ? 0 : 1);
+        if (at % 2 === 0) {
+          // Half of the time the next start finishes what is left, half of the time the retry does.
+          for (const role of [authorities.central, authorities.quotaControl, authorities.issuance]) await role.finishUnsigned();
+        }
+        const outcome = await authorities.issuance.issue(bytes);
+        if (!outcome.ok || outcome.value.kind !== 'issued') throw new Error(`cut ${when} call ${at}: not issued`);
+        const verified = verifyFile(outcome.value.files.currency, {
+          bundle: tokens.bundleBytes,
+          at: authorities.clock.nowSeconds(),
+          verifySignature: makeNodeVerifySignature(),
+        });
+        expect(verified, `cut ${when} call ${at}`).toMatchObject({ ok: true, value: { total: 700n, count: 7 } });
+        expect(await taken(authorities), `cut ${when} call ${at}`).toEqual({ used: 700n, controlBits: 1 });
+        expect(await authorities.stores.quota.unsigned()).toEqual([]);
+        await authorities.close();
+      }
+    });
+  }
+
+  it('before the reservation, and never retried: nothing is taken; after it: the quota is lost, and nothing is issued', async () => {
+    const calls = await countCalls();
+    const ends = new Set<string>();
+    for (let at = 1; at <= calls; at++) {
+      let authorities = await makeAuthorities(tokens);
+      authorities = await issueWith(authorities, new Power(at, 'after'), draft([{ value: 100n, count: 7 }], authorities.clock));
+      const { used } = await taken(authorities);
+      const position = await authorities.quotaControl.position(issuer, 'EUR');
+      ends.add(`used ${used} reserved ${position?.reserved}`);
+      await authorities.close();
+    }
+    expect([...ends].sort()).toEqual(['used 0 reserved 0', 'used 700 reserved 0', 'used 700 reserved 700']);
+  });
+});

@@ -1,0 +1,103 @@
+/** The compiled program as its users run it: one process a command, in a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const project = join(import.meta.dirname, '../..');
+const main = join(project, 'dist/src/main.js');
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output as JSON; throws where it is none. */
+  json(): Record<string, unknown>;
+}
+
+export interface Workplace {
+  readonly folder: string;
+  readonly home: string;
+  /** Runs a command to its end. */
+  run(...words: string[]): Promise<Ran>;
+  /** Makes the appliance of samples/quotas.json. */
+  init(): Promise<void>;
+  /** Starts the three systems and waits until they serve. */
+  up(): Promise<Systems>;
+  remove(): void;
+}
+
+export interface Systems {
+  readonly process: ChildProcess;
+  readonly said: () => string;
+  stop(): Promise<void>;
+}
+
+export function makeWorkplace(): Workplace {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint flow-'));
+  const home = join(folder, 'appliance');
+  const environment = { ...process.env, RINGMINT_HOME: home };
+
+  async function run(...words: string[]): Promise<Ran> {
+    const child = spawn(process.execPath, [main, ...words], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, out, err, json: () => JSON.parse(out) as Record<string, unknown> };
+  }
+
+  return {
+    folder,
+    home,
+    run,
+    async init() {
+      const made = await run('init', '--quotas', join(project, 'samples/quotas.json'));
+      if (made.code !== 0) throw new Error(made.err);
+    },
+    async up() {
+      const child = spawn(process.execPath, [main, 'up'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+      const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+      await waitFor('the systems to serve', () => {
+        if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
+        return said.includes('systems are up');
+      });
+      return {
+        process: child,
+        said: () => said,
+        async stop() {
+          if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+          await ended;
+        },
+      };
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+export async function waitFor(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Ids of processes whose command line or working folder names `folder`. */
+export function processesOf(folder: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((id) => {
+      try {
+        return readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(folder) || readlinkSync(`/proc/${id}/cwd`).startsWith(folder);
+      } catch {
+        // It ended while we looked.
+        return false;
+      }
+    })
+    .map(Number)
+    .filter((id) => id !== process.pid && existsSync(`/proc/${id}`));
+}

@@ -1,0 +1,227 @@
+/**
+ * Three authorities for tests: real SoftHSM tokens, real SQLite stores, the real label machine; the roles
+ * speak to each other by calls instead of HTTPS, on a clock that the test moves.
+ */
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findModule } from '../../hsm/module-path.ts';
+import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
+import { openToken, type SupervisedToken } from '../../hsm/supervised-token.ts';
+import { provisionDirectory } from '../../hsm/token-directory.ts';
+import { fixedClock } from '../../src/kit/clock.ts';
+import { calendarDays } from '../../src/quota/window.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { encodeDraft } from '../../src/records/draft.ts';
+import { makeRequestId } from '../../src/records/request-id.ts';
+import { verificationKey } from '../../src/records/signature.ts';
+import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
+import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
+import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
+import { makeKeyRing } from '../../src/roles/key-ring.ts';
+import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { type Machine, startMachine } from '../../vm/host.ts';
+
+const startMs = Date.parse('2026-11-20T12:00:00Z');
+export const issuer = 'demo-issuer';
+export const otherIssuer = 'other-issuer';
+
+export const limits: IssuerLimits = { requestMaximum: 100_000n, ceiling: 60_000n, frequencyCap: 20 };
+export const quota = { total: 200_000n, dayLimit: 120_000n };
+
+type Holder = 'central' | 'issuance' | 'quota' | 'other';
+
+/** Tokens take a second to make, so a test file makes them once; every test has stores and a clock of its own. */
+export interface Tokens {
+  readonly of: Readonly<Record<Holder, SupervisedToken>>;
+  readonly bundle: TrustBundle;
+  readonly bundleBytes: Uint8Array;
+  readonly machine: Machine;
+  close(): Promise<void>;
+}
+
+export async function openTokens(): Promise<Tokens> {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-tokens-'));
+  const module = findModule('auto', process.env, join(import.meta.dirname, '../..'));
+  const open = async (holder: Holder): Promise<SupervisedToken> => {
+    const agreement = holder === 'quota' ? 'agreement' : undefined;
+    const directory = await provisionDirectory({
+      module,
+      path: join(folder, holder),
+      tokenLabel: holder,
+      keys: [{ label: 'signing', kind: 'signing' }, ...(agreement === undefined ? [] : [{ label: agreement, kind: 'agreement' } as const])],
+      random: randomBytes,
+    });
+    return openToken({
+      address: directory.address,
+      configuration: directory.configuration,
+      signingKey: 'signing',
+      ...(agreement === undefined ? {} : { agreementKey: agreement }),
+    });
+  };
+  const [central, issuance, quotaToken, other] = await Promise.all([open('central'), open('issuance'), open('quota'), open('other')]);
+  const of = { central, issuance, quota: quotaToken, other };
+  const { bundle, bundleBytes } = makeBundle(of);
+  const wasm = readFileSync(join(import.meta.dirname, '../../vm/machine.wasm'));
+  return {
+    of,
+    bundle,
+    bundleBytes,
+    machine: await startMachine(new Uint8Array(wasm)),
+    async close() {
+      await Promise.all(Object.values(of).map((token) => token.close()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function makeBundle(of: Readonly<Record<Holder, SupervisedToken>>): { bundle: TrustBundle; bundleBytes: Uint8Array } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  const rootKey = verificationKey(new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])));
+  const agreement = of.quota.agreement?.publicKey;
+  if (agreement === undefined) throw new Error('the quota token has an agreement key');
+  const valid = { notBefore: startMs / 1000 - 86_400, notAfter: startMs / 1000 + 365 * 86_400, revoked: false };
+  const bundle: TrustBundle = {
+    issuedAt: valid.notBefore,
+    expiresAt: valid.notAfter,
+    revocationEpoch: 0,
+    rootKey,
+    keys: [
+      { role: 'central', name: 'central', key: of.central.signer.publicKey, ...valid },
+      { role: 'issuance', name: issuer, key: of.issuance.signer.publicKey, ...valid },
+      { role: 'issuance', name: otherIssuer, key: of.other.signer.publicKey, ...valid },
+      { role: 'quota', name: 'quota', key: of.quota.signer.publicKey, ...valid },
+      { role: 'quota-agreement', name: 'quota', key: agreement, ...valid },
+    ],
+  };
+  const toBeSigned = encodeTrustBundle(bundle, rootKey.keyId);
+  return { bundle, bundleBytes: attachSignature(toBeSigned, sign('sha256', toBeSigned, { key: privateKey, dsaEncoding: 'ieee-p1363' })) };
+}
+
+export interface Authorities {
+  readonly clock: ReturnType<typeof fixedClock>;
+  readonly stores: { readonly central: Store; readonly issuance: Store; readonly quota: Store };
+  readonly central: Central;
+  readonly issuance: Issuance;
+  readonly quotaControl: QuotaControl;
+  /** Closes the stores and opens them again, as a restart does; roles are made anew. */
+  restart(changed?: AuthorityOptions): Promise<Authorities>;
+  close(): Promise<void>;
+}
+
+export interface AuthorityOptions {
+  /** What stands between issuance and the other two; a test puts a liar or a broken line there. */
+  readonly peers?: (honest: IssuancePeers) => IssuancePeers;
+  readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
+  readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
+  readonly limits?: IssuerLimits;
+  /** Another program in the place of central management's. */
+  readonly program?: string;
+}
+
+export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions = {}): Promise<Authorities> {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-roles-'));
+  const clock = fixedClock(startMs);
+  const first = openStores(folder, true);
+  for (const name of [issuer, otherIssuer]) {
+    const allocated = await first.quota.allocate({ issuer: name, currency: 'EUR', total: quota.total, dayLimit: quota.dayLimit, createdMs: startMs });
+    if (!allocated.ok) throw new Error(allocated.message);
+  }
+  return assemble(tokens, folder, clock, first, options);
+}
+
+interface Stores {
+  readonly central: Store;
+  readonly issuance: Store;
+  readonly quota: Store;
+}
+
+function openStores(folder: string, create: boolean): Stores {
+  const open = (role: string): Store => openSqliteStore({ path: join(folder, `${role}.db`), role, create, random: randomBytes });
+  return { central: open('central'), issuance: open('issuance'), quota: open('quota') };
+}
+
+function assemble(tokens: Tokens, folder: string, clock: Authorities['clock'], stores: Stores, options: AuthorityOptions): Authorities {
+  const { wrapStore = (store) => store, wrapSigner = (signer) => signer } = options;
+  const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
+  const dayOf = calendarDays('Etc/UTC');
+  if (!dayOf.ok) throw new Error(dayOf.message);
+  const agreement: KeyAgreement | undefined = tokens.of.quota.agreement;
+  if (agreement === undefined) throw new Error('the quota token has an agreement key');
+  const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
+  const quotaControl = makeQuotaControl({
+    ...common,
+    store: wrapStore(stores.quota, 'quota'),
+    signer: wrapSigner(tokens.of.quota.signer, 'quota'),
+    agreement,
+    keySet: keySetId(tokens.bundle),
+    epoch: 1,
+    dayOf: dayOf.value,
+    issuanceKeyId: (name) => tokens.bundle.keys.find((entry) => entry.role === 'issuance' && entry.name === name)?.key.keyId,
+  });
+  const central = makeCentral({
+    ...common,
+    store: wrapStore(stores.central, 'central'),
+    signer: wrapSigner(tokens.of.central.signer, 'central'),
+    quotaKey: agreement.publicKey,
+    decision: loadIssuanceDecision(tokens.machine, options.program),
+    policy: {
+      limits: (_issuer, currency) => (currency === 'EUR' ? (options.limits ?? limits) : undefined),
+      frequencyWindowMs: 60_000,
+      credentialLifetimeSeconds: 300,
+      clockSkewSeconds: 60,
+    },
+    quotaPosition: async (name, currency) => ({ ok: true, value: await quotaControl.position(name, currency) }),
+  });
+  const honest: IssuancePeers = {
+    submitRequest: (request) => central.submit(request, issuer),
+    redeemCredential: (presentation) => quotaControl.redeem(presentation, issuer),
+  };
+  const issuance = makeIssuance({
+    ...common,
+    issuer,
+    store: wrapStore(stores.issuance, 'issuance'),
+    signer: wrapSigner(tokens.of.issuance.signer, 'issuance'),
+    keySet: keySetId(tokens.bundle),
+    centralKeyId: tokens.of.central.signer.publicKey.keyId,
+    peers: options.peers?.(honest) ?? honest,
+    requestLifetimeSeconds: 600,
+    defaultRedemptionSeconds: 365 * 86_400,
+  });
+  const closeStores = (): Promise<unknown> => Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
+  return {
+    clock,
+    stores,
+    central,
+    issuance,
+    quotaControl,
+    async restart(changed = {}) {
+      await closeStores();
+      return assemble(tokens, folder, clock, openStores(folder, false), changed);
+    },
+    async close() {
+      await closeStores();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A draft of `lots` of euro cents, with an id. */
+export function draft(lots: readonly { value: bigint; count: number }[], clock: Authorities['clock'], id?: Uint8Array): Uint8Array {
+  const total = lots.reduce((sum, lot) => sum + lot.value * BigInt(lot.count), 0n);
+  return encodeDraft({
+    id: id ?? makeRequestId(clock, (length) => new Uint8Array(randomBytes(length))),
+    currency: { code: 'EUR', exponent: 2 },
+    total,
+    lots: lots.map((lot) => ({ ...lot, owner: { commitment: new Uint8Array(32).fill(7) } })),
+    purpose: 'test',
+    origin: 'DE',
+    destination: 'DE',
+  });
+}

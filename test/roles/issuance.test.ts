@@ -1,0 +1,198 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
+import type { Result } from '../../src/kit/result.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
+import { verifyFile } from '../../src/verifier/verify.ts';
+import { type Authorities, draft, issuer, limits, makeAuthorities, openTokens, type Tokens } from './authorities.ts';
+
+let tokens: Tokens;
+let authorities: Authorities;
+
+beforeAll(async () => {
+  tokens = await openTokens();
+});
+afterAll(() => tokens.close());
+beforeEach(async () => {
+  authorities = await makeAuthorities(tokens);
+});
+afterEach(() => authorities.close());
+
+function issued(outcome: Result<IssuanceOutcome>): IssuanceOutcome & { kind: 'issued' } {
+  if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`);
+  if (outcome.value.kind !== 'issued') throw new Error(`denied: ${outcome.value.denial.reasons.join()}`);
+  return outcome.value;
+}
+
+function denied(outcome: Result<IssuanceOutcome>): IssuanceOutcome & { kind: 'denied' } {
+  if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`);
+  if (outcome.value.kind !== 'denied') throw new Error('issued');
+  return outcome.value;
+}
+
+async function available(): Promise<bigint> {
+  const position = await authorities.quotaControl.position(issuer, 'EUR');
+  if (position === undefined) throw new Error('no position');
+  return position.available;
+}
+
+describe('an issue', () => {
+  it('goes through six steps, and both verifiers find the currency authentic', async () => {
+    const outcome = issued(await authorities.issuance.issue(draft([{ value: 500n, count: 10 }, { value: 20n, count: 50 }], authorities.clock)));
+    expect(outcome.steps.map((step) => step.step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await available()).toBe(194_000n);
+    for (const verifySignature of [makeNodeVerifySignature(), verifySignatureNoble]) {
+      const verified = verifyFile(outcome.files.currency, { bundle: tokens.bundleBytes, at: authorities.clock.nowSeconds(), verifySignature });
+      expect(verified).toMatchObject({ ok: true, value: { total: 6_000n, count: 60, issuer } });
+    }
+  });
+
+  it('gives the same bytes for the same id, also after a restart, and takes the quota once', async () => {
+    const bytes = draft([{ value: 1_000n, count: 3 }], authorities.clock);
+    const first = issued(await authorities.issuance.issue(bytes));
+    const second = issued(await authorities.issuance.issue(bytes));
+    authorities = await authorities.restart();
+    // Long after: the credential has expired, and the bytes are handed out all the same.
+    authorities.clock.advanceMs(30 * 86_400_000);
+    const third = issued(await authorities.issuance.issue(bytes));
+    expect(second.files).toEqual(first.files);
+    expect(third.files).toEqual(first.files);
+    expect(await available()).toBe(197_000n);
+  });
+
+  it('gives the same bytes to many who send the same at once', async () => {
+    const bytes = draft([{ value: 1_000n, count: 3 }], authorities.clock);
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => authorities.issuance.issue(bytes)));
+    const files = outcomes.map((outcome) => issued(outcome).files.currency);
+    for (const file of files) expect(file).toEqual(files[0]);
+    expect(await available()).toBe(197_000n);
+  });
+
+  it('never issues more than the quota when many ask at once', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, () => authorities.issuance.issue(draft([{ value: 25_000n, count: 1 }], authorities.clock))),
+    );
+    // The day allows 120,000: four of them.
+    expect(outcomes.filter((outcome) => outcome.ok && outcome.value.kind === 'issued')).toHaveLength(4);
+    expect(await available()).toBe(100_000n);
+  });
+});
+
+describe('a refusal consumes nothing', () => {
+  afterEach(async () => {
+    expect(await available()).toBe(200_000n);
+  });
+
+  it('refuses a second request with the same id and another body', async () => {
+    const id = new Uint8Array(16).fill(9);
+    const over = denied(await authorities.issuance.issue(draft([{ value: 90_000n, count: 1 }], authorities.clock, id)));
+    expect(over.denial.reasons).toEqual(['issuer_ceiling']);
+    expect(await authorities.issuance.issue(draft([{ value: 100n, count: 1 }], authorities.clock, id))).toMatchObject({ ok: false, code: 'request_id_conflict' });
+  });
+
+  it('denies an amount above the quota, above the day and above the most of one request, and says what would pass', async () => {
+    const outcome = denied(await authorities.issuance.issue(draft([{ value: 250_000n, count: 1 }], authorities.clock)));
+    expect(outcome.denial.reasons).toEqual(['quota_exceeded', 'daily_limit', 'request_maximum', 'issuer_ceiling']);
+    expect(outcome.denial.wouldPass).toBe(100_000n);
+  });
+
+  it('denies one cent above the confidential ceiling, and tells no number', async () => {
+    const above = denied(await authorities.issuance.issue(draft([{ value: limits.ceiling + 1n, count: 1 }], authorities.clock)));
+    expect(above.denial).toMatchObject({ reasons: ['issuer_ceiling'], wouldPass: null });
+  });
+
+  it('answers a denied request with the same denial', async () => {
+    const bytes = draft([{ value: 90_000n, count: 1 }], authorities.clock);
+    const first = denied(await authorities.issuance.issue(bytes));
+    expect(denied(await authorities.issuance.issue(bytes)).files).toEqual(first.files);
+  });
+
+  it('refuses a draft that names an owner instead of a commitment', async () => {
+    const json = JSON.stringify({ id: '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18', currency: 'EUR', total: '1.00', denominations: [{ value: '1.00', count: 1 }], owner: 'Alice', origin: 'DE', destination: 'DE' });
+    expect(await authorities.issuance.issue(new TextEncoder().encode(json))).toMatchObject({ ok: false, code: 'owner_not_committed', field: 'lots[0].owner' });
+  });
+
+  it('refuses a currency that has no quota', async () => {
+    const json = JSON.stringify({ id: '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18', currency: 'USD', total: '1.00', denominations: [{ value: '1.00', count: 1 }], owner: 'ab'.repeat(32), origin: 'US', destination: 'FR' });
+    expect(await authorities.issuance.issue(new TextEncoder().encode(json))).toMatchObject({ ok: false, code: 'quota_missing' });
+  });
+});
+
+describe('limits over time', () => {
+  it('issues exactly the confidential ceiling', async () => {
+    issued(await authorities.issuance.issue(draft([{ value: limits.ceiling, count: 1 }], authorities.clock)));
+    expect(await available()).toBe(140_000n);
+  });
+
+  it('issues exactly what is left of the day, refuses one more, and goes on the next day', async () => {
+    authorities = await authorities.restart({ limits: { requestMaximum: 10n ** 15n, ceiling: 10n ** 15n, frequencyCap: 20 } });
+    issued(await authorities.issuance.issue(draft([{ value: 119_999n, count: 1 }], authorities.clock)));
+    const over = denied(await authorities.issuance.issue(draft([{ value: 2n, count: 1 }], authorities.clock)));
+    expect(over.denial).toMatchObject({ reasons: ['daily_limit'], wouldPass: 1n });
+    issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    authorities.clock.advanceMs(86_400_000);
+    issued(await authorities.issuance.issue(draft([{ value: 80_000n, count: 1 }], authorities.clock)));
+    const spent = denied(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    expect(spent.denial).toMatchObject({ reasons: ['quota_exceeded'], wouldPass: null });
+    expect(await available()).toBe(0n);
+  });
+
+  it('caps how often an issuer asks, and takes the same request a minute later', async () => {
+    for (let i = 0; i < limits.frequencyCap; i++) issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    const bytes = draft([{ value: 1n, count: 1 }], authorities.clock);
+    expect(await authorities.issuance.issue(bytes)).toMatchObject({ ok: false, code: 'frequency_cap' });
+    authorities.clock.advanceMs(60_001);
+    issued(await authorities.issuance.issue(bytes));
+  });
+});
+
+describe('a quota control that lies', () => {
+  it('is refused when its control bit is for another root', async () => {
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        async redeemCredential(presentation) {
+          const answer = await honest.redeemCredential(presentation);
+          if (!answer.ok) return answer;
+          const decoded = decodeControlBit(answer.value);
+          if (!decoded.ok) return decoded;
+          const { signer } = tokens.of.quota;
+          const forged = encodeControlBit({ ...decoded.value.record, root: new Uint8Array(32).fill(1) }, signer.publicKey.keyId);
+          return { ok: true, value: attachSignature(forged, await signer.sign(forged)) };
+        },
+      }),
+    });
+    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'control_bit_root_mismatch' });
+  });
+
+  it('is refused when the control bit of an earlier request comes back', async () => {
+    const first = issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    authorities = await authorities.restart({ peers: (honest) => ({ ...honest, redeemCredential: async () => ({ ok: true, value: first.files.controlBit }) }) });
+    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'control_bit_request_mismatch' });
+  });
+
+  it('is refused when a request comes back in the place of the control bit', async () => {
+    const first = issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    authorities = await authorities.restart({ peers: (honest) => ({ ...honest, redeemCredential: async () => ({ ok: true, value: first.files.request }) }) });
+    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'record_type_mismatch' });
+  });
+
+  it('is refused when the control bit is signed by another role', async () => {
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        async redeemCredential(presentation) {
+          const answer = await honest.redeemCredential(presentation);
+          const decoded = answer.ok ? decodeControlBit(answer.value) : answer;
+          if (!decoded.ok) return decoded;
+          const { signer } = tokens.of.central;
+          const forged = encodeControlBit(decoded.value.record, signer.publicKey.keyId);
+          return { ok: true, value: attachSignature(forged, await signer.sign(forged)) };
+        },
+      }),
+    });
+    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'key_unknown' });
+  });
+});
