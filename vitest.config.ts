@@ -7,6 +7,10 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    coverage: { provider: 'v8', include: ['src/**/*.ts', 'vm/*.ts', 'hsm/**/*.ts'], reporter: ['text-summary', 'json-summary'] },
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts', 'vm/*.ts', 'hsm/**/*.ts'],
+      reporter: ['text-summary', 'json-summary'],
+    },
   },
 });

@@ -16,8 +16,19 @@ export interface KeyTemplate {
 }
 
 export type Call =
-  | { readonly name: 'open'; readonly token: TokenAddress; readonly signing: string; readonly agreement: string | undefined; readonly sessions: number }
-  | { readonly name: 'provision'; readonly token: TokenAddress; readonly soPinFile: string; readonly keys: readonly KeyTemplate[] }
+  | {
+      readonly name: 'open';
+      readonly token: TokenAddress;
+      readonly signing: string;
+      readonly agreement: string | undefined;
+      readonly sessions: number;
+    }
+  | {
+      readonly name: 'provision';
+      readonly token: TokenAddress;
+      readonly soPinFile: string;
+      readonly keys: readonly KeyTemplate[];
+    }
   | { readonly name: 'sign'; readonly digest: Uint8Array }
   | { readonly name: 'derive'; readonly peerPoint: Uint8Array };
 
@@ -33,4 +44,8 @@ export interface OpenedToken {
 
 export type Reply =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly error: { code: SignerErrorCode; message: string; ckr: string | undefined; fatal: boolean } };
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly error: { code: SignerErrorCode; message: string; ckr: string | undefined; fatal: boolean };
+    };

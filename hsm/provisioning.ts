@@ -10,11 +10,18 @@ import { SignerError } from './signer.ts';
  * A crash in here leaves a token without its marker file, which the caller then removes whole: its keys
  * were never published, so nothing was ever signed with them.
  */
-export function provision(address: TokenAddress, soPinFile: string, keys: readonly KeyTemplate[]): Uint8Array[] {
+export function provision(
+  address: TokenAddress,
+  soPinFile: string,
+  keys: readonly KeyTemplate[],
+): Uint8Array[] {
   const module = loadModule(address.module);
   try {
-    const free = module.C_GetSlotList(true).find((slot) => (module.C_GetTokenInfo(slot).flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0);
-    if (free === undefined) throw new SignerError('token_missing', 'the module has no free slot to make a token in');
+    const free = module
+      .C_GetSlotList(true)
+      .find((slot) => (module.C_GetTokenInfo(slot).flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0);
+    if (free === undefined)
+      throw new SignerError('token_missing', 'the module has no free slot to make a token in');
     const soPin = readPin(soPinFile);
     // The label has 32 bytes, padded with blanks (PKCS#11 v3.1 §5.5.7); pkcs11js 2.1.7 would pad it with NUL.
     module.C_InitToken(free, soPin, address.tokenLabel.padEnd(32, ' '));
@@ -76,11 +83,18 @@ function auditKey(module: PKCS11, session: Handle, privateKey: Handle, key: KeyT
     ['CKA_DECRYPT', pkcs11js.CKA_DECRYPT, false],
     ['CKA_UNWRAP', pkcs11js.CKA_UNWRAP, false],
   ];
-  const read = module.C_GetAttributeValue(session, privateKey, expected.map(([, type]) => ({ type })));
+  const read = module.C_GetAttributeValue(
+    session,
+    privateKey,
+    expected.map(([, type]) => ({ type })),
+  );
   for (const [index, [name, , value]] of expected.entries()) {
     const actual = read[index]?.value;
     if (!(actual instanceof Buffer) || (actual[0] === 1) !== value) {
-      throw new SignerError('device_error', `the token made \`${key.label}\` with ${name} other than ${value}: this token cannot hold an issuing key`);
+      throw new SignerError(
+        'device_error',
+        `the token made \`${key.label}\` with ${name} other than ${value}: this token cannot hold an issuing key`,
+      );
     }
   }
 }

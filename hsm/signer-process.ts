@@ -1,5 +1,6 @@
 /** Entry point of a signer process: answers calls from its parent over IPC, and ends when the parent does. */
 import process from 'node:process';
+import { Worker } from 'node:worker_threads';
 import type { Call, CallMessage, OpenedToken, Reply } from './messages.ts';
 import { signerError, Token } from './pkcs11.ts';
 import { provision } from './provisioning.ts';
@@ -33,20 +34,36 @@ process.on('message', (message: CallMessage) => {
     (thrown: unknown) => {
       const { error, recovery } = signerError(thrown);
       const { code, message: text, ckr } = error;
-      reply({ id: message.id, ok: false, error: { code, message: text, ckr, fatal: recovery === 'process' } });
+      reply({
+        id: message.id,
+        ok: false,
+        error: { code, message: text, ckr, fatal: recovery === 'process' },
+      });
     },
   );
 });
 
 function reply(message: Reply): void {
-  // The parent may have gone in the meantime; `disconnect` then ends this process.
-  if (process.connected) process.send?.(message);
+  // The parent may have gone in the meantime; `disconnect` then ends this process. Without a callback, a broken
+  // pipe would be an unhandled `error` event.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-process.on('disconnect', () => {
-  token?.close();
+process.on('disconnect', end);
+// The parent may have gone while this file was loading.
+if (!process.connected) end();
+
+function end(): void {
+  // With an operation on a native thread nothing orderly is left to do: exit handlers would free what it uses.
+  if (token?.close() === false) process.kill(process.pid, 'SIGKILL');
   process.exit(0);
-});
+}
+
+// `disconnect` is not heard while a module hangs in a call on this thread; a thread of its own sees the parent go.
+new Worker(
+  `const { ppid } = process; setInterval(() => process.ppid === ppid || process.kill(process.pid, 'SIGKILL'), 500);`,
+  { eval: true, execArgv: [], env: {} },
+).unref();
 
 // Ctrl-C goes to the whole group of processes: the parent drains first, then disconnects.
 process.on('SIGINT', () => undefined);

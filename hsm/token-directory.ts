@@ -4,15 +4,32 @@
  *
  * ```
  * DIRECTORY/            0700
+ *   provisioning        written first, removed last: this directory is ours, and nothing of it is published
  *   softhsm2.conf       where the module finds the rest
  *   tokens/             0700, SoftHSM's files
  *   pin  so-pin         0600, 32 random hex digits each
- *   provisioned.json    written last: labels and public points; without it the token was never used
+ *   provisioned.json    written when the rest is on the disk: labels and public points
  * ```
+ *
+ * A directory is removed and made again only with `provisioning` and without `provisioned.json`: any other
+ * one may hold a key that is in use, or belong to somebody else.
  */
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
+import { SignerError } from './signer.ts';
 import { provisionToken } from './supervised-token.ts';
 
 export interface TokenDirectory {
@@ -32,45 +49,130 @@ export interface ProvisionOptions {
 }
 
 const markerName = 'provisioned.json';
+const startedName = 'provisioning';
+const madeHere: ReadonlySet<string> = new Set([
+  startedName,
+  'softhsm2.conf',
+  'tokens',
+  'pin',
+  'so-pin',
+  `${markerName}.new`,
+]);
 
-/** Makes the token and its keys, or gives the one that is there. Half-made ones, which nobody has used, are made again. */
+/**
+ * Makes the token and its keys, or gives the one that is there. A half-made one, which nobody has used, is made
+ * again; `token_incomplete` where the directory may hold a key in use, or files that were not made here.
+ */
 export async function provisionDirectory(options: ProvisionOptions): Promise<TokenDirectory> {
   const path = resolve(options.path);
-  const known = readTokenDirectory(path, options.module, options.tokenLabel);
-  if (known !== undefined) return known;
-  rmSync(path, { recursive: true, force: true });
-  mkdirSync(join(path, 'tokens'), { recursive: true, mode: 0o700 });
+  const { module, tokenLabel, keys, random } = options;
+  assertUsable(path, tokenLabel);
+  const known = readTokenDirectory(path, module, tokenLabel);
+  if (known !== undefined) {
+    for (const { label } of keys) {
+      if (!known.points.has(label))
+        throw new SignerError('key_missing', `the token in \`${path}\` was made without a key \`${label}\``);
+    }
+    // The folder may have been moved since: SoftHSM wants an absolute path.
+    if (readFileSync(known.configuration, 'utf8') !== configurationOf(path))
+      writePrivate(known.configuration, configurationOf(path));
+    return known;
+  }
+  clear(path);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
   chmodSync(path, 0o700);
-  const configuration = join(path, 'softhsm2.conf');
   writePrivate(
-    configuration,
-    `directories.tokendir = ${join(path, 'tokens')}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n`,
+    join(path, startedName),
+    'the token in this directory is being made; nobody has used it yet\n',
   );
-  const address = addressIn(path, options.module, options.tokenLabel);
-  writePrivate(address.pinFile, Buffer.from(options.random(16)).toString('hex'));
-  writePrivate(join(path, 'so-pin'), Buffer.from(options.random(16)).toString('hex'));
-  const made = await provisionToken(address, configuration, join(path, 'so-pin'), options.keys);
-  const points = Object.fromEntries(options.keys.map((key, index) => [key.label, Buffer.from(made[index] ?? []).toString('hex')]));
+  synchronise(path);
+  mkdirSync(join(path, 'tokens'), { mode: 0o700 });
+  const address = addressIn(path, module, tokenLabel);
+  const configuration = join(path, 'softhsm2.conf');
+  writePrivate(configuration, configurationOf(path));
+  writePrivate(address.pinFile, Buffer.from(random(16)).toString('hex'));
+  writePrivate(join(path, 'so-pin'), Buffer.from(random(16)).toString('hex'));
+  const made = await provisionToken(address, configuration, join(path, 'so-pin'), keys);
+  const points = Object.fromEntries(
+    keys.map((key, index) => [key.label, Buffer.from(made[index] ?? []).toString('hex')]),
+  );
+  // The keys first, then the marker: a power cut must not leave a marker without its keys.
+  synchroniseAll(path);
   // A crash before the rename leaves no marker: the next run makes the token anew.
   const marker = join(path, markerName);
-  writePrivate(`${marker}.new`, `${JSON.stringify({ tokenLabel: options.tokenLabel, points })}\n`);
+  writePrivate(`${marker}.new`, `${JSON.stringify({ tokenLabel, points })}\n`);
   renameSync(`${marker}.new`, marker);
-  const provisioned = readTokenDirectory(path, options.module, options.tokenLabel);
-  if (provisioned === undefined) throw new Error(`the token directory \`${path}\` was made but cannot be read`);
+  synchronise(path);
+  rmSync(join(path, startedName));
+  const provisioned = readTokenDirectory(path, module, tokenLabel);
+  if (provisioned === undefined)
+    throw new Error(`the token directory \`${path}\` was made but cannot be read`);
   return provisioned;
 }
 
-/** The token of a provisioned directory, or `undefined` where it was never finished. */
-export function readTokenDirectory(path: string, module: string, tokenLabel: string): TokenDirectory | undefined {
+/** The token of a provisioned directory, or `undefined` where it was never finished; `token_incomplete` where parts are gone. */
+export function readTokenDirectory(
+  path: string,
+  module: string,
+  tokenLabel: string,
+): TokenDirectory | undefined {
   const marker = join(path, markerName);
   if (!existsSync(marker)) return undefined;
+  const lacking = ['softhsm2.conf', 'tokens', 'pin'].filter((name) => !existsSync(join(path, name)));
+  if (lacking.length > 0) {
+    throw new SignerError(
+      'token_incomplete',
+      `the token in \`${path}\` is in use, but lacks ${lacking.join(', ')}: restore the directory from a backup`,
+    );
+  }
   const { points } = JSON.parse(readFileSync(marker, 'utf8')) as { points: Record<string, string> };
   return {
     path,
     configuration: join(path, 'softhsm2.conf'),
     address: addressIn(path, module, tokenLabel),
-    points: new Map(Object.entries(points).map(([label, point]) => [label, new Uint8Array(Buffer.from(point, 'hex'))])),
+    points: new Map(
+      Object.entries(points).map(([label, point]) => [label, new Uint8Array(Buffer.from(point, 'hex'))]),
+    ),
   };
+}
+
+/** Removes what a crash left half made, and nothing else. */
+function clear(path: string): void {
+  if (!existsSync(path)) return;
+  const names = readdirSync(path);
+  if (names.length === 0) return;
+  const foreign = names.filter((name) => !madeHere.has(name));
+  if (foreign.length > 0 || !names.includes(startedName)) {
+    throw new SignerError(
+      'token_incomplete',
+      `\`${path}\` holds ${names.slice(0, 3).join(', ')} but no ${markerName}: its key may be in use, or it is not a token's; move it away, or name an empty folder`,
+    );
+  }
+  // The mark goes with the directory, last of all: a crash in between leaves it in place.
+  // Retries: a signer process whose parent was killed may write for half a second more.
+  for (const name of names) {
+    if (name !== startedName) rmSync(join(path, name), { recursive: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+function assertUsable(path: string, tokenLabel: string): void {
+  // SimpleConfigLoader.cpp cuts a line at `#` and at the second `=`, and reads 1,023 bytes of it.
+  if (/[#=\n\r]/.test(path) || Buffer.byteLength(path) > 900) {
+    throw new SignerError(
+      'token_missing',
+      `SoftHSM cannot have a token in \`${path}\`: a path of at most 900 bytes without # and = is accepted`,
+    );
+  }
+  if (!/^[\x21-\x7e](?:[\x20-\x7e]{0,30}[\x21-\x7e])?$/.test(tokenLabel)) {
+    throw new SignerError(
+      'token_missing',
+      `a token cannot be labelled \`${tokenLabel}\`: 1 to 32 ASCII characters are accepted`,
+    );
+  }
+}
+
+function configurationOf(path: string): string {
+  return `directories.tokendir = ${join(path, 'tokens')}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n`;
 }
 
 function addressIn(path: string, module: string, tokenLabel: string): TokenAddress {
@@ -86,4 +188,23 @@ function writePrivate(path: string, text: string): void {
   } finally {
     closeSync(file);
   }
+}
+
+/** Waits until a file's bytes, or a directory's names, are on the disk. */
+function synchronise(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function synchroniseAll(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) synchroniseAll(path);
+    else synchronise(path);
+  }
+  synchronise(directory);
 }

@@ -21,7 +21,9 @@ const hash = createHash('sha256').update(readFileSync('vm/machine.wasm')).digest
 if (process.argv.includes('--pin')) {
   writeFileSync(pinned, `${hash}  vm/machine.wasm\n`);
 } else if (readFileSync(pinned, 'utf8').split(' ')[0] !== hash) {
-  console.error(`build: vm/machine.wasm has SHA-256 ${hash}, which is not the one in ${pinned}: after a change of the machine, \`npm run build -- --pin\` and commit both`);
+  console.error(
+    `build: vm/machine.wasm has SHA-256 ${hash}, which is not the one in ${pinned}: after a change of the machine, \`npm run build -- --pin\` and commit both`,
+  );
   process.exit(1);
 }
 rmSync('dist', { recursive: true, force: true });

@@ -2,13 +2,13 @@
 /** Composition root: puts the parts together and runs one command. Nobody imports it. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { makeClient } from './api/client.ts';
 import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { homeAt } from './appliance/home.ts';
 import { initialise } from './appliance/initialisation.ts';
 import { readTls, serve } from './appliance/serving.ts';
 import { type ServeMessage, supervise } from './appliance/supervision.ts';
-import { makeClient } from './api/client.ts';
 import type { Appliance } from './cli/appliance.ts';
 import { runProgram } from './cli/program.ts';
 import { systemClock, systemRandom } from './kit/clock.ts';
@@ -16,7 +16,9 @@ import { systemClock, systemRandom } from './kit/clock.ts';
 const program = fileURLToPath(import.meta.url);
 /** Sources lie in src/, the compiled program in dist/src/. */
 const projectFolder = fileURLToPath(new URL(program.endsWith('.ts') ? '..' : '../..', import.meta.url));
-const { version } = JSON.parse(readFileSync(new URL('package.json', `file://${projectFolder}`), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('package.json', `file://${projectFolder}`), 'utf8')) as {
+  version: string;
+};
 
 /** Resolves at the first SIGINT or SIGTERM, or when the supervisor that started this process has gone. */
 function untilStopped(): Promise<void> {
@@ -49,7 +51,11 @@ const appliance: Appliance = {
       await serving.close();
     } catch (error) {
       const fault = describeFault(error);
-      tellSupervisor({ kind: 'failed', code: fault?.code ?? 'internal_error', message: fault?.message ?? String(error) });
+      tellSupervisor({
+        kind: 'failed',
+        code: fault?.code ?? 'internal_error',
+        message: fault?.message ?? String(error),
+      });
       throw error;
     } finally {
       if (process.connected) process.disconnect();

@@ -25,7 +25,12 @@ export interface Names {
 
 export type Assembled =
   | { readonly ok: true; readonly bytes: Uint8Array; readonly module: Module; readonly names: Names }
-  | { readonly ok: false; readonly code: 'assembly_malformed'; readonly line: number; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly code: 'assembly_malformed';
+      readonly line: number;
+      readonly message: string;
+    };
 
 /** Assembles `text`; a fault is told with its line. The loader still checks what comes out. */
 export function assemble(text: string): Assembled {
@@ -37,7 +42,12 @@ export function assemble(text: string): Assembled {
       assembler.takeLine(new Line(words));
     } catch (error) {
       if (!(error instanceof SyntaxFault)) throw error;
-      return { ok: false, code: 'assembly_malformed', line: index + 1, message: `line ${index + 1}: ${error.message}` };
+      return {
+        ok: false,
+        code: 'assembly_malformed',
+        line: index + 1,
+        message: `line ${index + 1}: ${error.message}`,
+      };
     }
   }
   return { ok: true, ...assembler.finish() };
@@ -71,9 +81,11 @@ class Line {
 
   integer(accepted: string): bigint {
     const word = this.word(accepted);
-    if (!/^-?\d{1,19}$/.test(word)) throw new SyntaxFault(`\`${word}\` where ${accepted}, a whole number, is accepted`);
+    if (!/^-?\d{1,19}$/.test(word))
+      throw new SyntaxFault(`\`${word}\` where ${accepted}, a whole number, is accepted`);
     const value = BigInt(word);
-    if (value !== BigInt.asIntN(64, value)) throw new SyntaxFault(`\`${word}\` does not fit a signed 64-bit word`);
+    if (value !== BigInt.asIntN(64, value))
+      throw new SyntaxFault(`\`${word}\` does not fit a signed 64-bit word`);
     return value;
   }
 
@@ -84,7 +96,8 @@ class Line {
     const match = /^\{\s*((?:\d{1,2}(?:[\s,]+\d{1,2})*)?)\s*\}$/.exec(set);
     if (match === null) throw new SyntaxFault(`\`${set}\` where categories such as \`{1, 2}\` are accepted`);
     const categories = match[1] === undefined || match[1] === '' ? [] : match[1].split(/[\s,]+/).map(Number);
-    if (categories.some((category) => category > 15)) throw new SyntaxFault(`\`${set}\`: categories are 0 to 15`);
+    if (categories.some((category) => category > 15))
+      throw new SyntaxFault(`\`${set}\`: categories are 0 to 15`);
     return makeLabel({ secrecy, authority, categories });
   }
 
@@ -141,7 +154,8 @@ class Assembler {
 
   private takeInstruction(mnemonic: string, line: Line): void {
     const instruction = byMnemonic.get(mnemonic);
-    if (instruction === undefined) throw new SyntaxFault(`\`${mnemonic}\` is no instruction and no declaration`);
+    if (instruction === undefined)
+      throw new SyntaxFault(`\`${mnemonic}\` is no instruction and no declaration`);
     if (this.level === undefined) throw new SyntaxFault('an instruction before any `at LEVEL`');
     const registers: [number, number, number, number] = [0, 0, 0, 0];
     let index = 0;
@@ -188,7 +202,8 @@ const registerNames: readonly Operand[] = ['d', 'a', 'b', 'c'];
 function readRegister(word: string): number {
   const match = /^r(\d{1,2})$/.exec(word);
   const register = match === null ? limits.registers : Number(match[1]);
-  if (register >= limits.registers) throw new SyntaxFault(`\`${word}\` where a register r0 to r${limits.registers - 1} is accepted`);
+  if (register >= limits.registers)
+    throw new SyntaxFault(`\`${word}\` where a register r0 to r${limits.registers - 1} is accepted`);
   return register;
 }
 
@@ -201,7 +216,8 @@ function readSegment(line: Line): Segment {
 
 function readGrant(line: Line): Grant {
   const kind = line.word('`declassify` or `endorse`');
-  if (kind !== 'declassify' && kind !== 'endorse') throw new SyntaxFault(`\`${kind}\` where \`declassify\` or \`endorse\` is accepted`);
+  if (kind !== 'declassify' && kind !== 'endorse')
+    throw new SyntaxFault(`\`${kind}\` where \`declassify\` or \`endorse\` is accepted`);
   const from = line.label();
   line.keyword('to');
   const to = line.label();

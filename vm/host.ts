@@ -57,7 +57,13 @@ export interface Program {
 
 export type LoadResult =
   | { readonly ok: true; readonly program: Program }
-  | { readonly ok: false; readonly code: 'module_refused'; readonly reason: RefusalName; readonly offset: number; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly code: 'module_refused';
+      readonly reason: RefusalName;
+      readonly offset: number;
+      readonly message: string;
+    };
 
 export interface Machine {
   /** Checks a module; the program that comes back runs on this machine, one at a time. */
@@ -102,7 +108,13 @@ export async function startMachine(wasm: Uint8Array<ArrayBuffer> | WebAssembly.M
   return {
     load(bytes) {
       if (bytes.length > machine.moduleCapacity()) {
-        return { ok: false, code: 'module_refused', reason: 'header', offset: 0, message: `a module of ${bytes.length} bytes: at most ${machine.moduleCapacity()} are accepted` };
+        return {
+          ok: false,
+          code: 'module_refused',
+          reason: 'header',
+          offset: 0,
+          message: `a module of ${bytes.length} bytes: at most ${machine.moduleCapacity()} are accepted`,
+        };
       }
       const own = bytes.slice();
       current = undefined;
@@ -128,11 +140,20 @@ export async function startMachine(wasm: Uint8Array<ArrayBuffer> | WebAssembly.M
 function runLoaded(machine: Exports, options: RunOptions): RunResult {
   machine.reset();
   for (const { segment, index, value } of options.inputs) {
-    if (machine.setWord(segment, index, value) !== 0) throw new RangeError(`the module has no word ${index} in segment ${segment}`);
+    if (machine.setWord(segment, index, value) !== 0)
+      throw new RangeError(`the module has no word ${index} in segment ${segment}`);
   }
   if (machine.run(options.fuel) !== 0) {
-    const detail = { trap: trapName(machine.trapCode()), instruction: machine.trapAt(), label: machine.trapLabel() >>> 0 };
-    return { ok: false, code: 'trapped', detail: (clearance) => (flowsTo(detail.label, clearance) ? detail : undefined) };
+    const detail = {
+      trap: trapName(machine.trapCode()),
+      instruction: machine.trapAt(),
+      label: machine.trapLabel() >>> 0,
+    };
+    return {
+      ok: false,
+      code: 'trapped',
+      detail: (clearance) => (flowsTo(detail.label, clearance) ? detail : undefined),
+    };
   }
   const ports = new Map<number, bigint>();
   for (let port = 0; port < portLimit; port++) {
@@ -156,5 +177,11 @@ function refusal(code: number, offset: number): LoadResult {
   const found = Object.entries(refusals).find(([, entry]) => entry.code === code);
   if (found === undefined) throw new Error(`invariant broken: refusal ${code} is not in the table`);
   const [reason, { meaning }] = found;
-  return { ok: false, code: 'module_refused', reason: reason as RefusalName, offset, message: `module refused at byte ${offset}: ${meaning}` };
+  return {
+    ok: false,
+    code: 'module_refused',
+    reason: reason as RefusalName,
+    offset,
+    message: `module refused at byte ${offset}: ${meaning}`,
+  };
 }

@@ -22,12 +22,14 @@ export const bottom = 0;
 
 export function makeLabel(parts: LabelParts): number {
   const { secrecy, authority, categories } = parts;
-  if (!isLevel(secrecy) || !isLevel(authority)) throw new RangeError(`secrecy ${secrecy} and authority ${authority}: levels from 0 to 8 are accepted`);
+  if (!isLevel(secrecy) || !isLevel(authority))
+    throw new RangeError(`secrecy ${secrecy} and authority ${authority}: levels from 0 to 8 are accepted`);
   const thermometer = (1 << secrecy) - 1;
   const complement = 255 & ~((1 << authority) - 1);
   let set = 0;
   for (const category of categories) {
-    if (!Number.isInteger(category) || category < 0 || category > 15) throw new RangeError(`category ${category}: 0 to 15 are accepted`);
+    if (!Number.isInteger(category) || category < 0 || category > 15)
+      throw new RangeError(`category ${category}: 0 to 15 are accepted`);
     set |= 1 << category;
   }
   return ((set << 16) | (complement << 8) | thermometer) >>> 0;
@@ -40,7 +42,8 @@ function isLevel(value: number): boolean {
 export function readLabel(label: number): LabelParts {
   const bits = (value: number): number => value.toString(2).replaceAll('0', '').length;
   const categories: number[] = [];
-  for (let category = 0; category < 16; category++) if ((label >>> 16) & (1 << category)) categories.push(category);
+  for (let category = 0; category < 16; category++)
+    if ((label >>> 16) & (1 << category)) categories.push(category);
   return { secrecy: bits(label & 255), authority: 8 - bits((label >>> 8) & 255), categories };
 }
 

@@ -46,7 +46,13 @@ const version = 1;
 export function encodeModule(module: Module): Uint8Array {
   const { levels, constants, segments, ports, grants, code } = module;
   const length =
-    headerBytes + levels.length * 8 + constants.length * 16 + segments.length * 16 + ports.length * 8 + grants.length * 32 + code.length * 8;
+    headerBytes +
+    levels.length * 8 +
+    constants.length * 16 +
+    segments.length * 16 +
+    ports.length * 8 +
+    grants.length * 32 +
+    code.length * 8;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, magic, true);

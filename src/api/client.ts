@@ -31,7 +31,12 @@ export type Endpoints = (role: RoleStatus['role']) => string | undefined;
 
 export function makeClient(options: ClientOptions, endpoints: Endpoints): Client {
   const agent = new Agent({
-    connect: { key: options.tls.key, cert: options.tls.certificate, ca: options.tls.authority, minVersion: 'TLSv1.3' },
+    connect: {
+      key: options.tls.key,
+      cert: options.tls.certificate,
+      ca: options.tls.authority,
+      minVersion: 'TLSv1.3',
+    },
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,
     connectTimeout: Math.min(options.timeoutMs, 5_000),
@@ -44,7 +49,11 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     body?: Uint8Array,
   ): Promise<Result<Answer>> {
     const base = endpoints(role);
-    if (base === undefined) return refuse('peer_unavailable', `the ${role} system has no known address: is it running? (\`ringmint up\`)`);
+    if (base === undefined)
+      return refuse(
+        'peer_unavailable',
+        `the ${role} system has no known address: is it running? (\`ringmint up\`)`,
+      );
     try {
       const response = await sendRequest(new URL(path, base), {
         dispatcher: agent,
@@ -75,7 +84,8 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await call('central', 'POST', '/requests', request);
       if (!answer.ok) return answer;
       const kind = answer.value.header(answerHeader);
-      if (kind !== 'credential' && kind !== 'denial') return refuse('peer_fault', 'the central system answered neither a credential nor a denial');
+      if (kind !== 'credential' && kind !== 'denial')
+        return refuse('peer_fault', 'the central system answered neither a credential nor a denial');
       return succeed({ kind, bytes: answer.value.bytes });
     },
     async redeemCredential(presentation) {

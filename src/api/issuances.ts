@@ -21,7 +21,10 @@ export function addIssuances(server: Server, issuance: Issuance): void {
     onlyFor(['operator'], async (request, reply) => {
       const outcome = await issuance.issue(bodyOf(request));
       if (!outcome.ok) return sendProblem(reply, outcome);
-      return reply.code(200).type('application/cbor').send(Buffer.from(encodeAnswer(outcome.value)));
+      return reply
+        .code(200)
+        .type('application/cbor')
+        .send(Buffer.from(encodeAnswer(outcome.value)));
     }),
   );
 }
@@ -46,10 +49,15 @@ export function decodeAnswer(bytes: Uint8Array): IssuanceAnswer {
   const kind = decoded.value.get('kind');
   const steps = decoded.value.get('steps');
   const files = decoded.value.get('files');
-  assert((kind === 'issued' || kind === 'denied') && Array.isArray(steps) && files instanceof Map, 'an issuance answer has kind, steps and files');
+  assert(
+    (kind === 'issued' || kind === 'denied') && Array.isArray(steps) && files instanceof Map,
+    'an issuance answer has kind, steps and files',
+  );
   return {
     kind,
-    steps: steps.map(([step, name, by, signedBy, detail, ms]) => ({ step, name, by, signedBy, detail, ms }) as IssuanceStep),
+    steps: steps.map(
+      ([step, name, by, signedBy, detail, ms]) => ({ step, name, by, signedBy, detail, ms }) as IssuanceStep,
+    ),
     files: Object.fromEntries(files) as Record<string, Uint8Array>,
   };
 }

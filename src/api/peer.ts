@@ -23,7 +23,8 @@ export function peerOf(request: FastifyRequest): Peer | undefined {
   if (!socket.authorized) return undefined;
   for (const name of (socket.getPeerCertificate().subjectaltname ?? '').split(', ')) {
     const match = uriPattern.exec(name);
-    if (match?.[1] !== undefined && match[2] !== undefined) return { role: match[1] as PeerRole, name: match[2] };
+    if (match?.[1] !== undefined && match[2] !== undefined)
+      return { role: match[1] as PeerRole, name: match[2] };
   }
   return undefined;
 }

@@ -30,7 +30,10 @@ const statusOf = new Map<string, number>([
 /** 422 for a refusal that is not in the table: the message was understood, and a rule forbids it (RFC 9110 §15.5.21). */
 const refusedStatus = 422;
 
-export function sendProblem(reply: FastifyReply, refusal: Pick<Refusal, 'code' | 'message' | 'field'>): FastifyReply {
+export function sendProblem(
+  reply: FastifyReply,
+  refusal: Pick<Refusal, 'code' | 'message' | 'field'>,
+): FastifyReply {
   return send(reply, statusOf.get(refusal.code) ?? refusedStatus, refusal);
 }
 
@@ -39,10 +42,21 @@ export function sendFault(reply: FastifyReply, fault: Fault): FastifyReply {
   return send(reply, 503, fault);
 }
 
-function send(reply: FastifyReply, status: number, problem: { code: string; message: string; field?: string }): FastifyReply {
+function send(
+  reply: FastifyReply,
+  status: number,
+  problem: { code: string; message: string; field?: string },
+): FastifyReply {
   const { code, message, field } = problem;
   return reply
     .code(status)
     .type('application/problem+json')
-    .send({ type: `urn:ringmint:problem:${code}`, title: code, status, detail: message, code, ...(field === undefined ? {} : { field }) });
+    .send({
+      type: `urn:ringmint:problem:${code}`,
+      title: code,
+      status,
+      detail: message,
+      code,
+      ...(field === undefined ? {} : { field }),
+    });
 }

@@ -12,7 +12,11 @@ export function addRequests(server: Server, central: Central): void {
     onlyFor(['issuance'], async (request, reply, peer) => {
       const answer = await central.submit(bodyOf(request), peer.name);
       if (!answer.ok) return sendProblem(reply, answer);
-      return reply.code(200).header(answerHeader, answer.value.kind).type('application/cose').send(Buffer.from(answer.value.bytes));
+      return reply
+        .code(200)
+        .header(answerHeader, answer.value.kind)
+        .type('application/cose')
+        .send(Buffer.from(answer.value.bytes));
     }),
   );
 }

@@ -3,7 +3,7 @@
  *
  * The transport is not what is trusted: every message is a record with an HSM's signature.
  */
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { type Refusal, refuse } from '../kit/result.ts';
 import { type Peer, type PeerRole, peerOf } from './peer.ts';
 import { type Fault, sendFault, sendProblem } from './problem.ts';
@@ -38,11 +38,18 @@ export function makeServer(options: ServerOptions): Server {
     forceCloseConnections: 'idle',
   }) as unknown as Server;
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser(['application/cbor', 'application/cose', 'application/json'], { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body);
-  });
+  server.addContentTypeParser(
+    ['application/cbor', 'application/cose', 'application/json'],
+    { parseAs: 'buffer' },
+    (_request, body, done) => {
+      done(null, body);
+    },
+  );
   server.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, refuse('not_found', `no such resource: \`${request.method} ${request.url.slice(0, 80)}\``)),
+    sendProblem(
+      reply,
+      refuse('not_found', `no such resource: \`${request.method} ${request.url.slice(0, 80)}\``),
+    ),
   );
   server.setErrorHandler((error: Error & { code?: string }, request, reply) => {
     const refusal = transportRefusal(error.code);
@@ -50,7 +57,13 @@ export function makeServer(options: ServerOptions): Server {
     const fault = describeFault(error);
     request.log.error({ err: error, code: fault?.code }, 'request failed');
     if (fault !== undefined) return sendFault(reply, fault);
-    return sendProblem(reply, refuse('internal_error', 'a fault of this program: nothing was issued; the log of this system has the details'));
+    return sendProblem(
+      reply,
+      refuse(
+        'internal_error',
+        'a fault of this program: nothing was issued; the log of this system has the details',
+      ),
+    );
   });
   return server;
 }
@@ -61,7 +74,10 @@ function transportRefusal(code: string | undefined): Refusal | undefined {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return refuse('too_large', 'the body is larger than this resource accepts');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return refuse('media_type_unsupported', 'the content type is not accepted: `application/cbor`, `application/cose` or `application/json`');
+      return refuse(
+        'media_type_unsupported',
+        'the content type is not accepted: `application/cbor`, `application/cose` or `application/json`',
+      );
     case 'FST_ERR_CTP_EMPTY_TYPE':
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return refuse('not_cbor', 'the body is empty or shorter than announced');

@@ -5,6 +5,8 @@ import { onlyFor, type Server } from './server.ts';
 export function addStatus(server: Server, status: () => Promise<RoleStatus>): void {
   server.get(
     '/status',
-    onlyFor(['central', 'issuance', 'quota', 'operator'], async (_request, reply) => reply.send(await status())),
+    onlyFor(['central', 'issuance', 'quota', 'operator'], async (_request, reply) =>
+      reply.send(await status()),
+    ),
   );
 }

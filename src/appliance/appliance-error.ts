@@ -5,13 +5,9 @@ export type ApplianceErrorCode =
   | 'home_incomplete'
   | 'configuration_invalid'
   | 'trust_bundle_invalid'
-  | 'key_mismatch'
-  | 'module_missing'
   | 'allocation_refused'
   | 'port_in_use'
-  | 'start_failed'
-  | 'already_running'
-  | 'disk_full';
+  | 'start_failed';
 
 export class ApplianceError extends Error {
   readonly code: ApplianceErrorCode;

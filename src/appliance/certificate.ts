@@ -78,7 +78,10 @@ export async function makeAuthority(name: string, clock: Clock, random: RandomBy
           new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
           new SubjectAlternativeNameExtension([
             { type: 'url', value: peerUri(peer) },
-            ...hosts.map((host) => ({ type: /^[\d.]+$|:/.test(host) ? ('ip' as const) : ('dns' as const), value: host })),
+            ...hosts.map((host) => ({
+              type: /^[\d.]+$|:/.test(host) ? ('ip' as const) : ('dns' as const),
+              value: host,
+            })),
           ]),
         ],
       });

@@ -76,7 +76,10 @@ export async function readConfiguration<S extends TSchema>(path: string, schema:
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new ApplianceError('home_missing', `cannot read \`${path}\` (${(error as NodeJS.ErrnoException).code}): make an appliance with \`ringmint init\`, or name its folder with \`--home\``);
+    throw new ApplianceError(
+      'home_missing',
+      `cannot read \`${path}\` (${(error as NodeJS.ErrnoException).code}): make an appliance with \`ringmint init\`, or name its folder with \`--home\``,
+    );
   }
   let value: unknown;
   try {
@@ -86,5 +89,8 @@ export async function readConfiguration<S extends TSchema>(path: string, schema:
   }
   if (Value.Check(schema, value)) return value as Static<S>;
   const [first] = Value.Errors(schema, value);
-  throw new ApplianceError('configuration_invalid', `\`${path}\`: ${first === undefined ? 'not accepted' : `${first.instancePath || '/'} ${first.message}`}`);
+  throw new ApplianceError(
+    'configuration_invalid',
+    `\`${path}\`: ${first === undefined ? 'not accepted' : `${first.instancePath || '/'} ${first.message}`}`,
+  );
 }

@@ -10,7 +10,8 @@ export type EndpointTable = Readonly<Record<Role, string>>;
 export async function readEndpoints(homePath: string): Promise<Endpoints> {
   const home = homeAt(homePath);
   const { host, ports } = await readConfiguration(home.appliance, applianceSchema);
-  return (role) => readTable(home.endpoints)?.[role] ?? (ports[role] === 0 ? undefined : `https://${host}:${ports[role]}`);
+  return (role) =>
+    readTable(home.endpoints)?.[role] ?? (ports[role] === 0 ? undefined : `https://${host}:${ports[role]}`);
 }
 
 function readTable(path: string): EndpointTable | undefined {

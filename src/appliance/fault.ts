@@ -9,7 +9,10 @@ export function describeFault(error: unknown): Fault | undefined {
     return { code: error.code, message: error.message };
   }
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
-    return { code: 'disk_full', message: 'the disk is full; nothing was half-written: free some space, then do the same again' };
+    return {
+      code: 'disk_full',
+      message: 'the disk is full; nothing was half-written: free some space, then do the same again',
+    };
   }
   return undefined;
 }

@@ -45,4 +45,8 @@ export function homeAt(path: string): Home {
 }
 
 /** The three files of one holder's mutual TLS. */
-export const tlsFiles = { key: 'tls-key.pem', certificate: 'tls-certificate.pem', authority: 'tls-authority.pem' } as const;
+export const tlsFiles = {
+  key: 'tls-key.pem',
+  certificate: 'tls-certificate.pem',
+  authority: 'tls-authority.pem',
+} as const;

@@ -19,7 +19,12 @@ import { keyThumbprint } from '../records/signature.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { type Certificate, makeAuthority } from './certificate.ts';
-import type { ApplianceConfiguration, CentralConfiguration, IssuanceConfiguration, QuotaConfiguration } from './configuration.ts';
+import type {
+  ApplianceConfiguration,
+  CentralConfiguration,
+  IssuanceConfiguration,
+  QuotaConfiguration,
+} from './configuration.ts';
 import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
 import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
@@ -63,13 +68,17 @@ export interface InitialisationReport {
 export async function initialise(options: InitialisationOptions): Promise<InitialisationReport> {
   const home = homeAt(options.home);
   if (existsSync(home.appliance)) {
-    throw new ApplianceError('home_exists', `\`${home.path}\` holds an appliance already: use it, or name another folder with \`--home\``);
+    throw new ApplianceError(
+      'home_exists',
+      `\`${home.path}\` holds an appliance already: use it, or name another folder with \`--home\``,
+    );
   }
   const zone = calendarDays(options.timeZone);
   if (!zone.ok) throw new ApplianceError('configuration_invalid', zone.message);
   const module = findModule(options.module, process.env, options.projectFolder);
   await mkdir(home.path, { recursive: true });
-  for (const folder of [...roles.map(home.folder), home.folder('operator'), home.root]) await makePrivateFolder(folder);
+  for (const folder of [...roles.map(home.folder), home.folder('operator'), home.root])
+    await makePrivateFolder(folder);
 
   const tokens = new Map<Role, TokenDirectory>();
   for (const role of roles) {
@@ -79,7 +88,11 @@ export async function initialise(options: InitialisationOptions): Promise<Initia
   options.progress('signing the trust bundle with a new offline root');
   const pointOf = (role: Role, label: string): Uint8Array => {
     const point = tokens.get(role)?.points.get(label);
-    if (point === undefined) throw new ApplianceError('home_incomplete', `the ${role} token has no key \`${label}\`: remove \`${home.path}\` and begin again`);
+    if (point === undefined)
+      throw new ApplianceError(
+        'home_incomplete',
+        `the ${role} token has no key \`${label}\`: remove \`${home.path}\` and begin again`,
+      );
     return point;
   };
   const rootKey = await makeTrustBundle(
@@ -97,7 +110,13 @@ export async function initialise(options: InitialisationOptions): Promise<Initia
   options.progress('writing configuration, ledgers and quotas');
   await writeConfigurations(home, options);
   await makeLedgers(home, options);
-  const appliance: ApplianceConfiguration = { version: 1, issuer: options.issuer, host: options.host, ports: { ...options.ports }, module: options.module };
+  const appliance: ApplianceConfiguration = {
+    version: 1,
+    issuer: options.issuer,
+    host: options.host,
+    ports: { ...options.ports },
+    module: options.module,
+  };
   await writeFileDurably(home.appliance, pretty(appliance), 0o644);
 
   const keyId = (role: Role): string => toHex(keyThumbprint(pointOf(role, signingKeyLabel)));
@@ -127,7 +146,10 @@ async function writeCertificates(home: Home, options: InitialisationOptions): Pr
   await writeFileDurably(join(home.root, 'tls-authority-key.pem'), authority.keyPem, 0o600);
   const hosts = [...new Set(['localhost', '127.0.0.1', options.host])];
   const write = async (holder: PeerRole, name: string): Promise<void> => {
-    const certificate: Certificate = await authority.issue({ role: holder, name }, holder === 'operator' ? [] : hosts);
+    const certificate: Certificate = await authority.issue(
+      { role: holder, name },
+      holder === 'operator' ? [] : hosts,
+    );
     const folder = home.folder(holder);
     await writeFileDurably(join(folder, tlsFiles.key), certificate.keyPem, 0o600);
     await writeFileDurably(join(folder, tlsFiles.certificate), certificate.certificatePem, 0o644);
@@ -154,7 +176,11 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
       frequencyCap: quota.requestsPerMinute,
     })),
   };
-  const issuance: IssuanceConfiguration = { version: 1, requestLifetimeSeconds: 600, redemptionSeconds: 10 * 365 * 86_400 };
+  const issuance: IssuanceConfiguration = {
+    version: 1,
+    requestLifetimeSeconds: 600,
+    redemptionSeconds: 10 * 365 * 86_400,
+  };
   const quota: QuotaConfiguration = { version: 1, epoch: 1, timeZone: options.timeZone };
   await writeFileDurably(home.config('central'), pretty(central), 0o600);
   await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
@@ -169,7 +195,13 @@ async function makeLedgers(home: Home, options: InitialisationOptions): Promise<
     try {
       if (role !== 'quota') continue;
       for (const { currency, total, dayLimit } of options.quotas) {
-        const allocated = await store.allocate({ issuer: options.issuer, currency, total, dayLimit, createdMs: options.clock.nowMs() });
+        const allocated = await store.allocate({
+          issuer: options.issuer,
+          currency,
+          total,
+          dayLimit,
+          createdMs: options.clock.nowMs(),
+        });
         if (!allocated.ok) throw new ApplianceError('allocation_refused', allocated.message);
       }
     } finally {

@@ -3,7 +3,11 @@ import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Writes beside the file and renames: a crash leaves the old file or the new one. */
-export async function writeFileDurably(path: string, data: string | Uint8Array, mode: 0o600 | 0o644): Promise<void> {
+export async function writeFileDurably(
+  path: string,
+  data: string | Uint8Array,
+  mode: 0o600 | 0o644,
+): Promise<void> {
   const beside = `${path}.new`;
   const file = await open(beside, 'w', mode);
   try {

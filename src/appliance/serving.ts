@@ -12,7 +12,6 @@ import { addQuota } from '../api/quota.ts';
 import { addRequests } from '../api/requests.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
-import { equalBytes } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
@@ -26,7 +25,14 @@ import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
-import { type ApplianceConfiguration, applianceSchema, centralSchema, issuanceSchema, quotaSchema, readConfiguration } from './configuration.ts';
+import {
+  type ApplianceConfiguration,
+  applianceSchema,
+  centralSchema,
+  issuanceSchema,
+  quotaSchema,
+  readConfiguration,
+} from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
 import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
@@ -71,7 +77,12 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const store = openSqliteStore({ path: home.ledger(options.role), role: options.role, create: false, random: systemRandom });
+    const store = openSqliteStore({
+      path: home.ledger(options.role),
+      role: options.role,
+      create: false,
+      random: systemRandom,
+    });
     closers.push(() => store.close());
     const token = await openRoleToken(home, options, configuration, bundle);
     closers.push(() => token.close());
@@ -79,7 +90,11 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => client.close());
     const server = makeServer({ tls, logLevel: options.logLevel, describeFault });
     closers.push(() => server.close());
-    const finished = await addRole(options.role, { home, configuration, bundle, token, store, client }, server);
+    const finished = await addRole(
+      options.role,
+      { home, configuration, bundle, token, store, client },
+      server,
+    );
     addStatus(server, () => readStatus(options.role, token.signer, store));
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
@@ -95,33 +110,47 @@ async function listen(server: Server, host: string, port: number): Promise<strin
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
-    throw new ApplianceError('port_in_use', `cannot listen on ${host}:${port} (${code}): stop what listens there, or change \`ports\` in appliance.json`);
+    throw new ApplianceError(
+      'port_in_use',
+      `cannot listen on ${host}:${port} (${code}): stop what listens there, or change \`ports\` in appliance.json`,
+    );
   }
 }
 
 export async function readTls(home: Home, holder: Role | 'operator'): Promise<ServerOptions['tls']> {
   const read = (file: string): Promise<string> => readFile(join(home.folder(holder), file), 'utf8');
-  return { key: await read(tlsFiles.key), certificate: await read(tlsFiles.certificate), authority: await read(tlsFiles.authority) };
+  return {
+    key: await read(tlsFiles.key),
+    certificate: await read(tlsFiles.certificate),
+    authority: await read(tlsFiles.authority),
+  };
 }
 
 /** Opens the role's token and holds its key against the trust bundle: a token with another key would sign what nobody accepts. */
-async function openRoleToken(home: Home, options: ServeOptions, configuration: ApplianceConfiguration, bundle: TrustBundle): Promise<SupervisedToken> {
+async function openRoleToken(
+  home: Home,
+  options: ServeOptions,
+  configuration: ApplianceConfiguration,
+  bundle: TrustBundle,
+): Promise<SupervisedToken> {
   const { role } = options;
   const module = findModule(configuration.module, process.env, options.projectFolder);
   const directory = readTokenDirectory(home.token(role), module, tokenLabel(role));
-  if (directory === undefined) throw new ApplianceError('home_incomplete', `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`);
-  const token = await openToken({
+  if (directory === undefined)
+    throw new ApplianceError(
+      'home_incomplete',
+      `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`,
+    );
+  const published = currentKey(bundle, holderOf(role, configuration.issuer), systemClock.nowSeconds());
+  if (published === undefined)
+    throw new ApplianceError('trust_bundle_invalid', `the trust bundle has no valid key of ${role}`);
+  return openToken({
     address: directory.address,
     configuration: directory.configuration,
     signingKey: signingKeyLabel,
+    expectedKeyId: published.keyId,
     ...(role === 'quota' ? { agreementKey: agreementKeyLabel } : {}),
   });
-  const published = currentKey(bundle, holderOf(role, configuration.issuer), systemClock.nowSeconds());
-  if (published === undefined || !equalBytes(published.keyId, token.signer.publicKey.keyId)) {
-    await token.close();
-    throw new ApplianceError('key_mismatch', `the ${role} token's key is not the one in the trust bundle: is it another appliance's token?`);
-  }
-  return token;
 }
 
 function holderOf(role: Role, issuer: string): KeyHolder {
@@ -144,7 +173,11 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
   const { home, bundle, store, token, client } = parts;
   const configuration = await readConfiguration(home.config('central'), centralSchema);
   const quotaKey = currentKey(bundle, { role: 'quota-agreement', name: 'quota' }, systemClock.nowSeconds());
-  if (quotaKey === undefined) throw new ApplianceError('trust_bundle_invalid', 'the trust bundle has no valid key-agreement key of quota control');
+  if (quotaKey === undefined)
+    throw new ApplianceError(
+      'trust_bundle_invalid',
+      'the trust bundle has no valid key-agreement key of quota control',
+    );
   const central = makeCentral({
     store,
     signer: token.signer,
@@ -153,9 +186,15 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
     decision: loadIssuanceDecision(await readMachine()),
     policy: {
       limits(issuer, currency) {
-        const entry = configuration.limits.find((limit) => limit.issuer === issuer && limit.currency === currency);
+        const entry = configuration.limits.find(
+          (limit) => limit.issuer === issuer && limit.currency === currency,
+        );
         if (entry === undefined) return undefined;
-        return { requestMaximum: BigInt(entry.requestMaximum), ceiling: BigInt(entry.ceiling), frequencyCap: entry.frequencyCap };
+        return {
+          requestMaximum: BigInt(entry.requestMaximum),
+          ceiling: BigInt(entry.ceiling),
+          frequencyCap: entry.frequencyCap,
+        };
       },
       frequencyWindowMs: configuration.frequencyWindowSeconds * 1000,
       credentialLifetimeSeconds: configuration.credentialLifetimeSeconds,
@@ -164,7 +203,12 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
     async quotaPosition(issuer, currency) {
       const positions = await client.quotaPositions();
       if (!positions.ok) return positions;
-      return { ok: true, value: positions.value.find((position) => position.issuer === issuer && position.currency === currency) };
+      return {
+        ok: true,
+        value: positions.value.find(
+          (position) => position.issuer === issuer && position.currency === currency,
+        ),
+      };
     },
     clock: systemClock,
     random: systemRandom,
@@ -178,7 +222,11 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
   const { home, bundle, store, token, client } = parts;
   const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
   const centralKey = currentKey(bundle, { role: 'central', name: 'central' }, systemClock.nowSeconds());
-  if (centralKey === undefined) throw new ApplianceError('trust_bundle_invalid', 'the trust bundle has no valid key of central management');
+  if (centralKey === undefined)
+    throw new ApplianceError(
+      'trust_bundle_invalid',
+      'the trust bundle has no valid key of central management',
+    );
   const issuance = makeIssuance({
     issuer: parts.configuration.issuer,
     store,
@@ -201,8 +249,10 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
   const { home, bundle, store, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
   const dayOf = calendarDays(configuration.timeZone);
-  if (!dayOf.ok) throw new ApplianceError('configuration_invalid', `\`${home.config('quota')}\`: ${dayOf.message}`);
-  if (token.agreement === undefined) throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
+  if (!dayOf.ok)
+    throw new ApplianceError('configuration_invalid', `\`${home.config('quota')}\`: ${dayOf.message}`);
+  if (token.agreement === undefined)
+    throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
     store,
     signer: token.signer,

@@ -44,10 +44,14 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
     children.set(role, child);
     const message = await ready;
     endpoints[role] = message.url;
-    options.progress(`${role} serves at ${message.url}${message.finished === 0 ? '' : `, after finishing ${message.finished} left by a crash`}`);
+    options.progress(
+      `${role} serves at ${message.url}${message.finished === 0 ? '' : `, after finishing ${message.finished} left by a crash`}`,
+    );
     child.once('exit', (code, signal) => {
       if (stopping) return;
-      options.progress(`${role} ended (${signal ?? code}): it is started again; its log is ${logPath(home, role)}`);
+      options.progress(
+        `${role} ended (${signal ?? code}): it is started again; its log is ${logPath(home, role)}`,
+      );
       const timer = setTimeout(() => {
         restarts.delete(timer);
         start(role).then(
@@ -81,19 +85,38 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
   return { endpoints: endpoints as EndpointTable, stop };
 }
 
-function startRole(role: Role, home: Home, options: SuperviseOptions): { child: ChildProcess; ready: Promise<ServeMessage & { kind: 'ready' }> } {
+function startRole(
+  role: Role,
+  home: Home,
+  options: SuperviseOptions,
+): { child: ChildProcess; ready: Promise<ServeMessage & { kind: 'ready' }> } {
   if (!existsSync(home.folder(role))) {
-    throw new ApplianceError('home_missing', `no appliance at \`${home.path}\`: make one with \`ringmint init\`, or name its folder with \`--home\``);
+    throw new ApplianceError(
+      'home_missing',
+      `no appliance at \`${home.path}\`: make one with \`ringmint init\`, or name its folder with \`--home\``,
+    );
   }
-  const child = fork(options.program, ['serve', role, '--home', home.path], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = fork(options.program, ['serve', role, '--home', home.path], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
   child.stderr?.pipe(createWriteStream(logPath(home, role), { flags: 'a', mode: 0o600 }));
   const ready = new Promise<ServeMessage & { kind: 'ready' }>((resolve, reject) => {
     child.on('message', (message: ServeMessage) => {
       if (message.kind === 'ready') resolve(message);
-      else reject(Object.assign(new ApplianceError('start_failed', `${role}: ${message.message}`), { code: message.code }));
+      else
+        reject(
+          Object.assign(new ApplianceError('start_failed', `${role}: ${message.message}`), {
+            code: message.code,
+          }),
+        );
     });
     child.once('exit', (code, signal) => {
-      reject(new ApplianceError('start_failed', `${role} ended (${signal ?? code}) before it served: its log is ${logPath(home, role)}`));
+      reject(
+        new ApplianceError(
+          'start_failed',
+          `${role} ended (${signal ?? code}) before it served: its log is ${logPath(home, role)}`,
+        ),
+      );
     });
   });
   return { child, ready };
@@ -104,7 +127,8 @@ function logPath(home: Home, role: Role): string {
 }
 
 async function writeEndpoints(home: Home, endpoints: Partial<Record<Role, string>>): Promise<void> {
-  if (roles.every((role) => endpoints[role] !== undefined)) await writeFileDurably(home.endpoints, `${JSON.stringify(endpoints)}\n`, 0o644);
+  if (roles.every((role) => endpoints[role] !== undefined))
+    await writeFileDurably(home.endpoints, `${JSON.stringify(endpoints)}\n`, 0o644);
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -52,9 +52,18 @@ export interface Appliance {
   readonly version: string;
   init(options: InitOptions): Promise<InitReport>;
   /** Serves until the process is told to stop; `ready` is called once it serves. */
-  serve(options: { home: string; role: Role; port?: number; ready: (url: string, finished: number) => void }): Promise<void>;
+  serve(options: {
+    home: string;
+    role: Role;
+    port?: number;
+    ready: (url: string, finished: number) => void;
+  }): Promise<void>;
   /** Runs the three systems until the process is told to stop. */
-  up(options: { home: string; progress: (message: string) => void; ready: (urls: Readonly<Record<Role, string>>) => void }): Promise<void>;
+  up(options: {
+    home: string;
+    progress: (message: string) => void;
+    ready: (urls: Readonly<Record<Role, string>>) => void;
+  }): Promise<void>;
   connect(home: string): Promise<Operator>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */
   describeFault(error: unknown): { code: string; message: string } | undefined;

@@ -4,7 +4,12 @@ import type { Command } from 'commander';
 export function completionScript(program: Command, shell: 'bash' | 'zsh'): string {
   const name = program.name();
   const cases = program.commands.map((command) => {
-    const words = [...command.options.map((option) => option.long ?? ''), ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []), '--json', '--help'];
+    const words = [
+      ...command.options.map((option) => option.long ?? ''),
+      ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+      '--json',
+      '--help',
+    ];
     return `    ${command.name()}) words="${words.filter((word) => word !== '').join(' ')}" ;;`;
   });
   const commands = program.commands.map((command) => command.name()).join(' ');

@@ -8,7 +8,8 @@ export type FileCode = 'file_unreadable' | 'file_empty' | 'too_large' | 'disk_fu
 export async function readInput(path: string, limit: number): Promise<Result<Uint8Array, FileCode>> {
   try {
     const { size } = await stat(path);
-    if (size > limit) return refuse('too_large', `${quote(path)} has ${size} bytes: at most ${limit} are accepted`);
+    if (size > limit)
+      return refuse('too_large', `${quote(path)} has ${size} bytes: at most ${limit} are accepted`);
     const file = await open(path, 'r');
     try {
       const bytes = await file.readFile();
@@ -18,7 +19,10 @@ export async function readInput(path: string, limit: number): Promise<Result<Uin
       await file.close();
     }
   } catch (error) {
-    return refuse('file_unreadable', `cannot read ${quote(path)} (${errorCode(error)}): the path of a readable file is accepted`);
+    return refuse(
+      'file_unreadable',
+      `cannot read ${quote(path)} (${errorCode(error)}): the path of a readable file is accepted`,
+    );
   }
 }
 
@@ -37,8 +41,15 @@ export async function writeOutput(path: string, data: Uint8Array | string): Prom
     return succeed(null);
   } catch (error) {
     await rm(beside, { force: true });
-    if (errorCode(error) === 'ENOSPC') return refuse('disk_full', `no room for ${quote(path)}: free some space, then give the same command again; nothing is issued twice`);
-    return refuse('file_unwritable', `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``);
+    if (errorCode(error) === 'ENOSPC')
+      return refuse(
+        'disk_full',
+        `no room for ${quote(path)}: free some space, then give the same command again; nothing is issued twice`,
+      );
+    return refuse(
+      'file_unwritable',
+      `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``,
+    );
   }
 }
 

@@ -14,6 +14,9 @@ export async function runInspect(terminal: Terminal, given: { file: string }): P
   const width = Math.max(...fields.map((field) => field.name.length));
   return terminal.result({ kind, explanation, bytes: bytes.value.length, fields }, [
     `${kind}: ${explanation}; ${bytes.value.length} bytes`,
-    ...fields.map((field) => `  ${field.name.padEnd(width)}  ${field.value}${field.claim === undefined ? '' : `  [${field.claim}]`}`),
+    ...fields.map(
+      (field) =>
+        `  ${field.name.padEnd(width)}  ${field.value}${field.claim === undefined ? '' : `  [${field.claim}]`}`,
+    ),
   ]);
 }

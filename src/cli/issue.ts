@@ -23,7 +23,11 @@ const fileNames: Readonly<Record<string, string>> = {
   denial: 'denial.cose',
 };
 
-export async function runIssue(appliance: Appliance, terminal: Terminal, given: { home: string; file: string; out: string }): Promise<ExitCode> {
+export async function runIssue(
+  appliance: Appliance,
+  terminal: Terminal,
+  given: { home: string; file: string; out: string },
+): Promise<ExitCode> {
   const bytes = await readInput(given.file, draftSizeLimit);
   if (!bytes.ok) return terminal.refuse(bytes);
   // The same check as issuance makes, before anything is sent.
@@ -46,7 +50,9 @@ export async function runIssue(appliance: Appliance, terminal: Terminal, given: 
     if (!wrote.ok) return terminal.refuse(wrote);
     written[name] = path;
   }
-  return answer.value.kind === 'issued' ? tellIssued(terminal, answer.value, written) : tellDenied(terminal, answer.value, written);
+  return answer.value.kind === 'issued'
+    ? tellIssued(terminal, answer.value, written)
+    : tellDenied(terminal, answer.value, written);
 }
 
 function describeSteps(steps: readonly IssuanceStep[]): string[] {
@@ -93,9 +99,13 @@ function tellDenied(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
   const { currency } = request.value.record;
   const would = wouldPass === null ? null : formatAmount(wouldPass, currency);
   for (const reason of reasons) terminal.say(`  ${reason}: ${explainReason(reason)}`);
-  if (would !== null) terminal.say(`  an amount up to ${would} ${currency.code} would pass the limits that are no secret`);
+  if (would !== null)
+    terminal.say(`  an amount up to ${would} ${currency.code} would pass the limits that are no secret`);
   return terminal.refuse(
-    { code: reasons[0] ?? 'denied', message: `denied by central management: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id` },
+    {
+      code: reasons[0] ?? 'denied',
+      message: `denied by central management: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id`,
+    },
     { kind: 'denied', reasons, wouldPass: would, currency: currency.code, files, steps: answer.steps },
     exitCode.refused,
   );

@@ -41,8 +41,12 @@ export async function runProgram(words: readonly string[], options: ProgramOptio
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
     const fault = appliance.describeFault(error);
     if (fault !== undefined) return terminal.refuse(fault);
-    if (options.environment['RINGMINT_DEBUG'] !== undefined) streams.error(`${(error as Error).stack ?? String(error)}\n`);
-    return terminal.refuse({ code: 'internal_error', message: `a fault of this program: ${(error as Error).message}; RINGMINT_DEBUG=1 shows where` });
+    if (options.environment['RINGMINT_DEBUG'] !== undefined)
+      streams.error(`${(error as Error).stack ?? String(error)}\n`);
+    return terminal.refuse({
+      code: 'internal_error',
+      message: `a fault of this program: ${(error as Error).message}; RINGMINT_DEBUG=1 shows where`,
+    });
   }
 }
 
@@ -52,28 +56,37 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .description('issues digital currency only under a quota: three authorities, three HSM keys')
     .version(appliance.version)
     .exitOverride()
-    .configureOutput({ writeOut: streams.out, writeErr: streams.error })
+    .configureOutput({ writeOut: (text) => streams.out(text), writeErr: (text) => streams.error(text) })
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 fault of this program, 2 bad input, 3 denied or refused, 4 not authentic, 5 HSM, 6 not reachable.\nEvery command takes --json, for one JSON document on standard output.',
     );
   const home = (): Option =>
-    new Option('--home <folder>', 'the folder of the appliance').env('RINGMINT_HOME').default(environment['RINGMINT_HOME'] ?? '.ringmint');
+    new Option('--home <folder>', 'the folder of the appliance')
+      .env('RINGMINT_HOME')
+      .default(environment['RINGMINT_HOME'] ?? '.ringmint');
   const command = (name: string, description: string): Command =>
     program.command(name).description(description).option('--json', 'print one JSON document').exitOverride();
 
   command('init', 'make an appliance: three tokens with keys, trust bundle, ledgers, quotas')
     .addOption(home())
-    .requiredOption('--quotas <file>', 'JSON file of quotas, one object a currency; holds the confidential ceilings')
+    .requiredOption(
+      '--quotas <file>',
+      'JSON file of quotas, one object a currency; holds the confidential ceilings',
+    )
     .option('--issuer <name>', 'name of the issuer', 'demo-issuer')
     .option('--time-zone <zone>', 'IANA time zone in which days of the daily limit begin', 'Etc/UTC')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--ports <ports>', '`auto`, or the ports of central, issuance and quota', 'auto')
     .option('--module <path>', 'PKCS#11 module, or `auto` for SoftHSM', 'auto')
-    .action(async (given: Record<'home' | 'quotas' | 'issuer' | 'timeZone' | 'host' | 'ports' | 'module', string>) => {
-      const { quotas, ...rest } = given;
-      done(await runInit(appliance, terminal, { ...rest, quotaFile: quotas }));
-    });
+    .action(
+      async (
+        given: Record<'home' | 'quotas' | 'issuer' | 'timeZone' | 'host' | 'ports' | 'module', string>,
+      ) => {
+        const { quotas, ...rest } = given;
+        done(await runInit(appliance, terminal, { ...rest, quotaFile: quotas }));
+      },
+    );
 
   command('up', 'run the three systems as three processes until Ctrl-C')
     .addOption(home())
@@ -81,7 +94,8 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       await appliance.up({
         home: given.home,
         progress: (line) => terminal.progress(line),
-        ready: (urls) => terminal.result({ home: given.home, urls }, ['the three systems are up; stop them with Ctrl-C']),
+        ready: (urls) =>
+          terminal.result({ home: given.home, urls }, ['the three systems are up; stop them with Ctrl-C']),
       });
       done(exitCode.ok);
     });
@@ -100,7 +114,8 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
         home: given.home,
         role,
         ...(port === undefined ? {} : { port }),
-        ready: (url, finished) => terminal.result({ role, url, finished }, [`${role} serves at ${url}; stop it with Ctrl-C`]),
+        ready: (url, finished) =>
+          terminal.result({ role, url, finished }, [`${role} serves at ${url}; stop it with Ctrl-C`]),
       });
       done(exitCode.ok);
     });
@@ -112,10 +127,21 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .option('--purpose <text>', 'for a CSV: what it is for', '')
     .option('--origin <country>', 'for a CSV: ISO 3166 code')
     .option('--destination <country>', 'for a CSV: ISO 3166 code')
-    .action(async (file: string, given: { out: string; currency?: string; purpose: string; origin?: string; destination?: string }) => {
-      const { out, currency, purpose, origin, destination } = given;
-      done(await runRequest(terminal, { file, out, currency, purpose, origin, destination }, { clock, random }));
-    });
+    .action(
+      async (
+        file: string,
+        given: { out: string; currency?: string; purpose: string; origin?: string; destination?: string },
+      ) => {
+        const { out, currency, purpose, origin, destination } = given;
+        done(
+          await runRequest(
+            terminal,
+            { file, out, currency, purpose, origin, destination },
+            { clock, random },
+          ),
+        );
+      },
+    );
 
   command('issue', 'send a request through the six steps and write the currency')
     .argument('<file>', 'what `ringmint request` wrote')
@@ -131,7 +157,15 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .option('--root <id>', 'id of the root key that must have signed the trust bundle')
     .option('--at <time>', 'the moment to verify at, instead of now')
     .action(async (file: string, given: { trust: string; root?: string; at?: string }) => {
-      done(await runVerify(terminal, { file, trust: given.trust, root: given.root, at: given.at, nowSeconds: clock.nowSeconds() }));
+      done(
+        await runVerify(terminal, {
+          file,
+          trust: given.trust,
+          root: given.root,
+          at: given.at,
+          nowSeconds: clock.nowSeconds(),
+        }),
+      );
     });
 
   command('unit', 'take one unit out of a currency file, with its receipts')

@@ -5,7 +5,11 @@ import type { Appliance } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
-export async function runQuota(appliance: Appliance, terminal: Terminal, given: { home: string }): Promise<ExitCode> {
+export async function runQuota(
+  appliance: Appliance,
+  terminal: Terminal,
+  given: { home: string },
+): Promise<ExitCode> {
   const operator = await appliance.connect(given.home);
   try {
     const positions = await operator.quotaPositions();
@@ -27,7 +31,10 @@ export async function runQuota(appliance: Appliance, terminal: Terminal, given: 
     });
     return terminal.result(
       { positions: rows },
-      rows.map((row) => `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, available ${row.available}; ${row.day}: ${row.dayUsed} of ${row.dayLimit}`),
+      rows.map(
+        (row) =>
+          `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, available ${row.available}; ${row.day}: ${row.dayUsed} of ${row.dayLimit}`,
+      ),
     );
   } finally {
     await operator.close();

@@ -36,7 +36,9 @@ export async function runRequest(
 ): Promise<ExitCode> {
   const bytes = await readInput(given.file, draftSizeLimit);
   if (!bytes.ok) return terminal.refuse(bytes);
-  const draft = given.file.toLowerCase().endsWith('.csv') ? draftOfPayees(bytes.value, given) : decodeDraft(bytes.value);
+  const draft = given.file.toLowerCase().endsWith('.csv')
+    ? draftOfPayees(bytes.value, given)
+    : decodeDraft(bytes.value);
   if (!draft.ok) return terminal.refuse(draft);
   const { committed, openings } = commitOwners(draft.value, source.random);
   const id = draft.value.id ?? makeRequestId(source.clock, source.random);
@@ -52,10 +54,19 @@ export async function runRequest(
   const units = finished.lots.reduce((sum, lot) => sum + lot.count, 0);
   const total = formatAmount(finished.total, finished.currency);
   return terminal.result(
-    { id: formatUuid(id), currency: finished.currency.code, total, units, file: given.out, owners: openings.length > 0 ? openingsPath : null },
+    {
+      id: formatUuid(id),
+      currency: finished.currency.code,
+      total,
+      units,
+      file: given.out,
+      owners: openings.length > 0 ? openingsPath : null,
+    },
     [
       `request ${formatUuid(id)}: ${units} units, ${total} ${finished.currency.code}, in ${given.out}`,
-      ...(openings.length > 0 ? [`  what opens the owners' commitments is in ${openingsPath}: keep it, and give each payee its own`] : []),
+      ...(openings.length > 0
+        ? [`  what opens the owners' commitments is in ${openingsPath}: keep it, and give each payee its own`]
+        : []),
       `  issue it: \`ringmint issue ${given.out}\`; the same file may be sent again, and is issued once`,
     ],
   );
@@ -65,20 +76,38 @@ function draftOfPayees(bytes: Uint8Array, given: RequestArguments): Result<Draft
   const { currency: code, origin, destination, purpose } = given;
   const exponent = code === undefined ? undefined : currencyExponent(code);
   if (code === undefined || exponent === undefined) {
-    return refuse('currency_unknown', `--currency ${quote(code)}: a CSV of payees needs an ISO 4217 code such as \`EUR\``, 'currency');
+    return refuse(
+      'currency_unknown',
+      `--currency ${quote(code)}: a CSV of payees needs an ISO 4217 code such as \`EUR\``,
+      'currency',
+    );
   }
-  for (const [name, country] of [['origin', origin], ['destination', destination]] as const) {
+  for (const [name, country] of [
+    ['origin', origin],
+    ['destination', destination],
+  ] as const) {
     if (country === undefined || !/^[A-Z]{2}$/.test(country)) {
-      return refuse('draft_field_invalid', `--${name} ${quote(country)}: a CSV of payees needs two capital letters of ISO 3166`, name);
+      return refuse(
+        'draft_field_invalid',
+        `--${name} ${quote(country)}: a CSV of payees needs two capital letters of ISO 3166`,
+        name,
+      );
     }
   }
-  if (purpose.length > 140) return refuse('draft_field_invalid', '--purpose: at most 140 characters are accepted', 'purpose');
+  if (purpose.length > 140)
+    return refuse('draft_field_invalid', '--purpose: at most 140 characters are accepted', 'purpose');
   const text = decodeText(bytes);
   if (!text.ok) return text;
   const currency = { code, exponent };
   const payees = decodePayees(text.value, currency);
   if (!payees.ok) return payees;
-  return succeed({ currency, ...payees.value, purpose, origin: origin ?? '', destination: destination ?? '' });
+  return succeed({
+    currency,
+    ...payees.value,
+    purpose,
+    origin: origin ?? '',
+    destination: destination ?? '',
+  });
 }
 
 /** Puts commitments in the place of names: an issuer's systems never learn who gets what. */
@@ -98,6 +127,10 @@ function commitOwners(draft: Draft, random: RandomBytes): { committed: Draft; op
   });
   return {
     committed: { ...draft, lots },
-    openings: [...openings.values()].map(({ owner, commitment, blinding }) => ({ owner, commitment, blinding })),
+    openings: [...openings.values()].map(({ owner, commitment, blinding }) => ({
+      owner,
+      commitment,
+      blinding,
+    })),
   };
 }

@@ -4,7 +4,11 @@ import type { Appliance, Role } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
-export async function runStatus(appliance: Appliance, terminal: Terminal, given: { home: string }): Promise<ExitCode> {
+export async function runStatus(
+  appliance: Appliance,
+  terminal: Terminal,
+  given: { home: string },
+): Promise<ExitCode> {
   const operator = await appliance.connect(given.home);
   const systems: Record<string, unknown>[] = [];
   const lines: string[] = [];
@@ -15,7 +19,9 @@ export async function runStatus(appliance: Appliance, terminal: Terminal, given:
       if (status.ok) {
         const { keyId, journal, unsigned } = status.value;
         systems.push({ ...status.value, ok: true });
-        lines.push(`${role.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`);
+        lines.push(
+          `${role.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`,
+        );
       } else {
         firstRefusal ??= status;
         systems.push({ role, ok: false, code: status.code, message: status.message });

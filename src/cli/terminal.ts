@@ -11,7 +11,11 @@ export interface Terminal {
   /** The result of a command: with `--json` it is printed, else `lines` are. */
   result(value: Readonly<Record<string, unknown>>, lines: readonly string[]): ExitCode;
   /** A refusal, with what else is known of it. */
-  refuse(refusal: Pick<Refusal, 'code' | 'message' | 'field'>, more?: Readonly<Record<string, unknown>>, code?: ExitCode): ExitCode;
+  refuse(
+    refusal: Pick<Refusal, 'code' | 'message' | 'field'>,
+    more?: Readonly<Record<string, unknown>>,
+    code?: ExitCode,
+  ): ExitCode;
 }
 
 export interface Streams {

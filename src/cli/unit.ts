@@ -6,7 +6,10 @@ import type { ExitCode } from './exit-code.ts';
 import { readInput, writeOutput } from './file.ts';
 import type { Terminal } from './terminal.ts';
 
-export async function runUnit(terminal: Terminal, given: { file: string; index: string; out: string }): Promise<ExitCode> {
+export async function runUnit(
+  terminal: Terminal,
+  given: { file: string; index: string; out: string },
+): Promise<ExitCode> {
   const bytes = await readInput(given.file, fileSizeLimit);
   if (!bytes.ok) return terminal.refuse(bytes);
   const file = decodeCurrencyFile(bytes.value);
@@ -14,10 +17,14 @@ export async function runUnit(terminal: Terminal, given: { file: string; index: 
   const index = Number(given.index);
   const count = file.value.leaves.length;
   if (!/^\d{1,6}$/.test(given.index) || index >= count) {
-    return terminal.refuse(refuse('usage', `unit ${quote(given.index)}: a whole number from 0 to ${count - 1} is accepted`));
+    return terminal.refuse(
+      refuse('usage', `unit ${quote(given.index)}: a whole number from 0 to ${count - 1} is accepted`),
+    );
   }
   const unit = unitExtractor(file.value)(index);
   const written = await writeOutput(given.out, unit);
   if (!written.ok) return terminal.refuse(written);
-  return terminal.result({ index, of: count, bytes: unit.length, file: given.out }, [`unit ${index} of ${count} is in ${given.out}, ${unit.length} bytes: \`ringmint verify ${given.out}\``]);
+  return terminal.result({ index, of: count, bytes: unit.length, file: given.out }, [
+    `unit ${index} of ${count} is in ${given.out}, ${unit.length} bytes: \`ringmint verify ${given.out}\``,
+  ]);
 }

@@ -19,10 +19,15 @@ export interface VerifyArguments {
 
 export async function runVerify(terminal: Terminal, given: VerifyArguments): Promise<ExitCode> {
   const at = given.at === undefined ? given.nowSeconds : Date.parse(given.at) / 1000;
-  if (!Number.isFinite(at)) return terminal.refuse(refuse('usage', `--at ${quote(given.at)}: a time such as \`2026-11-20T12:00:00Z\` is accepted`));
+  if (!Number.isFinite(at))
+    return terminal.refuse(
+      refuse('usage', `--at ${quote(given.at)}: a time such as \`2026-11-20T12:00:00Z\` is accepted`),
+    );
   const rootKeyId = given.root === undefined ? undefined : fromHex(given.root);
   if (given.root !== undefined && rootKeyId?.length !== 32) {
-    return terminal.refuse(refuse('usage', `--root ${quote(given.root)}: the root key's id, 64 hex digits, is accepted`));
+    return terminal.refuse(
+      refuse('usage', `--root ${quote(given.root)}: the root key's id, 64 hex digits, is accepted`),
+    );
   }
   const file = await readInput(given.file, fileSizeLimit);
   if (!file.ok) return terminal.refuse(file);
@@ -34,15 +39,33 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
     at,
     verifySignature: makeNodeVerifySignature(),
   });
-  if (!verified.ok) return terminal.refuse({ ...verified, message: `not authentic: ${verified.message}` }, { authentic: false }, exitCode.notAuthentic);
+  if (!verified.ok)
+    return terminal.refuse(
+      { ...verified, message: `not authentic: ${verified.message}` },
+      { authentic: false },
+      exitCode.notAuthentic,
+    );
   const { checks, currency, total, root, rootKeyId: trusted, ...rest } = verified.value;
   const amount = formatAmount(total, currency);
   return terminal.result(
-    { authentic: true, ...rest, currency: currency.code, total: amount, root: toHex(root), rootKeyId: toHex(trusted), pinned: rootKeyId !== undefined, checks },
+    {
+      authentic: true,
+      ...rest,
+      currency: currency.code,
+      total: amount,
+      root: toHex(root),
+      rootKeyId: toHex(trusted),
+      pinned: rootKeyId !== undefined,
+      checks,
+    },
     [
       `authentic: ${amount} ${currency.code} in ${verified.value.count} ${verified.value.count === 1 ? 'unit' : 'units'}, issued by ${verified.value.issuer}`,
       ...checks.map((check) => `  - ${check}`),
-      ...(rootKeyId === undefined ? [`  the root key was not pinned: give \`--root\` the id that you had from the issuer (here ${toHex(trusted).slice(0, 16)}…)`] : []),
+      ...(rootKeyId === undefined
+        ? [
+            `  the root key was not pinned: give \`--root\` the id that you had from the issuer (here ${toHex(trusted).slice(0, 16)}…)`,
+          ]
+        : []),
       '  authentic is not unspent: that only the register can tell',
     ],
   );

@@ -37,7 +37,9 @@ export function encodeEntry(entry: EntryContent): Uint8Array {
 }
 
 export function genesisHash(role: string, storeId: Uint8Array): Uint8Array {
-  return sha256(concatBytes(utf8('ringmint.journal.v1'), Uint8Array.of(0), utf8(role), Uint8Array.of(0), storeId));
+  return sha256(
+    concatBytes(utf8('ringmint.journal.v1'), Uint8Array.of(0), utf8(role), Uint8Array.of(0), storeId),
+  );
 }
 
 export function chainHash(previous: Uint8Array, entry: Uint8Array): Uint8Array {
@@ -54,9 +56,14 @@ export function verifyChain(
   let hash = previous;
   let last = sequence;
   for (const entry of entries) {
-    if (entry.sequence !== last + 1) return refuse('journal_gap', `entry ${last + 1} is missing: ${entry.sequence} follows ${last}`);
+    if (entry.sequence !== last + 1)
+      return refuse('journal_gap', `entry ${last + 1} is missing: ${entry.sequence} follows ${last}`);
     hash = chainHash(hash, entry.bytes);
-    if (!equalBytes(hash, entry.hash)) return refuse('journal_altered', `entry ${entry.sequence} or one before it was altered: its hash does not follow`);
+    if (!equalBytes(hash, entry.hash))
+      return refuse(
+        'journal_altered',
+        `entry ${entry.sequence} or one before it was altered: its hash does not follow`,
+      );
     last = entry.sequence;
   }
   return succeed({ sequence: last, hash });

@@ -26,4 +26,5 @@ export function fixedClock(startMs: number): Clock & { advanceMs(ms: number): vo
 /** Fills a new array of `length` bytes; cryptographically secure outside tests. */
 export type RandomBytes = (length: number) => Uint8Array;
 
-export const systemRandom: RandomBytes = (length) => globalThis.crypto.getRandomValues(new Uint8Array(length));
+export const systemRandom: RandomBytes = (length) =>
+  globalThis.crypto.getRandomValues(new Uint8Array(length));

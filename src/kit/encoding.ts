@@ -4,9 +4,10 @@
  * Encoding is cborg's, decoding at a trust boundary is cbor2's in its strict profile (CDE): it
  * refuses indefinite lengths, long forms, unsorted or duplicate keys and floats in a long form.
  */
-import { encode, rfc8949EncodeOptions } from 'cborg';
+
 import { cdeDecodeOptions, decode } from 'cbor2';
-import { refuse, type Result, succeed } from './result.ts';
+import { encode, rfc8949EncodeOptions } from 'cborg';
+import { type Result, refuse, succeed } from './result.ts';
 
 export type CborValue =
   | number
@@ -46,7 +47,10 @@ export function decodeCbor(bytes: Uint8Array): Result<CborValue, 'not_cbor'> {
     return refuse('not_cbor', `not deterministic CBOR (RFC 8949 §4.2.1): ${(error as Error).message}`);
   }
   if (!isCborValue(decoded)) {
-    return refuse('not_cbor', 'CBOR holds a tag or a type that no record uses: only integers, strings, arrays and maps are accepted');
+    return refuse(
+      'not_cbor',
+      'CBOR holds a tag or a type that no record uses: only integers, strings, arrays and maps are accepted',
+    );
   }
   return succeed(decoded);
 }

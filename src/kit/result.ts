@@ -40,6 +40,6 @@ export function unreachable(value: never): never {
 /** Shows untrusted input in a message: in backticks, one line, at most 80 characters. */
 export function quote(input: unknown): string {
   const text = typeof input === 'string' ? input : String(input);
-  const line = text.replaceAll(/[\u0000-\u001f\u007f`]/g, '?');
+  const line = text.replaceAll(/[\p{Cc}`]/gu, '?');
   return line.length > 80 ? `\`${line.slice(0, 77)}...\`` : `\`${line}\``;
 }

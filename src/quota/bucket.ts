@@ -30,10 +30,16 @@ export function assertConserved(position: QuotaPosition): QuotaPosition {
 export function checkTake(position: QuotaPosition, amount: bigint): Result<null, QuotaCode> {
   const { available, dayLimit, dayUsed, currency, day } = position;
   if (amount > available) {
-    return refuse('quota_exceeded', `${amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`);
+    return refuse(
+      'quota_exceeded',
+      `${amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
+    );
   }
   if (amount > dayLimit - dayUsed) {
-    return refuse('daily_limit', `${amount} minor units of ${currency} asked for, ${dayLimit - dayUsed} left on ${day}: at most that is accepted today`);
+    return refuse(
+      'daily_limit',
+      `${amount} minor units of ${currency} asked for, ${dayLimit - dayUsed} left on ${day}: at most that is accepted today`,
+    );
   }
   return succeed(null);
 }

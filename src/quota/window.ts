@@ -9,10 +9,19 @@ export function calendarDays(timeZone: string): Result<(ms: number) => string, '
   let format: Intl.DateTimeFormat;
   try {
     // The Swedish locale writes ISO 8601 days.
-    format = new Intl.DateTimeFormat('sv-SE', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
+    format = new Intl.DateTimeFormat('sv-SE', {
+      timeZone,
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+    });
   } catch {
     // Intl tells of an unknown zone by a RangeError.
-    return refuse('time_zone_unknown', `${quote(timeZone)} is no time zone: a name of the IANA database such as \`Europe/Berlin\` is accepted`, 'timeZone');
+    return refuse(
+      'time_zone_unknown',
+      `${quote(timeZone)} is no time zone: a name of the IANA database such as \`Europe/Berlin\` is accepted`,
+      'timeZone',
+    );
   }
   return succeed((ms) => format.format(ms));
 }

@@ -2,7 +2,11 @@
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { amountLimit, type Currency } from './claims.ts';
 
-export type AmountCode = 'amount_malformed' | 'amount_not_positive' | 'amount_fraction' | 'amount_out_of_range';
+export type AmountCode =
+  | 'amount_malformed'
+  | 'amount_not_positive'
+  | 'amount_fraction'
+  | 'amount_out_of_range';
 
 /**
  * Reads a decimal amount such as `1250.50` into minor units.
@@ -14,18 +18,34 @@ export function parseAmount(text: string, currency: Currency, field?: string): R
   const match = /^(-?)(\d{1,40})(?:\.(\d{1,40}))?$/.exec(text);
   if (match === null) {
     const hint = /[, _']/.test(text) ? ' without separators of thousands' : '';
-    return refuse('amount_malformed', `${quote(text)} is not an amount: a decimal number such as \`${example(currency)}\`${hint} is accepted`, field);
+    return refuse(
+      'amount_malformed',
+      `${quote(text)} is not an amount: a decimal number such as \`${example(currency)}\`${hint} is accepted`,
+      field,
+    );
   }
   const [, sign, whole = '', fraction = ''] = match;
   if (fraction.length > currency.exponent) {
-    return refuse('amount_fraction', `${quote(text)} has ${fraction.length} decimals: ${currency.code} has ${currency.exponent}, as in \`${example(currency)}\``, field);
+    return refuse(
+      'amount_fraction',
+      `${quote(text)} has ${fraction.length} decimals: ${currency.code} has ${currency.exponent}, as in \`${example(currency)}\``,
+      field,
+    );
   }
   const minor = BigInt(whole + fraction.padEnd(currency.exponent, '0'));
   if (sign === '-' || minor === 0n) {
-    return refuse('amount_not_positive', `${quote(text)} is not above zero: the least amount is \`${formatAmount(1n, currency)}\``, field);
+    return refuse(
+      'amount_not_positive',
+      `${quote(text)} is not above zero: the least amount is \`${formatAmount(1n, currency)}\``,
+      field,
+    );
   }
   if (minor > amountLimit) {
-    return refuse('amount_out_of_range', `${quote(text)} is too large: at most \`${formatAmount(amountLimit, currency)}\` is accepted`, field);
+    return refuse(
+      'amount_out_of_range',
+      `${quote(text)} is too large: at most \`${formatAmount(amountLimit, currency)}\` is accepted`,
+      field,
+    );
   }
   return succeed(minor);
 }

@@ -187,7 +187,11 @@ export class ClaimReader {
     if (typeof value === 'number' || typeof value === 'bigint') {
       const amount = BigInt(value);
       if (amount >= 1n && amount <= amountLimit) return amount;
-      this.fail(name, `an amount from 1 to ${amountLimit} minor units, not ${quote(amount)},`, 'amount_out_of_range');
+      this.fail(
+        name,
+        `an amount from 1 to ${amountLimit} minor units, not ${quote(amount)},`,
+        'amount_out_of_range',
+      );
     } else {
       this.fail(name, 'an integer of minor units');
     }
@@ -196,7 +200,8 @@ export class ClaimReader {
 
   texts(key: number, name: string): readonly string[] {
     const value = this.take(key, name);
-    if (Array.isArray(value) && value.length <= 64 && value.every((item) => typeof item === 'string')) return value;
+    if (Array.isArray(value) && value.length <= 64 && value.every((item) => typeof item === 'string'))
+      return value;
     this.fail(name, 'an array of at most 64 text strings');
     return [];
   }
@@ -207,8 +212,12 @@ export class ClaimReader {
   }
 
   listOf(value: CborValue | undefined, name: string, length?: number): readonly CborValue[] {
-    if (Array.isArray(value) && (length === undefined ? value.length <= unitLimit : value.length === length)) return value;
-    this.fail(name, length === undefined ? `an array of at most ${unitLimit} items` : `an array of ${length}`);
+    if (Array.isArray(value) && (length === undefined ? value.length <= unitLimit : value.length === length))
+      return value;
+    this.fail(
+      name,
+      length === undefined ? `an array of at most ${unitLimit} items` : `an array of ${length}`,
+    );
     return [];
   }
 

@@ -5,7 +5,7 @@
  */
 import type { CborValue } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
-import { claim, type Currency, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
+import { type Currency, claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
 import { type Decoded, decodeRoot, prepareRoot, recordType } from './cose.ts';
 import { encodeCurrency, readCurrency } from './request.ts';
 

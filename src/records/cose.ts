@@ -12,7 +12,14 @@
 import { concatBytes, equalBytes } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { algorithm, ClaimReader, type Claims, header, type RecordErrorCode, rfc9162Sha256 } from './claims.ts';
+import {
+  algorithm,
+  ClaimReader,
+  type Claims,
+  header,
+  type RecordErrorCode,
+  rfc9162Sha256,
+} from './claims.ts';
 import type { VerificationKey, VerifySignature } from './signature.ts';
 
 const sign1Tag = 0xd2;
@@ -58,7 +65,12 @@ export function prepareClaims(type: RecordType, keyId: Uint8Array, claims: Claim
 }
 
 /** The bytes to be signed of a record over a Merkle root: claims in the header (RFC 9597), so that the record is a receipt (RFC 9942). */
-export function prepareRoot(type: RecordType, keyId: Uint8Array, claims: Claims, root: Uint8Array): Uint8Array {
+export function prepareRoot(
+  type: RecordType,
+  keyId: Uint8Array,
+  claims: Claims,
+  root: Uint8Array,
+): Uint8Array {
   assert(root.length === 32, 'a Merkle root has 32 bytes');
   const map = protectedMap(type, keyId);
   map.set(header.cwtClaims, claims);
@@ -82,20 +94,31 @@ export function toBeSigned(protectedHeader: Uint8Array, payload: Uint8Array): Ui
 /** Joins the bytes that were signed and their signature into the record: COSE_Sign1, tagged. */
 export function attachSignature(signedBytes: Uint8Array, signature: Uint8Array): Uint8Array {
   const structure = decodeCbor(signedBytes);
-  assert(structure.ok && Array.isArray(structure.value) && structure.value.length === 4, 'to be signed is a Sig_structure');
+  assert(
+    structure.ok && Array.isArray(structure.value) && structure.value.length === 4,
+    'to be signed is a Sig_structure',
+  );
   assert(signature.length === 64, 'an ES256 signature has 64 bytes');
   const [, protectedHeader, , payload] = structure.value;
   return encodeSign1(protectedHeader as Uint8Array, new Map(), payload as Uint8Array, signature);
 }
 
-export function encodeSign1(protectedHeader: Uint8Array, unprotected: Claims, payload: Uint8Array | null, signature: Uint8Array): Uint8Array {
+export function encodeSign1(
+  protectedHeader: Uint8Array,
+  unprotected: Claims,
+  payload: Uint8Array | null,
+  signature: Uint8Array,
+): Uint8Array {
   return concatBytes(Uint8Array.of(sign1Tag), encodeCbor([protectedHeader, unprotected, payload, signature]));
 }
 
 /** Decodes the envelope of any record; total, for any bytes. */
 export function decodeSign1(bytes: Uint8Array): Result<Sign1, RecordErrorCode> {
   if (bytes[0] !== sign1Tag) {
-    return refuse('record_malformed', 'not a signed record: COSE_Sign1 with tag 18 (RFC 9052 §4.2) is accepted');
+    return refuse(
+      'record_malformed',
+      'not a signed record: COSE_Sign1 with tag 18 (RFC 9052 §4.2) is accepted',
+    );
   }
   const decoded = decodeCbor(bytes.subarray(1));
   if (!decoded.ok) return decoded;
@@ -103,8 +126,10 @@ export function decodeSign1(bytes: Uint8Array): Result<Sign1, RecordErrorCode> {
   const [protectedHeader, unprotected, payload, signature] = decoded.value as CborValue[];
   if (!(protectedHeader instanceof Uint8Array)) return malformed('a protected header as byte string');
   if (!(unprotected instanceof Map)) return malformed('an unprotected header as map');
-  if (payload !== null && !(payload instanceof Uint8Array)) return malformed('a payload as byte string or nil');
-  if (!(signature instanceof Uint8Array) || signature.length !== 64) return malformed('a signature of 64 bytes');
+  if (payload !== null && !(payload instanceof Uint8Array))
+    return malformed('a payload as byte string or nil');
+  if (!(signature instanceof Uint8Array) || signature.length !== 64)
+    return malformed('a signature of 64 bytes');
   const map = decodeCbor(protectedHeader);
   if (!map.ok) return map;
   if (!(map.value instanceof Map)) return malformed('a protected header that is a map');
@@ -121,9 +146,18 @@ export function decodeSign1(bytes: Uint8Array): Result<Sign1, RecordErrorCode> {
     if (map.value.size !== 3) return malformed('a protected header of algorithm, key id and type only');
   } else {
     if (!(headerClaims instanceof Map) || map.value.size !== 5) return malformed('header claims as a map');
-    if (map.value.get(header.verifiableData) !== rfc9162Sha256) return malformed('the data structure RFC9162_SHA256 (1)');
+    if (map.value.get(header.verifiableData) !== rfc9162Sha256)
+      return malformed('the data structure RFC9162_SHA256 (1)');
   }
-  return succeed({ type, keyId, protectedHeader, headerClaims, unprotected, payload: payload ?? undefined, signature });
+  return succeed({
+    type,
+    keyId,
+    protectedHeader,
+    headerClaims,
+    unprotected,
+    payload: payload ?? undefined,
+    signature,
+  });
 }
 
 function malformed(accepted: string): Result<never, RecordErrorCode> {
@@ -160,11 +194,17 @@ export function decodeRoot<T>(
   return finishDecoded(bytes, envelope.value, read(new ClaimReader(headerClaims), payload));
 }
 
-function decodeAttached(bytes: Uint8Array, type: RecordType): Result<Sign1 & { payload: Uint8Array }, RecordErrorCode> {
+function decodeAttached(
+  bytes: Uint8Array,
+  type: RecordType,
+): Result<Sign1 & { payload: Uint8Array }, RecordErrorCode> {
   const envelope = decodeSign1(bytes);
   if (!envelope.ok) return envelope;
   if (envelope.value.type !== type) {
-    return refuse('record_type_mismatch', `this is ${quote(envelope.value.type)}, where \`${type}\` is accepted`);
+    return refuse(
+      'record_type_mismatch',
+      `this is ${quote(envelope.value.type)}, where \`${type}\` is accepted`,
+    );
   }
   const { payload } = envelope.value;
   if (payload === undefined) return malformed('a payload that is not detached');
@@ -193,9 +233,13 @@ export function verifyRecord<T>(
   key: VerificationKey,
   verifySignature: VerifySignature,
 ): Result<T, 'signature_invalid' | 'key_mismatch'> {
-  if (!equalBytes(decoded.keyId, key.keyId)) return refuse('key_mismatch', 'the record names another key than the one it is checked with');
+  if (!equalBytes(decoded.keyId, key.keyId))
+    return refuse('key_mismatch', 'the record names another key than the one it is checked with');
   if (!verifySignature(key, decoded.toBeSigned, decoded.signature)) {
-    return refuse('signature_invalid', 'the signature is not by the key that the record names: the record was altered or forged');
+    return refuse(
+      'signature_invalid',
+      'the signature is not by the key that the record names: the record was altered or forged',
+    );
   }
   return succeed(decoded.record);
 }

@@ -1,7 +1,14 @@
 /** The quota credential: central management's approval of one request, for quota control, single use and short-lived. */
 import type { CborValue } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
-import { claim, type Currency, nameAccepted, namePattern, type RecordErrorCode, type RuleSet } from './claims.ts';
+import {
+  type Currency,
+  claim,
+  nameAccepted,
+  namePattern,
+  type RecordErrorCode,
+  type RuleSet,
+} from './claims.ts';
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
 import { encodeCurrency, readCurrency } from './request.ts';
 

@@ -29,17 +29,22 @@ export function encodeCurrencyFile(file: CurrencyFile): Uint8Array {
 
 /** Decodes the container only; what is in it is the verifier's to check. */
 export function decodeCurrencyFile(bytes: Uint8Array): Result<CurrencyFile, RecordErrorCode> {
-  if (bytes.length > fileSizeLimit) return refuse('too_large', `${bytes.length} bytes: at most ${fileSizeLimit} are accepted`);
+  if (bytes.length > fileSizeLimit)
+    return refuse('too_large', `${bytes.length} bytes: at most ${fileSizeLimit} are accepted`);
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   if (!Array.isArray(decoded.value) || decoded.value.length !== 5) return malformed();
   const [kind, number, currencyRecord, controlBit, leaves] = decoded.value;
-  if (kind !== currencyFileKind || number !== version || !Array.isArray(leaves) || leaves.length > unitLimit) return malformed();
+  if (kind !== currencyFileKind || number !== version || !Array.isArray(leaves) || leaves.length > unitLimit)
+    return malformed();
   if (!(currencyRecord instanceof Uint8Array) || !(controlBit instanceof Uint8Array)) return malformed();
   if (!leaves.every((leaf) => leaf instanceof Uint8Array)) return malformed();
   return succeed({ currencyRecord, controlBit, leaves });
 }
 
 function malformed(): Refusal<'record_malformed'> {
-  return refuse('record_malformed', 'not a currency file: two records and at most 65,536 units under `ringmint.currency-file`, version 1, are accepted');
+  return refuse(
+    'record_malformed',
+    'not a currency file: two records and at most 65,536 units under `ringmint.currency-file`, version 1, are accepted',
+  );
 }

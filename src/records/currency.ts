@@ -1,7 +1,7 @@
 /** The currency record: issuance's signature over the same root as the control bit, bound to it by its hash. */
 import type { CborValue } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
-import { claim, type Currency, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
+import { type Currency, claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
 import { type Decoded, decodeRoot, prepareRoot, recordType } from './cose.ts';
 import { encodeCurrency, readCurrency } from './request.ts';
 

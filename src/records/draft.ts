@@ -8,6 +8,7 @@ import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type AmountCode, formatAmount, parseAmount } from './amount.ts';
 import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
+import { purposePattern } from './request.ts';
 import { parseUuid } from './request-id.ts';
 
 export type DraftErrorCode =
@@ -56,7 +57,11 @@ export function encodeDraft(draft: Draft): Uint8Array {
     draft.id ?? null,
     draft.currency.code,
     draft.total,
-    draft.lots.map((lot) => [lot.value, lot.count, 'name' in lot.owner ? lot.owner.name : lot.owner.commitment]),
+    draft.lots.map((lot) => [
+      lot.value,
+      lot.count,
+      'name' in lot.owner ? lot.owner.name : lot.owner.commitment,
+    ]),
     draft.purpose,
     draft.origin,
     draft.destination,
@@ -67,7 +72,8 @@ export function encodeDraft(draft: Draft): Uint8Array {
 /** Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. */
 export function decodeDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   if (bytes.length === 0) return refuse('draft_empty', 'the draft is empty: JSON or CBOR is accepted');
-  if (bytes.length > draftSizeLimit) return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
+  if (bytes.length > draftSizeLimit)
+    return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
   // An array of ten, the first byte of every CBOR draft; no JSON begins with it.
   const draft = bytes[0] === 0x8a ? decodeCborDraft(bytes) : decodeJsonDraft(bytes);
   return draft.ok ? checkSum(draft.value) : draft;
@@ -83,7 +89,8 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   const [, , id, code, total, lots, purpose, origin, destination, redeemUntil] = fields;
   const currency = readCurrency(code);
   if (!currency.ok) return currency;
-  if (id !== null && !(id instanceof Uint8Array && id.length === 16)) reader.fail('id', 'a UUID of 16 bytes or null');
+  if (id !== null && !(id instanceof Uint8Array && id.length === 16))
+    reader.fail('id', 'a UUID of 16 bytes or null');
   const draft: Draft = {
     ...(id instanceof Uint8Array ? { id } : {}),
     currency: currency.value,
@@ -98,7 +105,8 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
 function readCborLot(reader: ClaimReader, item: CborValue, name: string): DraftLot {
   const [value, count, owner] = reader.listOf(item, name, 3);
   const isCommitment = owner instanceof Uint8Array && owner.length === 32;
-  if (!isCommitment && !(typeof owner === 'string' && isOwnerName(owner))) reader.fail(`${name}.owner`, ownerAccepted);
+  if (!isCommitment && !(typeof owner === 'string' && isOwnerName(owner)))
+    reader.fail(`${name}.owner`, ownerAccepted);
   return {
     value: reader.amountOf(value, `${name}.value`),
     count: reader.integerOf(count, `${name}.count`, 1),
@@ -111,14 +119,30 @@ function textFields(
   fields: Record<'purpose' | 'origin' | 'destination', unknown>,
 ): Pick<Draft, 'purpose' | 'origin' | 'destination'> {
   const { purpose, origin, destination } = fields;
-  if (typeof purpose !== 'string' || !isPurpose(purpose)) reader.fail('purpose', 'text of at most 140 characters');
-  for (const [name, value] of [['origin', origin], ['destination', destination]] as const) {
-    if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value)) reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
+  if (typeof purpose !== 'string' || !purposePattern.test(purpose))
+    reader.fail('purpose', 'text of at most 140 characters');
+  for (const [name, value] of [
+    ['origin', origin],
+    ['destination', destination],
+  ] as const) {
+    if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
+      reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
   }
   return { purpose: String(purpose), origin: String(origin), destination: String(destination) };
 }
 
-const draftFields = ['id', 'currency', 'total', 'denominations', 'payees', 'owner', 'purpose', 'origin', 'destination', 'redeemUntil'];
+const draftFields = [
+  'id',
+  'currency',
+  'total',
+  'denominations',
+  'payees',
+  'owner',
+  'purpose',
+  'origin',
+  'destination',
+  'redeemUntil',
+];
 
 function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   const text = decodeText(bytes);
@@ -176,14 +200,25 @@ function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorC
 function readLots(json: Record<string, unknown>, currency: Currency): Result<DraftLot[], DraftErrorCode> {
   const { denominations, payees, owner } = json;
   if ((denominations === undefined) === (payees === undefined)) {
-    return refuse('draft_field_missing', 'one of `denominations` and `payees` is accepted, and one is needed', 'denominations');
+    return refuse(
+      'draft_field_missing',
+      'one of `denominations` and `payees` is accepted, and one is needed',
+      'denominations',
+    );
   }
   if (payees !== undefined) {
-    if (owner !== undefined) return refuse('draft_field_invalid', '`owner` goes with `denominations`; each payee is its own', 'owner');
+    if (owner !== undefined)
+      return refuse(
+        'draft_field_invalid',
+        '`owner` goes with `denominations`; each payee is its own',
+        'owner',
+      );
     return readItems(payees, 'payees', 'amount', currency, ['owner', 'amount', 'count']);
   }
   const holder = readOwner(owner, 'owner');
-  return holder.ok ? readItems(denominations, 'denominations', 'value', currency, ['value', 'count'], holder.value) : holder;
+  return holder.ok
+    ? readItems(denominations, 'denominations', 'value', currency, ['value', 'count'], holder.value)
+    : holder;
 }
 
 function readItems(
@@ -194,7 +229,8 @@ function readItems(
   fields: readonly string[],
   sharedOwner?: Owner,
 ): Result<DraftLot[], DraftErrorCode> {
-  if (!Array.isArray(items) || items.length === 0) return refuse('draft_field_invalid', `${name}: an array with at least one item is accepted`, name);
+  if (!Array.isArray(items) || items.length === 0)
+    return refuse('draft_field_invalid', `${name}: an array with at least one item is accepted`, name);
   const lots: DraftLot[] = [];
   for (const [index, item] of items.entries()) {
     const path = `${name}[${index}]`;
@@ -204,21 +240,39 @@ function readItems(
     if (!value.ok) return value;
     const count = object.value['count'] ?? (sharedOwner === undefined ? 1 : undefined);
     if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1 || count > unitLimit) {
-      return refuse('draft_field_invalid', `${path}.count: a whole number from 1 to ${unitLimit} is accepted, not ${quote(count)}`, `${path}.count`);
+      return refuse(
+        'draft_field_invalid',
+        `${path}.count: a whole number from 1 to ${unitLimit} is accepted, not ${quote(count)}`,
+        `${path}.count`,
+      );
     }
-    const owner = sharedOwner === undefined ? readOwner(object.value['owner'], `${path}.owner`) : succeed(sharedOwner);
+    const owner =
+      sharedOwner === undefined ? readOwner(object.value['owner'], `${path}.owner`) : succeed(sharedOwner);
     if (!owner.ok) return owner;
     lots.push({ value: value.value, count, owner: owner.value });
   }
   return succeed(lots);
 }
 
-function readObject(json: unknown, path: string, fields: readonly string[]): Result<Record<string, unknown>, DraftErrorCode> {
+function readObject(
+  json: unknown,
+  path: string,
+  fields: readonly string[],
+): Result<Record<string, unknown>, DraftErrorCode> {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    return refuse('draft_field_invalid', `${path}: an object with ${fields.map((field) => `\`${field}\``).join(', ')} is accepted`, path);
+    return refuse(
+      'draft_field_invalid',
+      `${path}: an object with ${fields.map((field) => `\`${field}\``).join(', ')} is accepted`,
+      path,
+    );
   }
   for (const key of Object.keys(json)) {
-    if (!fields.includes(key)) return refuse('draft_field_unknown', `${path}: ${quote(key)} is not known; accepted: ${fields.join(', ')}`, key);
+    if (!fields.includes(key))
+      return refuse(
+        'draft_field_unknown',
+        `${path}: ${quote(key)} is not known; accepted: ${fields.join(', ')}`,
+        key,
+      );
   }
   return succeed(json as Record<string, unknown>);
 }
@@ -226,29 +280,37 @@ function readObject(json: unknown, path: string, fields: readonly string[]): Res
 function readAmount(value: unknown, currency: Currency, field: string): Result<bigint, DraftErrorCode> {
   if (typeof value === 'string') return parseAmount(value, currency, field);
   if (value === undefined) return refuse('draft_field_missing', `${field} is missing`, field);
-  return refuse('amount_malformed', `${field}: an amount is text in quotes, so that nothing is rounded: not ${quote(value)} but ${quote(`"${String(value)}"`)}`, field);
+  return refuse(
+    'amount_malformed',
+    `${field}: an amount is text in quotes, so that nothing is rounded: not ${quote(value)} but, for example, \`"10.00"\``,
+    field,
+  );
 }
 
 function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
   const exponent = typeof value === 'string' ? currencyExponent(value) : undefined;
   if (typeof value === 'string' && exponent !== undefined) return succeed({ code: value, exponent });
-  return refuse('currency_unknown', `currency: ${quote(value)} is not known; an ISO 4217 code such as \`EUR\` is accepted`, 'currency');
+  return refuse(
+    'currency_unknown',
+    `currency: ${quote(value)} is not known; an ISO 4217 code such as \`EUR\` is accepted`,
+    'currency',
+  );
 }
 
 const ownerAccepted = 'a name of 1 to 140 characters, or a commitment of 32 bytes as 64 hex digits';
 
 function isOwnerName(text: string): boolean {
-  return text.length >= 1 && isPurpose(text);
-}
-
-function isPurpose(text: string): boolean {
-  return /^[^\u0000-\u001f\u007f]{0,140}$/u.test(text);
+  return text.length >= 1 && purposePattern.test(text);
 }
 
 /** An owner as text: 64 hex digits are a commitment, anything else is a name. */
 export function readOwner(value: unknown, field: string): Result<Owner, DraftErrorCode> {
   if (typeof value !== 'string' || !isOwnerName(value)) {
-    return refuse('draft_field_invalid', `${field}: ${ownerAccepted} is accepted, not ${quote(value)}`, field);
+    return refuse(
+      'draft_field_invalid',
+      `${field}: ${ownerAccepted} is accepted, not ${quote(value)}`,
+      field,
+    );
   }
   const commitment = value.length === 64 ? fromHex(value) : undefined;
   return succeed(commitment === undefined ? { name: value } : { commitment });
@@ -257,13 +319,23 @@ export function readOwner(value: unknown, field: string): Result<Owner, DraftErr
 function readId(value: unknown): Result<Uint8Array | undefined, DraftErrorCode> {
   if (value === undefined) return succeed(undefined);
   const id = typeof value === 'string' ? parseUuid(value) : undefined;
-  return id === undefined ? refuse('draft_field_invalid', `id: a UUID is accepted, not ${quote(value)}`, 'id') : succeed(id);
+  return id === undefined
+    ? refuse('draft_field_invalid', `id: a UUID is accepted, not ${quote(value)}`, 'id')
+    : succeed(id);
 }
 
 function readDate(value: unknown): Result<number | undefined, DraftErrorCode> {
   if (value === undefined) return succeed(undefined);
-  const ms = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? Date.parse(`${value}T00:00:00Z`) : Number.NaN;
-  if (Number.isNaN(ms) || ms <= 0) return refuse('draft_field_invalid', `redeemUntil: a day such as \`2036-01-01\` is accepted, not ${quote(value)}`, 'redeemUntil');
+  const ms =
+    typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value)
+      ? Date.parse(`${value}T00:00:00Z`)
+      : Number.NaN;
+  if (Number.isNaN(ms) || ms <= 0)
+    return refuse(
+      'draft_field_invalid',
+      `redeemUntil: a day such as \`2036-01-01\` is accepted, not ${quote(value)}`,
+      'redeemUntil',
+    );
   return succeed(ms / 1000);
 }
 
@@ -274,7 +346,12 @@ function checkSum(draft: Draft): Result<Draft, DraftErrorCode> {
     sum += lot.value * BigInt(lot.count);
     count += lot.count;
   }
-  if (count > unitLimit) return refuse('too_many_units', `${count} units: at most ${unitLimit} in one request are accepted`, 'denominations');
+  if (count > unitLimit)
+    return refuse(
+      'too_many_units',
+      `${count} units: at most ${unitLimit} in one request are accepted`,
+      'denominations',
+    );
   if (sum !== draft.total) {
     const difference = sum > draft.total ? sum - draft.total : draft.total - sum;
     const { currency } = draft;

@@ -24,7 +24,12 @@ export const encryptedCredentialType = 'application/vnd.ringmint.credential-encr
 const tag = Uint8Array.of(0xd8, 0x60);
 const nonceLength = 12;
 
-export type DecryptionCode = 'not_cbor' | 'record_malformed' | 'record_type_mismatch' | 'key_mismatch' | 'decryption_failed';
+export type DecryptionCode =
+  | 'not_cbor'
+  | 'record_malformed'
+  | 'record_type_mismatch'
+  | 'key_mismatch'
+  | 'decryption_failed';
 
 /** The holder of a key-agreement key: an HSM, or in a test a key in memory. */
 export interface Recipient {
@@ -42,10 +47,21 @@ export async function encryptTo(
 ): Promise<Uint8Array> {
   const ephemeral = p256.keygen(random(48));
   const shared = p256.getSharedSecret(ephemeral.secretKey, recipient.point, false).slice(1, 33);
-  const protectedHeader = encodeCbor(new Map<number, CborValue>([[header.algorithm, algorithm.a256gcm], [header.type, type]]));
+  const protectedHeader = encodeCbor(
+    new Map<number, CborValue>([
+      [header.algorithm, algorithm.a256gcm],
+      [header.type, type],
+    ]),
+  );
   const recipientHeader = encodeCbor(new Map([[header.algorithm, algorithm.ecdhEsHkdf256]]));
   const iv = random(nonceLength);
-  const ciphertext = await applyAesGcm('encrypt', contentKey(shared, recipientHeader), iv, protectedHeader, plaintext);
+  const ciphertext = await applyAesGcm(
+    'encrypt',
+    contentKey(shared, recipientHeader),
+    iv,
+    protectedHeader,
+    plaintext,
+  );
   const unprotected = new Map<number, CborValue>([
     [header.ephemeralKey, encodeCoseKey(p256.getPublicKey(ephemeral.secretKey, false))],
     [header.keyId, recipient.keyId],
@@ -62,20 +78,30 @@ export async function encryptTo(
 }
 
 /** Decrypts what `encryptTo` made for `recipient`; any altered bit gives a refusal, never a part of the text. */
-export async function decryptWith(bytes: Uint8Array, recipient: Recipient, type: string): Promise<Result<Uint8Array, DecryptionCode>> {
+export async function decryptWith(
+  bytes: Uint8Array,
+  recipient: Recipient,
+  type: string,
+): Promise<Result<Uint8Array, DecryptionCode>> {
   const envelope = decodeEnvelope(bytes, type);
   if (!envelope.ok) return envelope;
   const { protectedHeader, iv, ciphertext, ephemeral, keyId, recipientHeader } = envelope.value;
-  if (!equalBytes(keyId, recipient.keyId)) return refuse('key_mismatch', 'the record is encrypted to another key than the one here');
+  if (!equalBytes(keyId, recipient.keyId))
+    return refuse('key_mismatch', 'the record is encrypted to another key than the one here');
   // A point off the curve would let the sender learn of the private key (RFC 9053 §6.3.1, SP 800-56A §5.6.2.3.3).
   if (!isOnCurve(ephemeral)) return refuse('record_malformed', 'ephemeral key: a point of P-256 is accepted');
   const shared = await recipient.deriveSharedSecret(ephemeral);
   assert(shared.length === 32, 'a shared secret on P-256 has 32 bytes');
   try {
-    return succeed(await applyAesGcm('decrypt', contentKey(shared, recipientHeader), iv, protectedHeader, ciphertext));
+    return succeed(
+      await applyAesGcm('decrypt', contentKey(shared, recipientHeader), iv, protectedHeader, ciphertext),
+    );
   } catch {
     // WebCrypto tells of a wrong tag by an OperationError and by nothing else; all of them are this refusal.
-    return refuse('decryption_failed', 'the record does not decrypt: it was altered, cut short or made for another key');
+    return refuse(
+      'decryption_failed',
+      'the record does not decrypt: it was altered, cut short or made for another key',
+    );
   }
 }
 
@@ -99,23 +125,32 @@ export function decodeEnvelope(
   if (!decoded.ok) return decoded;
   if (!Array.isArray(decoded.value) || decoded.value.length !== 4) return malformed('an array of four');
   const [protectedHeader, unprotected, ciphertext, recipients] = decoded.value as CborValue[];
-  if (!(protectedHeader instanceof Uint8Array) || !(ciphertext instanceof Uint8Array)) return malformed('byte strings');
+  if (!(protectedHeader instanceof Uint8Array) || !(ciphertext instanceof Uint8Array))
+    return malformed('byte strings');
   const map = decodeCbor(protectedHeader);
   if (!map.ok) return map;
-  if (!(map.value instanceof Map) || map.value.size !== 2 || map.value.get(header.algorithm) !== algorithm.a256gcm) {
+  if (
+    !(map.value instanceof Map) ||
+    map.value.size !== 2 ||
+    map.value.get(header.algorithm) !== algorithm.a256gcm
+  ) {
     return malformed('algorithm A256GCM (3)');
   }
   const actual = map.value.get(header.type);
-  if (actual !== type) return refuse('record_type_mismatch', `this is ${quote(actual)}, where \`${type}\` is accepted`);
+  if (actual !== type)
+    return refuse('record_type_mismatch', `this is ${quote(actual)}, where \`${type}\` is accepted`);
   const iv = unprotected instanceof Map && unprotected.size === 1 ? unprotected.get(header.iv) : undefined;
   if (!(iv instanceof Uint8Array) || iv.length !== nonceLength) return malformed('a nonce of 12 bytes');
   const recipient = Array.isArray(recipients) && recipients.length === 1 ? recipients[0] : undefined;
   if (!Array.isArray(recipient) || recipient.length !== 3) return malformed('one recipient');
   const [recipientHeader, parameters, encryptedKey] = recipient as CborValue[];
   const expected = encodeCbor(new Map([[header.algorithm, algorithm.ecdhEsHkdf256]]));
-  if (!(recipientHeader instanceof Uint8Array) || !equalBytes(recipientHeader, expected)) return malformed('ECDH-ES + HKDF-256 (-25)');
-  if (!(encryptedKey instanceof Uint8Array) || encryptedKey.length !== 0) return malformed('no encrypted key');
-  if (!(parameters instanceof Map) || parameters.size !== 2) return malformed('an ephemeral key and a key id');
+  if (!(recipientHeader instanceof Uint8Array) || !equalBytes(recipientHeader, expected))
+    return malformed('ECDH-ES + HKDF-256 (-25)');
+  if (!(encryptedKey instanceof Uint8Array) || encryptedKey.length !== 0)
+    return malformed('no encrypted key');
+  if (!(parameters instanceof Map) || parameters.size !== 2)
+    return malformed('an ephemeral key and a key id');
   const ephemeral = decodeCoseKey(parameters.get(header.ephemeralKey));
   const keyId = parameters.get(header.keyId);
   if (ephemeral === undefined) return malformed('an ephemeral key on P-256');
@@ -155,7 +190,9 @@ async function applyAesGcm(
   const { subtle } = globalThis.crypto;
   const additionalData = owned(encodeCbor(['Encrypt', protectedHeader, new Uint8Array()]));
   const key = await subtle.importKey('raw', owned(rawKey), 'AES-GCM', false, [operation]);
-  return new Uint8Array(await subtle[operation]({ name: 'AES-GCM', iv: owned(iv), additionalData }, key, owned(input)));
+  return new Uint8Array(
+    await subtle[operation]({ name: 'AES-GCM', iv: owned(iv), additionalData }, key, owned(input)),
+  );
 }
 
 /** A copy in a buffer of its own, which is what WebCrypto's types take. */

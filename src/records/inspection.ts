@@ -2,7 +2,7 @@
 import { sha256, toHex } from '../kit/bytes.ts';
 import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount } from './amount.ts';
-import { claim, type Currency, type RecordErrorCode } from './claims.ts';
+import { type Currency, claim, type RecordErrorCode } from './claims.ts';
 import { decodeControlBit } from './control-bit.ts';
 import { decodeSign1, recordType } from './cose.ts';
 import { decodeCredential } from './credential.ts';
@@ -41,7 +41,10 @@ export function inspectRecord(bytes: Uint8Array): Result<Inspection, InspectionC
 }
 
 function unknown(): Refusal<'file_unknown'> {
-  return refuse('file_unknown', 'not a file of Ringmint: a signed record, a currency file, a unit file, a draft or a trust bundle is accepted');
+  return refuse(
+    'file_unknown',
+    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft or a trust bundle is accepted',
+  );
 }
 
 function startsWith(bytes: Uint8Array, kind: string): boolean {
@@ -87,7 +90,11 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
         { name: 'total', value: money(record.total, record.currency), claim: claim.total },
         { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
-        { name: 'rule set', value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`, claim: claim.ruleSet },
+        {
+          name: 'rule set',
+          value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`,
+          claim: claim.ruleSet,
+        },
         { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
       ]);
     }
@@ -134,9 +141,17 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'issuer', value: record.issuer, claim: claim.audience },
         { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
         { name: 'reasons', value: record.reasons.join(', '), claim: claim.reasons },
-        { name: 'would pass', value: record.wouldPass === null ? 'nothing that is known' : `${record.wouldPass} minor units`, claim: claim.wouldPass },
+        {
+          name: 'would pass',
+          value: record.wouldPass === null ? 'nothing that is known' : `${record.wouldPass} minor units`,
+          claim: claim.wouldPass,
+        },
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
-        { name: 'rule set', value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`, claim: claim.ruleSet },
+        {
+          name: 'rule set',
+          value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`,
+          claim: claim.ruleSet,
+        },
         { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
       ]);
     }
@@ -157,19 +172,28 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       ]);
     }
     default:
-      return refuse('record_type_mismatch', `a signed record of type \`${envelope.value.type.slice(0, 80)}\`, which is none of Ringmint's`);
+      return refuse(
+        'record_type_mismatch',
+        `a signed record of type \`${envelope.value.type.slice(0, 80)}\`, which is none of Ringmint's`,
+      );
   }
 }
 
 function inspectEncrypted(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   const envelope = decodeEnvelope(bytes, encryptedCredentialType);
-  if (!envelope.ok) return envelope.code === 'key_mismatch' || envelope.code === 'decryption_failed' ? unknown() : refuse(envelope.code, envelope.message);
+  if (!envelope.ok)
+    return envelope.code === 'key_mismatch' || envelope.code === 'decryption_failed'
+      ? unknown()
+      : refuse(envelope.code, envelope.message);
   return succeed({
     kind: 'encrypted credential',
     explanation: 'a quota credential that only quota control can read, with the key in its HSM',
     fields: [
       { name: 'encrypted to key', value: toHex(envelope.value.keyId) },
-      { name: 'ciphertext', value: `${envelope.value.ciphertext.length} bytes, A256GCM under ECDH-ES + HKDF-256` },
+      {
+        name: 'ciphertext',
+        value: `${envelope.value.ciphertext.length} bytes, A256GCM under ECDH-ES + HKDF-256`,
+      },
     ],
   });
 }
@@ -227,7 +251,10 @@ function inspectDraft(bytes: Uint8Array): Result<Inspection, InspectionCode> {
     kind: 'draft',
     explanation: 'what is asked for, before issuance makes a signed request of it',
     fields: [
-      { name: 'request id', value: draft.id === undefined ? 'none yet: `ringmint request` makes one' : formatUuid(draft.id) },
+      {
+        name: 'request id',
+        value: draft.id === undefined ? 'none yet: `ringmint request` makes one' : formatUuid(draft.id),
+      },
       { name: 'total', value: money(draft.total, draft.currency) },
       { name: 'units', value: `${units} in ${draft.lots.length} lots` },
       { name: 'purpose', value: draft.purpose },

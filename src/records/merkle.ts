@@ -49,7 +49,10 @@ export function buildTree(leaves: readonly Uint8Array[]): MerkleTree {
     size: leaves.length,
     root,
     proof(index) {
-      assert(Number.isInteger(index) && index >= 0 && index < leaves.length, 'a proof is of a leaf of the tree');
+      assert(
+        Number.isInteger(index) && index >= 0 && index < leaves.length,
+        'a proof is of a leaf of the tree',
+      );
       const path: Uint8Array[] = [];
       let position = index;
       for (const level of levels) {
@@ -67,8 +70,14 @@ export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The root that `proof` leads to from `leaf` (RFC 9162 §2.1.3.2); `undefined` where the proof does not fit the tree's size. */
-export function rootFromProof(leaf: Uint8Array, index: number, size: number, proof: readonly Uint8Array[]): Uint8Array | undefined {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return undefined;
+export function rootFromProof(
+  leaf: Uint8Array,
+  index: number,
+  size: number,
+  proof: readonly Uint8Array[],
+): Uint8Array | undefined {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size)
+    return undefined;
   // BigInt-free: sizes are at most 2^53, so halves are taken by division.
   let position = index;
   let last = size - 1;
@@ -90,7 +99,13 @@ export function rootFromProof(leaf: Uint8Array, index: number, size: number, pro
   return last === 0 ? hash : undefined;
 }
 
-export function verifyInclusion(leaf: Uint8Array, index: number, size: number, proof: readonly Uint8Array[], root: Uint8Array): boolean {
+export function verifyInclusion(
+  leaf: Uint8Array,
+  index: number,
+  size: number,
+  proof: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
   const computed = rootFromProof(leaf, index, size, proof);
   return computed !== undefined && equalBytes(computed, root);
 }

@@ -5,21 +5,39 @@ import { type Currency, unitLimit } from './claims.ts';
 import { type DraftErrorCode, type DraftLot, readOwner } from './draft.ts';
 
 /** The lots of a CSV and their sum; a refusal names the line and what is wrong with it. */
-export function decodePayees(text: string, currency: Currency): Result<{ lots: DraftLot[]; total: bigint }, DraftErrorCode> {
+export function decodePayees(
+  text: string,
+  currency: Currency,
+): Result<{ lots: DraftLot[]; total: bigint }, DraftErrorCode> {
   const rows = splitRows(text.replace(/^\uFEFF/, ''));
   if (!rows.ok) return rows;
   const [header, ...body] = rows.value;
-  if (header === undefined || header.fields.map((field) => field.trim().toLowerCase()).join(',') !== 'payee,amount') {
-    return refuse('payees_malformed', `line 1: the header \`payee,amount\` is accepted, not ${quote(header?.fields.join(',') ?? '')}`);
+  if (
+    header === undefined ||
+    header.fields.map((field) => field.trim().toLowerCase()).join(',') !== 'payee,amount'
+  ) {
+    return refuse(
+      'payees_malformed',
+      `line 1: the header \`payee,amount\` is accepted, not ${quote(header?.fields.join(',') ?? '')}`,
+    );
   }
-  if (body.length === 0) return refuse('payees_malformed', 'no payee: at least one line after the header is accepted');
-  if (body.length > unitLimit) return refuse('too_many_units', `${body.length} payees: at most ${unitLimit} in one request are accepted`);
+  if (body.length === 0)
+    return refuse('payees_malformed', 'no payee: at least one line after the header is accepted');
+  if (body.length > unitLimit)
+    return refuse(
+      'too_many_units',
+      `${body.length} payees: at most ${unitLimit} in one request are accepted`,
+    );
   const lots: DraftLot[] = [];
   let total = 0n;
   for (const { line, fields } of body) {
     const [payee, amount] = fields;
     if (fields.length !== 2 || payee === undefined || amount === undefined) {
-      return refuse('payees_malformed', `line ${line}: two fields, a payee and an amount, are accepted, not ${fields.length}`, `line ${line}`);
+      return refuse(
+        'payees_malformed',
+        `line ${line}: two fields, a payee and an amount, are accepted, not ${fields.length}`,
+        `line ${line}`,
+      );
     }
     const owner = readOwner(payee.trim(), `line ${line}`);
     if (!owner.ok) return owner;
@@ -71,12 +89,17 @@ function splitRows(text: string): Result<Row[], 'payees_malformed'> {
       start = line;
     } else if (character !== '\r') {
       if (state === 'closed' || character === '"') {
-        return refuse('payees_malformed', `line ${line}: a quote inside a field is accepted only doubled and in quotes`, `line ${line}`);
+        return refuse(
+          'payees_malformed',
+          `line ${line}: a quote inside a field is accepted only doubled and in quotes`,
+          `line ${line}`,
+        );
       }
       field += character;
     }
   }
-  if (state === 'quoted') return refuse('payees_malformed', `line ${start}: a quoted field is not closed`, `line ${start}`);
+  if (state === 'quoted')
+    return refuse('payees_malformed', `line ${start}: a quoted field is not closed`, `line ${start}`);
   endRow();
   return succeed(rows);
 }

@@ -20,5 +20,7 @@ export function formatUuid(id: Uint8Array): string {
 
 /** The bytes of a UUID in its textual form (RFC 9562 §4), or `undefined`. */
 export function parseUuid(text: string): Uint8Array | undefined {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? fromHex(text.replaceAll('-', '')) : undefined;
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+    ? fromHex(text.replaceAll('-', ''))
+    : undefined;
 }

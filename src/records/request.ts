@@ -1,7 +1,15 @@
 /** The generation request: what an issuer asks for, signed by its issuance system, for central management. */
 import type { CborValue } from '../kit/encoding.ts';
 import { assert, quote, type Result } from '../kit/result.ts';
-import { type ClaimReader, claim, type Currency, nameAccepted, namePattern, type RecordErrorCode, unitLimit } from './claims.ts';
+import {
+  type ClaimReader,
+  type Currency,
+  claim,
+  nameAccepted,
+  namePattern,
+  type RecordErrorCode,
+  unitLimit,
+} from './claims.ts';
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
 import { currencyExponent } from './iso4217.ts';
 
@@ -31,7 +39,7 @@ export interface Request {
 const audience = 'central';
 const countryPattern = /^[A-Z]{2}$/;
 /** Any text of up to 140 characters without control characters. */
-export const purposePattern = /^[^\u0000-\u001f\u007f]{0,140}$/u;
+export const purposePattern = /^\P{Cc}{0,140}$/u;
 
 /** The bytes to be signed of a request; asserts what `decodeRequest` would refuse. */
 export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
@@ -70,7 +78,12 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
       lots: readLots(reader),
       purpose: reader.text(claim.purpose, 'purpose', purposePattern, 'text of at most 140 characters'),
       origin: reader.text(claim.origin, 'origin', countryPattern, 'two capital letters of ISO 3166'),
-      destination: reader.text(claim.destination, 'destination', countryPattern, 'two capital letters of ISO 3166'),
+      destination: reader.text(
+        claim.destination,
+        'destination',
+        countryPattern,
+        'two capital letters of ISO 3166',
+      ),
       redeemUntil: reader.integer(claim.redeemUntil, 'redeemUntil'),
     };
     if (request.expiresAt <= request.issuedAt) reader.fail('expiresAt', 'a time after `issuedAt`');
@@ -78,7 +91,11 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
     const { total, count } = sumLots(request.lots);
     if (count > unitLimit) reader.fail('lots', `at most ${unitLimit} units, not ${count},`, 'too_many_units');
     if (total !== request.total) {
-      reader.fail('lots', `a sum that is the total, ${request.total}, not ${total},`, 'denominations_mismatch');
+      reader.fail(
+        'lots',
+        `a sum that is the total, ${request.total}, not ${total},`,
+        'denominations_mismatch',
+      );
     }
     return reader.finish(request);
   });
@@ -98,7 +115,8 @@ export function sumLots(lots: readonly Lot[]): { total: bigint; count: number } 
 function readLots(reader: ClaimReader): readonly Lot[] {
   return reader.list(claim.lots, 'lots').map((item, index): Lot => {
     const [value, count, owner] = reader.listOf(item, `lots[${index}]`, 3);
-    if (!(owner instanceof Uint8Array) || owner.length !== 32) reader.fail(`lots[${index}].owner`, 'a commitment of 32 bytes');
+    if (!(owner instanceof Uint8Array) || owner.length !== 32)
+      reader.fail(`lots[${index}].owner`, 'a commitment of 32 bytes');
     return {
       value: reader.amountOf(value, `lots[${index}].value`),
       count: reader.integerOf(count, `lots[${index}].count`, 1),
@@ -118,6 +136,7 @@ export function readCurrency(reader: ClaimReader): Currency {
     reader.fail('currency', `an ISO 4217 code, not ${quote(code)},`, 'currency_unknown');
     return { code: 'EUR', exponent: 2 };
   }
-  if (currencyExponent(code) !== exponent) reader.fail('currency', `${code} with exponent ${currencyExponent(code)}`, 'currency_unknown');
+  if (currencyExponent(code) !== exponent)
+    reader.fail('currency', `${code} with exponent ${currencyExponent(code)}`, 'currency_unknown');
   return { code, exponent: reader.integerOf(exponent, 'currency') };
 }

@@ -27,10 +27,12 @@ export function encodeCoseKey(point: Uint8Array): ReadonlyMap<number, CborValue>
 
 /** The key of a COSE_Key map, or `undefined` where it is not an EC2 key on P-256 of just these four labels. */
 export function decodeCoseKey(value: CborValue | undefined): VerificationKey | undefined {
-  if (!(value instanceof Map) || value.size !== 4 || value.get(1) !== 2 || value.get(-1) !== 1) return undefined;
+  if (!(value instanceof Map) || value.size !== 4 || value.get(1) !== 2 || value.get(-1) !== 1)
+    return undefined;
   const x = value.get(-2);
   const y = value.get(-3);
-  if (!(x instanceof Uint8Array) || !(y instanceof Uint8Array) || x.length !== 32 || y.length !== 32) return undefined;
+  if (!(x instanceof Uint8Array) || !(y instanceof Uint8Array) || x.length !== 32 || y.length !== 32)
+    return undefined;
   return verificationKey(concatBytes(Uint8Array.of(4), x, y));
 }
 

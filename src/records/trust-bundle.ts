@@ -45,7 +45,14 @@ export function encodeTrustBundle(bundle: TrustBundle, keyId: Uint8Array): Uint8
 }
 
 function encodeKeys(keys: readonly TrustedKey[]): CborValue {
-  return keys.map((entry) => [entry.role, entry.name, encodeCoseKey(entry.key.point), entry.notBefore, entry.notAfter, entry.revoked]);
+  return keys.map((entry) => [
+    entry.role,
+    entry.name,
+    encodeCoseKey(entry.key.point),
+    entry.notBefore,
+    entry.notAfter,
+    entry.revoked,
+  ]);
 }
 
 /** Names the key set in each unit: SHA-256 over the deterministic CBOR of the keys claim, 32 bytes. */

@@ -38,7 +38,13 @@ export function unitExtractor(file: CurrencyFile): (index: number) => Uint8Array
     const leaf = file.leaves[index];
     assert(leaf !== undefined, 'the unit is one of the file');
     const proof = encodeCbor([tree.size, index, tree.proof(index)]);
-    return encodeCbor([unitFileKind, version, leaf, detach(file.controlBit, proof), detach(file.currencyRecord, proof)]);
+    return encodeCbor([
+      unitFileKind,
+      version,
+      leaf,
+      detach(file.controlBit, proof),
+      detach(file.currencyRecord, proof),
+    ]);
   };
 }
 
@@ -46,18 +52,28 @@ function detach(record: Uint8Array, proof: Uint8Array): Uint8Array {
   const envelope = decodeSign1(record);
   assert(envelope.ok, 'a record of a currency file decodes');
   const proofs = new Map<number, CborValue>([[inclusionProofs, [proof]]]);
-  return encodeSign1(envelope.value.protectedHeader, new Map([[header.verifiableProofs, proofs]]), null, envelope.value.signature);
+  return encodeSign1(
+    envelope.value.protectedHeader,
+    new Map([[header.verifiableProofs, proofs]]),
+    null,
+    envelope.value.signature,
+  );
 }
 
 /** Decodes an untrusted unit file; both proofs must be of one place in one tree, which the signatures then have to cover. */
 export function decodeUnitFile(bytes: Uint8Array): Result<UnitFile, RecordErrorCode> {
-  if (bytes.length > unitFileSizeLimit) return refuse('too_large', `${bytes.length} bytes: at most ${unitFileSizeLimit} are accepted`);
+  if (bytes.length > unitFileSizeLimit)
+    return refuse('too_large', `${bytes.length} bytes: at most ${unitFileSizeLimit} are accepted`);
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   if (!Array.isArray(decoded.value) || decoded.value.length !== 5) return malformed('five parts');
   const [kind, number, leaf, quotaReceipt, issuanceReceipt] = decoded.value;
   if (kind !== unitFileKind || number !== version) return malformed('`ringmint.unit-file`, version 1');
-  if (!(leaf instanceof Uint8Array) || !(quotaReceipt instanceof Uint8Array) || !(issuanceReceipt instanceof Uint8Array)) {
+  if (
+    !(leaf instanceof Uint8Array) ||
+    !(quotaReceipt instanceof Uint8Array) ||
+    !(issuanceReceipt instanceof Uint8Array)
+  ) {
     return malformed('a unit and two receipts as byte strings');
   }
   const controlBit = attachRoot(leaf, quotaReceipt);
@@ -65,11 +81,21 @@ export function decodeUnitFile(bytes: Uint8Array): Result<UnitFile, RecordErrorC
   const currency = attachRoot(leaf, issuanceReceipt);
   if (!currency.ok) return currency;
   const { index, size } = controlBit.value;
-  if (currency.value.index !== index || currency.value.size !== size) return malformed('two proofs of one place in one tree');
-  return succeed({ leaf, index, size, controlBit: controlBit.value.record, currencyRecord: currency.value.record });
+  if (currency.value.index !== index || currency.value.size !== size)
+    return malformed('two proofs of one place in one tree');
+  return succeed({
+    leaf,
+    index,
+    size,
+    controlBit: controlBit.value.record,
+    currencyRecord: currency.value.record,
+  });
 }
 
-function attachRoot(leaf: Uint8Array, receipt: Uint8Array): Result<{ record: Uint8Array; index: number; size: number }, RecordErrorCode> {
+function attachRoot(
+  leaf: Uint8Array,
+  receipt: Uint8Array,
+): Result<{ record: Uint8Array; index: number; size: number }, RecordErrorCode> {
   const envelope = decodeSign1(receipt);
   if (!envelope.ok) return envelope;
   const { unprotected, payload, protectedHeader, signature } = envelope.value;
@@ -80,9 +106,11 @@ function attachRoot(leaf: Uint8Array, receipt: Uint8Array): Result<{ record: Uin
   if (!(encoded instanceof Uint8Array)) return malformed('one inclusion proof a receipt');
   const decoded = decodeCbor(encoded);
   if (!decoded.ok) return decoded;
-  if (!Array.isArray(decoded.value) || decoded.value.length !== 3) return malformed('a proof of size, index and path');
+  if (!Array.isArray(decoded.value) || decoded.value.length !== 3)
+    return malformed('a proof of size, index and path');
   const [size, index, path] = decoded.value;
-  if (typeof size !== 'number' || typeof index !== 'number' || !Array.isArray(path)) return malformed('a proof of size, index and path');
+  if (typeof size !== 'number' || typeof index !== 'number' || !Array.isArray(path))
+    return malformed('a proof of size, index and path');
   if (!path.every((hash) => hash instanceof Uint8Array)) return malformed('a path of hashes');
   const root = rootFromProof(leaf, index, size, path);
   if (root === undefined) return malformed('a proof that fits the size of its tree');

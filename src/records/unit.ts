@@ -57,7 +57,12 @@ export interface BatchTerms {
 export function deriveLeaves(terms: BatchTerms): Uint8Array[] {
   assert(terms.seed.length === 32, 'a seed has 32 bytes');
   const { currency, epoch, sequence } = terms;
-  const head = concatBytes(Uint8Array.of(0x80 | fieldCount), encodeCbor(version), encodeCbor(currency.code), encodeCbor(currency.exponent));
+  const head = concatBytes(
+    Uint8Array.of(0x80 | fieldCount),
+    encodeCbor(version),
+    encodeCbor(currency.code),
+    encodeCbor(currency.exponent),
+  );
   const serial = concatBytes(encodeCbor(epoch), encodeCbor(sequence));
   const shared = concatBytes(
     encodeCbor(terms.reservation),
@@ -128,7 +133,8 @@ export function decodeUnit(leaf: Uint8Array): Result<Unit, RecordErrorCode> {
   const code = fields[1];
   const exponent = typeof code === 'string' ? currencyExponent(code) : undefined;
   if (fields[0] !== version) reader.fail('version', '1');
-  if (exponent === undefined || exponent !== fields[2]) reader.fail('currency', 'a code of ISO 4217 with its exponent', 'currency_unknown');
+  if (exponent === undefined || exponent !== fields[2])
+    reader.fail('currency', 'a code of ISO 4217 with its exponent', 'currency_unknown');
   return reader.finish({
     currency: { code: typeof code === 'string' ? code : '', exponent: exponent ?? 0 },
     value: reader.amountOf(fields[3], 'value'),

@@ -75,7 +75,10 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     if (!decoded.ok) return decoded;
     const request = decoded.value.record;
     if (request.issuer !== peer) {
-      return refuse('issuer_mismatch', `the request names issuer ${quote(request.issuer)}, but ${quote(peer)} sent it`);
+      return refuse(
+        'issuer_mismatch',
+        `the request names issuer ${quote(request.issuer)}, but ${quote(peer)} sent it`,
+      );
     }
     const now = clock.nowSeconds();
     const verified = keys.verify(decoded.value, { role: 'issuance', name: request.issuer }, now);
@@ -99,7 +102,13 @@ export function makeCentral(dependencies: CentralDependencies): Central {
       );
     }
     const { approved, reasons, wouldPass, traceHash } = decided.value;
-    const common = { issuer: request.issuer, issuedAt: now, requestHash: bodyHash, ruleSet: decision.ruleSet, traceHash };
+    const common = {
+      issuer: request.issuer,
+      issuedAt: now,
+      requestHash: bodyHash,
+      ruleSet: decision.ruleSet,
+      traceHash,
+    };
     const keyId = signer.publicKey.keyId;
     const toBeSigned = approved
       ? encodeCredential(
@@ -180,16 +189,27 @@ export function makeCentral(dependencies: CentralDependencies): Central {
 
 function checkTimes(request: Request, now: number, skew: number): Result<null> {
   if (request.issuedAt > now + skew) {
-    return refuse('request_not_yet_valid', `issued at ${isoTime(request.issuedAt)}, which is ahead of now, ${isoTime(now)}`, 'issuedAt');
+    return refuse(
+      'request_not_yet_valid',
+      `issued at ${isoTime(request.issuedAt)}, which is ahead of now, ${isoTime(now)}`,
+      'issuedAt',
+    );
   }
   if (request.expiresAt <= now) {
-    return refuse('request_expired', `expired at ${isoTime(request.expiresAt)}: send it again under a new id`, 'expiresAt');
+    return refuse(
+      'request_expired',
+      `expired at ${isoTime(request.expiresAt)}: send it again under a new id`,
+      'expiresAt',
+    );
   }
   return succeed(null);
 }
 
 function decodeContext(context: Uint8Array): boolean {
   const decoded = decodeCbor(context);
-  assert(decoded.ok && Array.isArray(decoded.value) && typeof decoded.value[0] === 'boolean', 'a decision has its context');
+  assert(
+    decoded.ok && Array.isArray(decoded.value) && typeof decoded.value[0] === 'boolean',
+    'a decision has its context',
+  );
   return decoded.value[0];
 }

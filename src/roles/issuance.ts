@@ -62,7 +62,11 @@ export type IssuanceOutcome =
       readonly controlBit: ControlBit;
       readonly steps: readonly IssuanceStep[];
       /** The records as they were signed, and the currency file that holds the last two. */
-      readonly files: { readonly request: Uint8Array; readonly controlBit: Uint8Array; readonly currency: Uint8Array };
+      readonly files: {
+        readonly request: Uint8Array;
+        readonly controlBit: Uint8Array;
+        readonly currency: Uint8Array;
+      };
     }
   | {
       readonly kind: 'denied';
@@ -102,7 +106,13 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     if (!answer.ok) return answer;
     if (answer.value.kind === 'denial') return deny(request, requestBytes, answer.value.bytes, steps);
     steps.add(2, 'validation', 'central', null, 'approved by the rules, in the label machine');
-    steps.add(3, 'credential', 'central', toHex(dependencies.centralKeyId), 'signed, then encrypted to quota control: issuance cannot read it');
+    steps.add(
+      3,
+      'credential',
+      'central',
+      toHex(dependencies.centralKeyId),
+      'signed, then encrypted to quota control: issuance cannot read it',
+    );
 
     const presentation = encodePresentation({ credential: answer.value.bytes, request: requestBytes, seed });
     const redeemed = await peers.redeemCredential(presentation);
@@ -116,7 +126,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     draft: Draft,
   ): Promise<Result<{ bytes: Uint8Array; request: Request; seed: Uint8Array }>> {
     if (draft.id === undefined) {
-      return refuse('id_missing', 'the draft has no id: `ringmint request` writes one, so that a retry cannot issue twice', 'id');
+      return refuse(
+        'id_missing',
+        'the draft has no id: `ringmint request` writes one, so that a retry cannot issue twice',
+        'id',
+      );
     }
     const bodyHash = sha256(encodeDraft(draft));
     let intent = await store.findIntent('request', draft.id);
@@ -175,7 +189,12 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     });
   }
 
-  function deny(request: Request, requestBytes: Uint8Array, bytes: Uint8Array, steps: Steps): Result<IssuanceOutcome> {
+  function deny(
+    request: Request,
+    requestBytes: Uint8Array,
+    bytes: Uint8Array,
+    steps: Steps,
+  ): Result<IssuanceOutcome> {
     const decoded = decodeDenial(bytes);
     if (!decoded.ok) return decoded;
     const verified = keys.verify(decoded.value, { role: 'central', name: 'central' }, clock.nowSeconds());
@@ -185,7 +204,13 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       return refuse('denial_request_mismatch', 'central management denied another request than this one');
     }
     steps.add(2, 'validation', 'central', toHex(decoded.value.keyId), `denied: ${denial.reasons.join(', ')}`);
-    return succeed({ kind: 'denied', request, denial, steps: steps.list, files: { request: requestBytes, denial: bytes } });
+    return succeed({
+      kind: 'denied',
+      request,
+      denial,
+      steps: steps.list,
+      files: { request: requestBytes, denial: bytes },
+    });
   }
 
   /** Step 6: checks the control bit against units derived here, signs the currency and hands out the file. */
@@ -253,7 +278,13 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     if (!committed.ok) return committed;
     const record = await finishIntent(store, signer, committed.value.intent);
     const currency = encodeCurrencyFile({ currencyRecord: record, controlBit: controlBitBytes, leaves });
-    steps.add(6, 'currency', 'issuance', ownKey, `the same root, signed a second time: ${currency.length} bytes`);
+    steps.add(
+      6,
+      'currency',
+      'issuance',
+      ownKey,
+      `the same root, signed a second time: ${currency.length} bytes`,
+    );
     return succeed({
       kind: 'issued',
       request,
@@ -269,21 +300,33 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     requestBytes: Uint8Array,
     leaves: readonly Uint8Array[],
   ): Result<null> {
-    if (!equalBytes(controlBit.requestHash, sha256(requestBytes)) || !equalBytes(controlBit.requestId, request.id)) {
+    if (
+      !equalBytes(controlBit.requestHash, sha256(requestBytes)) ||
+      !equalBytes(controlBit.requestId, request.id)
+    ) {
       return refuse('control_bit_request_mismatch', 'the control bit was made for another request');
     }
     if (!equalBytes(controlBit.root, merkleRoot(leaves))) {
-      return refuse('control_bit_root_mismatch', 'the control bit names another root than that of the units derived here');
+      return refuse(
+        'control_bit_root_mismatch',
+        'the control bit names another root than that of the units derived here',
+      );
     }
     if (
       controlBit.count !== leaves.length ||
       controlBit.total !== request.total ||
       controlBit.currency.code !== request.currency.code
     ) {
-      return refuse('control_bit_request_mismatch', 'the control bit names another count, total or currency than the request');
+      return refuse(
+        'control_bit_request_mismatch',
+        'the control bit names another count, total or currency than the request',
+      );
     }
     if (!equalBytes(controlBit.issuanceKey, signer.publicKey.keyId)) {
-      return refuse('control_bit_key_mismatch', 'the control bit names another issuance key than the one that would sign');
+      return refuse(
+        'control_bit_key_mismatch',
+        'the control bit names another issuance key than the one that would sign',
+      );
     }
     return succeed(null);
   }

@@ -5,7 +5,12 @@ import { type Decoded, verifyRecord } from '../records/cose.ts';
 import type { VerificationKey, VerifySignature } from '../records/signature.ts';
 import type { KeyRole, TrustBundle } from '../records/trust-bundle.ts';
 
-export type KeyRingCode = 'key_unknown' | 'key_expired' | 'key_revoked' | 'key_mismatch' | 'signature_invalid';
+export type KeyRingCode =
+  | 'key_unknown'
+  | 'key_expired'
+  | 'key_revoked'
+  | 'key_mismatch'
+  | 'signature_invalid';
 
 export interface KeyRing {
   /** Verifies that `decoded` was signed by a key of `role` (and `name`) that is valid at `at` (seconds). */
@@ -28,9 +33,13 @@ export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignatur
           `signed by key \`${toHex(decoded.keyId).slice(0, 16)}\`, which is no ${holder.role} key of \`${holder.name}\` in the trust bundle`,
         );
       }
-      if (entry.revoked) return refuse('key_revoked', `the ${holder.role} key of \`${holder.name}\` is revoked`);
+      if (entry.revoked)
+        return refuse('key_revoked', `the ${holder.role} key of \`${holder.name}\` is revoked`);
       if (at < entry.notBefore || at > entry.notAfter) {
-        return refuse('key_expired', `the ${holder.role} key of \`${holder.name}\` is not valid at ${isoTime(at)}`);
+        return refuse(
+          'key_expired',
+          `the ${holder.role} key of \`${holder.name}\` is not valid at ${isoTime(at)}`,
+        );
       }
       return verifyRecord(decoded, entry.key, verifySignature);
     },
@@ -41,7 +50,11 @@ export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignatur
 export function currentKey(bundle: TrustBundle, holder: KeyHolder, at: number): VerificationKey | undefined {
   return bundle.keys.find(
     (entry) =>
-      entry.role === holder.role && entry.name === holder.name && !entry.revoked && at >= entry.notBefore && at <= entry.notAfter,
+      entry.role === holder.role &&
+      entry.name === holder.name &&
+      !entry.revoked &&
+      at >= entry.notBefore &&
+      at <= entry.notAfter,
   )?.key;
 }
 

@@ -67,7 +67,10 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     if (!credential.ok) return credential;
     const issuanceKey = dependencies.issuanceKeyId(request.value.issuer, now);
     if (issuanceKey === undefined) {
-      return refuse('key_unknown', `issuer ${quote(request.value.issuer)} has no valid issuance key in the trust bundle`);
+      return refuse(
+        'key_unknown',
+        `issuer ${quote(request.value.issuer)} has no valid issuance key in the trust bundle`,
+      );
     }
     const reservation = random(16);
     const committed = await commitInTurn(turns, store, (sequence) =>
@@ -91,16 +94,26 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     if (!decoded.ok) return decoded;
     const { issuer } = decoded.value.record;
     if (issuer !== peer) {
-      return refuse('issuer_mismatch', `the credential is for issuer ${quote(issuer)}, but ${quote(peer)} presents it`);
+      return refuse(
+        'issuer_mismatch',
+        `the credential is for issuer ${quote(issuer)}, but ${quote(peer)} presents it`,
+      );
     }
     return keys.verify(decoded.value, { role: 'issuance', name: issuer }, now);
   }
 
   /** The credential, decrypted, verified, not expired and for this very request. */
-  async function openCredential(presentation: Presentation, request: Request, now: number): Promise<Result<Credential>> {
+  async function openCredential(
+    presentation: Presentation,
+    request: Request,
+    now: number,
+  ): Promise<Result<Credential>> {
     const opened = await decryptWith(
       presentation.credential,
-      { keyId: agreement.publicKey.keyId, deriveSharedSecret: (point) => agreement.deriveSharedSecret(point) },
+      {
+        keyId: agreement.publicKey.keyId,
+        deriveSharedSecret: (point) => agreement.deriveSharedSecret(point),
+      },
       encryptedCredentialType,
     );
     if (!opened.ok) return opened;
@@ -110,16 +123,28 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     if (!verified.ok) return verified;
     const credential = verified.value;
     if (!equalBytes(credential.requestHash, sha256(presentation.request))) {
-      return refuse('credential_request_mismatch', 'the credential was made for another request: present it with the request it was made for');
+      return refuse(
+        'credential_request_mismatch',
+        'the credential was made for another request: present it with the request it was made for',
+      );
     }
     if (credential.issuer !== request.issuer) {
-      return refuse('issuer_mismatch', `the credential is for issuer ${quote(credential.issuer)}, the request is of ${quote(request.issuer)}`);
+      return refuse(
+        'issuer_mismatch',
+        `the credential is for issuer ${quote(credential.issuer)}, the request is of ${quote(request.issuer)}`,
+      );
     }
     if (credential.total !== request.total || credential.currency.code !== request.currency.code) {
-      return refuse('credential_request_mismatch', 'the credential names another amount or currency than the request');
+      return refuse(
+        'credential_request_mismatch',
+        'the credential names another amount or currency than the request',
+      );
     }
     if (credential.expiresAt <= now) {
-      return refuse('credential_expired', `the credential expired at ${isoTime(credential.expiresAt)}: send the request again under a new id`);
+      return refuse(
+        'credential_expired',
+        `the credential expired at ${isoTime(credential.expiresAt)}: send the request again under a new id`,
+      );
     }
     return succeed(credential);
   }

@@ -14,7 +14,11 @@ export interface RoleStatus {
 }
 
 /** Signs a canary first, because only that shows that the token is there; throws the signer's error otherwise. */
-export async function readStatus(role: RoleStatus['role'], signer: Signer, store: Store): Promise<RoleStatus> {
+export async function readStatus(
+  role: RoleStatus['role'],
+  signer: Signer,
+  store: Store,
+): Promise<RoleStatus> {
   await signer.check();
   const head = await store.head();
   return {

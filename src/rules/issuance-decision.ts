@@ -2,16 +2,23 @@
  * The issuance decision: runs the program in the label machine and reads its ports. Nothing is decided
  * here. src/rules/ may import kit, records and vm.
  */
+
+import { type Assembled, assemble } from '../../vm/assembler.ts';
+import type { Machine } from '../../vm/host.ts';
 import { sha256 } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import type { RuleSet } from '../records/claims.ts';
-import { type Assembled, assemble } from '../../vm/assembler.ts';
-import type { Machine } from '../../vm/host.ts';
 import { issuanceProgram, issuanceProgramVersion } from './issuance-program.ts';
 
 /** Why a request is denied, in the order in which they are told. */
-export const denialReasons = ['quota_exceeded', 'daily_limit', 'frequency_cap', 'request_maximum', 'issuer_ceiling'] as const;
+export const denialReasons = [
+  'quota_exceeded',
+  'daily_limit',
+  'frequency_cap',
+  'request_maximum',
+  'issuer_ceiling',
+] as const;
 export type DenialReason = (typeof denialReasons)[number];
 
 /** Amounts in minor units. */
@@ -59,7 +66,8 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
   return {
     ruleSet,
     decide(input) {
-      const { amount, available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum, ceiling } = input;
+      const { amount, available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum, ceiling } =
+        input;
       const limits = [available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum];
       const segment = find.segment('limits');
       const ran = loaded.program.run({
@@ -70,18 +78,27 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
         ],
         fuel,
       });
-      if (!ran.ok) return refuse('rule_trapped', 'the rules were stopped before they decided: nothing is approved; central management has the details');
+      if (!ran.ok)
+        return refuse(
+          'rule_trapped',
+          'the rules were stopped before they decided: nothing is approved; central management has the details',
+        );
       const read = (port: string): bigint => ran.ports.get(find.port(port)) ?? 0n;
       const outputs = [read('approved'), ...denialReasons.map(read), read('would_pass')];
       const reasons = denialReasons.filter((reason) => read(reason) !== 0n);
       const wouldPass = read('would_pass');
-      assert((read('approved') === 1n) === (reasons.length === 0), 'the program approves just when it gives no reason');
+      assert(
+        (read('approved') === 1n) === (reasons.length === 0),
+        'the program approves just when it gives no reason',
+      );
       return succeed({
         approved: read('approved') === 1n,
         reasons,
         wouldPass: wouldPass > 0n ? wouldPass : null,
         fuelUsed: ran.fuelUsed,
-        traceHash: sha256(encodeCbor([ruleSet.version, ruleSet.hash, [amount, ...limits], outputs, ran.fuelUsed])),
+        traceHash: sha256(
+          encodeCbor([ruleSet.version, ruleSet.hash, [amount, ...limits], outputs, ran.fuelUsed]),
+        ),
       });
     },
   };
@@ -102,7 +119,7 @@ export function explainReason(reason: string): string {
     case 'quota_exceeded':
       return 'the amount is above what is left of the quota: ask for less, or for a larger quota';
     case 'daily_limit':
-      return 'the amount is above what is left of today\'s limit: ask for less, or again tomorrow';
+      return "the amount is above what is left of today's limit: ask for less, or again tomorrow";
     case 'request_maximum':
       return 'the amount is above the most of one request: split it';
     case 'issuer_ceiling':

@@ -4,8 +4,9 @@
  *
  * src/store/ may import kit, records, quota and journal; roles import this file only.
  */
-import type { Result } from '../kit/result.ts';
+
 import type { JournalEntry } from '../journal/chain.ts';
+import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
@@ -44,7 +45,12 @@ export interface QuotaTake {
   readonly day: string;
 }
 
-export type CommitCode = 'request_id_conflict' | 'sequence_moved' | 'credential_spent' | 'quota_missing' | QuotaCode;
+export type CommitCode =
+  | 'request_id_conflict'
+  | 'sequence_moved'
+  | 'credential_spent'
+  | 'quota_missing'
+  | QuotaCode;
 
 export interface Allocation {
   readonly issuer: string;
@@ -69,7 +75,9 @@ export interface Store {
   /** What a crash left between transactions A and B. */
   unsigned(): Promise<readonly Intent[]>;
   /** Allocates a quota, as a journal entry; the same again changes nothing, another is refused: a change needs two people, and is not built yet. */
-  allocate(allocation: Allocation): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>>;
+  allocate(
+    allocation: Allocation,
+  ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>>;
   position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined>;
   positions(day: string): Promise<readonly QuotaPosition[]>;
   countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;

@@ -14,7 +14,9 @@ export function makeNodeVerifySignature(): VerifySignature {
     const id = toHex(key.point);
     if (!keys.has(id)) keys.set(id, importKey(key));
     const object = keys.get(id);
-    return object !== undefined && verify('sha256', message, { key: object, dsaEncoding: 'ieee-p1363' }, signature);
+    return (
+      object !== undefined && verify('sha256', message, { key: object, dsaEncoding: 'ieee-p1363' }, signature)
+    );
   };
 }
 

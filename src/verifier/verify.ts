@@ -69,15 +69,24 @@ export interface Verification {
 }
 
 /** Verifies a currency file or a unit file; nothing is authentic before every check has passed. */
-export function verifyFile(bytes: Uint8Array, options: VerificationOptions): Result<Verification, VerificationCode> {
-  if (bytes.length === 0) return refuse('file_empty', 'the file is empty: a currency file or a unit file is accepted');
+export function verifyFile(
+  bytes: Uint8Array,
+  options: VerificationOptions,
+): Result<Verification, VerificationCode> {
+  if (bytes.length === 0)
+    return refuse('file_empty', 'the file is empty: a currency file or a unit file is accepted');
   const kind = kindOf(bytes);
   if (kind === undefined) {
-    return refuse('file_not_verifiable', 'neither a currency file nor a unit file: these two can be verified; `ringmint inspect` tells what this is');
+    return refuse(
+      'file_not_verifiable',
+      'neither a currency file nor a unit file: these two can be verified; `ringmint inspect` tells what this is',
+    );
   }
   const bundle = openBundle(options);
   if (!bundle.ok) return bundle;
-  return kind === 'currency' ? verifyCurrency(bytes, bundle.value, options) : verifyUnit(bytes, bundle.value, options);
+  return kind === 'currency'
+    ? verifyCurrency(bytes, bundle.value, options)
+    : verifyUnit(bytes, bundle.value, options);
 }
 
 /** Reads the kind off the first bytes, an array of five that begins with a short text, so that a broken rest is reported as what it is. */
@@ -93,12 +102,18 @@ function openBundle(options: VerificationOptions): Result<TrustBundle, Verificat
   if (!decoded.ok) return decoded;
   const bundle = decoded.value.record;
   if (options.rootKeyId !== undefined && !equalBytes(options.rootKeyId, bundle.rootKey.keyId)) {
-    return refuse('root_mismatch', `the trust bundle is of root \`${toHex(bundle.rootKey.keyId)}\`, not of the one that was asked for`);
+    return refuse(
+      'root_mismatch',
+      `the trust bundle is of root \`${toHex(bundle.rootKey.keyId)}\`, not of the one that was asked for`,
+    );
   }
   const verified = verifyRecord(decoded.value, bundle.rootKey, options.verifySignature);
-  if (!verified.ok) return refuse('bundle_signature_invalid', 'the trust bundle is not signed by its root: it was altered');
-  if (options.at < bundle.issuedAt) return refuse('bundle_not_yet_valid', 'the trust bundle is of a later time than the one to verify at');
-  if (options.at > bundle.expiresAt) return refuse('bundle_expired', 'the trust bundle has expired: ask for a newer one');
+  if (!verified.ok)
+    return refuse('bundle_signature_invalid', 'the trust bundle is not signed by its root: it was altered');
+  if (options.at < bundle.issuedAt)
+    return refuse('bundle_not_yet_valid', 'the trust bundle is of a later time than the one to verify at');
+  if (options.at > bundle.expiresAt)
+    return refuse('bundle_expired', 'the trust bundle has expired: ask for a newer one');
   return succeed(bundle);
 }
 
@@ -107,7 +122,11 @@ interface SignedPair {
   readonly record: CurrencyRecord;
 }
 
-function verifyCurrency(bytes: Uint8Array, bundle: TrustBundle, options: VerificationOptions): Result<Verification, VerificationCode> {
+function verifyCurrency(
+  bytes: Uint8Array,
+  bundle: TrustBundle,
+  options: VerificationOptions,
+): Result<Verification, VerificationCode> {
   const file = decodeCurrencyFile(bytes);
   if (!file.ok) return file;
   const { leaves } = file.value;
@@ -115,10 +134,16 @@ function verifyCurrency(bytes: Uint8Array, bundle: TrustBundle, options: Verific
   if (!pair.ok) return pair;
   const { controlBit } = pair.value;
   if (leaves.length !== controlBit.count) {
-    return refuse('total_mismatch', `the file has ${leaves.length} units; the control bit is for ${controlBit.count}`);
+    return refuse(
+      'total_mismatch',
+      `the file has ${leaves.length} units; the control bit is for ${controlBit.count}`,
+    );
   }
   if (!equalBytes(merkleRoot(leaves), controlBit.root)) {
-    return refuse('merkle_root_mismatch', 'the units are not those that were signed: one was altered, exchanged or put in another place');
+    return refuse(
+      'merkle_root_mismatch',
+      'the units are not those that were signed: one was altered, exchanged or put in another place',
+    );
   }
   let total = 0n;
   for (const [index, leaf] of leaves.entries()) {
@@ -127,17 +152,23 @@ function verifyCurrency(bytes: Uint8Array, bundle: TrustBundle, options: Verific
     total += unit.value.value;
   }
   // A signed root alone does not bind the sum: it is added up here.
-  if (total !== controlBit.total) return refuse('total_mismatch', 'the units do not add up to the total of the control bit');
+  if (total !== controlBit.total)
+    return refuse('total_mismatch', 'the units do not add up to the total of the control bit');
   return succeed(describe('currency', pair.value, bundle, total, leaves.length));
 }
 
-function verifyUnit(bytes: Uint8Array, bundle: TrustBundle, options: VerificationOptions): Result<Verification, VerificationCode> {
+function verifyUnit(
+  bytes: Uint8Array,
+  bundle: TrustBundle,
+  options: VerificationOptions,
+): Result<Verification, VerificationCode> {
   const file = decodeUnitFile(bytes);
   if (!file.ok) return file;
   const pair = verifyPair(file.value, bundle, options.verifySignature);
   if (!pair.ok) return pair;
   const { controlBit } = pair.value;
-  if (file.value.size !== controlBit.count) return refuse('total_mismatch', 'the proof is of a tree of another size than the control bit names');
+  if (file.value.size !== controlBit.count)
+    return refuse('total_mismatch', 'the proof is of a tree of another size than the control bit names');
   const unit = verifyLeaf(file.value.leaf, file.value.index, controlBit, options.at);
   if (!unit.ok) return unit;
   return succeed(describe('unit', pair.value, bundle, unit.value.value, 1));
@@ -153,14 +184,22 @@ function verifyPair(
   if (!decodedBit.ok) return decodedBit;
   const decodedRecord = decodeCurrencyRecord(file.currencyRecord);
   if (!decodedRecord.ok) return decodedRecord;
-  const bit = verifySigned(decodedBit.value, 'quota', 'quota', decodedBit.value.record.issuedAt, bundle, verifySignature);
+  const bit = verifySigned(
+    decodedBit.value,
+    'quota',
+    'quota',
+    decodedBit.value.record.issuedAt,
+    bundle,
+    verifySignature,
+  );
   if (!bit.ok) return bit;
   const { issuer, issuedAt } = decodedRecord.value.record;
   const record = verifySigned(decodedRecord.value, 'issuance', issuer, issuedAt, bundle, verifySignature);
   if (!record.ok) return record;
   const controlBit = bit.value;
   const currency = record.value;
-  if (!equalBytes(currency.root, controlBit.root)) return refuse('merkle_root_mismatch', 'the two authorities signed different roots');
+  if (!equalBytes(currency.root, controlBit.root))
+    return refuse('merkle_root_mismatch', 'the two authorities signed different roots');
   if (
     !equalBytes(currency.controlBitHash, sha256(file.controlBit)) ||
     !equalBytes(currency.requestId, controlBit.requestId) ||
@@ -171,10 +210,16 @@ function verifyPair(
     currency.total !== controlBit.total ||
     currency.currency.code !== controlBit.currency.code
   ) {
-    return refuse('control_bit_mismatch', 'the currency record is bound to another control bit than this one');
+    return refuse(
+      'control_bit_mismatch',
+      'the currency record is bound to another control bit than this one',
+    );
   }
   if (!equalBytes(controlBit.issuanceKey, decodedRecord.value.keyId)) {
-    return refuse('issuance_key_mismatch', 'the currency is signed by another key than the control bit allows');
+    return refuse(
+      'issuance_key_mismatch',
+      'the currency is signed by another key than the control bit allows',
+    );
   }
   return succeed({ controlBit, record: currency });
 }
@@ -189,7 +234,10 @@ function verifySigned<T>(
 ): Result<T, VerificationCode> {
   const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, decoded.keyId));
   if (entry === undefined || entry.role !== role || entry.name !== name) {
-    return refuse('key_unknown', `signed by key \`${toHex(decoded.keyId)}\`, which is no ${role} key of \`${name}\` in the trust bundle`);
+    return refuse(
+      'key_unknown',
+      `signed by key \`${toHex(decoded.keyId)}\`, which is no ${role} key of \`${name}\` in the trust bundle`,
+    );
   }
   if (entry.revoked) return refuse('key_revoked', `the ${role} key of \`${name}\` is revoked`);
   if (issuedAt < entry.notBefore || issuedAt > entry.notAfter) {
@@ -198,7 +246,12 @@ function verifySigned<T>(
   return verifyRecord(decoded, entry.key, verifySignature);
 }
 
-function verifyLeaf(leaf: Uint8Array, index: number, controlBit: ControlBit, at: number): Result<Unit, VerificationCode> {
+function verifyLeaf(
+  leaf: Uint8Array,
+  index: number,
+  controlBit: ControlBit,
+  at: number,
+): Result<Unit, VerificationCode> {
   const decoded = decodeUnit(leaf);
   if (!decoded.ok) return refuse(decoded.code, `unit ${index}: ${decoded.message}`, decoded.field);
   const unit = decoded.value;
@@ -216,12 +269,21 @@ function verifyLeaf(leaf: Uint8Array, index: number, controlBit: ControlBit, at:
   }
   // A key set that has been rotated since is named by the bundle that was current then; the keys are checked above.
   if (at > unit.redeemUntil) {
-    return refuse('unit_expired', `unit ${index}: it could be redeemed until ${new Date(unit.redeemUntil * 1000).toISOString().slice(0, 10)}`);
+    return refuse(
+      'unit_expired',
+      `unit ${index}: it could be redeemed until ${new Date(unit.redeemUntil * 1000).toISOString().slice(0, 10)}`,
+    );
   }
   return succeed(unit);
 }
 
-function describe(kind: Verification['kind'], pair: SignedPair, bundle: TrustBundle, total: bigint, count: number): Verification {
+function describe(
+  kind: Verification['kind'],
+  pair: SignedPair,
+  bundle: TrustBundle,
+  total: bigint,
+  count: number,
+): Verification {
   const { controlBit, record } = pair;
   const { currency } = controlBit;
   return {
@@ -245,7 +307,9 @@ function describe(kind: Verification['kind'], pair: SignedPair, bundle: TrustBun
       kind === 'currency'
         ? `all ${count} units recomputed to that root, and add up to ${formatAmount(total, currency)} ${currency.code}`
         : `the unit of ${formatAmount(total, currency)} ${currency.code} is one of ${controlBit.count} under that root`,
-      ...(equalBytes(controlBit.keySet, keySetId(bundle)) ? ['key set of the trust bundle is the one it was issued under'] : []),
+      ...(equalBytes(controlBit.keySet, keySetId(bundle))
+        ? ['key set of the trust bundle is the one it was issued under']
+        : []),
     ],
   };
 }

@@ -8,7 +8,14 @@ import type { IssuancePeers } from '../../src/roles/issuance.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
-import { type Authorities, draft, issuer, makeAuthorities, openTokens, type Tokens } from '../roles/authorities.ts';
+import {
+  type Authorities,
+  draft,
+  issuer,
+  makeAuthorities,
+  openTokens,
+  type Tokens,
+} from '../roles/authorities.ts';
 
 let tokens: Tokens;
 
@@ -89,7 +96,11 @@ async function taken(authorities: Authorities): Promise<{ used: bigint; controlB
 async function countCalls(): Promise<number> {
   const power = new Power(0, 'before');
   let authorities = await makeAuthorities(tokens);
-  authorities = await authorities.restart({ wrapStore: (store) => power.store(store), wrapSigner: (signer) => power.signer(signer), peers: (peers) => power.peers(peers) });
+  authorities = await authorities.restart({
+    wrapStore: (store) => power.store(store),
+    wrapSigner: (signer) => power.signer(signer),
+    peers: (peers) => power.peers(peers),
+  });
   await authorities.issuance.issue(draft([{ value: 100n, count: 7 }], authorities.clock));
   await authorities.close();
   return power.calls;
@@ -109,16 +120,21 @@ describe('a power cut anywhere in an issue', () => {
         expect(left.controlBits, `cut ${when} call ${at}`).toBe(left.used === 0n ? 0 : 1);
         if (at % 2 === 0) {
           // Half of the time the next start finishes what is left, half of the time the retry does.
-          for (const role of [authorities.central, authorities.quotaControl, authorities.issuance]) await role.finishUnsigned();
+          for (const role of [authorities.central, authorities.quotaControl, authorities.issuance])
+            await role.finishUnsigned();
         }
         const outcome = await authorities.issuance.issue(bytes);
-        if (!outcome.ok || outcome.value.kind !== 'issued') throw new Error(`cut ${when} call ${at}: not issued`);
+        if (!outcome.ok || outcome.value.kind !== 'issued')
+          throw new Error(`cut ${when} call ${at}: not issued`);
         const verified = verifyFile(outcome.value.files.currency, {
           bundle: tokens.bundleBytes,
           at: authorities.clock.nowSeconds(),
           verifySignature: makeNodeVerifySignature(),
         });
-        expect(verified, `cut ${when} call ${at}`).toMatchObject({ ok: true, value: { total: 700n, count: 7 } });
+        expect(verified, `cut ${when} call ${at}`).toMatchObject({
+          ok: true,
+          value: { total: 700n, count: 7 },
+        });
         expect(await taken(authorities), `cut ${when} call ${at}`).toEqual({ used: 700n, controlBits: 1 });
         expect(await authorities.stores.quota.unsigned()).toEqual([]);
         await authorities.close();
@@ -131,7 +147,11 @@ describe('a power cut anywhere in an issue', () => {
     const ends = new Set<string>();
     for (let at = 1; at <= calls; at++) {
       let authorities = await makeAuthorities(tokens);
-      authorities = await issueWith(authorities, new Power(at, 'after'), draft([{ value: 100n, count: 7 }], authorities.clock));
+      authorities = await issueWith(
+        authorities,
+        new Power(at, 'after'),
+        draft([{ value: 100n, count: 7 }], authorities.clock),
+      );
       const { used } = await taken(authorities);
       const position = await authorities.quotaControl.position(issuer, 'EUR');
       ends.add(`used ${used} reserved ${position?.reserved}`);

@@ -1,9 +1,19 @@
 /** The appliance as an operator meets it: three processes, mutual TLS, three tokens, one folder. */
-import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeWorkplace, processesOf, project, type Systems, waitFor, type Workplace } from './ringmint.ts';
+import { makeWorkplace, processesOf, project, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 let place: Workplace;
 let systems: Systems;
@@ -23,7 +33,15 @@ const inFolder = (name: string): string => join(place.folder, name);
 const sampleRequest = join(project, 'samples/request.json');
 
 async function makeRequest(out: string, total = '250.00'): Promise<void> {
-  const json = { currency: 'EUR', total, denominations: [{ value: total, count: 1 }], owner: 'Alice', purpose: 'test', origin: 'DE', destination: 'FR' };
+  const json = {
+    currency: 'EUR',
+    total,
+    denominations: [{ value: total, count: 1 }],
+    owner: 'Alice',
+    purpose: 'test',
+    origin: 'DE',
+    destination: 'FR',
+  };
   writeFileSync(inFolder(`${out}.json`), JSON.stringify(json));
   const made = await place.run('request', `${out}.json`, '--out', out);
   expect(made.err).toBe('');
@@ -33,8 +51,16 @@ describe('the sample request', () => {
   it('is issued in six steps, verified offline, and answered with the same bytes when it is sent again', async () => {
     expect((await place.run('request', sampleRequest, '--out', 'sample.cbor')).code).toBe(0);
     const issued = await place.run('issue', 'sample.cbor', '--out', 'sample', '--json');
-    expect(issued.json()).toMatchObject({ ok: true, kind: 'issued', total: '250000.00', currency: 'EUR', units: 12_300 });
-    expect((issued.json()['steps'] as { step: number }[]).map((step) => step.step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(issued.json()).toMatchObject({
+      ok: true,
+      kind: 'issued',
+      total: '250000.00',
+      currency: 'EUR',
+      units: 12_300,
+    });
+    expect((issued.json()['steps'] as { step: number }[]).map((step) => step.step)).toEqual([
+      1, 2, 3, 4, 5, 6,
+    ]);
     const first = readFileSync(inFolder('sample/currency.cbor'));
     expect((await place.run('issue', 'sample.cbor', '--out', 'again')).code).toBe(0);
     expect(readFileSync(inFolder('again/currency.cbor')).equals(first)).toBe(true);
@@ -47,9 +73,18 @@ describe('the sample request', () => {
     const { rootKeyId } = (await place.run('verify', 'sample/currency.cbor', '--json')).json();
     expect((await place.run('unit', 'sample/currency.cbor', '12299', '--out', 'unit.cbor')).code).toBe(0);
     const verified = await place.run('verify', 'unit.cbor', '--root', String(rootKeyId), '--json');
-    expect(verified.json()).toMatchObject({ authentic: true, kind: 'unit', total: '0.20', batchCount: 12_300, pinned: true });
+    expect(verified.json()).toMatchObject({
+      authentic: true,
+      kind: 'unit',
+      total: '0.20',
+      batchCount: 12_300,
+      pinned: true,
+    });
     const other = await place.run('verify', 'unit.cbor', '--root', '00'.repeat(32), '--json');
-    expect([other.code, other.json()]).toMatchObject([4, { ok: false, authentic: false, code: 'root_mismatch' }]);
+    expect([other.code, other.json()]).toMatchObject([
+      4,
+      { ok: false, authentic: false, code: 'root_mismatch' },
+    ]);
     expect((await place.run('unit', 'sample/currency.cbor', '12300')).code).toBe(2);
   });
 
@@ -84,20 +119,43 @@ describe('the sample request', () => {
 describe('a CSV of 1,000 payees', () => {
   it('is issued with a unit for each, and the names stay with who made the request', async () => {
     const csv = join(project, 'samples/payees.csv');
-    const made = await place.run('request', csv, '--currency', 'EUR', '--origin', 'DE', '--destination', 'FR', '--out', 'payees.cbor', '--json');
+    const made = await place.run(
+      'request',
+      csv,
+      '--currency',
+      'EUR',
+      '--origin',
+      'DE',
+      '--destination',
+      'FR',
+      '--out',
+      'payees.cbor',
+      '--json',
+    );
     expect(made.json()).toMatchObject({ ok: true, units: 1_000, total: '104836.11' });
     expect((await place.run('issue', 'payees.cbor', '--out', 'payees')).code).toBe(0);
     for (const file of ['payees.cbor', 'payees/request.cose', 'payees/currency.cbor']) {
       expect(readFileSync(inFolder(file)).includes('payee-0001'), file).toBe(false);
     }
-    const openings = JSON.parse(readFileSync(inFolder('payees.cbor.owners.json'), 'utf8')) as { owner: string }[];
+    const openings = JSON.parse(readFileSync(inFolder('payees.cbor.owners.json'), 'utf8')) as {
+      owner: string;
+    }[];
     expect(openings).toHaveLength(1_000);
   });
 });
 
 describe('refusals, each with its code, its exit code and no stack trace', () => {
   const json = (changed: Record<string, unknown>): string =>
-    JSON.stringify({ currency: 'EUR', total: '10.00', denominations: [{ value: '5.00', count: 2 }], owner: 'Alice', purpose: 'test', origin: 'DE', destination: 'FR', ...changed });
+    JSON.stringify({
+      currency: 'EUR',
+      total: '10.00',
+      denominations: [{ value: '5.00', count: 2 }],
+      owner: 'Alice',
+      purpose: 'test',
+      origin: 'DE',
+      destination: 'FR',
+      ...changed,
+    });
   const cases: [title: string, content: string | Uint8Array, code: string][] = [
     ['an empty file', '', 'file_empty'],
     ['a file that is neither CBOR nor JSON', 'hello', 'draft_not_json'],
@@ -114,7 +172,11 @@ describe('refusals, each with its code, its exit code and no stack trace', () =>
     ['no denominations', json({ denominations: undefined }), 'draft_field_missing'],
     ['a field that is not known', json({ amount: '10.00' }), 'draft_field_unknown'],
     ['a count of zero', json({ denominations: [{ value: '5.00', count: 0 }] }), 'draft_field_invalid'],
-    ['too many units', json({ total: '655.37', denominations: [{ value: '0.01', count: 65_537 }] }), 'draft_field_invalid'],
+    [
+      'too many units',
+      json({ total: '655.37', denominations: [{ value: '0.01', count: 65_537 }] }),
+      'draft_field_invalid',
+    ],
     ['a country in words', json({ origin: 'Germany' }), 'draft_field_invalid'],
     ['an id that is no UUID', json({ id: '7' }), 'draft_field_invalid'],
   ];
@@ -131,10 +193,15 @@ describe('refusals, each with its code, its exit code and no stack trace', () =>
   it('a file of 2 GB, without reading it', async () => {
     closeSync(openSync(inFolder('huge'), 'w'));
     truncateSync(inFolder('huge'), 2 ** 31);
-    for (const words of [['request', 'huge'], ['issue', 'huge'], ['verify', 'huge'], ['inspect', 'huge']]) {
+    for (const words of [
+      ['request', 'huge'],
+      ['issue', 'huge'],
+      ['verify', 'huge'],
+      ['inspect', 'huge'],
+    ]) {
       const startedMs = Date.now();
       const ran = await place.run(...words, '--json');
-      expect([ran.code, ran.json()]).toMatchObject([words[0] === 'verify' ? 2 : 2, { ok: false, code: 'too_large' }]);
+      expect([ran.code, ran.json()]).toMatchObject([2, { ok: false, code: 'too_large' }]);
       expect(Date.now() - startedMs).toBeLessThan(10_000);
     }
   });
@@ -142,29 +209,50 @@ describe('refusals, each with its code, its exit code and no stack trace', () =>
   it('an amount above the confidential ceiling: denied, and the ceiling is nowhere in what comes back', async () => {
     await makeRequest('over.cbor', '600000.01');
     const ran = await place.run('issue', 'over.cbor', '--out', 'over', '--json');
-    expect([ran.code, ran.json()]).toMatchObject([3, { ok: false, kind: 'denied', reasons: ['issuer_ceiling'], wouldPass: null }]);
+    expect([ran.code, ran.json()]).toMatchObject([
+      3,
+      { ok: false, kind: 'denied', reasons: ['issuer_ceiling'], wouldPass: null },
+    ]);
     expect(ran.out).not.toContain('600000.00');
     expect(ran.out).not.toContain('60000000');
-    expect((await place.run('inspect', 'over/denial.cose', '--json')).json()).toMatchObject({ kind: 'denial' });
+    expect((await place.run('inspect', 'over/denial.cose', '--json')).json()).toMatchObject({
+      kind: 'denial',
+    });
   });
 
   it('an amount above the day and the quota: denied, with what would pass', async () => {
     await makeRequest('day.cbor', '20000000.00');
     const ran = await place.run('issue', 'day.cbor', '--out', 'day', '--json');
-    expect(ran.json()).toMatchObject({ code: 'quota_exceeded', reasons: ['quota_exceeded', 'daily_limit', 'request_maximum', 'issuer_ceiling'], wouldPass: '1000000.00' });
+    expect(ran.json()).toMatchObject({
+      code: 'quota_exceeded',
+      reasons: ['quota_exceeded', 'daily_limit', 'request_maximum', 'issuer_ceiling'],
+      wouldPass: '1000000.00',
+    });
   });
 
   it('an id that was used with other content', async () => {
     const id = '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18';
-    for (const [total, code] of [['1.00', undefined], ['2.00', 'request_id_conflict']] as const) {
-      writeFileSync(inFolder('same.json'), json({ id, total, denominations: [{ value: total, count: 1 }], owner: 'ab'.repeat(32) }));
+    for (const [total, code] of [
+      ['1.00', undefined],
+      ['2.00', 'request_id_conflict'],
+    ] as const) {
+      writeFileSync(
+        inFolder('same.json'),
+        json({ id, total, denominations: [{ value: total, count: 1 }], owner: 'ab'.repeat(32) }),
+      );
       const ran = await place.run('issue', 'same.json', '--out', 'same', '--json');
       expect(ran.json()['code']).toBe(code);
     }
   });
 
   it('an unknown command, option or argument', async () => {
-    for (const words of [['mint'], ['issue'], ['issue', 'x', '--force'], ['serve', 'bank'], ['init', '--quotas', 'nowhere.json', '--home', 'new']]) {
+    for (const words of [
+      ['mint'],
+      ['issue'],
+      ['issue', 'x', '--force'],
+      ['serve', 'bank'],
+      ['init', '--quotas', 'nowhere.json', '--home', 'new'],
+    ]) {
       const ran = await place.run(...words);
       expect(ran.code, words.join(' ')).toBe(2);
     }
@@ -183,10 +271,18 @@ describe('refusals, each with its code, its exit code and no stack trace', () =>
 
 describe('the systems', () => {
   function endpoint(role: string): string {
-    return (JSON.parse(readFileSync(join(place.home, 'endpoints.json'), 'utf8')) as Record<string, string>)[role] ?? '';
+    return (
+      (JSON.parse(readFileSync(join(place.home, 'endpoints.json'), 'utf8')) as Record<string, string>)[
+        role
+      ] ?? ''
+    );
   }
 
-  function post(url: string, holder: string | undefined, body: string): Promise<{ status: number; body: string }> {
+  function post(
+    url: string,
+    holder: string | undefined,
+    body: string,
+  ): Promise<{ status: number; body: string }> {
     const file = (name: string): Buffer => readFileSync(join(place.home, holder ?? 'operator', name));
     return new Promise((resolve, reject) => {
       const sent = request(
@@ -210,9 +306,21 @@ describe('the systems', () => {
 
   it('answer with their key and their journal', async () => {
     const status = await place.run('status', '--json');
-    expect(status.json()).toMatchObject({ ok: true, systems: [{ role: 'central', ok: true }, { role: 'issuance', ok: true }, { role: 'quota', ok: true }] });
+    expect(status.json()).toMatchObject({
+      ok: true,
+      systems: [
+        { role: 'central', ok: true },
+        { role: 'issuance', ok: true },
+        { role: 'quota', ok: true },
+      ],
+    });
     const quota = (await place.run('quota', '--json')).json();
-    expect(quota).toMatchObject({ positions: [{ currency: 'EUR', allocated: '10000000.00', reserved: '0.00' }, { currency: 'JPY', issued: '0' }] });
+    expect(quota).toMatchObject({
+      positions: [
+        { currency: 'EUR', allocated: '10000000.00', reserved: '0.00' },
+        { currency: 'JPY', issued: '0' },
+      ],
+    });
   });
 
   it('talk to nobody without a certificate, and to no role about what is not its business', async () => {
@@ -223,20 +331,31 @@ describe('the systems', () => {
       ['central', 'requests', 'operator'],
       ['issuance', 'issuances', 'central'],
     ] as const) {
-      expect(JSON.parse((await post(`${endpoint(role)}/${path}`, holder, 'x')).body)).toMatchObject({ status: 403, code: 'not_permitted' });
+      expect(JSON.parse((await post(`${endpoint(role)}/${path}`, holder, 'x')).body)).toMatchObject({
+        status: 403,
+        code: 'not_permitted',
+      });
     }
-    expect(JSON.parse((await post(`${endpoint('quota')}/credentials`, 'issuance', 'x')).body)).toMatchObject({ status: 422, code: 'record_malformed' });
-    expect(JSON.parse((await post(`${endpoint('quota')}/nothing`, 'issuance', 'x')).body)).toMatchObject({ status: 404, code: 'not_found' });
+    expect(
+      JSON.parse((await post(`${endpoint('quota')}/credentials`, 'issuance', '\u0001')).body),
+    ).toMatchObject({ status: 422, code: 'record_malformed' });
+    expect(JSON.parse((await post(`${endpoint('quota')}/nothing`, 'issuance', 'x')).body)).toMatchObject({
+      status: 404,
+      code: 'not_found',
+    });
   });
 
   it('come back after kill -9, and the same request is then issued once', async () => {
     await makeRequest('killed.cbor');
     const before = (await place.run('quota', '--json')).json() as { positions: { issued: string }[] };
-    const role = processesOf(place.folder).filter((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('serve\0quota'));
+    const role = processesOf(place.folder).filter((id) =>
+      readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('serve\0quota'),
+    );
     expect(role).toHaveLength(1);
     process.kill(role[0] ?? 0, 'SIGKILL');
     const during = await place.run('issue', 'killed.cbor', '--out', 'killed', '--json');
-    if (during.code !== 0) expect([during.code, during.json()]).toMatchObject([6, { code: 'peer_unavailable' }]);
+    if (during.code !== 0)
+      expect([during.code, during.json()]).toMatchObject([6, { code: 'peer_unavailable' }]);
     await waitFor('quota control to be back', async () => (await place.run('status')).code === 0);
     expect((await place.run('issue', 'killed.cbor', '--out', 'killed')).code).toBe(0);
     expect((await place.run('issue', 'killed.cbor', '--out', 'killed')).code).toBe(0);
@@ -298,7 +417,19 @@ describe('the systems', () => {
 describe('every command', () => {
   it('explains itself, and completion knows them all', async () => {
     const help = await place.run('--help');
-    const names = ['init', 'up', 'serve', 'request', 'issue', 'verify', 'unit', 'inspect', 'quota', 'status', 'completion'];
+    const names = [
+      'init',
+      'up',
+      'serve',
+      'request',
+      'issue',
+      'verify',
+      'unit',
+      'inspect',
+      'quota',
+      'status',
+      'completion',
+    ];
     for (const name of names) {
       expect(help.out).toContain(name);
       const own = await place.run(name, '--help');

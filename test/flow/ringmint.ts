@@ -39,7 +39,11 @@ export function makeWorkplace(): Workplace {
   const environment = { ...process.env, RINGMINT_HOME: home };
 
   async function run(...words: string[]): Promise<Ran> {
-    const child = spawn(process.execPath, [main, ...words], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [main, ...words], {
+      cwd: folder,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
@@ -57,9 +61,14 @@ export function makeWorkplace(): Workplace {
       if (made.code !== 0) throw new Error(made.err);
     },
     async up() {
-      const child = spawn(process.execPath, [main, 'up'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [main, 'up'], {
+        cwd: folder,
+        env: environment,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let said = '';
-      for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding('utf8').on('data', (text: string) => (said += text));
       const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
       await waitFor('the systems to serve', () => {
         if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
@@ -78,7 +87,11 @@ export function makeWorkplace(): Workplace {
   };
 }
 
-export async function waitFor(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+export async function waitFor(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
@@ -92,7 +105,10 @@ export function processesOf(folder: string): number[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((id) => {
       try {
-        return readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(folder) || readlinkSync(`/proc/${id}/cwd`).startsWith(folder);
+        return (
+          readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(folder) ||
+          readlinkSync(`/proc/${id}/cwd`).startsWith(folder)
+        );
       } catch {
         // It ended while we looked.
         return false;

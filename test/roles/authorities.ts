@@ -54,7 +54,10 @@ export async function openTokens(): Promise<Tokens> {
       module,
       path: join(folder, holder),
       tokenLabel: holder,
-      keys: [{ label: 'signing', kind: 'signing' }, ...(agreement === undefined ? [] : [{ label: agreement, kind: 'agreement' } as const])],
+      keys: [
+        { label: 'signing', kind: 'signing' },
+        ...(agreement === undefined ? [] : [{ label: agreement, kind: 'agreement' } as const]),
+      ],
       random: randomBytes,
     });
     return openToken({
@@ -64,7 +67,12 @@ export async function openTokens(): Promise<Tokens> {
       ...(agreement === undefined ? {} : { agreementKey: agreement }),
     });
   };
-  const [central, issuance, quotaToken, other] = await Promise.all([open('central'), open('issuance'), open('quota'), open('other')]);
+  const [central, issuance, quotaToken, other] = await Promise.all([
+    open('central'),
+    open('issuance'),
+    open('quota'),
+    open('other'),
+  ]);
   const of = { central, issuance, quota: quotaToken, other };
   const { bundle, bundleBytes } = makeBundle(of);
   const wasm = readFileSync(join(import.meta.dirname, '../../vm/machine.wasm'));
@@ -80,13 +88,22 @@ export async function openTokens(): Promise<Tokens> {
   };
 }
 
-function makeBundle(of: Readonly<Record<Holder, SupervisedToken>>): { bundle: TrustBundle; bundleBytes: Uint8Array } {
+function makeBundle(of: Readonly<Record<Holder, SupervisedToken>>): {
+  bundle: TrustBundle;
+  bundleBytes: Uint8Array;
+} {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  const rootKey = verificationKey(new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])));
+  const rootKey = verificationKey(
+    new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])),
+  );
   const agreement = of.quota.agreement?.publicKey;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
-  const valid = { notBefore: startMs / 1000 - 86_400, notAfter: startMs / 1000 + 365 * 86_400, revoked: false };
+  const valid = {
+    notBefore: startMs / 1000 - 86_400,
+    notAfter: startMs / 1000 + 365 * 86_400,
+    revoked: false,
+  };
   const bundle: TrustBundle = {
     issuedAt: valid.notBefore,
     expiresAt: valid.notAfter,
@@ -101,7 +118,13 @@ function makeBundle(of: Readonly<Record<Holder, SupervisedToken>>): { bundle: Tr
     ],
   };
   const toBeSigned = encodeTrustBundle(bundle, rootKey.keyId);
-  return { bundle, bundleBytes: attachSignature(toBeSigned, sign('sha256', toBeSigned, { key: privateKey, dsaEncoding: 'ieee-p1363' })) };
+  return {
+    bundle,
+    bundleBytes: attachSignature(
+      toBeSigned,
+      sign('sha256', toBeSigned, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
+    ),
+  };
 }
 
 export interface Authorities {
@@ -130,7 +153,13 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
   const clock = fixedClock(startMs);
   const first = openStores(folder, true);
   for (const name of [issuer, otherIssuer]) {
-    const allocated = await first.quota.allocate({ issuer: name, currency: 'EUR', total: quota.total, dayLimit: quota.dayLimit, createdMs: startMs });
+    const allocated = await first.quota.allocate({
+      issuer: name,
+      currency: 'EUR',
+      total: quota.total,
+      dayLimit: quota.dayLimit,
+      createdMs: startMs,
+    });
     if (!allocated.ok) throw new Error(allocated.message);
   }
   return assemble(tokens, folder, clock, first, options);
@@ -143,11 +172,18 @@ interface Stores {
 }
 
 function openStores(folder: string, create: boolean): Stores {
-  const open = (role: string): Store => openSqliteStore({ path: join(folder, `${role}.db`), role, create, random: randomBytes });
+  const open = (role: string): Store =>
+    openSqliteStore({ path: join(folder, `${role}.db`), role, create, random: randomBytes });
   return { central: open('central'), issuance: open('issuance'), quota: open('quota') };
 }
 
-function assemble(tokens: Tokens, folder: string, clock: Authorities['clock'], stores: Stores, options: AuthorityOptions): Authorities {
+function assemble(
+  tokens: Tokens,
+  folder: string,
+  clock: Authorities['clock'],
+  stores: Stores,
+  options: AuthorityOptions,
+): Authorities {
   const { wrapStore = (store) => store, wrapSigner = (signer) => signer } = options;
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const dayOf = calendarDays('Etc/UTC');
@@ -163,7 +199,8 @@ function assemble(tokens: Tokens, folder: string, clock: Authorities['clock'], s
     keySet: keySetId(tokens.bundle),
     epoch: 1,
     dayOf: dayOf.value,
-    issuanceKeyId: (name) => tokens.bundle.keys.find((entry) => entry.role === 'issuance' && entry.name === name)?.key.keyId,
+    issuanceKeyId: (name) =>
+      tokens.bundle.keys.find((entry) => entry.role === 'issuance' && entry.name === name)?.key.keyId,
   });
   const central = makeCentral({
     ...common,
@@ -177,7 +214,10 @@ function assemble(tokens: Tokens, folder: string, clock: Authorities['clock'], s
       credentialLifetimeSeconds: 300,
       clockSkewSeconds: 60,
     },
-    quotaPosition: async (name, currency) => ({ ok: true, value: await quotaControl.position(name, currency) }),
+    quotaPosition: async (name, currency) => ({
+      ok: true,
+      value: await quotaControl.position(name, currency),
+    }),
   });
   const honest: IssuancePeers = {
     submitRequest: (request) => central.submit(request, issuer),
@@ -194,7 +234,8 @@ function assemble(tokens: Tokens, folder: string, clock: Authorities['clock'], s
     requestLifetimeSeconds: 600,
     defaultRedemptionSeconds: 365 * 86_400,
   });
-  const closeStores = (): Promise<unknown> => Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
+  const closeStores = (): Promise<unknown> =>
+    Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
   return {
     clock,
     stores,
@@ -213,7 +254,11 @@ function assemble(tokens: Tokens, folder: string, clock: Authorities['clock'], s
 }
 
 /** A draft of `lots` of euro cents, with an id. */
-export function draft(lots: readonly { value: bigint; count: number }[], clock: Authorities['clock'], id?: Uint8Array): Uint8Array {
+export function draft(
+  lots: readonly { value: bigint; count: number }[],
+  clock: Authorities['clock'],
+  id?: Uint8Array,
+): Uint8Array {
   const total = lots.reduce((sum, lot) => sum + lot.value * BigInt(lot.count), 0n);
   return encodeDraft({
     id: id ?? makeRequestId(clock, (length) => new Uint8Array(randomBytes(length))),

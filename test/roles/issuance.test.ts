@@ -1,12 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Result } from '../../src/kit/result.ts';
 import { decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
-import type { Result } from '../../src/kit/result.ts';
-import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
-import { type Authorities, draft, issuer, limits, makeAuthorities, openTokens, type Tokens } from './authorities.ts';
+import {
+  type Authorities,
+  draft,
+  issuer,
+  limits,
+  makeAuthorities,
+  openTokens,
+  type Tokens,
+} from './authorities.ts';
 
 let tokens: Tokens;
 let authorities: Authorities;
@@ -40,11 +48,25 @@ async function available(): Promise<bigint> {
 
 describe('an issue', () => {
   it('goes through six steps, and both verifiers find the currency authentic', async () => {
-    const outcome = issued(await authorities.issuance.issue(draft([{ value: 500n, count: 10 }, { value: 20n, count: 50 }], authorities.clock)));
+    const outcome = issued(
+      await authorities.issuance.issue(
+        draft(
+          [
+            { value: 500n, count: 10 },
+            { value: 20n, count: 50 },
+          ],
+          authorities.clock,
+        ),
+      ),
+    );
     expect(outcome.steps.map((step) => step.step)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(await available()).toBe(194_000n);
     for (const verifySignature of [makeNodeVerifySignature(), verifySignatureNoble]) {
-      const verified = verifyFile(outcome.files.currency, { bundle: tokens.bundleBytes, at: authorities.clock.nowSeconds(), verifySignature });
+      const verified = verifyFile(outcome.files.currency, {
+        bundle: tokens.bundleBytes,
+        at: authorities.clock.nowSeconds(),
+        verifySignature,
+      });
       expect(verified).toMatchObject({ ok: true, value: { total: 6_000n, count: 60, issuer } });
     }
   });
@@ -72,7 +94,9 @@ describe('an issue', () => {
 
   it('never issues more than the quota when many ask at once', async () => {
     const outcomes = await Promise.all(
-      Array.from({ length: 12 }, () => authorities.issuance.issue(draft([{ value: 25_000n, count: 1 }], authorities.clock))),
+      Array.from({ length: 12 }, () =>
+        authorities.issuance.issue(draft([{ value: 25_000n, count: 1 }], authorities.clock)),
+      ),
     );
     // The day allows 120,000: four of them.
     expect(outcomes.filter((outcome) => outcome.ok && outcome.value.kind === 'issued')).toHaveLength(4);
@@ -87,19 +111,32 @@ describe('a refusal consumes nothing', () => {
 
   it('refuses a second request with the same id and another body', async () => {
     const id = new Uint8Array(16).fill(9);
-    const over = denied(await authorities.issuance.issue(draft([{ value: 90_000n, count: 1 }], authorities.clock, id)));
+    const over = denied(
+      await authorities.issuance.issue(draft([{ value: 90_000n, count: 1 }], authorities.clock, id)),
+    );
     expect(over.denial.reasons).toEqual(['issuer_ceiling']);
-    expect(await authorities.issuance.issue(draft([{ value: 100n, count: 1 }], authorities.clock, id))).toMatchObject({ ok: false, code: 'request_id_conflict' });
+    expect(
+      await authorities.issuance.issue(draft([{ value: 100n, count: 1 }], authorities.clock, id)),
+    ).toMatchObject({ ok: false, code: 'request_id_conflict' });
   });
 
   it('denies an amount above the quota, above the day and above the most of one request, and says what would pass', async () => {
-    const outcome = denied(await authorities.issuance.issue(draft([{ value: 250_000n, count: 1 }], authorities.clock)));
-    expect(outcome.denial.reasons).toEqual(['quota_exceeded', 'daily_limit', 'request_maximum', 'issuer_ceiling']);
+    const outcome = denied(
+      await authorities.issuance.issue(draft([{ value: 250_000n, count: 1 }], authorities.clock)),
+    );
+    expect(outcome.denial.reasons).toEqual([
+      'quota_exceeded',
+      'daily_limit',
+      'request_maximum',
+      'issuer_ceiling',
+    ]);
     expect(outcome.denial.wouldPass).toBe(100_000n);
   });
 
   it('denies one cent above the confidential ceiling, and tells no number', async () => {
-    const above = denied(await authorities.issuance.issue(draft([{ value: limits.ceiling + 1n, count: 1 }], authorities.clock)));
+    const above = denied(
+      await authorities.issuance.issue(draft([{ value: limits.ceiling + 1n, count: 1 }], authorities.clock)),
+    );
     expect(above.denial).toMatchObject({ reasons: ['issuer_ceiling'], wouldPass: null });
   });
 
@@ -110,13 +147,36 @@ describe('a refusal consumes nothing', () => {
   });
 
   it('refuses a draft that names an owner instead of a commitment', async () => {
-    const json = JSON.stringify({ id: '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18', currency: 'EUR', total: '1.00', denominations: [{ value: '1.00', count: 1 }], owner: 'Alice', origin: 'DE', destination: 'DE' });
-    expect(await authorities.issuance.issue(new TextEncoder().encode(json))).toMatchObject({ ok: false, code: 'owner_not_committed', field: 'lots[0].owner' });
+    const json = JSON.stringify({
+      id: '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18',
+      currency: 'EUR',
+      total: '1.00',
+      denominations: [{ value: '1.00', count: 1 }],
+      owner: 'Alice',
+      origin: 'DE',
+      destination: 'DE',
+    });
+    expect(await authorities.issuance.issue(new TextEncoder().encode(json))).toMatchObject({
+      ok: false,
+      code: 'owner_not_committed',
+      field: 'lots[0].owner',
+    });
   });
 
   it('refuses a currency that has no quota', async () => {
-    const json = JSON.stringify({ id: '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18', currency: 'USD', total: '1.00', denominations: [{ value: '1.00', count: 1 }], owner: 'ab'.repeat(32), origin: 'US', destination: 'FR' });
-    expect(await authorities.issuance.issue(new TextEncoder().encode(json))).toMatchObject({ ok: false, code: 'quota_missing' });
+    const json = JSON.stringify({
+      id: '01a1fb5e-91ec-7e24-80f8-b03fa9a2bb18',
+      currency: 'USD',
+      total: '1.00',
+      denominations: [{ value: '1.00', count: 1 }],
+      owner: 'ab'.repeat(32),
+      origin: 'US',
+      destination: 'FR',
+    });
+    expect(await authorities.issuance.issue(new TextEncoder().encode(json))).toMatchObject({
+      ok: false,
+      code: 'quota_missing',
+    });
   });
 });
 
@@ -127,20 +187,27 @@ describe('limits over time', () => {
   });
 
   it('issues exactly what is left of the day, refuses one more, and goes on the next day', async () => {
-    authorities = await authorities.restart({ limits: { requestMaximum: 10n ** 15n, ceiling: 10n ** 15n, frequencyCap: 20 } });
+    authorities = await authorities.restart({
+      limits: { requestMaximum: 10n ** 15n, ceiling: 10n ** 15n, frequencyCap: 20 },
+    });
     issued(await authorities.issuance.issue(draft([{ value: 119_999n, count: 1 }], authorities.clock)));
-    const over = denied(await authorities.issuance.issue(draft([{ value: 2n, count: 1 }], authorities.clock)));
+    const over = denied(
+      await authorities.issuance.issue(draft([{ value: 2n, count: 1 }], authorities.clock)),
+    );
     expect(over.denial).toMatchObject({ reasons: ['daily_limit'], wouldPass: 1n });
     issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
     authorities.clock.advanceMs(86_400_000);
     issued(await authorities.issuance.issue(draft([{ value: 80_000n, count: 1 }], authorities.clock)));
-    const spent = denied(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    const spent = denied(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    );
     expect(spent.denial).toMatchObject({ reasons: ['quota_exceeded'], wouldPass: null });
     expect(await available()).toBe(0n);
   });
 
   it('caps how often an issuer asks, and takes the same request a minute later', async () => {
-    for (let i = 0; i < limits.frequencyCap; i++) issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
+    for (let i = 0; i < limits.frequencyCap; i++)
+      issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
     const bytes = draft([{ value: 1n, count: 1 }], authorities.clock);
     expect(await authorities.issuance.issue(bytes)).toMatchObject({ ok: false, code: 'frequency_cap' });
     authorities.clock.advanceMs(60_001);
@@ -159,24 +226,47 @@ describe('a quota control that lies', () => {
           const decoded = decodeControlBit(answer.value);
           if (!decoded.ok) return decoded;
           const { signer } = tokens.of.quota;
-          const forged = encodeControlBit({ ...decoded.value.record, root: new Uint8Array(32).fill(1) }, signer.publicKey.keyId);
+          const forged = encodeControlBit(
+            { ...decoded.value.record, root: new Uint8Array(32).fill(1) },
+            signer.publicKey.keyId,
+          );
           return { ok: true, value: attachSignature(forged, await signer.sign(forged)) };
         },
       }),
     });
-    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'control_bit_root_mismatch' });
+    expect(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    ).toMatchObject({ ok: false, code: 'control_bit_root_mismatch' });
   });
 
   it('is refused when the control bit of an earlier request comes back', async () => {
-    const first = issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
-    authorities = await authorities.restart({ peers: (honest) => ({ ...honest, redeemCredential: async () => ({ ok: true, value: first.files.controlBit }) }) });
-    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'control_bit_request_mismatch' });
+    const first = issued(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    );
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        redeemCredential: async () => ({ ok: true, value: first.files.controlBit }),
+      }),
+    });
+    expect(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    ).toMatchObject({ ok: false, code: 'control_bit_request_mismatch' });
   });
 
   it('is refused when a request comes back in the place of the control bit', async () => {
-    const first = issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));
-    authorities = await authorities.restart({ peers: (honest) => ({ ...honest, redeemCredential: async () => ({ ok: true, value: first.files.request }) }) });
-    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'record_type_mismatch' });
+    const first = issued(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    );
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        redeemCredential: async () => ({ ok: true, value: first.files.request }),
+      }),
+    });
+    expect(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    ).toMatchObject({ ok: false, code: 'record_type_mismatch' });
   });
 
   it('is refused when the control bit is signed by another role', async () => {
@@ -193,6 +283,8 @@ describe('a quota control that lies', () => {
         },
       }),
     });
-    expect(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock))).toMatchObject({ ok: false, code: 'key_unknown' });
+    expect(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    ).toMatchObject({ ok: false, code: 'key_unknown' });
   });
 });

@@ -7,7 +7,14 @@ import { encodeDenial } from '../../src/records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../../src/records/encryption.ts';
 import { encodePresentation } from '../../src/records/presentation.ts';
 import { encodeRequest, type Request } from '../../src/records/request.ts';
-import { type Authorities, issuer, makeAuthorities, openTokens, otherIssuer, type Tokens } from './authorities.ts';
+import {
+  type Authorities,
+  issuer,
+  makeAuthorities,
+  openTokens,
+  otherIssuer,
+  type Tokens,
+} from './authorities.ts';
 
 let tokens: Tokens;
 let authorities: Authorities;
@@ -69,8 +76,17 @@ async function makePresentation(changed: {
   const signed = attachSignature(toBeSigned, await signer.sign(toBeSigned));
   const agreement = tokens.of.quota.agreement?.publicKey;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
-  const sealed = await encryptTo(agreement, changed.alterSigned?.(signed) ?? signed, encryptedCredentialType, random);
-  return encodePresentation({ credential: changed.alterSealed?.(sealed) ?? sealed, request: requestBytes, seed: changed.seed ?? random(32) });
+  const sealed = await encryptTo(
+    agreement,
+    changed.alterSigned?.(signed) ?? signed,
+    encryptedCredentialType,
+    random,
+  );
+  return encodePresentation({
+    credential: changed.alterSealed?.(sealed) ?? sealed,
+    request: requestBytes,
+    seed: changed.seed ?? random(32),
+  });
 }
 
 async function used(name = issuer): Promise<bigint | undefined> {
@@ -89,15 +105,23 @@ describe('quota control', () => {
 
   it('refuses the same request presented with other content', async () => {
     const id = random(16);
-    expect(await authorities.quotaControl.redeem(await makePresentation({ request: { id } }), issuer)).toMatchObject({ ok: true });
-    expect(await authorities.quotaControl.redeem(await makePresentation({ request: { id } }), issuer)).toMatchObject({ ok: false, code: 'request_id_conflict' });
+    expect(
+      await authorities.quotaControl.redeem(await makePresentation({ request: { id } }), issuer),
+    ).toMatchObject({ ok: true });
+    expect(
+      await authorities.quotaControl.redeem(await makePresentation({ request: { id } }), issuer),
+    ).toMatchObject({ ok: false, code: 'request_id_conflict' });
     expect(await used()).toBe(5_000n);
   });
 
   it('refuses a credential that another request has used up', async () => {
     const id = random(16);
-    expect(await authorities.quotaControl.redeem(await makePresentation({ credential: { id } }), issuer)).toMatchObject({ ok: true });
-    expect(await authorities.quotaControl.redeem(await makePresentation({ credential: { id } }), issuer)).toMatchObject({ ok: false, code: 'credential_spent' });
+    expect(
+      await authorities.quotaControl.redeem(await makePresentation({ credential: { id } }), issuer),
+    ).toMatchObject({ ok: true });
+    expect(
+      await authorities.quotaControl.redeem(await makePresentation({ credential: { id } }), issuer),
+    ).toMatchObject({ ok: false, code: 'credential_spent' });
     expect(await used()).toBe(5_000n);
   });
 
@@ -107,26 +131,43 @@ describe('quota control', () => {
     authorities.clock.advanceMs(299_000);
     expect(await authorities.quotaControl.redeem(last, issuer)).toMatchObject({ ok: true });
     authorities.clock.advanceMs(1_000);
-    expect(await authorities.quotaControl.redeem(late, issuer)).toMatchObject({ ok: false, code: 'credential_expired' });
+    expect(await authorities.quotaControl.redeem(late, issuer)).toMatchObject({
+      ok: false,
+      code: 'credential_expired',
+    });
   });
 
   it('takes the quota to the last cent and refuses one more', async () => {
     const lots = [{ value: 120_000n, count: 1, owner: new Uint8Array(32) }];
-    expect(await authorities.quotaControl.redeem(await makePresentation({ request: { lots, total: 120_000n } }), issuer)).toMatchObject({ ok: true });
+    expect(
+      await authorities.quotaControl.redeem(
+        await makePresentation({ request: { lots, total: 120_000n } }),
+        issuer,
+      ),
+    ).toMatchObject({ ok: true });
     const more = { lots: [{ value: 1n, count: 1, owner: new Uint8Array(32) }], total: 1n };
-    expect(await authorities.quotaControl.redeem(await makePresentation({ request: more }), issuer)).toMatchObject({ ok: false, code: 'daily_limit' });
+    expect(
+      await authorities.quotaControl.redeem(await makePresentation({ request: more }), issuer),
+    ).toMatchObject({ ok: false, code: 'daily_limit' });
     authorities.clock.advanceMs(86_400_000);
     const rest = { lots: [{ value: 80_001n, count: 1, owner: new Uint8Array(32) }], total: 80_001n };
-    expect(await authorities.quotaControl.redeem(await makePresentation({ request: rest }), issuer)).toMatchObject({ ok: false, code: 'quota_exceeded' });
+    expect(
+      await authorities.quotaControl.redeem(await makePresentation({ request: rest }), issuer),
+    ).toMatchObject({ ok: false, code: 'quota_exceeded' });
     expect(await used()).toBe(120_000n);
   });
 });
 
 describe('refused, and nothing is consumed:', () => {
   const cases: { title: string; code: string; make: () => Promise<Uint8Array>; peer?: string }[] = [
-    { title: 'a credential that another issuer presents', code: 'issuer_mismatch', make: () => makePresentation({}), peer: otherIssuer },
     {
-      title: 'a credential of another issuer with a request of one\'s own',
+      title: 'a credential that another issuer presents',
+      code: 'issuer_mismatch',
+      make: () => makePresentation({}),
+      peer: otherIssuer,
+    },
+    {
+      title: "a credential of another issuer with a request of one's own",
       code: 'issuer_mismatch',
       make: () => makePresentation({ credential: { issuer: otherIssuer } }),
     },
@@ -135,28 +176,53 @@ describe('refused, and nothing is consumed:', () => {
       code: 'key_unknown',
       make: () => makePresentation({ signRequest: 'other' }),
     },
-    { title: 'a credential for another request', code: 'credential_request_mismatch', make: () => makePresentation({ credential: { requestHash: new Uint8Array(32) } }) },
-    { title: 'a credential over another amount', code: 'credential_request_mismatch', make: () => makePresentation({ credential: { total: 6_000n } }) },
+    {
+      title: 'a credential for another request',
+      code: 'credential_request_mismatch',
+      make: () => makePresentation({ credential: { requestHash: new Uint8Array(32) } }),
+    },
+    {
+      title: 'a credential over another amount',
+      code: 'credential_request_mismatch',
+      make: () => makePresentation({ credential: { total: 6_000n } }),
+    },
     {
       title: 'a credential in another currency',
       code: 'credential_request_mismatch',
       make: () => makePresentation({ credential: { currency: { code: 'USD', exponent: 2 } } }),
     },
-    { title: 'a credential that issuance signed itself', code: 'key_unknown', make: () => makePresentation({ signCredential: 'issuance' }) },
+    {
+      title: 'a credential that issuance signed itself',
+      code: 'key_unknown',
+      make: () => makePresentation({ signCredential: 'issuance' }),
+    },
     {
       title: 'an encrypted credential with one bit changed',
       code: 'decryption_failed',
       make: () => makePresentation({ alterSealed: (bytes) => bytes.with(90, (bytes[90] ?? 0) ^ 1) }),
     },
-    { title: 'a credential cut short', code: 'not_cbor', make: () => makePresentation({ alterSealed: (bytes) => bytes.slice(0, -1) }) },
+    {
+      title: 'a credential cut short',
+      code: 'not_cbor',
+      make: () => makePresentation({ alterSealed: (bytes) => bytes.slice(0, -1) }),
+    },
     {
       title: 'a signed credential with one bit of its signature changed',
       code: 'signature_invalid',
-      make: () => makePresentation({ alterSigned: (bytes) => bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1) }),
+      make: () =>
+        makePresentation({ alterSigned: (bytes) => bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1) }),
     },
-    { title: 'an empty credential', code: 'record_malformed', make: () => makePresentation({ alterSealed: () => new Uint8Array() }) },
+    {
+      title: 'an empty credential',
+      code: 'record_malformed',
+      make: () => makePresentation({ alterSealed: () => new Uint8Array() }),
+    },
     { title: 'nothing', code: 'not_cbor', make: () => Promise.resolve(new Uint8Array()) },
-    { title: 'bytes that are no presentation', code: 'record_malformed', make: () => Promise.resolve(Uint8Array.of(1)) },
+    {
+      title: 'bytes that are no presentation',
+      code: 'record_malformed',
+      make: () => Promise.resolve(Uint8Array.of(1)),
+    },
     {
       title: 'a currency without a quota',
       code: 'quota_missing',
@@ -165,7 +231,10 @@ describe('refused, and nothing is consumed:', () => {
   ];
   for (const { title, code, make, peer } of cases) {
     it(title, async () => {
-      expect(await authorities.quotaControl.redeem(await make(), peer ?? issuer)).toMatchObject({ ok: false, code });
+      expect(await authorities.quotaControl.redeem(await make(), peer ?? issuer)).toMatchObject({
+        ok: false,
+        code,
+      });
       expect(await used()).toBe(0n);
       expect((await authorities.stores.quota.head()).sequence).toBe(2);
     });
@@ -188,7 +257,10 @@ describe('refused, and nothing is consumed:', () => {
     );
     const signed = attachSignature(denial, await signer.sign(denial));
     const presentation = await makePresentation({ alterSigned: () => signed });
-    expect(await authorities.quotaControl.redeem(presentation, issuer)).toMatchObject({ ok: false, code: 'record_type_mismatch' });
+    expect(await authorities.quotaControl.redeem(presentation, issuer)).toMatchObject({
+      ok: false,
+      code: 'record_type_mismatch',
+    });
     expect(await used()).toBe(0n);
   });
 });

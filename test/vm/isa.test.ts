@@ -59,7 +59,9 @@ describe('vm/machine.wasm', () => {
 
   it('has memory for its tables and cannot grow it', async () => {
     const instance = await WebAssembly.instantiate(new WebAssembly.Module(wasm), {});
-    const memory = instance.exports['memory'] as WebAssembly.Memory & { grow(pages: number): number };
+    const { memory } = instance.exports as unknown as {
+      memory: WebAssembly.Memory & { grow(pages: number): number };
+    };
     expect(memory.buffer.byteLength).toBe(16 * 65_536);
     expect(() => memory.grow(1)).toThrow(RangeError);
     expect(limits.moduleBytes + limits.words * 12 + limits.code * 20).toBeLessThan(memory.buffer.byteLength);

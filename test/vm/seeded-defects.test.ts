@@ -175,7 +175,7 @@ const sources = new Map(
 
 async function build(defect: Defect | undefined): Promise<Uint8Array<ArrayBuffer>> {
   let wasm: Uint8Array<ArrayBuffer> | undefined;
-  const { error, stderr } = await compile(
+  const { error } = await compile(
     ['index.ts', '--runtime', 'stub', '--use', 'abort=', '--initialMemory', '16', '--outFile', 'out.wasm'],
     {
       readFile(name) {
@@ -189,8 +189,7 @@ async function build(defect: Defect | undefined): Promise<Uint8Array<ArrayBuffer
       listFiles: () => [],
     },
   );
-  if (error !== null || wasm === undefined)
-    throw new Error(`${defect?.name}: ${error?.message}\n${stderr.toString()}`);
+  if (error !== null || wasm === undefined) throw new Error(`${defect?.name}: ${error?.message}`);
   return wasm;
 }
 

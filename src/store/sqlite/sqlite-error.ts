@@ -17,10 +17,16 @@ function classify(code: string): { code: StoreErrorCode; hint: string } {
   const primary = code.split('_', 2).join('_');
   switch (primary) {
     case 'SQLITE_FULL':
-      return { code: 'store_full', hint: 'the disk is full; nothing was written: free some space, then send the same again' };
+      return {
+        code: 'store_full',
+        hint: 'the disk is full; nothing was written: free some space, then send the same again',
+      };
     case 'SQLITE_CORRUPT':
     case 'SQLITE_CONSTRAINT':
-      return { code: 'store_corrupt', hint: 'the database is damaged: restore a backup, and compare its journal with the heads that the other systems hold' };
+      return {
+        code: 'store_corrupt',
+        hint: 'the database is damaged: restore a backup, and compare its journal with the heads that the other systems hold',
+      };
     case 'SQLITE_NOTADB':
       return { code: 'store_foreign', hint: 'this is not a database of ours' };
     default:

@@ -42,6 +42,12 @@ interface IntentRow {
   take_amount: bigint | null;
 }
 
+interface JournalRow {
+  sequence: bigint;
+  bytes: Buffer;
+  hash: Buffer;
+}
+
 interface QuotaRow {
   issuer: string;
   currency: string;
@@ -55,7 +61,10 @@ interface QuotaRow {
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: SqliteStoreOptions): Store {
   if (!options.create && !existsSync(options.path)) {
-    throw new StoreError('store_missing', `no database at \`${options.path}\`: restore it, or make a new appliance with \`ringmint init\``);
+    throw new StoreError(
+      'store_missing',
+      `no database at \`${options.path}\`: restore it, or make a new appliance with \`ringmint init\``,
+    );
   }
   return withStoreErrors(options.path, () => new SqliteStore(options));
 }
@@ -75,8 +84,12 @@ class SqliteStore implements Store {
       this.db.defaultSafeIntegers(true);
       configure(this.db, options);
       migrate(this.db, options);
-      const { role, id } = this.db.prepare('SELECT role, id FROM store').get() as { role: string; id: Buffer };
-      if (role !== options.role) throw new StoreError('store_foreign', `the database is of role \`${role}\`, not \`${options.role}\``);
+      const { role, id } = this.db.prepare('SELECT role, id FROM store').get() as {
+        role: string;
+        id: Buffer;
+      };
+      if (role !== options.role)
+        throw new StoreError('store_foreign', `the database is of role \`${role}\`, not \`${options.role}\``);
       this.genesis = genesisHash(role, id);
       this.statements = prepare(this.db);
       this.verifyJournal();
@@ -88,11 +101,26 @@ class SqliteStore implements Store {
     chmodSync(options.path, 0o600);
   }
 
-  /** An altered row of the journal, or an intent that says otherwise than its entry, keeps the system from starting. */
+  /**
+   * An altered row of the journal, an intent that says otherwise than its entry, or a quota that is not the sum of
+   * what was taken, keeps the system from starting: what is signed after a crash is what was committed before it.
+   */
   private verifyJournal(): void {
-    const rows = this.statements.allJournal.iterate() as IterableIterator<{ sequence: bigint; bytes: Buffer; hash: Buffer }>;
+    const corrupt = (message: string): StoreError =>
+      new StoreError('store_corrupt', `\`${this.path}\` is not whole: ${message}; restore a backup`);
+    const rows = this.statements.allJournal.iterate() as IterableIterator<JournalRow>;
     const verified = verifyChain(mapIterator(rows, entryOf), this.genesis);
-    if (!verified.ok) throw new StoreError('store_corrupt', `the journal of \`${this.path}\` is not whole: ${verified.message}`);
+    if (!verified.ok) throw corrupt(verified.message);
+    for (const row of this.statements.intentEntries.iterate() as IterableIterator<
+      IntentRow & { bytes: Buffer }
+    >) {
+      const { sequence, kind, id, createdMs, toBeSigned } = intentOf(row);
+      const entry = encodeEntry({ sequence, kind, subject: id, createdMs, content: toBeSigned });
+      if (!equalBytes(entry, row.bytes)) throw corrupt(`intent ${sequence} is not what the journal has`);
+    }
+    const wrong = this.statements.wrongQuota.get() as { issuer: string; currency: string } | undefined;
+    if (wrong !== undefined)
+      throw corrupt(`the quota of ${wrong.issuer} in ${wrong.currency} is not the sum of what was taken`);
   }
 
   head(): Promise<{ sequence: number; hash: Uint8Array }> {
@@ -101,7 +129,9 @@ class SqliteStore implements Store {
 
   private readHead(): { sequence: number; hash: Uint8Array } {
     const row = this.statements.head.get() as { sequence: bigint; hash: Buffer } | undefined;
-    return row === undefined ? { sequence: 0, hash: this.genesis } : { sequence: Number(row.sequence), hash: bytesOf(row.hash) };
+    return row === undefined
+      ? { sequence: 0, hash: this.genesis }
+      : { sequence: Number(row.sequence), hash: bytesOf(row.hash) };
   }
 
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined> {
@@ -116,23 +146,40 @@ class SqliteStore implements Store {
   }
 
   commitIntent(intent: NewIntent): Promise<Result<{ intent: Intent; created: boolean }, CommitCode>> {
-    assert(intent.id.length === 16 && intent.bodyHash.length === 32, 'an intent has an id of 16 and a body hash of 32 bytes');
+    assert(
+      intent.id.length === 16 && intent.bodyHash.length === 32,
+      'an intent has an id of 16 and a body hash of 32 bytes',
+    );
     return this.transact(() => {
       const known = this.readIntent(intent.kind, intent.id);
       if (known !== undefined) {
-        if (equalBytes(known.body_hash, intent.bodyHash)) return succeed({ intent: intentOf(known), created: false });
-        return refuse('request_id_conflict', 'this request id was used before with other content: send the first content again, or take a new id', 'id');
+        if (equalBytes(known.body_hash, intent.bodyHash))
+          return succeed({ intent: intentOf(known), created: false });
+        return refuse(
+          'request_id_conflict',
+          'this request id was used before with other content: send the first content again, or take a new id',
+          'id',
+        );
       }
       const head = this.readHead();
-      if (intent.sequence !== head.sequence + 1) return refuse('sequence_moved', `the next entry is ${head.sequence + 1}, not ${intent.sequence}`);
+      if (intent.sequence !== head.sequence + 1)
+        return refuse('sequence_moved', `the next entry is ${head.sequence + 1}, not ${intent.sequence}`);
       if (intent.spends !== undefined && this.statements.findSpent.get(intent.spends) !== undefined) {
-        return refuse('credential_spent', 'the credential was used before: each works once; send a new request');
+        return refuse(
+          'credential_spent',
+          'the credential was used before: each works once; send a new request',
+        );
       }
       if (intent.take !== undefined) {
         const taken = this.take(intent.take);
         if (!taken.ok) return taken;
       }
-      this.append(head, { kind: intent.kind, subject: intent.id, createdMs: intent.createdMs, content: intent.toBeSigned });
+      this.append(head, {
+        kind: intent.kind,
+        subject: intent.id,
+        createdMs: intent.createdMs,
+        content: intent.toBeSigned,
+      });
       this.statements.insertIntent.run(
         intent.kind,
         intent.id,
@@ -157,7 +204,11 @@ class SqliteStore implements Store {
     assert(take.amount > 0n, 'quota is taken in amounts above zero');
     const position = this.readPosition(take.issuer, take.currency, take.day);
     if (position === undefined) {
-      return refuse('quota_missing', `issuer ${quote(take.issuer)} has no quota in ${quote(take.currency)}`, 'currency');
+      return refuse(
+        'quota_missing',
+        `issuer ${quote(take.issuer)} has no quota in ${quote(take.currency)}`,
+        'currency',
+      );
     }
     const fits = checkTake(position, take.amount);
     if (!fits.ok) return fits;
@@ -170,7 +221,12 @@ class SqliteStore implements Store {
 
   private append(
     head: { sequence: number; hash: Uint8Array },
-    entry: { kind: IntentKind | 'allocation'; subject: Uint8Array | string; createdMs: number; content: Uint8Array },
+    entry: {
+      kind: IntentKind | 'allocation';
+      subject: Uint8Array | string;
+      createdMs: number;
+      content: Uint8Array;
+    },
   ): void {
     const sequence = head.sequence + 1;
     const bytes = encodeEntry({ sequence, ...entry });
@@ -184,7 +240,11 @@ class SqliteStore implements Store {
       if (row.signed !== null) return intentOf(row);
       this.statements.recordSigned.run(signed, kind, id);
       if (row.take_currency !== null && row.take_amount !== null) {
-        const moved = this.statements.settle.run({ amount: row.take_amount, issuer: row.issuer, currency: row.take_currency });
+        const moved = this.statements.settle.run({
+          amount: row.take_amount,
+          issuer: row.issuer,
+          currency: row.take_currency,
+        });
         assert(moved.changes === 1, 'what was reserved is there to be issued');
       }
       return intentOf({ ...row, signed: Buffer.from(signed) });
@@ -195,10 +255,17 @@ class SqliteStore implements Store {
     return this.run(() => (this.statements.unsigned.all() as IntentRow[]).map(intentOf));
   }
 
-  allocate(allocation: Allocation): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>> {
+  allocate(
+    allocation: Allocation,
+  ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>> {
     const { issuer, currency, total, dayLimit, createdMs } = allocation;
     if (total < 0n || dayLimit < 0n || total > 10n ** 15n || dayLimit > 10n ** 15n) {
-      return Promise.resolve(refuse('allocation_invalid', `a quota of ${total} minor units with ${dayLimit} a day: 0 to 10^15 are accepted`));
+      return Promise.resolve(
+        refuse(
+          'allocation_invalid',
+          `a quota of ${total} minor units with ${dayLimit} a day: 0 to 10^15 are accepted`,
+        ),
+      );
     }
     return this.transact(() => {
       const known = this.readPosition(issuer, currency, '');
@@ -232,15 +299,27 @@ class SqliteStore implements Store {
   }
 
   positions(day: string): Promise<readonly QuotaPosition[]> {
-    return this.run(() => (this.statements.positions.all({ day }) as QuotaRow[]).map((row) => positionOf(row, day)));
+    return this.run(() =>
+      (this.statements.positions.all({ day }) as QuotaRow[]).map((row) => positionOf(row, day)),
+    );
   }
 
   countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
-    return this.run(() => Number((this.statements.countSince.get(kind, issuer, sinceMs) as { count: bigint }).count));
+    return this.run(() =>
+      Number((this.statements.countSince.get(kind, issuer, sinceMs) as { count: bigint }).count),
+    );
   }
 
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
-    return this.run(() => (this.statements.journal.all(fromSequence, limit) as { sequence: bigint; bytes: Buffer; hash: Buffer }[]).map(entryOf));
+    return this.run(() =>
+      (
+        this.statements.journal.all(fromSequence, limit) as {
+          sequence: bigint;
+          bytes: Buffer;
+          hash: Buffer;
+        }[]
+      ).map(entryOf),
+    );
   }
 
   close(): Promise<void> {
@@ -256,7 +335,8 @@ class SqliteStore implements Store {
   }
 
   private transact<T>(write: () => T): Promise<T> {
-    return this.run(this.db.transaction(write).immediate);
+    const transaction = this.db.transaction(write);
+    return this.run(() => transaction.immediate());
   }
 }
 
@@ -270,7 +350,10 @@ function takeLock(path: string): Database.Database {
   } catch (error) {
     lock.close();
     if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
-    throw new StoreError('store_in_use', `another process serves \`${path}\`: stop it first; two at once could issue twice`);
+    throw new StoreError(
+      'store_in_use',
+      `another process serves \`${path}\`: stop it first; two at once could issue twice`,
+    );
   }
   return lock;
 }
@@ -280,7 +363,10 @@ function configure(db: Database.Database, options: SqliteStoreOptions): void {
     db.pragma(`${pragma} = ${value}`);
     const actual = db.pragma(pragma, { simple: true });
     if (actual !== expected) {
-      throw new StoreError('store_not_durable', `\`${options.path}\`: ${pragma} is ${String(actual)} where ${String(expected)} is needed; a file system without shared memory cannot hold a ledger`);
+      throw new StoreError(
+        'store_not_durable',
+        `\`${options.path}\`: ${pragma} is ${String(actual)} where ${String(expected)} is needed; a file system without shared memory cannot hold a ledger`,
+      );
     }
   };
   set('busy_timeout', '5000', 5000n);
@@ -295,10 +381,14 @@ function migrate(db: Database.Database, options: SqliteStoreOptions): void {
   const owner = db.pragma('application_id', { simple: true }) as bigint;
   if (version === BigInt(schemaVersion) && owner === BigInt(applicationId)) return;
   if (owner === BigInt(applicationId)) {
-    throw new StoreError('store_newer', `\`${options.path}\` has schema ${version}; this program knows ${schemaVersion}: use the newer program`);
+    throw new StoreError(
+      'store_newer',
+      `\`${options.path}\` has schema ${version}; this program knows ${schemaVersion}: use the newer program`,
+    );
   }
   const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: bigint };
-  if (tables.count > 0n || version !== 0n) throw new StoreError('store_foreign', `\`${options.path}\` is a database of another program`);
+  if (tables.count > 0n || version !== 0n)
+    throw new StoreError('store_foreign', `\`${options.path}\` is a database of another program`);
   // One transaction: a crash leaves an empty file, which the next start takes for a new one.
   db.transaction(() => {
     db.exec(schema);
@@ -313,7 +403,14 @@ function prepare(db: Database.Database) {
     LEFT JOIN quota_day d ON d.issuer = q.issuer AND d.currency = q.currency AND d.day = :day`;
   return {
     allJournal: db.prepare('SELECT sequence, bytes, hash FROM journal ORDER BY sequence'),
-    journal: db.prepare('SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?'),
+    journal: db.prepare(
+      'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
+    ),
+    intentEntries: db.prepare('SELECT i.*, j.bytes FROM intent i JOIN journal j USING (sequence)'),
+    wrongQuota: db.prepare(`SELECT issuer, currency FROM quota q WHERE reserved + issued <>
+      (SELECT coalesce(sum(take_amount), 0) FROM intent i WHERE i.issuer = q.issuer AND i.take_currency = q.currency)
+      OR issued <> (SELECT coalesce(sum(take_amount), 0) FROM intent i
+        WHERE i.issuer = q.issuer AND i.take_currency = q.currency AND i.signed IS NOT NULL)`),
     head: db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1'),
     insertJournal: db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)'),
     findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
@@ -322,7 +419,9 @@ function prepare(db: Database.Database) {
       to_be_signed, spends, take_currency, take_amount) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     recordSigned: db.prepare('UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL'),
     unsigned: db.prepare('SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence'),
-    countSince: db.prepare('SELECT count(*) AS count FROM intent WHERE kind = ? AND issuer = ? AND created_ms >= ?'),
+    countSince: db.prepare(
+      'SELECT count(*) AS count FROM intent WHERE kind = ? AND issuer = ? AND created_ms >= ?',
+    ),
     position: db.prepare(`${position} WHERE q.issuer = :issuer AND q.currency = :currency`),
     positions: db.prepare(`${position} ORDER BY q.issuer, q.currency`),
     insertQuota: db.prepare(
@@ -330,7 +429,8 @@ function prepare(db: Database.Database) {
     ),
     takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount
       WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued >= :amount`),
-    takeDay: db.prepare(`INSERT INTO quota_day (issuer, currency, day, used) SELECT :issuer, :currency, :day, :amount
+    takeDay:
+      db.prepare(`INSERT INTO quota_day (issuer, currency, day, used) SELECT :issuer, :currency, :day, :amount
       WHERE :amount <= :dayLimit ON CONFLICT (issuer, currency, day)
       DO UPDATE SET used = used + excluded.used WHERE used + excluded.used <= :dayLimit`),
     settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
@@ -366,7 +466,7 @@ function positionOf(row: QuotaRow, day: string): QuotaPosition {
   });
 }
 
-function entryOf(row: { sequence: bigint; bytes: Buffer; hash: Buffer }): JournalEntry {
+function entryOf(row: JournalRow): JournalEntry {
   return { sequence: Number(row.sequence), bytes: bytesOf(row.bytes), hash: bytesOf(row.hash) };
 }
 

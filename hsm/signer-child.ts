@@ -1,0 +1,150 @@
+/**
+ * One signer process as its parent sees it: started with a bare environment, called over IPC, and ended
+ * for certain. What happens when it fails is the supervisor's business.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Call, CallMessage, Reply } from './messages.ts';
+import { SignerError } from './signer.ts';
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** How long a process may take to end by itself, before it is killed. */
+const graceMs = 2_000;
+
+export class SignerChild {
+  /** Resolves when the process has ended; never rejects. */
+  readonly ended: Promise<void>;
+  private readonly child: ChildProcess;
+  private readonly pending = new Map<number, Pending>();
+  private lastId = 0;
+  private lost = false;
+
+  /** Starts the process. `configuration` is the path of softhsm2.conf, which is one for a whole process. */
+  constructor(configuration: string, sessions: number) {
+    const inSources = import.meta.url.endsWith('.ts');
+    const entry = fileURLToPath(
+      new URL(inSources ? './signer-process.ts' : './signer-process.js', import.meta.url),
+    );
+    this.child = fork(entry, [], {
+      // In development the sources run as they are. By its path: a bare `tsx` is looked for in the working directory.
+      execArgv: inSources
+        ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
+        : [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: environmentOf(configuration, sessions),
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.once('exit', () => resolve());
+      // A process that could not be started has no pid, and will give no `exit`.
+      this.child.on('error', () => {
+        if (this.child.pid === undefined) resolve();
+      });
+    });
+    this.child.on('message', (reply: Reply) => this.settle(reply));
+    this.child.on('error', () => this.forget());
+    this.child.on('exit', () => this.forget());
+  }
+
+  get processId(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** False from the moment that the process has ended, was killed or was told to end. */
+  get usable(): boolean {
+    return !this.lost;
+  }
+
+  /**
+   * Makes one call. Throws what the call threw there, `signer_crashed` where the process ends first, and
+   * `signer_timeout` at `deadlineMs` (of performance.now()).
+   */
+  call(call: Call, deadlineMs: number): Promise<unknown> {
+    const id = ++this.lastId;
+    const sentMs = performance.now();
+    return new Promise((resolve, reject) => {
+      if (this.lost) {
+        reject(crashed());
+        return;
+      }
+      const onDeadline = () => {
+        const waitedMs = Math.round(performance.now() - sentMs);
+        this.take(id)?.reject(
+          new SignerError('signer_timeout', `the token did not answer within ${waitedMs} ms`),
+        );
+      };
+      const timer = setTimeout(onDeadline, Math.max(1, deadlineMs - sentMs));
+      this.pending.set(id, { resolve, reject, timer });
+      this.child.send({ id, call } satisfies CallMessage, (error) => {
+        // The pipe is told of a dead process before `exit` is: without this, the second try would go to it too.
+        if (error) this.forget();
+      });
+    });
+  }
+
+  /** Ends the process at once; calls in flight throw `signer_crashed`. */
+  kill(): void {
+    this.forget();
+    this.child.kill('SIGKILL');
+  }
+
+  /** Lets the process end by itself, and kills it where it does not; resolves when it has ended. */
+  async end(): Promise<void> {
+    this.forget();
+    if (this.child.connected) this.child.disconnect();
+    const forced = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
+    await this.ended;
+    clearTimeout(forced);
+  }
+
+  private settle(reply: Reply): void {
+    const pending = this.take(reply.id);
+    if (pending === undefined) return;
+    if (reply.ok) {
+      pending.resolve(reply.value);
+      return;
+    }
+    const { code, message, ckr, fatal } = reply.error;
+    // Before the caller hears of it, so that it cannot try again in a process with a dead login or module.
+    if (fatal) this.kill();
+    pending.reject(new SignerError(code, message, ckr));
+  }
+
+  private forget(): void {
+    this.lost = true;
+    for (const id of [...this.pending.keys()]) this.take(id)?.reject(crashed());
+  }
+
+  private take(id: number): Pending | undefined {
+    const pending = this.pending.get(id);
+    if (pending === undefined) return undefined;
+    clearTimeout(pending.timer);
+    this.pending.delete(id);
+    return pending;
+  }
+}
+
+function crashed(): SignerError {
+  return new SignerError('signer_crashed', 'the signer process ended during the call; nothing was let out');
+}
+
+/** No more of the environment than a module needs: what a role knows is not its signer's business. */
+function environmentOf(configuration: string, sessions: number): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = {
+    SOFTHSM2_CONF: configuration,
+    // A thread a session: libuv has 4 by itself, and a fifth session would only wait for one.
+    UV_THREADPOOL_SIZE: String(Math.max(4, sessions)),
+  };
+  // LD_LIBRARY_PATH is what hsm/ci/install-softhsm prints for a rootless unpack that brought libraries along.
+  for (const name of ['PATH', 'LD_LIBRARY_PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG']) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
