@@ -140,6 +140,9 @@ export async function startMachine(wasm: Uint8Array<ArrayBuffer> | WebAssembly.M
 function runLoaded(machine: Exports, options: RunOptions): RunResult {
   machine.reset();
   for (const { segment, index, value } of options.inputs) {
+    // WebAssembly would wrap it: 2^64 + 5 would be 5.
+    if (BigInt.asIntN(64, value) !== value)
+      throw new RangeError(`${value} does not fit a signed 64-bit word`);
     if (machine.setWord(segment, index, value) !== 0)
       throw new RangeError(`the module has no word ${index} in segment ${segment}`);
   }

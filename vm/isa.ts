@@ -67,7 +67,7 @@ export const instructions: readonly Instruction[] = [
     fuel: 1,
     meaning: 'd ← a + b',
     label: 'La ⊔ Lb ⊔ e',
-    traps: [...checked, 'overflow'],
+    traps: ['overflow', ...checked],
   },
   {
     opcode: 4,
@@ -76,7 +76,7 @@ export const instructions: readonly Instruction[] = [
     fuel: 1,
     meaning: 'd ← a - b',
     label: 'La ⊔ Lb ⊔ e',
-    traps: [...checked, 'overflow'],
+    traps: ['overflow', ...checked],
   },
   {
     opcode: 5,
@@ -85,7 +85,7 @@ export const instructions: readonly Instruction[] = [
     fuel: 2,
     meaning: 'd ← a × b',
     label: 'La ⊔ Lb ⊔ e',
-    traps: [...checked, 'overflow'],
+    traps: ['overflow', ...checked],
   },
   {
     opcode: 6,
@@ -220,7 +220,7 @@ export const instructions: readonly Instruction[] = [
     fuel: 2,
     meaning: "d ← a, its secrecy and categories lowered to the grant's; on the audit list",
     label: '(C of the grant, A of La ⊔ e, categories of the grant)',
-    traps: ['grant', 'range'],
+    traps: ['grant', 'clearance', 'range'],
   },
   {
     opcode: 21,
@@ -229,7 +229,7 @@ export const instructions: readonly Instruction[] = [
     fuel: 2,
     meaning: "d ← a, its authority raised to the grant's; on the audit list",
     label: '(C of La ⊔ e, A of the grant, categories of La ⊔ e)',
-    traps: ['grant', 'range'],
+    traps: ['grant', 'clearance', 'range'],
   },
   {
     opcode: 22,

@@ -7,7 +7,7 @@ import { type Assembled, assemble } from '../../vm/assembler.ts';
 import type { Machine } from '../../vm/host.ts';
 import { sha256 } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
-import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import type { RuleSet } from '../records/claims.ts';
 import { issuanceProgram, issuanceProgramVersion } from './issuance-program.ts';
 
@@ -78,11 +78,9 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
         ],
         fuel,
       });
-      if (!ran.ok)
-        return refuse(
-          'rule_trapped',
-          'the rules were stopped before they decided: nothing is approved; central management has the details',
-        );
+      if (!ran.ok) return trapped();
+      // One bit of the ceiling a decision: a program that used a grant twice could tell all of it, bit by bit.
+      if (new Set(ran.audit.map(({ grant }) => grant)).size !== ran.audit.length) return trapped();
       const read = (port: string): bigint => ran.ports.get(find.port(port)) ?? 0n;
       const outputs = [read('approved'), ...denialReasons.map(read), read('would_pass')];
       const reasons = denialReasons.filter((reason) => read(reason) !== 0n);
@@ -104,6 +102,13 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
   };
 }
 
+function trapped(): Refusal<'rule_trapped'> {
+  return refuse(
+    'rule_trapped',
+    'the rules were stopped before they decided: nothing is approved; central management has the details',
+  );
+}
+
 function finder(assembled: Assembled & { ok: true }): Record<'segment' | 'port', (name: string) => number> {
   const find = (table: ReadonlyMap<string, number>) => (name: string) => {
     const number = table.get(name);
@@ -120,11 +125,13 @@ export function explainReason(reason: string): string {
       return 'the amount is above what is left of the quota: ask for less, or for a larger quota';
     case 'daily_limit':
       return "the amount is above what is left of today's limit: ask for less, or again tomorrow";
+    case 'frequency_cap':
+      return 'there were too many requests in a short time: wait, and ask again';
     case 'request_maximum':
       return 'the amount is above the most of one request: split it';
     case 'issuer_ceiling':
       return 'the amount is above a confidential limit of this issuer: speak to central management';
     default:
-      return 'see docs/FLOW.md';
+      return 'central management can say more of it';
   }
 }

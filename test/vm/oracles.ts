@@ -1,9 +1,9 @@
 /** Two oracles that watch one generated program on a machine: the specification, and pairs of runs that differ in secrets only. */
 import { flowsTo, makeLabel } from '../../vm/label.ts';
 import { encodeModule, type Module } from '../../vm/module.ts';
+import { specify } from '../../vm/specification.ts';
 import { type BareMachine, loadBare, trapNamed } from './machine.ts';
 import { type Input, randomInputs, randomProgram } from './random-program.ts';
-import { specify } from './specification.ts';
 
 const fuel = 10_000n;
 

@@ -77,7 +77,12 @@ export let refusedAt: u32 = 0;
 /** Checks and takes the module of `length` bytes at MODULE: 0, or the code of its refusal, and then no module is loaded. */
 export function loadModule(length: u32): u32 {
   const refused = checkModule(length);
-  if (refused != 0) codeCount = 0;
+  if (refused != 0) {
+    // What the header claims was not checked, and `reset`, `setWord` and `portValue` go by it.
+    codeCount = 0;
+    segmentCount = 0;
+    portCount = 0;
+  }
   return refused;
 }
 

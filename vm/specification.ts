@@ -3,9 +3,9 @@
  * (docs/ISA.md, docs/LABEL-MACHINE.md), not from the interpreter. Labels are taken apart, branches are a
  * tree, fuel is a sum over that tree. What the interpreter does must agree with it, for every program.
  */
-import { type Instruction, instructions, type Operand, type TrapName } from '../../vm/isa.ts';
-import { makeLabel, readLabel } from '../../vm/label.ts';
-import type { CodeWord, Module } from '../../vm/module.ts';
+import { type Instruction, instructions, type Operand, type TrapName } from './isa.ts';
+import { makeLabel, readLabel } from './label.ts';
+import type { CodeWord, Module } from './module.ts';
 
 interface Label {
   readonly secrecy: number;
