@@ -1,0 +1,299 @@
+/**
+ * `npm run bench`: figures of this machine, side by side in one run, as a table; `--write` puts it into
+ * docs/BENCHMARKS.md with its date. Three real processes, three real SoftHSM tokens, SQLite with FULL.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Bench } from 'tinybench';
+import { findModule } from '../../hsm/module-path.ts';
+import { openToken } from '../../hsm/supervised-token.ts';
+import { readTokenDirectory } from '../../hsm/token-directory.ts';
+import { type Client, makeClient } from '../../src/api/client.ts';
+import { readEndpoints } from '../../src/appliance/endpoints.ts';
+import { homeAt } from '../../src/appliance/home.ts';
+import { readTls } from '../../src/appliance/serving.ts';
+import { tokenLabel } from '../../src/appliance/token-label.ts';
+import { systemClock, systemRandom } from '../../src/kit/clock.ts';
+import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { encodeDraft } from '../../src/records/draft.ts';
+import { merkleRoot } from '../../src/records/merkle.ts';
+import { makeRequestId } from '../../src/records/request-id.ts';
+import { deriveLeaves } from '../../src/records/unit.ts';
+import { unitExtractor } from '../../src/records/unit-file.ts';
+import type { IssuanceStep } from '../../src/roles/issuance.ts';
+import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { verifyFile } from '../../src/verifier/verify.ts';
+import { startMachine } from '../../vm/host.ts';
+import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
+
+const project = join(import.meta.dirname, '../..');
+const batchUnits = 65_536;
+const loneRequests = 100;
+const signatures = 4_000;
+
+interface Row {
+  readonly what: string;
+  readonly figure: string;
+}
+
+interface Issued {
+  readonly currency: Uint8Array;
+  readonly steps: readonly IssuanceStep[];
+}
+
+function perSecond(count: number, ms: number): number {
+  return (count / ms) * 1000;
+}
+
+function show(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
+}
+
+function draft(count: number): Uint8Array {
+  return encodeDraft({
+    id: makeRequestId(systemClock, systemRandom),
+    currency: { code: 'EUR', exponent: 2 },
+    total: BigInt(count),
+    lots: [{ value: 1n, count, owner: { commitment: new Uint8Array(32).fill(1) } }],
+    purpose: 'bench',
+    origin: 'DE',
+    destination: 'DE',
+  });
+}
+
+async function issue(client: Client, count: number): Promise<Issued> {
+  const answer = await client.issue(draft(count));
+  const currency = answer.ok ? answer.value.files['currency'] : undefined;
+  if (currency === undefined) throw new Error(answer.ok ? 'denied' : answer.message);
+  return { currency, steps: answer.ok ? answer.value.steps : [] };
+}
+
+async function time(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return performance.now() - startedMs;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/** Issues through the three systems: one by one, eight at once, and in full batches. */
+async function benchIssuing(
+  place: Workplace,
+): Promise<{ rows: Row[]; batchPerSecond: number; currency: Uint8Array }> {
+  const client = makeClient(
+    { tls: await readTls(homeAt(place.home), 'operator'), timeoutMs: 120_000 },
+    await readEndpoints(place.home),
+  );
+  try {
+    for (let i = 0; i < 10; i++) await issue(client, 1);
+    const lone: number[] = [];
+    for (let i = 0; i < loneRequests; i++) lone.push(await time(() => issue(client, 1)));
+    const together = await time(() =>
+      Promise.all(
+        Array.from({ length: 8 }, async () => {
+          for (let i = 0; i < loneRequests / 4; i++) await issue(client, 1);
+        }),
+      ),
+    );
+    const batches: number[] = [];
+    let last: Issued | undefined;
+    for (let i = 0; i < 5; i++) {
+      batches.push(
+        await time(async () => {
+          last = await issue(client, batchUnits);
+        }),
+      );
+    }
+    if (last === undefined) throw new Error('a batch was issued');
+    const batchPerSecond = perSecond(batchUnits, median(batches));
+    const sorted = [...lone].sort((a, b) => a - b);
+    return {
+      currency: last.currency,
+      batchPerSecond,
+      rows: [
+        {
+          what: 'units/s end to end, requests of one unit, one after another',
+          figure: show(perSecond(1, median(lone))),
+        },
+        {
+          what: '… latency p50, p99',
+          figure: `${show(median(lone))} ms, ${show(sorted[Math.floor(sorted.length * 0.99)] ?? 0)} ms`,
+        },
+        {
+          what: 'units/s end to end, requests of one unit, eight at once',
+          figure: show(perSecond(loneRequests * 2, together)),
+        },
+        {
+          what: `units/s end to end, a batch of ${batchUnits.toLocaleString('en-US')}`,
+          figure: show(batchPerSecond),
+        },
+        { what: '… latency of the batch', figure: `${show(median(batches))} ms` },
+        {
+          what: '… where it goes, by step; the rest is the answer, sent and decoded',
+          figure: last.steps.map(({ name, ms }) => `${name} ${ms}`).join(', '),
+        },
+      ],
+    };
+  } finally {
+    await client.close();
+  }
+}
+
+/** One signature a unit, on the token that signed the batches, with nothing else to do. */
+async function benchSignatures(place: Workplace): Promise<number> {
+  const home = homeAt(place.home);
+  const module = findModule('auto', process.env, project);
+  const directory = readTokenDirectory(home.token('issuance'), module, tokenLabel('issuance'));
+  if (directory === undefined) throw new Error('the issuance token is there');
+  const token = await openToken({
+    address: directory.address,
+    configuration: directory.configuration,
+    signingKey: 'signing',
+    queueLimit: 64,
+  });
+  const message = new Uint8Array(200);
+  const ms = await time(() =>
+    Promise.all(
+      Array.from({ length: 32 }, async () => {
+        for (let i = 0; i < signatures / 32; i++) await token.signer.sign(message);
+      }),
+    ),
+  );
+  await token.close();
+  return perSecond(signatures, ms);
+}
+
+/** The parts of an issue and of a verification, each alone. */
+async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]> {
+  const bundle = readFileSync(homeAt(place.home).trustBundle);
+  const file = decodeCurrencyFile(currency);
+  if (!file.ok) throw new Error(file.message);
+  const unit = unitExtractor(file.value)(4_711);
+  const terms = {
+    currency: { code: 'EUR', exponent: 2 },
+    lots: [{ value: 1n, count: batchUnits, owner: new Uint8Array(32) }],
+    epoch: 1,
+    sequence: 7,
+    reservation: new Uint8Array(16),
+    keySet: new Uint8Array(32),
+    notBefore: 1_795_000_000,
+    redeemUntil: 2_110_000_000,
+    seed: new Uint8Array(32),
+  };
+  const leaves = deriveLeaves(terms);
+  const decision = loadIssuanceDecision(
+    await startMachine(new Uint8Array(readFileSync(join(project, 'vm/machine.wasm')))),
+  );
+  const input = {
+    amount: 5n,
+    available: 9n,
+    dayRemaining: 9n,
+    requestsInWindow: 0n,
+    frequencyCap: 9n,
+    requestMaximum: 9n,
+    ceiling: 9n,
+  };
+  const node = makeNodeVerifySignature();
+  const verify = (bytes: Uint8Array, verifySignature: typeof node): void => {
+    const verified = verifyFile(bytes, { bundle, at: systemClock.nowSeconds(), verifySignature });
+    if (!verified.ok) throw new Error(verified.message);
+  };
+  const bench = new Bench({ time: 1_000, iterations: 3, warmupTime: 100, warmupIterations: 1 });
+  bench.add('derive', () => deriveLeaves(terms));
+  bench.add('root', () => merkleRoot(leaves));
+  bench.add('verify batch', () => verify(currency, node));
+  bench.add('verify unit', () => verify(unit, node));
+  bench.add('verify unit, noble', () => verify(unit, verifySignatureNoble));
+  bench.add('decide', () => decision.decide(input));
+  await bench.run();
+  const ms = (name: string): number => {
+    const { result } = bench.getTask(name) ?? {};
+    if (result === undefined || !('latency' in result)) throw new Error(`no result of ${name}`);
+    return result.latency.p50;
+  };
+  return [
+    { what: 'units/s derived from their batch', figure: show(perSecond(batchUnits, ms('derive'))) },
+    { what: 'units/s hashed to their root', figure: show(perSecond(batchUnits, ms('root'))) },
+    {
+      what: 'offline verifications/s of unit files, node:crypto',
+      figure: show(perSecond(1, ms('verify unit'))),
+    },
+    {
+      what: 'offline verifications/s of unit files, @noble/curves',
+      figure: show(perSecond(1, ms('verify unit, noble'))),
+    },
+    {
+      what: 'units/s verified offline in a currency file',
+      figure: show(perSecond(batchUnits, ms('verify batch'))),
+    },
+    {
+      what: 'decisions/s of the label machine, with marshalling and trace hash',
+      figure: show(perSecond(1, ms('decide'))),
+    },
+  ];
+}
+
+const place = makeWorkplace();
+const folder = mkdtempSync(join(tmpdir(), 'ringmint-bench-'));
+try {
+  const most = '10000000000000.00';
+  const quotas = [
+    {
+      currency: 'EUR',
+      total: most,
+      dayLimit: most,
+      requestMaximum: most,
+      ceiling: most,
+      requestsPerMinute: 1_000_000,
+    },
+  ];
+  writeFileSync(join(folder, 'quotas.json'), JSON.stringify(quotas));
+  console.error('making an appliance');
+  const made = await place.run('init', '--quotas', join(folder, 'quotas.json'));
+  if (made.code !== 0) throw new Error(made.err);
+  console.error('issuing through the three systems');
+  const systems = await place.up();
+  const issuing = await benchIssuing(place);
+  await systems.stop();
+  console.error('one signature a unit');
+  const signaturesPerSecond = await benchSignatures(place);
+  console.error('the parts');
+  const rows = [
+    ...issuing.rows,
+    {
+      what: 'signatures/s of the same token, one a unit and nothing else',
+      figure: show(signaturesPerSecond),
+    },
+    {
+      what: 'a batch beside one signature a unit and an authority',
+      figure: `${show(issuing.batchPerSecond / signaturesPerSecond)} : 1`,
+    },
+    ...(await benchParts(place, issuing.currency)),
+  ];
+  const version = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
+    cwd: project,
+    encoding: 'utf8',
+  }).stdout.trim();
+  const heading = `${new Date().toISOString().slice(0, 10)}, ${version}, Node ${process.versions.node}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
+  const table = [
+    '| what | figure |',
+    '|---|---|',
+    ...rows.map(({ what, figure }) => `| ${what} | ${figure} |`),
+  ].join('\n');
+  console.log(`${heading}\n\n${table}`);
+  if (process.argv.includes('--write')) {
+    const path = join(project, 'docs/BENCHMARKS.md');
+    const text = readFileSync(path, 'utf8');
+    const mark = '<!-- newest first -->';
+    writeFileSync(path, text.replace(mark, `${mark}\n\n## ${heading}\n\n${table}`));
+  }
+} finally {
+  place.remove();
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,266 @@
+/**
+ * Records for tests: every key, time and id fixed, signatures deterministic (RFC 6979), so that a failure
+ * repeats. The keys are of no use anywhere else: each is SHA-256 of its name.
+ */
+import { p256 } from '@noble/curves/nist.js';
+import { sha256, utf8 } from '../../src/kit/bytes.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+import type { Result } from '../../src/kit/result.ts';
+import { header, type RecordErrorCode } from '../../src/records/claims.ts';
+import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { attachSignature, type Decoded, type RecordType, recordType } from '../../src/records/cose.ts';
+import { type Credential, decodeCredential, encodeCredential } from '../../src/records/credential.ts';
+import {
+  type CurrencyRecord,
+  decodeCurrencyRecord,
+  encodeCurrencyRecord,
+} from '../../src/records/currency.ts';
+import { type Denial, decodeDenial, encodeDenial } from '../../src/records/denial.ts';
+import { decodeRequest, encodeRequest, type Request } from '../../src/records/request.ts';
+import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
+import { decodeTrustBundle, encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
+
+export interface TestKey {
+  readonly key: VerificationKey;
+  readonly secret: Uint8Array;
+  sign(toBeSigned: Uint8Array): Uint8Array;
+}
+
+export function testKey(name: string): TestKey {
+  const secret = sha256(utf8(`ringmint test key ${name}`));
+  return {
+    key: verificationKey(p256.getPublicKey(secret, false)),
+    secret,
+    sign: (toBeSigned) => p256.sign(toBeSigned, secret, { lowS: false }),
+  };
+}
+
+export const keys = {
+  root: testKey('root'),
+  central: testKey('central'),
+  issuance: testKey('issuance'),
+  otherIssuance: testKey('other issuance'),
+  quota: testKey('quota'),
+  agreement: testKey('agreement'),
+  stranger: testKey('stranger'),
+} as const;
+
+export const issuer = 'demo-issuer';
+export const otherIssuer = 'other-issuer';
+/** 2026-11-20T12:00:00Z */
+export const now = 1_795_176_000;
+const day = 86_400;
+export const redeemUntil = now + 3650 * day;
+export const euro = { code: 'EUR', exponent: 2 } as const;
+
+export function fill(length: number, value: number): Uint8Array {
+  return new Uint8Array(length).fill(value);
+}
+
+export const request: Request = {
+  id: fill(16, 1),
+  issuer,
+  issuedAt: now,
+  expiresAt: now + 600,
+  currency: euro,
+  total: 25_000n,
+  lots: [
+    { value: 10_000n, count: 2, owner: fill(32, 2) },
+    { value: 500n, count: 10, owner: fill(32, 3) },
+  ],
+  purpose: 'payroll, November – Zürich',
+  origin: 'DE',
+  destination: 'CH',
+  redeemUntil,
+};
+
+export const credential: Credential = {
+  id: fill(16, 4),
+  issuer,
+  issuedAt: now,
+  expiresAt: now + 300,
+  requestHash: fill(32, 5),
+  currency: euro,
+  total: 25_000n,
+  buckets: ['total', 'day'],
+  ruleSet: { version: 1, hash: fill(32, 6) },
+  traceHash: fill(32, 7),
+};
+
+export const controlBit: ControlBit = {
+  requestId: fill(16, 1),
+  issuer,
+  issuedAt: now,
+  requestHash: fill(32, 5),
+  reservation: fill(16, 8),
+  epoch: 3,
+  sequence: 41,
+  root: fill(32, 9),
+  count: 12,
+  total: 25_000n,
+  currency: euro,
+  issuanceKey: keys.issuance.key.keyId,
+  keySet: fill(32, 10),
+  redeemUntil,
+};
+
+export const currencyRecord: CurrencyRecord = {
+  requestId: fill(16, 1),
+  issuer,
+  issuedAt: now + 1,
+  epoch: 3,
+  sequence: 41,
+  root: fill(32, 9),
+  count: 12,
+  total: 25_000n,
+  currency: euro,
+  controlBitHash: fill(32, 11),
+};
+
+export const denial: Denial = {
+  requestId: fill(16, 1),
+  issuer,
+  issuedAt: now,
+  requestHash: fill(32, 5),
+  reasons: ['amount_over_limit', 'country_not_allowed'],
+  wouldPass: 20_000n,
+  ruleSet: { version: 1, hash: fill(32, 6) },
+  traceHash: fill(32, 7),
+};
+
+export const trustBundle: TrustBundle = {
+  issuedAt: now - day,
+  expiresAt: now + 365 * day,
+  revocationEpoch: 0,
+  rootKey: keys.root.key,
+  keys: (
+    [
+      ['central', 'central', keys.central],
+      ['issuance', issuer, keys.issuance],
+      ['issuance', otherIssuer, keys.otherIssuance],
+      ['quota', 'quota', keys.quota],
+      ['quota-agreement', 'quota-agreement', keys.agreement],
+    ] as const
+  ).map(([role, name, { key }]) => ({
+    role,
+    name,
+    key,
+    notBefore: now - day,
+    notAfter: now + 365 * day,
+    revoked: false,
+  })),
+};
+
+/** One type of record with a valid sample of it, its record type erased so that all can be walked alike. */
+export interface RecordKind {
+  readonly name: string;
+  readonly type: RecordType;
+  readonly signer: TestKey;
+  readonly sample: unknown;
+  /** The sample, encoded and signed. */
+  readonly bytes: Uint8Array;
+  readonly decode: (bytes: Uint8Array) => Result<Decoded<unknown>, RecordErrorCode>;
+}
+
+function kindOf<T>(
+  name: string,
+  type: RecordType,
+  signer: TestKey,
+  sample: T,
+  encode: (record: T, keyId: Uint8Array) => Uint8Array,
+  decode: (bytes: Uint8Array) => Result<Decoded<T>, RecordErrorCode>,
+): RecordKind {
+  return { name, type, signer, sample, bytes: signed(encode(sample, signer.key.keyId), signer), decode };
+}
+
+export function signed(toBeSigned: Uint8Array, signer: TestKey): Uint8Array {
+  return attachSignature(toBeSigned, signer.sign(toBeSigned));
+}
+
+export const recordKinds: readonly RecordKind[] = [
+  kindOf('request', recordType.request, keys.issuance, request, encodeRequest, decodeRequest),
+  kindOf('credential', recordType.credential, keys.central, credential, encodeCredential, decodeCredential),
+  kindOf('control bit', recordType.controlBit, keys.quota, controlBit, encodeControlBit, decodeControlBit),
+  kindOf(
+    'currency record',
+    recordType.currency,
+    keys.issuance,
+    currencyRecord,
+    encodeCurrencyRecord,
+    decodeCurrencyRecord,
+  ),
+  kindOf('denial', recordType.denial, keys.central, denial, encodeDenial, decodeDenial),
+  kindOf(
+    'trust bundle',
+    recordType.trustBundle,
+    keys.root,
+    trustBundle,
+    encodeTrustBundle,
+    decodeTrustBundle,
+  ),
+];
+
+export type Parts = {
+  /** Of the protected header, without the claims. */
+  headers: Map<number | string, CborValue>;
+  claims: Map<number | string, CborValue>;
+  unprotected: Map<number | string, CborValue>;
+  /** The root, where the claims are in the header. */
+  root: Uint8Array | undefined;
+};
+
+/** The value of a result that a test needs to go on. */
+export function accepted<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.code}: ${result.message}`);
+  return result.value;
+}
+
+/** Takes a valid record apart, lets `alter` change it, and signs it again: only its rules can refuse it then. */
+export function rebuild(kind: RecordKind, alter: (parts: Parts) => void): Uint8Array {
+  const [protectedBytes, unprotected, payload] = asArray(accepted(decodeCbor(kind.bytes.subarray(1))));
+  const headers = asMap(accepted(decodeCbor(asBytes(protectedBytes))));
+  const inHeader = headers.get(header.cwtClaims);
+  headers.delete(header.cwtClaims);
+  const parts: Parts = {
+    headers,
+    claims: asMap(inHeader ?? accepted(decodeCbor(asBytes(payload)))),
+    unprotected: asMap(unprotected),
+    root: inHeader === undefined ? undefined : asBytes(payload),
+  };
+  alter(parts);
+  const encodedHeader = encodeCbor(
+    parts.root === undefined ? parts.headers : new Map([...parts.headers, [header.cwtClaims, parts.claims]]),
+  );
+  const body = parts.root ?? encodeCbor(parts.claims);
+  const toBeSigned = encodeCbor(['Signature1', encodedHeader, new Uint8Array(), body]);
+  return tagged([encodedHeader, parts.unprotected, body, kind.signer.sign(toBeSigned)]);
+}
+
+/** COSE_Sign1 of any four parts, well-formed or not. */
+export function tagged(parts: readonly CborValue[]): Uint8Array {
+  return Uint8Array.of(0xd2, ...encodeCbor(parts));
+}
+
+export function asArray(value: CborValue | undefined): readonly CborValue[] {
+  if (!Array.isArray(value)) throw new Error('no array');
+  return value;
+}
+
+export function asMap(value: CborValue | undefined): Map<number | string, CborValue> {
+  if (!(value instanceof Map)) throw new Error('no map');
+  return new Map(value);
+}
+
+export function asBytes(value: CborValue | undefined): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new Error('no byte string');
+  return value;
+}
+
+/** Every copy of `bytes` with one bit turned, with that bit's number. */
+export function* bitFlips(bytes: Uint8Array): Generator<readonly [number, Uint8Array]> {
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const copy = bytes.slice();
+    copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    yield [bit, copy];
+  }
+}
