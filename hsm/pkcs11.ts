@@ -224,7 +224,7 @@ export class Token {
   }
 }
 
-export function findKey(module: PKCS11, session: Handle, objectClass: number, label: string): Handle {
+function findKey(module: PKCS11, session: Handle, objectClass: number, label: string): Handle {
   module.C_FindObjectsInit(session, [
     { type: pkcs11js.CKA_CLASS, value: objectClass },
     { type: pkcs11js.CKA_LABEL, value: label },

@@ -17,7 +17,7 @@ export interface ServerOptions {
 }
 
 /** The largest message between systems, in bytes: a request of 65,536 lots has under 4 MiB. */
-export const messageLimit = 16 * 1024 * 1024;
+const messageLimit = 16 * 1024 * 1024;
 
 export type Server = FastifyInstance;
 

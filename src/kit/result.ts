@@ -32,11 +32,6 @@ export function assert(condition: boolean, invariant: string): asserts condition
   if (!condition) throw new Error(`invariant broken: ${invariant}`);
 }
 
-/** Marks a switch as exhaustive: the compiler refuses a call whose argument can still have a value. */
-export function unreachable(value: never): never {
-  throw new Error(`invariant broken: unexpected ${JSON.stringify(value)}`);
-}
-
 /** Shows untrusted input in a message: in backticks, one line, at most 80 characters. */
 export function quote(input: unknown): string {
   const text = typeof input === 'string' ? input : String(input);

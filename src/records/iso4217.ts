@@ -26,8 +26,3 @@ for (const [exponent, codes] of Object.entries(byExponent)) {
 export function currencyExponent(code: string): number | undefined {
   return exponents.get(code);
 }
-
-/** Every code, in alphabetic order. */
-export function currencyCodes(): readonly string[] {
-  return [...exponents.keys()].sort();
-}

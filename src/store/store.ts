@@ -11,8 +11,7 @@ import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
-export const intentKinds = ['request', 'decision', 'control-bit', 'currency'] as const;
-export type IntentKind = (typeof intentKinds)[number];
+export type IntentKind = 'request' | 'decision' | 'control-bit' | 'currency';
 
 export interface Intent {
   readonly kind: IntentKind;
