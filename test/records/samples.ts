@@ -3,7 +3,7 @@
  * repeats. The keys are of no use anywhere else: each is SHA-256 of its name.
  */
 import { p256 } from '@noble/curves/nist.js';
-import { sha256, utf8 } from '../../src/kit/bytes.ts';
+import { concatBytes, sha256, utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { header, type RecordErrorCode } from '../../src/records/claims.ts';
@@ -238,7 +238,7 @@ export function rebuild(kind: RecordKind, alter: (parts: Parts) => void): Uint8A
 
 /** COSE_Sign1 of any four parts, well-formed or not. */
 export function tagged(parts: readonly CborValue[]): Uint8Array {
-  return Uint8Array.of(0xd2, ...encodeCbor(parts));
+  return concatBytes(Uint8Array.of(0xd2), encodeCbor(parts));
 }
 
 export function asArray(value: CborValue | undefined): readonly CborValue[] {

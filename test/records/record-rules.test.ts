@@ -1,0 +1,146 @@
+/** Rules of single records beyond their types: what each claim may be, and at which value it ends. */
+import { describe, expect, it } from 'vitest';
+import { sha256, toHex } from '../../src/kit/bytes.ts';
+import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
+import { claim } from '../../src/records/claims.ts';
+import { encodeCoseKey } from '../../src/records/signature.ts';
+import { decodeTrustBundle, encodeTrustBundle, keySetId } from '../../src/records/trust-bundle.ts';
+import { accepted, fill, keys, now, rebuild, recordKinds, signed, trustBundle } from './samples.ts';
+
+function decodeWith(name: string, key: number, value: CborValue) {
+  const kind = recordKinds.find((candidate) => candidate.name === name);
+  if (kind === undefined) throw new Error(name);
+  return kind.decode(rebuild(kind, ({ claims }) => claims.set(key, value)));
+}
+
+describe('a credential', () => {
+  it('is of central management, for quota control', () => {
+    expect(decodeWith('credential', claim.issuer, 'quota')).toMatchObject({ ok: false, field: 'issuer' });
+    expect(decodeWith('credential', claim.audience, 'central')).toMatchObject({
+      ok: false,
+      field: 'audience',
+    });
+  });
+
+  it('takes 64 buckets, and refuses 65 or one that is no text', () => {
+    expect(decodeWith('credential', claim.buckets, Array(64).fill('total')).ok).toBe(true);
+    expect(decodeWith('credential', claim.buckets, Array(65).fill('total'))).toMatchObject({
+      field: 'buckets',
+    });
+    expect(decodeWith('credential', claim.buckets, ['total', 1])).toMatchObject({ field: 'buckets' });
+  });
+
+  it('refuses a rule set without a hash of 32 bytes, or with a version below zero', () => {
+    expect(decodeWith('credential', claim.ruleSet, [1, fill(31, 1)])).toMatchObject({ field: 'ruleSet' });
+    expect(decodeWith('credential', claim.ruleSet, [-1, fill(32, 1)])).toMatchObject({
+      field: 'ruleSet.version',
+    });
+    expect(decodeWith('credential', claim.ruleSet, [0, fill(32, 1)]).ok).toBe(true);
+  });
+});
+
+describe.each(['control bit', 'currency record'])('a %s', (name) => {
+  it.each([
+    ['epoch', claim.epoch],
+    ['sequence', claim.sequence],
+    ['count', claim.count],
+  ])('takes %s from 1 to 2^53-1', (field, key) => {
+    expect(decodeWith(name, key, 1).ok).toBe(true);
+    expect(decodeWith(name, key, Number.MAX_SAFE_INTEGER).ok).toBe(true);
+    expect(decodeWith(name, key, 0)).toMatchObject({ ok: false, field });
+    expect(decodeWith(name, key, 2n ** 53n)).toMatchObject({ ok: false, field });
+  });
+});
+
+describe('a control bit', () => {
+  it('is of quota control', () => {
+    expect(decodeWith('control bit', claim.issuer, 'central')).toMatchObject({ ok: false, field: 'issuer' });
+  });
+});
+
+describe('a denial', () => {
+  it('tells an amount that would pass, or null', () => {
+    expect(decodeWith('denial', claim.wouldPass, null).ok).toBe(true);
+    expect(decodeWith('denial', claim.wouldPass, 1).ok).toBe(true);
+    expect(decodeWith('denial', claim.wouldPass, 0)).toMatchObject({ field: 'wouldPass' });
+    expect(decodeWith('denial', claim.wouldPass, 'all')).toMatchObject({ field: 'wouldPass' });
+  });
+});
+
+describe('a trust bundle', () => {
+  const entry = (changes: Partial<Record<0 | 1 | 2 | 3 | 4 | 5, CborValue>>): CborValue[] => {
+    const fields: CborValue[] = ['quota', 'quota', encodeCoseKey(keys.quota.key.point), now, now + 1, false];
+    for (const [index, value] of Object.entries(changes)) fields[Number(index)] = value;
+    return fields;
+  };
+
+  it('takes each role there is', () => {
+    for (const role of ['central', 'issuance', 'quota', 'quota-agreement'])
+      expect(decodeWith('trust bundle', claim.keys, [entry({ 0: role })]).ok).toBe(true);
+  });
+
+  it.each([
+    ['another role', 'role', entry({ 0: 'root' })],
+    ['no name', 'name', entry({ 1: '' })],
+    ['a name in capitals', 'name', entry({ 1: 'Quota' })],
+    ['a name that is a number', 'name', entry({ 1: 5 })],
+    ['a key that is bytes', 'key', entry({ 2: fill(65, 4) })],
+    [
+      'a key with a private part',
+      'key',
+      entry({ 2: new Map([...encodeCoseKey(keys.quota.key.point), [-4, fill(32, 1)]]) }),
+    ],
+    ['a start below zero', 'notBefore', entry({ 3: -1 })],
+    ['an end that is text', 'notAfter', entry({ 4: 'never' })],
+    ['revoked as a number', 'revoked', entry({ 5: 1 })],
+  ])('refuses an entry with %s, and names it', (_name, field, fields) => {
+    expect(decodeWith('trust bundle', claim.keys, [entry({}), fields])).toMatchObject({
+      ok: false,
+      code: 'record_malformed',
+      field: `keys[1].${field}`,
+    });
+  });
+
+  it('refuses an entry with five fields, or seven', () => {
+    expect(decodeWith('trust bundle', claim.keys, [entry({}).slice(0, 5)])).toMatchObject({
+      field: 'keys[0]',
+    });
+    expect(decodeWith('trust bundle', claim.keys, [[...entry({}), 1]])).toMatchObject({ field: 'keys[0]' });
+  });
+
+  it('names its key set by SHA-256 of the keys claim, so by every key, time and revocation in it', () => {
+    const encoded = encodeCbor(
+      trustBundle.keys.map((item) => [
+        item.role,
+        item.name,
+        encodeCoseKey(item.key.point),
+        item.notBefore,
+        item.notAfter,
+        item.revoked,
+      ]),
+    );
+    expect(toHex(keySetId(trustBundle))).toBe(toHex(sha256(encoded)));
+    const [first, ...rest] = trustBundle.keys;
+    if (first === undefined) throw new Error('no keys');
+    const variants = [
+      { ...first, revoked: true },
+      { ...first, notAfter: first.notAfter + 1 },
+      { ...first, key: keys.stranger.key },
+      { ...first, name: 'other' },
+    ].map((changed) => toHex(keySetId({ ...trustBundle, keys: [changed, ...rest] })));
+    expect(new Set([...variants, toHex(keySetId(trustBundle))]).size).toBe(5);
+  });
+
+  it('keeps its key set id when it is issued anew with the same keys', () => {
+    const renewed = { ...trustBundle, issuedAt: now, expiresAt: now + 1, revocationEpoch: 7 };
+    const bytes = signed(encodeTrustBundle(renewed, keys.root.key.keyId), keys.root);
+    const decoded = accepted(decodeTrustBundle(bytes)).record;
+    expect(toHex(keySetId(decoded))).toBe(toHex(keySetId(trustBundle)));
+  });
+
+  it('gives each key the thumbprint as its id, whatever the bundle says elsewhere', () => {
+    const bytes = signed(encodeTrustBundle(trustBundle, keys.root.key.keyId), keys.root);
+    for (const { key } of accepted(decodeTrustBundle(bytes)).record.keys)
+      expect(toHex(sha256(encodeCbor(encodeCoseKey(key.point))))).toBe(toHex(key.keyId));
+  });
+});

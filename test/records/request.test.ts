@@ -1,0 +1,261 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CborValue } from '../../src/kit/encoding.ts';
+import { amountLimit, claim, unitLimit } from '../../src/records/claims.ts';
+import { decodeRequest, encodeRequest, type Request, sumLots } from '../../src/records/request.ts';
+import { accepted, euro, fill, keys, now, rebuild, recordKinds, request, signed } from './samples.ts';
+
+const kind = (() => {
+  const [first] = recordKinds;
+  if (first === undefined) throw new Error('no request');
+  return first;
+})();
+
+function withClaims(changes: readonly (readonly [number, CborValue])[]) {
+  return decodeRequest(
+    rebuild(kind, ({ claims }) => {
+      for (const [key, value] of changes) claims.set(key, value);
+    }),
+  );
+}
+
+function withLots(lots: readonly (readonly [number | bigint, number, CborValue])[], total: number | bigint) {
+  return withClaims([
+    [claim.lots, lots],
+    [claim.total, total],
+  ]);
+}
+
+const owner = fill(32, 1);
+
+describe('the amounts of a request', () => {
+  it('accepts lots that add up to the total', () => {
+    const decoded = accepted(withLots([[500, 3, owner]], 1500));
+    expect(decoded.record.total).toBe(1500n);
+    expect(decoded.record.lots).toEqual([{ value: 500n, count: 3, owner }]);
+  });
+
+  it.each([1499, 1501])('refuses lots of 1500 under a total of %d as `denominations_mismatch`', (total) => {
+    const decoded = withLots([[500, 3, owner]], total);
+    expect(decoded).toMatchObject({ ok: false, code: 'denominations_mismatch', field: 'lots' });
+    if (!decoded.ok) expect(decoded.message).toContain(String(total));
+  });
+
+  it('refuses no lots at all', () => {
+    expect(withLots([], 1)).toMatchObject({ ok: false, code: 'denominations_mismatch' });
+  });
+
+  it('accepts the least and the largest amount', () => {
+    expect(withLots([[1, 1, owner]], 1).ok).toBe(true);
+    expect(withLots([[amountLimit, 1, owner]], amountLimit).ok).toBe(true);
+  });
+
+  it.each([0, -1, amountLimit + 1n, 2n ** 63n, 2n ** 64n - 1n])(
+    'refuses a total of %s as `amount_out_of_range`',
+    (total) => {
+      expect(withLots([[1, 1, owner]], total)).toMatchObject({
+        ok: false,
+        code: 'amount_out_of_range',
+        field: 'total',
+      });
+    },
+  );
+
+  it.each([0, -5, amountLimit + 1n])(
+    'refuses a value of %s as `amount_out_of_range`, and names the lot',
+    (value) => {
+      expect(
+        withLots(
+          [
+            [1, 1, owner],
+            [value, 1, owner],
+          ],
+          1,
+        ),
+      ).toMatchObject({ ok: false, code: 'amount_out_of_range', field: 'lots[1].value' });
+    },
+  );
+
+  it.each([0, -1, 2n ** 53n])('refuses a count of %s', (count) => {
+    expect(withClaims([[claim.lots, [[1, count, owner]]]])).toMatchObject({
+      ok: false,
+      code: 'record_malformed',
+      field: 'lots[0].count',
+    });
+  });
+
+  it('refuses lots whose sum leaves 64 bits, though each number is in range', () => {
+    expect(withLots([[amountLimit, unitLimit, owner]], amountLimit)).toMatchObject({
+      ok: false,
+      code: 'denominations_mismatch',
+    });
+  });
+
+  it('accepts 65,536 units and refuses one more as `too_many_units`', () => {
+    expect(withLots([[1, unitLimit, owner]], unitLimit).ok).toBe(true);
+    expect(withLots([[1, unitLimit + 1, owner]], unitLimit + 1)).toMatchObject({
+      ok: false,
+      code: 'too_many_units',
+    });
+    expect(
+      withLots(
+        [
+          [1, unitLimit, owner],
+          [1, 1, owner],
+        ],
+        unitLimit + 1,
+      ),
+    ).toMatchObject({ ok: false, code: 'too_many_units' });
+  });
+
+  it('accepts 65,536 lots and refuses more', () => {
+    const lots = (count: number) => Array.from({ length: count }, () => [1, 1, owner] as const);
+    expect(withLots(lots(unitLimit), unitLimit).ok).toBe(true);
+    expect(withLots(lots(unitLimit + 1), unitLimit + 1).ok).toBe(false);
+  });
+
+  it.each([31, 33, 0])('refuses an owner commitment of %d bytes', (length) => {
+    expect(withLots([[1, 1, fill(length, 1)]], 1)).toMatchObject({ ok: false, field: 'lots[0].owner' });
+  });
+
+  it('refuses a lot with a fourth field, or with two', () => {
+    expect(withClaims([[claim.lots, [[25_000, 1, owner, 1]]]])).toMatchObject({
+      ok: false,
+      field: 'lots[0]',
+    });
+    expect(withClaims([[claim.lots, [[25_000, 1]]]])).toMatchObject({ ok: false, field: 'lots[0]' });
+  });
+
+  it('asserts on encoding that the lots add up', () => {
+    expect(() => encodeRequest({ ...request, total: 1n }, keys.issuance.key.keyId)).toThrow('add up');
+  });
+});
+
+describe('the currency of a request', () => {
+  it.each([
+    ['JPY', 0],
+    ['EUR', 2],
+    ['KWD', 3],
+  ])('accepts %s with %d decimals', (code, exponent) => {
+    const decoded = accepted(withClaims([[claim.currency, [code, exponent]]]));
+    expect(decoded.record.currency).toEqual({ code, exponent });
+  });
+
+  it.each([
+    ['an unknown code', ['EUX', 2]],
+    ['a code in lower case', ['eur', 2]],
+    ['the code for testing', ['XTS', 2]],
+    ["another currency's decimals", ['EUR', 3]],
+    ['decimals below zero', ['EUR', -2]],
+    ['decimals as text', ['EUR', '2']],
+    ['the name of a property', ['constructor', 2]],
+    ['no code', [null, 2]],
+  ])('refuses %s as `currency_unknown`', (_name, currency) => {
+    expect(withClaims([[claim.currency, currency]])).toMatchObject({ ok: false, code: 'currency_unknown' });
+  });
+});
+
+describe('the other claims of a request', () => {
+  it.each(['de', 'DEU', 'D', '', 'D1', 'DE\n', 'ÄÖ'])('refuses the country %j', (country) => {
+    expect(withClaims([[claim.origin, country]])).toMatchObject({ ok: false, field: 'origin' });
+    expect(withClaims([[claim.destination, country]])).toMatchObject({ ok: false, field: 'destination' });
+  });
+
+  it('accepts a purpose of no and of 140 characters, and refuses 141', () => {
+    expect(withClaims([[claim.purpose, '']]).ok).toBe(true);
+    expect(withClaims([[claim.purpose, '€'.repeat(140)]]).ok).toBe(true);
+    expect(withClaims([[claim.purpose, 'x'.repeat(141)]])).toMatchObject({ ok: false, field: 'purpose' });
+  });
+
+  it('counts characters of a purpose by code points', () => {
+    expect(withClaims([[claim.purpose, '🏦'.repeat(140)]]).ok).toBe(true);
+    expect(withClaims([[claim.purpose, '🏦'.repeat(141)]]).ok).toBe(false);
+  });
+
+  it.each(['a\nb', '\u001b[31m', 'a\u0000', '\u007f', '\u009b'])(
+    'refuses the control character in %j',
+    (purpose) => {
+      expect(withClaims([[claim.purpose, purpose]])).toMatchObject({ ok: false, field: 'purpose' });
+    },
+  );
+
+  it.each(['', 'Demo', 'a b', 'x'.repeat(65), 'demo\n', 'démo'])('refuses the issuer %j', (name) => {
+    expect(withClaims([[claim.issuer, name]])).toMatchObject({ ok: false, field: 'issuer' });
+  });
+
+  it('accepts an issuer of 64 characters', () => {
+    expect(withClaims([[claim.issuer, 'x'.repeat(64)]]).ok).toBe(true);
+  });
+
+  it.each(['quota', 'Central', ''])('refuses the audience %j', (audience) => {
+    expect(withClaims([[claim.audience, audience]])).toMatchObject({ ok: false, field: 'audience' });
+  });
+
+  it('accepts an end one second after the start, and refuses the same second', () => {
+    expect(withClaims([[claim.expiresAt, now + 1]]).ok).toBe(true);
+    expect(withClaims([[claim.expiresAt, now]])).toMatchObject({ ok: false, field: 'expiresAt' });
+    expect(withClaims([[claim.redeemUntil, now + 1]]).ok).toBe(true);
+    expect(withClaims([[claim.redeemUntil, now]])).toMatchObject({ ok: false, field: 'redeemUntil' });
+  });
+
+  it.each([15, 17])('refuses an id of %d bytes', (length) => {
+    expect(withClaims([[claim.id, fill(length, 1)]])).toMatchObject({ ok: false, field: 'id' });
+  });
+});
+
+describe('any valid request', () => {
+  const lots = fc.array(
+    fc.record({
+      value: fc.bigInt({ min: 1n, max: 10n ** 9n }),
+      count: fc.integer({ min: 1, max: 1000 }),
+      owner: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    }),
+    { minLength: 1, maxLength: 20 },
+  );
+  const requests: fc.Arbitrary<Request> = fc
+    .record({
+      id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      issuer: fc.stringMatching(/^[a-z0-9-]{1,64}$/),
+      issuedAt: fc.nat(),
+      lasts: fc.integer({ min: 1, max: 10 ** 9 }),
+      lots,
+      purpose: fc.stringMatching(/^[\p{L}\p{N} .,–-]{0,70}$/u),
+      origin: fc.stringMatching(/^[A-Z]{2}$/),
+      destination: fc.stringMatching(/^[A-Z]{2}$/),
+    })
+    .map(({ lasts, ...rest }) => ({
+      ...rest,
+      expiresAt: rest.issuedAt + lasts,
+      redeemUntil: rest.issuedAt + 2 * lasts,
+      currency: euro,
+      total: sumLots(rest.lots).total,
+    }));
+
+  it('comes back from its encoding as it was', () => {
+    fc.assert(
+      fc.property(requests, (made) => {
+        const bytes = signed(encodeRequest(made, keys.issuance.key.keyId), keys.issuance);
+        expect(accepted(decodeRequest(bytes)).record).toEqual(made);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('has one encoding', () => {
+    fc.assert(
+      fc.property(requests, (made) => {
+        const bytes = encodeRequest(made, keys.issuance.key.keyId);
+        const again = accepted(decodeRequest(signed(bytes, keys.issuance))).record;
+        expect(encodeRequest(again, keys.issuance.key.keyId)).toEqual(bytes);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+it('counts the units of lots and adds up their values without loss', () => {
+  expect(sumLots([])).toEqual({ total: 0n, count: 0 });
+  expect(sumLots(request.lots)).toEqual({ total: 25_000n, count: 12 });
+  const large = { value: 10n ** 15n - 1n, count: 65_536, owner };
+  expect(sumLots([large, large])).toEqual({ total: (10n ** 15n - 1n) * 131_072n, count: 131_072 });
+});

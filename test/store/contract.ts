@@ -1,0 +1,254 @@
+/** What every store has to do, whatever is behind it; run for each of them. */
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { verifyChain } from '../../src/journal/chain.ts';
+import type { Store } from '../../src/store/store.ts';
+import { allocated, bytes, day, issuer, nextIntent, take } from './intents.ts';
+
+export interface StoreUnderTest {
+  store: Store;
+  /** Closes and opens again, as a restart does. */
+  reopen(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export function describeStore(name: string, make: () => Promise<StoreUnderTest>): void {
+  describe(`${name} store`, () => {
+    let under: StoreUnderTest;
+
+    beforeEach(async () => {
+      under = await make();
+    });
+    afterEach(() => under.remove());
+
+    it('gives an intent back as it was committed, also after a restart', async () => {
+      const intent = await nextIntent(under.store, 1);
+      const committed = await under.store.commitIntent(intent);
+      expect(committed).toEqual({ ok: true, value: { intent: { ...intent, signed: null }, created: true } });
+      await under.reopen();
+      expect(await under.store.findIntent('control-bit', intent.id)).toEqual({ ...intent, signed: null });
+      expect(await under.store.findIntent('currency', intent.id)).toBeUndefined();
+    });
+
+    it('gives the one that is there for the same id and body, and writes nothing', async () => {
+      const intent = await nextIntent(under.store, 1);
+      await under.store.commitIntent(intent);
+      const head = await under.store.head();
+      const again = await under.store.commitIntent({
+        ...intent,
+        sequence: 2,
+        toBeSigned: bytes(40, 'other'),
+      });
+      expect(again).toMatchObject({
+        ok: true,
+        value: { created: false, intent: { sequence: 1, toBeSigned: intent.toBeSigned } },
+      });
+      expect(await under.store.head()).toEqual(head);
+    });
+
+    it('refuses another body under the same id for ever, and takes the same id of another kind', async () => {
+      await under.store.commitIntent(await nextIntent(under.store, 1));
+      await under.reopen();
+      const other = await nextIntent(under.store, 1, { bodyHash: bytes(32, 'other') });
+      expect(await under.store.commitIntent(other)).toMatchObject({ ok: false, code: 'request_id_conflict' });
+      expect(await under.store.commitIntent({ ...other, kind: 'currency' })).toMatchObject({ ok: true });
+    });
+
+    it('refuses a sequence number that is not the next', async () => {
+      for (const sequence of [0, 2, 7]) {
+        const attempt = under.store.commitIntent(await nextIntent(under.store, 1, { sequence }));
+        expect(await attempt).toMatchObject({ ok: false, code: 'sequence_moved' });
+      }
+    });
+
+    it('refuses a credential that another intent has used up, and keeps its quota', async () => {
+      await allocated(under.store);
+      await under.store.commitIntent(
+        await nextIntent(under.store, 1, { spends: bytes(16, 'credential'), ...take(10n) }),
+      );
+      const second = await nextIntent(under.store, 2, { spends: bytes(16, 'credential'), ...take(10n) });
+      expect(await under.store.commitIntent(second)).toMatchObject({ ok: false, code: 'credential_spent' });
+      expect(await under.store.position(issuer, 'EUR', day)).toMatchObject({
+        reserved: 10n,
+        available: 990n,
+      });
+    });
+
+    it('takes quota to the last unit of the day and of the total, and refuses one more without a trace', async () => {
+      await allocated(under.store);
+      const commit = async (name: number, amount: bigint, on = day) =>
+        under.store.commitIntent(await nextIntent(under.store, name, take(amount, on)));
+      expect(await commit(1, 601n)).toMatchObject({ ok: false, code: 'daily_limit' });
+      expect(await commit(2, 1_001n)).toMatchObject({ ok: false, code: 'quota_exceeded' });
+      expect(await commit(3, 600n)).toMatchObject({ ok: true });
+      expect(await commit(4, 1n)).toMatchObject({ ok: false, code: 'daily_limit' });
+      expect(await commit(5, 401n, '2026-11-21')).toMatchObject({ ok: false, code: 'quota_exceeded' });
+      expect(await commit(6, 400n, '2026-11-21')).toMatchObject({ ok: true });
+      expect(await commit(7, 1n, '2026-11-22')).toMatchObject({ ok: false, code: 'quota_exceeded' });
+      expect(await under.store.position(issuer, 'EUR', day)).toEqual({
+        issuer,
+        currency: 'EUR',
+        allocated: 1_000n,
+        reserved: 1_000n,
+        issued: 0n,
+        available: 0n,
+        day,
+        dayLimit: 600n,
+        dayUsed: 600n,
+      });
+      expect((await under.store.head()).sequence).toBe(3);
+    });
+
+    it('refuses to take where nothing is allocated', async () => {
+      expect(await under.store.commitIntent(await nextIntent(under.store, 1, take(1n)))).toMatchObject({
+        ok: false,
+        code: 'quota_missing',
+      });
+      expect(await under.store.position(issuer, 'EUR', day)).toBeUndefined();
+    });
+
+    it('stores what was signed once: the first stays, and reserved becomes issued', async () => {
+      await allocated(under.store);
+      const intent = await nextIntent(under.store, 1, take(30n));
+      await under.store.commitIntent(intent);
+      expect(await under.store.unsigned()).toHaveLength(1);
+      expect(await under.store.recordSigned('control-bit', intent.id, bytes(64, 'first'))).toMatchObject({
+        signed: bytes(64, 'first'),
+      });
+      expect(await under.store.recordSigned('control-bit', intent.id, bytes(64, 'second'))).toMatchObject({
+        signed: bytes(64, 'first'),
+      });
+      await under.reopen();
+      expect(await under.store.unsigned()).toEqual([]);
+      expect(await under.store.position(issuer, 'EUR', day)).toMatchObject({
+        reserved: 0n,
+        issued: 30n,
+        available: 970n,
+      });
+    });
+
+    it('throws where something is signed that was never committed', async () => {
+      await expect(under.store.recordSigned('control-bit', bytes(16, 'none'), bytes(64, 1))).rejects.toThrow(
+        'invariant',
+      );
+    });
+
+    it('allocates once: the same again changes nothing, another is refused, and so is one out of range', async () => {
+      await allocated(under.store);
+      await allocated(under.store);
+      expect((await under.store.head()).sequence).toBe(1);
+      const common = { issuer, createdMs: 0 };
+      expect(
+        await under.store.allocate({ ...common, currency: 'EUR', total: 2_000n, dayLimit: 600n }),
+      ).toMatchObject({ ok: false, code: 'allocation_exists' });
+      expect(
+        await under.store.allocate({ ...common, currency: 'USD', total: 10n ** 15n + 1n, dayLimit: 1n }),
+      ).toMatchObject({ ok: false, code: 'allocation_invalid' });
+      expect(
+        await under.store.allocate({ ...common, currency: 'USD', total: -1n, dayLimit: 1n }),
+      ).toMatchObject({ ok: false, code: 'allocation_invalid' });
+      expect(
+        await under.store.allocate({ ...common, currency: 'USD', total: 10n ** 15n, dayLimit: 0n }),
+      ).toMatchObject({ ok: true });
+      expect((await under.store.positions(day)).map((position) => position.currency)).toEqual(['EUR', 'USD']);
+    });
+
+    it('counts by kind, issuer and time', async () => {
+      for (const [name, createdMs] of [
+        ['a', 1_000],
+        ['b', 2_000],
+        ['c', 3_000],
+      ] as const) {
+        await under.store.commitIntent(await nextIntent(under.store, name, { kind: 'decision', createdMs }));
+      }
+      expect(await under.store.countSince('decision', issuer, 2_000)).toBe(2);
+      expect(await under.store.countSince('decision', 'other', 0)).toBe(0);
+      expect(await under.store.countSince('request', issuer, 0)).toBe(0);
+    });
+
+    it('keeps a journal whose chain follows, in pages', async () => {
+      const genesis = await under.store.head();
+      await allocated(under.store);
+      for (let i = 0; i < 5; i++) await under.store.commitIntent(await nextIntent(under.store, i));
+      const first = await under.store.journal(1, 3);
+      const rest = await under.store.journal(4, 100);
+      expect(verifyChain([...first, ...rest], genesis.hash)).toEqual({
+        ok: true,
+        value: await under.store.head(),
+      });
+    });
+
+    it('does as a plain model does, whatever the order', async () => {
+      const command = fc.record({
+        what: fc.constantFrom('commit', 'commit', 'commit', 'record', 'reopen'),
+        name: fc.integer({ min: 0, max: 7 }),
+        body: fc.integer({ min: 0, max: 1 }),
+        amount: fc.bigInt({ min: 1n, max: 400n }),
+        on: fc.constantFrom('2026-11-20', '2026-11-21'),
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
+          const fresh = await make();
+          try {
+            await allocated(fresh.store);
+            const model = new Map<
+              number,
+              { body: number; amount: bigint; on: string; signed: Uint8Array | null }
+            >();
+            const used = (on?: string): bigint =>
+              [...model.values()]
+                .filter((entry) => on === undefined || entry.on === on)
+                .reduce((sum, entry) => sum + entry.amount, 0n);
+            for (const [turn, { what, name, body, amount, on }] of commands.entries()) {
+              const known = model.get(name);
+              if (what === 'reopen') await fresh.reopen();
+              if (what === 'commit') {
+                const intent = await nextIntent(fresh.store, name, {
+                  bodyHash: bytes(32, `${name} ${body}`),
+                  ...take(amount, on),
+                });
+                const committed = await fresh.store.commitIntent(intent);
+                const expected =
+                  known !== undefined
+                    ? known.body === body
+                      ? 'known'
+                      : 'request_id_conflict'
+                    : used() + amount > 1_000n
+                      ? 'quota_exceeded'
+                      : used(on) + amount > 600n
+                        ? 'daily_limit'
+                        : 'created';
+                expect(committed.ok ? (committed.value.created ? 'created' : 'known') : committed.code).toBe(
+                  expected,
+                );
+                if (expected === 'created') model.set(name, { body, amount, on, signed: null });
+              }
+              if (what === 'record' && known !== undefined) {
+                known.signed ??= bytes(64, turn);
+                const recorded = await fresh.store.recordSigned(
+                  'control-bit',
+                  bytes(16, `id ${name}`),
+                  bytes(64, turn),
+                );
+                expect(recorded.signed).toEqual(known.signed);
+              }
+              const issued = [...model.values()]
+                .filter((entry) => entry.signed !== null)
+                .reduce((sum, entry) => sum + entry.amount, 0n);
+              expect(await fresh.store.position(issuer, 'EUR', '2026-11-20')).toMatchObject({
+                issued,
+                reserved: used() - issued,
+                available: 1_000n - used(),
+                dayUsed: used('2026-11-20'),
+              });
+            }
+            expect((await fresh.store.head()).sequence).toBe(model.size + 1);
+          } finally {
+            await fresh.remove();
+          }
+        }),
+        { numRuns: 40 },
+      );
+    });
+  });
+}

@@ -1,0 +1,185 @@
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { describeStore } from './contract.ts';
+import { allocated, bytes, day, issuer, nextIntent, take } from './intents.ts';
+
+describeStore('the SQLite', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
+  const open = (create: boolean): Store =>
+    openSqliteStore({ path: join(folder, 'ledger.db'), role: 'quota', create, random: randomBytes });
+  const under = {
+    store: open(true),
+    async reopen() {
+      await under.store.close();
+      under.store = open(false);
+    },
+    async remove() {
+      await under.store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+  return under;
+});
+
+describe('the SQLite file', () => {
+  let folder: string;
+  let path: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
+    path = join(folder, 'ledger.db');
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const open = (changed: Partial<SqliteStoreOptions> = {}): Store =>
+    openSqliteStore({ path, role: 'quota', create: true, random: randomBytes, ...changed });
+  const codeOf = (work: () => unknown): unknown => {
+    try {
+      work();
+    } catch (error) {
+      return (error as { code?: unknown }).code;
+    }
+    return undefined;
+  };
+
+  async function alter(sql: string): Promise<void> {
+    const store = await allocated(open());
+    for (let i = 0; i < 3; i++) await store.commitIntent(await nextIntent(store, i, take(5n)));
+    await store.recordSigned('control-bit', bytes(16, 'id 0'), bytes(64, 0));
+    await store.close();
+    const db = new Database(path);
+    db.exec(`DROP TRIGGER journal_keep; DROP TRIGGER journal_hold; PRAGMA foreign_keys = OFF; ${sql}`);
+    db.close();
+  }
+
+  it('is durable: WAL with synchronous FULL, and for its owner only', async () => {
+    const store = open();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await store.close();
+    const db = new Database(path);
+    expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
+    db.close();
+  });
+
+  it('is not begun anew when it is missing', () => {
+    expect(codeOf(() => open({ create: false }))).toBe('store_missing');
+  });
+
+  it('is served by one process at a time', async () => {
+    const first = open();
+    expect(codeOf(() => open())).toBe('store_in_use');
+    await first.close();
+    await open().close();
+  });
+
+  it('is refused to another role, to another program, and in a newer version', async () => {
+    await open().close();
+    expect(codeOf(() => open({ role: 'central' }))).toBe('store_foreign');
+    const db = new Database(path);
+    db.pragma('user_version = 2');
+    db.close();
+    expect(codeOf(() => open())).toBe('store_newer');
+    rmSync(path);
+    const foreign = new Database(path);
+    foreign.exec('CREATE TABLE notes (text TEXT)');
+    foreign.close();
+    expect(codeOf(() => open())).toBe('store_foreign');
+    rmSync(path);
+    writeFileSync(
+      path,
+      'this is no database at all, but it is long enough to be taken for one at first sight, says SQLite',
+    );
+    expect(codeOf(() => open())).toBe('store_foreign');
+  });
+
+  it.each([
+    ['an altered journal entry', 'UPDATE journal SET bytes = zeroblob(length(bytes)) WHERE sequence = 3'],
+    ['an altered hash', 'UPDATE journal SET hash = zeroblob(32) WHERE sequence = 4'],
+    ['a missing entry', 'DELETE FROM journal WHERE sequence = 2'],
+    [
+      'two entries exchanged',
+      'UPDATE journal SET sequence = -sequence WHERE sequence IN (2, 3); UPDATE journal SET sequence = 5 + sequence WHERE sequence < 0',
+    ],
+    [
+      'an intent that says otherwise than its entry',
+      'UPDATE intent SET to_be_signed = zeroblob(40) WHERE sequence = 3',
+    ],
+    ['an amount taken that was lowered', 'UPDATE intent SET take_amount = 1 WHERE sequence = 3'],
+    ['a quota given back', 'UPDATE quota SET reserved = 0'],
+    ['issued turned back into reserved', 'UPDATE quota SET issued = 0, reserved = 15'],
+  ])('is not served with %s', async (_title, sql) => {
+    await alter(sql);
+    expect(codeOf(() => open())).toBe('store_corrupt');
+  });
+
+  it('says that the disk is full, writes nothing, and goes on when there is room', async () => {
+    let store = await allocated(open({ maxPages: 60 }), 10n ** 12n, 10n ** 12n);
+    let stored = 0;
+    let failure: unknown;
+    while (failure === undefined && stored < 1_000) {
+      const intent = await nextIntent(store, stored, { toBeSigned: new Uint8Array(4_000), ...take(1n) });
+      await store.commitIntent(intent).then(
+        () => stored++,
+        (error: unknown) => {
+          failure = error;
+        },
+      );
+    }
+    expect(failure).toMatchObject({ code: 'store_full' });
+    expect(await store.position(issuer, 'EUR', day)).toMatchObject({ reserved: BigInt(stored) });
+    expect((await store.head()).sequence).toBe(stored + 1);
+    await store.close();
+    store = open();
+    expect(await store.commitIntent(await nextIntent(store, stored, take(1n)))).toMatchObject({ ok: true });
+    await store.close();
+  });
+
+  it('holds every acknowledged commit after kill -9, thirty times over', async () => {
+    await (await allocated(open(), 10n ** 12n, 10n ** 12n)).close();
+    const acknowledged = new Set<number>();
+    const signed = new Set<number>();
+    let next = 0;
+    for (let round = 0; round < 30; round++) {
+      const child = fork(join(import.meta.dirname, 'hammer.ts'), [path, String(next)], {
+        execArgv: ['--import', 'tsx'],
+      });
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      await new Promise<void>((resolve) => {
+        let seen = 0;
+        child.on('message', (message: { committed?: number; signed?: number }) => {
+          if (message.committed !== undefined) acknowledged.add(message.committed);
+          if (message.signed !== undefined) signed.add(message.signed);
+          // Another moment each round: after 1 to 30 messages, and some microseconds.
+          if (++seen === round + 1) resolve();
+        });
+      });
+      child.kill('SIGKILL');
+      await ended;
+      const store = open({ create: false });
+      const position = await store.position(issuer, 'EUR', day);
+      const entries = (await store.head()).sequence - 1;
+      expect(position?.allocated).toBe(10n ** 12n);
+      expect(Number(position?.reserved) + Number(position?.issued)).toBe(entries);
+      expect(Number(position?.reserved)).toBe((await store.unsigned()).length);
+      for (const name of acknowledged)
+        expect(
+          await store.findIntent('control-bit', bytes(16, `id ${name}`)),
+          `round ${round}`,
+        ).toBeDefined();
+      for (const name of signed)
+        expect(await store.findIntent('control-bit', bytes(16, `id ${name}`))).toMatchObject({
+          signed: bytes(64, name),
+        });
+      next = entries;
+      await store.close();
+    }
+    expect(acknowledged.size).toBeGreaterThan(100);
+  });
+});
