@@ -259,7 +259,8 @@ export function asBytes(value: CborValue | undefined): Uint8Array {
 /** Every copy of `bytes` with one bit turned, with that bit's number. */
 export function* bitFlips(bytes: Uint8Array): Generator<readonly [number, Uint8Array]> {
   for (let bit = 0; bit < bytes.length * 8; bit++) {
-    const copy = bytes.slice();
+    // Not slice(): CBOR bytes are a Buffer in Node, and its slice() shares memory.
+    const copy = Uint8Array.from(bytes);
     copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     yield [bit, copy];
   }

@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fromHex, toHex } from '../../src/kit/bytes.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+
+function decodeHex(hex: string): ReturnType<typeof decodeCbor> {
+  return decodeCbor(fromHex(hex) ?? new Uint8Array());
+}
+
+const scalar = fc.oneof(
+  fc.maxSafeInteger(),
+  fc.bigInt({ min: 2n ** 53n, max: 2n ** 64n - 1n }),
+  fc.bigInt({ min: -(2n ** 64n), max: -(2n ** 53n) - 1n }),
+  fc.string({ unit: 'grapheme' }),
+  fc.boolean(),
+  fc.constant(null),
+  fc.uint8Array({ maxLength: 40 }),
+);
+const { value } = fc.letrec<{ value: CborValue }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    scalar,
+    fc.array(tie('value'), { maxLength: 5 }),
+    fc
+      .array(fc.tuple(fc.oneof(fc.integer(), fc.string()), tie('value')), { maxLength: 5 })
+      .map((entries) => new Map(entries)),
+  ),
+}));
+
+describe('deterministic CBOR', () => {
+  it('gives back every value that a record can hold', () => {
+    fc.assert(
+      fc.property(value, (item) => {
+        const bytes = encodeCbor(item);
+        const decoded = decodeCbor(bytes);
+        if (!decoded.ok) throw new Error(decoded.message);
+        // Maps come back in the order of their encoding: the bytes are what is compared.
+        expect(toHex(encodeCbor(decoded.value))).toBe(toHex(bytes));
+      }),
+    );
+  });
+
+  it('takes only the one encoding of a value: what decodes encodes to the same bytes', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.uint8Array({ maxLength: 12 }), value.map(encodeCbor)),
+        fc.nat(),
+        fc.nat(255),
+        (bytes, at, byte) => {
+          const changed = bytes.length === 0 ? bytes : bytes.with(at % bytes.length, byte);
+          const decoded = decodeCbor(changed);
+          if (!decoded.ok) return;
+          accepted++;
+          expect(toHex(encodeCbor(decoded.value))).toBe(toHex(changed));
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+    expect(accepted).toBeGreaterThan(100);
+  });
+
+  it('never throws, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => typeof decodeCbor(bytes).ok === 'boolean'),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it.each([
+    ['', 'nothing'],
+    ['a20101', 'a map that is cut short'],
+    ['1801', 'an integer in a long form'],
+    ['5801ff', 'a length in a long form'],
+    ['9f01ff', 'an array without a length'],
+    ['5f4101ff', 'a byte string in pieces'],
+    ['a201010101', 'a key that is there twice'],
+    ['a202010101', 'keys out of order'],
+    ['c11a514b67b0', 'a tag'],
+    ['c249010000000000000000', 'an integer above 64 bits'],
+    ['f93c00', 'a float'],
+    ['f97e00', 'not a number'],
+    ['f7', 'undefined'],
+    ['e0', 'a simple value'],
+    ['62c328', 'text that is not UTF-8'],
+    ['0101', 'bytes after the value'],
+    ['9b7fffffffffffffff', 'an array of more items than there are bytes'],
+    ['5b7fffffffffffffff', 'a byte string longer than the input'],
+    ['81'.repeat(9) + '01', 'nesting deeper than 8'],
+  ])('refuses %s: %s', (hex) => {
+    expect(decodeHex(hex)).toMatchObject({ ok: false, code: 'not_cbor' });
+  });
+
+  it('takes nesting of 8', () => {
+    expect(decodeHex(`${'81'.repeat(8)}01`)).toMatchObject({ ok: true });
+  });
+});
