@@ -366,6 +366,35 @@ describe('a commit', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('depends on no package that nothing uses', () => {
+    const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
+      string,
+      Record<string, string>
+    >;
+    const imported = new Set(
+      [...sources, ...scripts].flatMap((file) => importsOf(file).map(({ from }) => from)),
+    );
+    const unused = Object.keys(dependencies ?? {}).filter(
+      (name) => ![...imported].some((from) => from === name || from.startsWith(`${name}/`)),
+    );
+    const tools = [
+      '@biomejs/biome',
+      '@types/better-sqlite3',
+      '@types/node',
+      '@vitest/coverage-v8',
+      'assemblyscript',
+      'oxlint',
+      'oxlint-tsgolint',
+      'tsx',
+      'typescript',
+    ];
+    const idle = Object.keys(devDependencies ?? {}).filter(
+      (name) =>
+        !tools.includes(name) && ![...imported].some((from) => from === name || from.startsWith(`${name}/`)),
+    );
+    expect([...unused, ...idle]).toEqual([]);
+  });
+
   it('has a lockfile that is whole', () => {
     const { packages } = JSON.parse(read('package-lock.json')) as {
       packages: Record<string, { version?: string; optionalDependencies?: Record<string, string> }>;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
 import type { Store } from '../../src/store/store.ts';
+import { nightly } from '../nightly.ts';
 import { allocated, bytes, day, issuer, nextIntent, take } from './intents.ts';
 
 export interface StoreUnderTest {
@@ -247,7 +248,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
             await fresh.remove();
           }
         }),
-        { numRuns: 40 },
+        { numRuns: nightly ? 2_000 : 40 },
       );
     });
   });

@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { toHex, utf8 } from '../../src/kit/bytes.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
+import { claim } from '../../src/records/claims.ts';
+import { encodeControlBit } from '../../src/records/control-bit.ts';
+import { encodeCredential } from '../../src/records/credential.ts';
+import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { encodeDenial } from '../../src/records/denial.ts';
+import { encryptedCredentialType, encryptTo } from '../../src/records/encryption.ts';
+import { type Inspection, inspectRecord } from '../../src/records/inspection.ts';
+import { encodeTrustBundle } from '../../src/records/trust-bundle.ts';
+import { deriveLeaves } from '../../src/records/unit.ts';
+import { unitExtractor } from '../../src/records/unit-file.ts';
+import { batchTerms, makeBatch } from './batches.ts';
+import {
+  accepted,
+  bitFlips,
+  controlBit,
+  credential,
+  denial,
+  fill,
+  keys,
+  rebuild,
+  recordKinds,
+  request,
+  signed,
+  trustBundle,
+} from './samples.ts';
+
+const draft = utf8(
+  JSON.stringify({
+    currency: 'EUR',
+    total: '250.00',
+    denominations: [
+      { value: '100.00', count: 2 },
+      { value: '5.00', count: 10 },
+    ],
+    owner: 'Treasury',
+    purpose: 'payroll',
+    origin: 'DE',
+    destination: 'CH',
+  }),
+);
+const batch = makeBatch();
+const currencyFile = encodeCurrencyFile(batch);
+const unitFile = unitExtractor(batch)(3);
+const [leaf = fill(0, 0)] = deriveLeaves(batchTerms);
+const encrypted = await encryptTo(keys.agreement.key, utf8('secret'), encryptedCredentialType, (length) =>
+  fill(length, 7),
+);
+
+function field(inspection: Inspection, name: string): string | undefined {
+  return inspection.fields.find((candidate) => candidate.name === name)?.value;
+}
+
+describe('inspection', () => {
+  it.each([
+    ['request', 'request'],
+    ['credential', 'quota credential'],
+    ['control bit', 'control bit'],
+    ['currency record', 'currency record'],
+    ['denial', 'denial'],
+    ['trust bundle', 'trust bundle'],
+  ])('knows a %s, and says that nothing was verified', (name, kindName) => {
+    const kind = recordKinds.find((candidate) => candidate.name === name);
+    const inspection = accepted(inspectRecord(kind?.bytes ?? fill(0, 0)));
+    expect(inspection.kind).toBe(kindName);
+    expect(inspection.explanation).toContain('not verified');
+    expect(field(inspection, 'signed by key')).toBe(toHex(kind?.signer.key.keyId ?? fill(0, 0)));
+    expect(inspection.fields.every(({ value }) => value.length > 0)).toBe(true);
+  });
+
+  it.each<readonly [string, Uint8Array, string]>([
+    ['a currency file', currencyFile, 'currency file'],
+    ['a unit file', unitFile, 'unit file'],
+    ['a unit', leaf, 'unit'],
+    ['an encrypted credential', encrypted, 'encrypted credential'],
+    ['a draft', draft, 'draft'],
+  ])('knows %s', (_name, bytes, kind) => {
+    expect(accepted(inspectRecord(bytes)).kind).toBe(kind);
+  });
+
+  it('writes amounts, times and ids for a person', () => {
+    const inspection = accepted(inspectRecord(recordKinds[0]?.bytes ?? fill(0, 0)));
+    expect(field(inspection, 'total')).toBe('250.00 EUR');
+    expect(field(inspection, 'issued at')).toBe('2026-11-20T12:00:00Z');
+    expect(field(inspection, 'request id')).toBe('01010101-0101-0101-0101-010101010101');
+    expect(field(inspection, 'lots')).toBe('12 units: 2 x 100.00, 10 x 5.00');
+    expect(field(inspection, 'purpose')).toBe(request.purpose);
+  });
+
+  it('shows eight lots and counts the others', () => {
+    const lots = Array.from({ length: 10 }, () => ({ value: 1n, count: 1, owner: fill(32, 1) }));
+    const many = rebuild(recordKinds[0] ?? fail(), ({ claims }) => {
+      claims.set(
+        claim.lots,
+        lots.map(({ value, count, owner }) => [value, count, owner]),
+      );
+      claims.set(claim.total, 10);
+    });
+    expect(field(accepted(inspectRecord(many)), 'lots')).toMatch(
+      /^10 units: (1 x 0\.01, ){7}1 x 0\.01 and 2 more lots$/,
+    );
+  });
+
+  it('names the claim of each field, by a number that claims.ts lists', () => {
+    for (const kind of recordKinds) {
+      for (const { claim: number } of accepted(inspectRecord(kind.bytes)).fields)
+        if (number !== undefined) expect(Object.values(claim)).toContain(number);
+    }
+  });
+
+  it('tells every claim of a record over a root or of a request: none is left out', () => {
+    const shown = new Set(
+      accepted(inspectRecord(recordKinds[2]?.bytes ?? fill(0, 0))).fields.map((item) => item.claim),
+    );
+    for (const number of [
+      claim.id,
+      claim.subject,
+      claim.requestHash,
+      claim.reservation,
+      claim.count,
+      claim.total,
+      claim.issuanceKey,
+      claim.keySet,
+      claim.redeemUntil,
+    ])
+      expect(shown.has(number), String(number)).toBe(true);
+  });
+
+  it('says that a key is revoked', () => {
+    const [first, ...rest] = trustBundle.keys;
+    const bundle = { ...trustBundle, keys: [{ ...(first ?? fail()), revoked: true }, ...rest] };
+    const bytes = signed(encodeTrustBundle(bundle, keys.root.key.keyId), keys.root);
+    expect(field(accepted(inspectRecord(bytes)), 'central key of central')).toContain('REVOKED');
+  });
+
+  it('says so when nothing would pass', () => {
+    const bytes = signed(encodeDenial({ ...denial, wouldPass: null }, keys.central.key.keyId), keys.central);
+    expect(field(accepted(inspectRecord(bytes)), 'would pass')).toContain('nothing');
+  });
+
+  it('shows a time that no calendar has in seconds, and does not throw', () => {
+    const far = { ...controlBit, redeemUntil: Number.MAX_SAFE_INTEGER };
+    const bytes = signed(encodeControlBit(far, keys.quota.key.keyId), keys.quota);
+    expect(field(accepted(inspectRecord(bytes)), 'redeem until')).toBe(`${Number.MAX_SAFE_INTEGER} s`);
+  });
+
+  it('inspects a record whose signature is wrong, because it verifies nothing', () => {
+    const forged = signed(encodeCredential(credential, keys.central.key.keyId), keys.stranger);
+    expect(accepted(inspectRecord(forged)).kind).toBe('quota credential');
+  });
+});
+
+describe('inspection refuses', () => {
+  it('nothing as `file_empty`', () => {
+    expect(inspectRecord(new Uint8Array())).toMatchObject({ ok: false, code: 'file_empty' });
+  });
+
+  it.each<readonly [string, Uint8Array]>([
+    ['text', utf8('hello')],
+    ['a PNG', Uint8Array.of(0x89, 0x50, 0x4e, 0x47)],
+    ['CBOR of something else', encodeCbor(['other', 1, 2, 3, 4])],
+    ['JSON that is no draft', utf8('{"a":1}')],
+    ['JSON cut short', draft.slice(0, -1)],
+  ])('%s as `file_unknown`', (_name, bytes) => {
+    expect(inspectRecord(bytes)).toMatchObject({ ok: false, code: 'file_unknown' });
+  });
+
+  it('a signed record of another type as `record_type_mismatch`', () => {
+    const foreign = rebuild(recordKinds[0] ?? fail(), ({ headers }) => headers.set(16, 'application/cwt'));
+    expect(inspectRecord(foreign)).toMatchObject({ ok: false, code: 'record_type_mismatch' });
+  });
+
+  it('every truncation of every file, and never throws', () => {
+    for (const bytes of [
+      ...recordKinds.map((kind) => kind.bytes),
+      currencyFile,
+      unitFile,
+      leaf,
+      encrypted,
+      draft,
+    ]) {
+      for (let length = 0; length < bytes.length; length++)
+        expect(inspectRecord(bytes.slice(0, length)).ok, String(length)).toBe(false);
+    }
+  });
+
+  it('never throws for a turned bit of any file', () => {
+    for (const bytes of [...recordKinds.map((kind) => kind.bytes), unitFile, leaf, encrypted, draft]) {
+      for (const [, altered] of bitFlips(bytes)) {
+        const inspected = inspectRecord(altered);
+        if (!inspected.ok) expect(inspected.code).toMatch(/^[a-z_]+$/);
+      }
+    }
+  });
+
+  it('never throws for random bytes, behind any first byte it looks at', () => {
+    const first = fc.constantFrom(0xd2, 0xd8, 0x85, 0x8a, 0x8d, 0x7b, 0xef, 0x00);
+    fc.assert(
+      fc.property(first, fc.uint8Array({ maxLength: 200 }), (start, bytes) => {
+        expect(inspectRecord(Uint8Array.of(start, ...bytes)).ok).toBe(false);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+function fail(): never {
+  throw new Error('a sample is missing');
+}

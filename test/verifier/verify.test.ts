@@ -1,0 +1,513 @@
+import { describe, expect, it } from 'vitest';
+import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
+import { decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { encodeRequest } from '../../src/records/request.ts';
+import type { VerifySignature } from '../../src/records/signature.ts';
+import type { TrustBundle, TrustedKey } from '../../src/records/trust-bundle.ts';
+import { deriveLeaves } from '../../src/records/unit.ts';
+import { unitExtractor } from '../../src/records/unit-file.ts';
+import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { type VerificationCode, type VerificationOptions, verifyFile } from '../../src/verifier/verify.ts';
+import { type BatchChanges, batchTerms, makeBatch, signBundle } from '../records/batches.ts';
+import {
+  accepted,
+  asArray,
+  bitFlips,
+  euro,
+  fill,
+  issuer,
+  keys,
+  now,
+  otherIssuer,
+  recordKinds,
+  redeemUntil,
+  request,
+  signed,
+  trustBundle,
+} from '../records/samples.ts';
+
+const bundle = signBundle(trustBundle);
+const options: VerificationOptions = {
+  bundle,
+  rootKeyId: keys.root.key.keyId,
+  at: now + 60,
+  verifySignature: remembered(makeNodeVerifySignature()),
+};
+
+/** The batch as both kinds of file, since each check holds for both. */
+function filesOf(changes: BatchChanges): { currency: Uint8Array; unit: Uint8Array } {
+  const file = makeBatch(changes);
+  return { currency: encodeCurrencyFile(file), unit: unitExtractor(file)(0) };
+}
+
+function expectRefusal(
+  bytes: Uint8Array,
+  code: VerificationCode,
+  changed: Partial<VerificationOptions> = {},
+): string {
+  const verified = verifyFile(bytes, { ...options, ...changed });
+  expect(verified).toMatchObject({ ok: false, code });
+  return verified.ok ? '' : verified.message;
+}
+
+/** Both files of a batch made with `changes` are refused with `code`. */
+function expectBothRefused(changes: BatchChanges, code: VerificationCode): void {
+  const { currency, unit } = filesOf(changes);
+  expectRefusal(currency, code);
+  expectRefusal(unit, code);
+}
+
+function bundleWith(changes: Partial<TrustBundle>): Partial<VerificationOptions> {
+  return { bundle: signBundle({ ...trustBundle, ...changes }) };
+}
+
+function withKey(role: TrustedKey['role'], changes: Partial<TrustedKey>): Partial<VerificationOptions> {
+  return bundleWith({
+    keys: trustBundle.keys.map((entry) =>
+      entry.role === role && (role !== 'issuance' || entry.name === issuer)
+        ? { ...entry, ...changes }
+        : entry,
+    ),
+  });
+}
+
+const batch = makeBatch();
+const currencyFile = encodeCurrencyFile(batch);
+const unitFile = unitExtractor(batch)(3);
+
+describe.each([
+  ['node:crypto', makeNodeVerifySignature()],
+  ['@noble/curves', verifySignatureNoble],
+] as const)('with signatures checked by %s', (_name, verifySignature) => {
+  it('a currency file is authentic, and the result says of what', () => {
+    const verification = accepted(verifyFile(currencyFile, { ...options, verifySignature }));
+    expect(verification).toMatchObject({
+      kind: 'currency',
+      issuer,
+      currency: euro,
+      total: 25_000n,
+      count: 12,
+      batchCount: 12,
+      epoch: 3,
+      sequence: 41,
+      issuedAt: now + 1,
+      redeemUntil,
+    });
+    expect(toHex(verification.rootKeyId)).toBe(toHex(keys.root.key.keyId));
+    expect(verification.checks.join('\n')).toContain('add up to 250.00 EUR');
+  });
+
+  it('each of its units is authentic by itself', () => {
+    const extract = unitExtractor(batch);
+    for (let index = 0; index < 12; index++) {
+      const verification = accepted(verifyFile(extract(index), { ...options, verifySignature }));
+      expect(verification).toMatchObject({ kind: 'unit', count: 1, batchCount: 12, issuer });
+      expect(verification.total).toBe(index < 2 ? 10_000n : 500n);
+    }
+  });
+
+  it('a signature of a stranger is refused', () => {
+    for (const which of ['controlBit', 'currencyRecord'] as const) {
+      const record = batch[which];
+      const forged = {
+        ...batch,
+        [which]: Uint8Array.from([...record.slice(0, -64), ...keys.stranger.sign(record)]),
+      };
+      expectRefusal(encodeCurrencyFile(forged), 'signature_invalid', { verifySignature });
+      expectRefusal(unitExtractor(forged)(0), 'signature_invalid', { verifySignature });
+    }
+  });
+});
+
+describe('a file is refused', () => {
+  it('when it is empty, or neither of the two kinds', () => {
+    expectRefusal(new Uint8Array(), 'file_empty');
+    for (const bytes of [
+      Uint8Array.of(0),
+      bundle,
+      ...deriveLeaves(batchTerms).slice(0, 1),
+      encodeCbor(['x', 1, 2, 3, 4]),
+    ])
+      expectRefusal(bytes, 'file_not_verifiable');
+  });
+
+  it.each(recordKinds)('when it is a $name', ({ bytes }) => {
+    expectRefusal(bytes, 'file_not_verifiable');
+  });
+
+  it('when a request is put where the currency record or the control bit belongs', () => {
+    const offered = signed(encodeRequest(request, keys.issuance.key.keyId), keys.issuance);
+    expectRefusal(encodeCurrencyFile({ ...batch, currencyRecord: offered }), 'record_type_mismatch');
+    expectRefusal(encodeCurrencyFile({ ...batch, controlBit: offered }), 'record_type_mismatch');
+  });
+
+  it('at every length it is cut to', () => {
+    for (const bytes of [currencyFile, unitFile]) {
+      for (let length = 0; length < bytes.length; length++)
+        expect(verifyFile(bytes.slice(0, length), options).ok, String(length)).toBe(false);
+    }
+    expectRefusal(currencyFile.slice(0, -1), 'not_cbor');
+    expectRefusal(unitFile.slice(0, -1), 'not_cbor');
+  });
+
+  it('for every single turned bit of a currency file', { timeout: 120_000 }, () => {
+    const small = encodeCurrencyFile(makeBatch({ lots: request.lots.slice(0, 1) }));
+    expect(verifyFile(small, options).ok).toBe(true);
+    for (const [bit, altered] of bitFlips(small))
+      expect(verifyFile(altered, options).ok, `bit ${bit}`).toBe(false);
+  });
+
+  it('for every single turned bit of a unit file', { timeout: 120_000 }, () => {
+    for (const [bit, altered] of bitFlips(unitFile))
+      expect(verifyFile(altered, options).ok, `bit ${bit}`).toBe(false);
+  });
+
+  it('for every single turned bit of the trust bundle', { timeout: 120_000 }, () => {
+    for (const [bit, altered] of bitFlips(bundle))
+      expect(verifyFile(unitFile, { ...options, bundle: altered }).ok, `bit ${bit}`).toBe(false);
+  });
+});
+
+describe('the trust bundle is refused', () => {
+  it('when it is of another root than the pinned one', () => {
+    const message = expectRefusal(currencyFile, 'root_mismatch', { rootKeyId: keys.stranger.key.keyId });
+    expect(message).toContain(toHex(keys.root.key.keyId));
+    expectRefusal(unitFile, 'root_mismatch', { rootKeyId: keys.stranger.key.keyId });
+  });
+
+  it('when a stranger made it: a whole forged issue is refused by the pin, and by nothing else', () => {
+    const forgedBundle = signBundle({ ...trustBundle, rootKey: keys.stranger.key }, keys.stranger);
+    expectRefusal(currencyFile, 'root_mismatch', { bundle: forgedBundle });
+    const { rootKeyId: _, ...unpinned } = options;
+    const verification = accepted(verifyFile(currencyFile, { ...unpinned, bundle: forgedBundle }));
+    expect(equalBytes(verification.rootKeyId, keys.stranger.key.keyId)).toBe(true);
+  });
+
+  it('when another key signed it under its root key, or names another', () => {
+    const forged = signed(
+      // The stranger signs the very bytes that name the true root.
+      accepted(decodeToBeSigned(bundle)),
+      keys.stranger,
+    );
+    expectRefusal(currencyFile, 'bundle_signature_invalid', { bundle: forged });
+    expectRefusal(currencyFile, 'bundle_signature_invalid', {
+      bundle: signBundle(trustBundle, keys.stranger),
+    });
+  });
+
+  it('from the second after its end, and before its start', () => {
+    const { issuedAt, expiresAt } = trustBundle;
+    expect(verifyFile(currencyFile, { ...options, at: expiresAt }).ok).toBe(true);
+    expectRefusal(currencyFile, 'bundle_expired', { at: expiresAt + 1 });
+    expectRefusal(unitFile, 'bundle_expired', { at: expiresAt + 1 });
+    expectRefusal(currencyFile, 'bundle_not_yet_valid', { at: issuedAt - 1 });
+    expect(verifyFile(currencyFile, { ...options, ...bundleWith({ issuedAt: now + 60 }) }).ok).toBe(true);
+    expectRefusal(currencyFile, 'bundle_not_yet_valid', bundleWith({ issuedAt: now + 61 }));
+  });
+
+  it('when it is another record, or no record', () => {
+    expectRefusal(currencyFile, 'record_type_mismatch', { bundle: batch.controlBit });
+    expectRefusal(currencyFile, 'record_malformed', { bundle: new Uint8Array() });
+    expectRefusal(currencyFile, 'record_malformed', { bundle: currencyFile });
+  });
+});
+
+describe('a key is refused', () => {
+  it('when it is of another role: each authority signs its own record only', () => {
+    for (const signer of [keys.issuance, keys.central, keys.agreement, keys.root, keys.stranger])
+      expectBothRefused({ quotaSigner: signer }, 'key_unknown');
+    for (const signer of [keys.quota, keys.central, keys.agreement, keys.root, keys.stranger])
+      expectBothRefused(
+        { issuanceSigner: signer, controlBit: { issuanceKey: signer.key.keyId } },
+        'key_unknown',
+      );
+  });
+
+  it("when it is another issuer's, though the control bit allows it", () => {
+    expectBothRefused(
+      { issuanceSigner: keys.otherIssuance, controlBit: { issuanceKey: keys.otherIssuance.key.keyId } },
+      'key_unknown',
+    );
+  });
+
+  it("when an issuer signs currency in its own name on another's control bit", () => {
+    expectBothRefused(
+      { issuanceSigner: keys.otherIssuance, currencyRecord: { issuer: otherIssuer } },
+      'control_bit_mismatch',
+    );
+  });
+
+  it('when the control bit names another of the issuer’s keys', () => {
+    const second = keys.stranger;
+    const changed = bundleWith({
+      keys: [...trustBundle.keys, { ...keyOf('issuance'), key: second.key }],
+    });
+    const { currency, unit } = filesOf({ issuanceSigner: second });
+    expectRefusal(currency, 'issuance_key_mismatch', changed);
+    expectRefusal(unit, 'issuance_key_mismatch', changed);
+    const allowed = filesOf({ issuanceSigner: second, controlBit: { issuanceKey: second.key.keyId } });
+    expect(verifyFile(allowed.currency, { ...options, ...changed }).ok).toBe(true);
+  });
+
+  it.each(['quota', 'issuance'] as const)('when the %s key is revoked', (role) => {
+    expectRefusal(currencyFile, 'key_revoked', withKey(role, { revoked: true }));
+    expectRefusal(unitFile, 'key_revoked', withKey(role, { revoked: true }));
+  });
+
+  it.each(['quota', 'issuance'] as const)(
+    'when the %s key was not valid at the time of the record',
+    (role) => {
+      const at = role === 'quota' ? now : now + 1;
+      expect(verifyFile(currencyFile, { ...options, ...withKey(role, { notBefore: at }) }).ok).toBe(true);
+      expect(verifyFile(currencyFile, { ...options, ...withKey(role, { notAfter: at }) }).ok).toBe(true);
+      for (const changes of [{ notBefore: at + 1 }, { notAfter: at - 1 }]) {
+        expectRefusal(currencyFile, 'key_expired', withKey(role, changes));
+        expectRefusal(unitFile, 'key_expired', withKey(role, changes));
+      }
+    },
+  );
+
+  it('but not when it expired after it signed: validity is of the moment of the record', () => {
+    expect(verifyFile(currencyFile, { ...options, ...withKey('quota', { notAfter: now + 30 }) }).ok).toBe(
+      true,
+    );
+  });
+
+  it('and no other key’s state matters: central management’s may be revoked', () => {
+    expect(verifyFile(currencyFile, { ...options, ...withKey('central', { revoked: true }) }).ok).toBe(true);
+  });
+
+  it('when it is in no bundle', () => {
+    for (const role of ['quota', 'issuance'] as const) {
+      const without = bundleWith({ keys: trustBundle.keys.filter((entry) => entry.role !== role) });
+      expectRefusal(currencyFile, 'key_unknown', without);
+      expectRefusal(unitFile, 'key_unknown', without);
+    }
+    expectRefusal(currencyFile, 'key_unknown', bundleWith({ keys: [] }));
+  });
+});
+
+describe('two signatures are needed over one root', () => {
+  it('refuses a control bit for another root', () => {
+    const other = makeBatch({ terms: { seed: fill(32, 78) } });
+    const swapped = { ...batch, controlBit: other.controlBit };
+    expectRefusal(encodeCurrencyFile(swapped), 'merkle_root_mismatch');
+    // A unit file holds no root: the two are computed from its proofs, so a wrong one breaks the signature.
+    for (const which of ['controlBit', 'currencyRecord'] as const) {
+      const { currency, unit } = filesOf({ [which]: { root: fill(32, 1) } });
+      expectRefusal(currency, 'merkle_root_mismatch');
+      expectRefusal(unit, 'signature_invalid');
+    }
+    const both = filesOf({ controlBit: { root: fill(32, 1) }, currencyRecord: { root: fill(32, 1) } });
+    expectRefusal(both.currency, 'merkle_root_mismatch');
+    expectRefusal(both.unit, 'signature_invalid');
+  });
+
+  it('refuses one signature only: the control bit twice, the currency record twice, or nothing beside', () => {
+    const { controlBit, currencyRecord, leaves } = batch;
+    expectRefusal(
+      encodeCurrencyFile({ controlBit, currencyRecord: controlBit, leaves }),
+      'record_type_mismatch',
+    );
+    expectRefusal(
+      encodeCurrencyFile({ controlBit: currencyRecord, currencyRecord, leaves }),
+      'record_type_mismatch',
+    );
+    expectRefusal(
+      encodeCurrencyFile({ controlBit, currencyRecord: new Uint8Array(), leaves }),
+      'record_malformed',
+    );
+    expectRefusal(
+      encodeCurrencyFile({ controlBit: new Uint8Array(), currencyRecord, leaves }),
+      'record_malformed',
+    );
+  });
+
+  it('refuses one key for both', () => {
+    const both = { quotaSigner: keys.issuance, issuanceSigner: keys.issuance };
+    expectBothRefused(both, 'key_unknown');
+    expectBothRefused(
+      {
+        quotaSigner: keys.quota,
+        issuanceSigner: keys.quota,
+        controlBit: { issuanceKey: keys.quota.key.keyId },
+      },
+      'key_unknown',
+    );
+  });
+
+  it('refuses records in the wrong order, and receipts that are swapped', () => {
+    expectRefusal(
+      encodeCurrencyFile({ ...batch, controlBit: batch.currencyRecord, currencyRecord: batch.controlBit }),
+      'record_type_mismatch',
+    );
+    const [kind = null, version = null, leaf = null, quota = null, issuance = null] = asArray(
+      accepted(decodeCbor(unitFile)),
+    );
+    expectRefusal(encodeCbor([kind, version, leaf, issuance, quota]), 'record_type_mismatch');
+    expectRefusal(encodeCbor([kind, version, leaf, quota, quota]), 'record_type_mismatch');
+  });
+
+  it('refuses a unit under the receipts of another unit', () => {
+    const extract = unitExtractor(batch);
+    const [first, second] = [0, 1].map((index) => asArray(accepted(decodeCbor(extract(index)))));
+    const mixed = (first ?? []).with(2, second?.[2] ?? null);
+    expectRefusal(encodeCbor(mixed), 'signature_invalid');
+  });
+
+  it('refuses a currency record that is bound to other bytes of the control bit', () => {
+    expectBothRefused({ currencyRecord: { controlBitHash: fill(32, 1) } }, 'control_bit_mismatch');
+    // ECDSA lets anyone turn (r, s) into (r, n - s), which verifies too; the hash is over these bytes only.
+    const mirrored = { ...batch, controlBit: mirrorSignature(batch.controlBit) };
+    expectRefusal(encodeCurrencyFile(mirrored), 'control_bit_mismatch');
+  });
+
+  it.each<readonly [string, BatchChanges]>([
+    ['request', { currencyRecord: { requestId: fill(16, 99) } }],
+    ['epoch', { currencyRecord: { epoch: 4 } }],
+    ['sequence', { currencyRecord: { sequence: 42 } }],
+    ['count', { currencyRecord: { count: 13 } }],
+    ['total', { currencyRecord: { total: 25_001n } }],
+    ['currency', { currencyRecord: { currency: { code: 'USD', exponent: 2 } } }],
+    ['issuer', { controlBit: { issuer: otherIssuer } }],
+  ])('refuses two records that name another %s each', (_what, changes) => {
+    expectBothRefused(changes, 'control_bit_mismatch');
+  });
+});
+
+describe('the units are refused', () => {
+  const signedOver = (leaves: readonly Uint8Array[]) => encodeCurrencyFile({ ...batch, leaves });
+  const [first = fill(0, 0), ...rest] = batch.leaves;
+
+  it('when one is altered, exchanged, moved or replaced by another of the batch', () => {
+    const foreign = deriveLeaves({ ...batchTerms, seed: fill(32, 78) })[0] ?? fill(0, 0);
+    const last = first.length - 1;
+    expectRefusal(signedOver([first.with(last, (first[last] ?? 0) ^ 1), ...rest]), 'merkle_root_mismatch');
+    expectRefusal(signedOver([foreign, ...rest]), 'merkle_root_mismatch');
+    expectRefusal(signedOver([...rest, first]), 'merkle_root_mismatch');
+    expectRefusal(signedOver([rest[0] ?? first, ...rest]), 'merkle_root_mismatch');
+  });
+
+  it('when one is dropped, repeated or added', () => {
+    expectRefusal(signedOver(rest), 'total_mismatch');
+    expectRefusal(signedOver([...batch.leaves, first]), 'total_mismatch');
+    expectRefusal(signedOver([]), 'total_mismatch');
+  });
+
+  it('when the signed total or count is not that of the units, though both authorities signed it', () => {
+    for (const total of [24_999n, 25_001n]) {
+      const { currency } = filesOf({ controlBit: { total }, currencyRecord: { total } });
+      expectRefusal(currency, 'total_mismatch');
+    }
+    for (const count of [11, 13])
+      expectBothRefused({ controlBit: { count }, currencyRecord: { count } }, 'total_mismatch');
+  });
+
+  it.each<readonly [string, BatchChanges]>([
+    ['epoch', { terms: { epoch: 4 } }],
+    ['sequence', { terms: { sequence: 42 } }],
+    ['reservation', { terms: { reservation: fill(16, 99) } }],
+    ['key set', { terms: { keySet: fill(32, 99) } }],
+    ['start', { terms: { notBefore: now + 1 } }],
+    ['end', { terms: { redeemUntil: redeemUntil + 1 } }],
+    ['currency', { terms: { currency: { code: 'USD', exponent: 2 } } }],
+    ['index', { leaves: (leaves) => [...leaves.slice(1), ...leaves.slice(0, 1)] }],
+  ])(
+    'when their %s is not that of the control bit, though both authorities signed them',
+    (_what, changes) => {
+      expectBothRefused(changes, 'unit_mismatch');
+    },
+  );
+
+  it('when one is no unit, though both authorities signed it, and the message says which', () => {
+    const broken = filesOf({ leaves: (leaves) => leaves.with(5, encodeCbor(['no', 'unit'])) });
+    expect(expectRefusal(broken.currency, 'record_malformed')).toContain('unit 5');
+    expect(verifyFile(broken.unit, options).ok).toBe(true);
+  });
+
+  it('when one of two units with the same index is among them', () => {
+    const doubled = filesOf({ leaves: (leaves) => [...leaves.slice(0, 11), leaves[10] ?? fill(0, 0)] });
+    expectRefusal(doubled.currency, 'unit_mismatch');
+  });
+
+  it('from the second after they could be redeemed', () => {
+    const lasting = bundleWith({ expiresAt: redeemUntil + 1000 });
+    for (const bytes of [currencyFile, unitFile]) {
+      expect(verifyFile(bytes, { ...options, ...lasting, at: redeemUntil }).ok).toBe(true);
+      const message = expectRefusal(bytes, 'unit_expired', { ...lasting, at: redeemUntil + 1 });
+      expect(message).toContain(new Date(redeemUntil * 1000).toISOString().slice(0, 10));
+    }
+  });
+});
+
+describe('verification', () => {
+  it('gives the same answer twice, and leaves its input as it was', () => {
+    const before = [toHex(sha256(currencyFile)), toHex(sha256(bundle))];
+    expect(verifyFile(currencyFile, options)).toEqual(verifyFile(currencyFile, options));
+    expect([toHex(sha256(currencyFile)), toHex(sha256(bundle))]).toEqual(before);
+  });
+
+  it('says when the bundle holds the very key set that the units name, and does not when it was rotated since', () => {
+    const said = 'key set of the trust bundle is the one it was issued under';
+    expect(accepted(verifyFile(currencyFile, options)).checks).toContain(said);
+    const rotated = bundleWith({
+      keys: [...trustBundle.keys, { ...keyOf('quota'), key: keys.stranger.key }],
+    });
+    expect(accepted(verifyFile(currencyFile, { ...options, ...rotated })).checks).not.toContain(said);
+  });
+
+  it('asks for three signatures, each with the key that was named', () => {
+    const asked: string[] = [];
+    const verifySignature: VerificationOptions['verifySignature'] = (key, message, signature) => {
+      asked.push(toHex(key.keyId));
+      return options.verifySignature(key, message, signature);
+    };
+    expect(verifyFile(currencyFile, { ...options, verifySignature }).ok).toBe(true);
+    expect(asked).toEqual([keys.root, keys.quota, keys.issuance].map(({ key }) => toHex(key.keyId)));
+  });
+
+  it('is of no file when no signature is accepted', () => {
+    expectRefusal(currencyFile, 'bundle_signature_invalid', { verifySignature: () => false });
+  });
+
+  it('takes a whole batch of 65,536 units', { timeout: 60_000 }, () => {
+    const lots = [{ value: 1n, count: 65_536, owner: fill(32, 1) }];
+    const verification = accepted(verifyFile(encodeCurrencyFile(makeBatch({ lots })), options));
+    expect([verification.count, verification.total]).toEqual([65_536, 65_536n]);
+  });
+});
+
+/** Answers what it was asked before without a second look: of 10,000 turned bits each leaves two of three signatures alone. */
+function remembered(verifySignature: VerifySignature): VerifySignature {
+  const answers = new Map<string, boolean>();
+  return (key, message, signature) => {
+    const question = [key.point, message, signature]
+      .map((part) => Buffer.from(part).toString('latin1'))
+      .join('|');
+    const answer = answers.get(question) ?? verifySignature(key, message, signature);
+    answers.set(question, answer);
+    return answer;
+  };
+}
+
+function keyOf(role: TrustedKey['role']): TrustedKey {
+  const entry = trustBundle.keys.find((candidate) => candidate.role === role);
+  if (entry === undefined) throw new Error(role);
+  return entry;
+}
+
+function decodeToBeSigned(record: Uint8Array) {
+  const decoded = decodeCbor(record.slice(1));
+  if (!decoded.ok) return decoded;
+  const [protectedHeader = null, , payload = null] = asArray(decoded.value);
+  return { ok: true as const, value: encodeCbor(['Signature1', protectedHeader, new Uint8Array(), payload]) };
+}
+
+/** The other signature that verifies: (r, n - s). */
+function mirrorSignature(record: Uint8Array): Uint8Array {
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const s = order - BigInt(`0x${toHex(record.slice(-32))}`);
+  return Uint8Array.from([...record.slice(0, -32), ...Buffer.from(s.toString(16).padStart(64, '0'), 'hex')]);
+}
