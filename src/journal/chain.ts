@@ -21,7 +21,7 @@ export interface EntryContent {
   /** A request id of 16 bytes, or for an allocation `issuer/currency`. */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
-  /** The bytes to be signed, or for an allocation its total and its daily limit. */
+  /** Deterministic CBOR: of an intent all that it says, of an allocation its total and its daily limit. */
   readonly content: Uint8Array;
 }
 

@@ -86,7 +86,7 @@ describe('deterministic CBOR', () => {
     ['0101', 'bytes after the value'],
     ['9b7fffffffffffffff', 'an array of more items than there are bytes'],
     ['5b7fffffffffffffff', 'a byte string longer than the input'],
-    ['81'.repeat(9) + '01', 'nesting deeper than 8'],
+    [`${'81'.repeat(9)}01`, 'nesting deeper than 8'],
   ])('refuses %s: %s', (hex) => {
     expect(decodeHex(hex)).toMatchObject({ ok: false, code: 'not_cbor' });
   });

@@ -33,6 +33,7 @@ CREATE TABLE intent (
   spends       BLOB UNIQUE CHECK (spends IS NULL OR length(spends) = 16),
   take_currency TEXT,
   take_amount  INTEGER CHECK (take_amount > 0),
+  take_day     TEXT,
   PRIMARY KEY (kind, id)
 ) STRICT;
 CREATE INDEX intent_unsigned ON intent (sequence) WHERE signed IS NULL;

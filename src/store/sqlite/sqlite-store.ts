@@ -6,15 +6,33 @@
  * of the three.
  */
 import { chmodSync, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { chainHash, encodeEntry, genesisHash, type JournalEntry, verifyChain } from '../../journal/chain.ts';
+import {
+  chainHash,
+  type EntryContent,
+  encodeEntry,
+  genesisHash,
+  type JournalEntry,
+} from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import type { RandomBytes } from '../../kit/clock.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, quote, type Result, refuse, succeed } from '../../kit/result.ts';
-import { assertConserved, checkTake, type QuotaPosition } from '../../quota/bucket.ts';
+import { checkTake, type QuotaPosition } from '../../quota/bucket.ts';
 import type { Allocation, CommitCode, Intent, IntentKind, NewIntent, QuotaTake, Store } from '../store.ts';
 import { StoreError } from '../store.ts';
+import { verifyWhole } from './integrity.ts';
+import {
+  bytesOf,
+  entryOf,
+  entryOfIntent,
+  type IntentRow,
+  intentOf,
+
+  positionOf,
+  type QuotaRow,
+} from './row.ts';
 import { applicationId, schema, schemaVersion } from './schema.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
@@ -28,36 +46,6 @@ export interface SqliteStoreOptions {
   readonly maxPages?: number;
 }
 
-interface IntentRow {
-  kind: IntentKind;
-  id: Buffer;
-  issuer: string;
-  body_hash: Buffer;
-  sequence: bigint;
-  created_ms: bigint;
-  context: Buffer;
-  to_be_signed: Buffer;
-  signed: Buffer | null;
-  take_currency: string | null;
-  take_amount: bigint | null;
-}
-
-interface JournalRow {
-  sequence: bigint;
-  bytes: Buffer;
-  hash: Buffer;
-}
-
-interface QuotaRow {
-  issuer: string;
-  currency: string;
-  allocated: bigint;
-  reserved: bigint;
-  issued: bigint;
-  day_limit: bigint;
-  used: bigint;
-}
-
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: SqliteStoreOptions): Store {
   if (!options.create && !existsSync(options.path)) {
@@ -65,6 +53,9 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       'store_missing',
       `no database at \`${options.path}\`: restore it, or make a new appliance with \`ringmint init\``,
     );
+  }
+  if (!existsSync(dirname(options.path))) {
+    throw new StoreError('store_missing', `no folder \`${dirname(options.path)}\` to make a database in`);
   }
   return withStoreErrors(options.path, () => new SqliteStore(options));
 }
@@ -80,6 +71,8 @@ class SqliteStore implements Store {
     this.path = options.path;
     this.lock = takeLock(options.path);
     this.db = new Database(options.path);
+    // Before WAL: SQLite gives -wal and -shm the mode that the database has when they are made.
+    chmodSync(options.path, 0o600);
     try {
       this.db.defaultSafeIntegers(true);
       configure(this.db, options);
@@ -92,35 +85,12 @@ class SqliteStore implements Store {
         throw new StoreError('store_foreign', `the database is of role \`${role}\`, not \`${options.role}\``);
       this.genesis = genesisHash(role, id);
       this.statements = prepare(this.db);
-      this.verifyJournal();
+      verifyWhole(this.db, this.genesis, options.path);
     } catch (error) {
       this.db.close();
       this.lock.close();
       throw error;
     }
-    chmodSync(options.path, 0o600);
-  }
-
-  /**
-   * An altered row of the journal, an intent that says otherwise than its entry, or a quota that is not the sum of
-   * what was taken, keeps the system from starting: what is signed after a crash is what was committed before it.
-   */
-  private verifyJournal(): void {
-    const corrupt = (message: string): StoreError =>
-      new StoreError('store_corrupt', `\`${this.path}\` is not whole: ${message}; restore a backup`);
-    const rows = this.statements.allJournal.iterate() as IterableIterator<JournalRow>;
-    const verified = verifyChain(mapIterator(rows, entryOf), this.genesis);
-    if (!verified.ok) throw corrupt(verified.message);
-    for (const row of this.statements.intentEntries.iterate() as IterableIterator<
-      IntentRow & { bytes: Buffer }
-    >) {
-      const { sequence, kind, id, createdMs, toBeSigned } = intentOf(row);
-      const entry = encodeEntry({ sequence, kind, subject: id, createdMs, content: toBeSigned });
-      if (!equalBytes(entry, row.bytes)) throw corrupt(`intent ${sequence} is not what the journal has`);
-    }
-    const wrong = this.statements.wrongQuota.get() as { issuer: string; currency: string } | undefined;
-    if (wrong !== undefined)
-      throw corrupt(`the quota of ${wrong.issuer} in ${wrong.currency} is not the sum of what was taken`);
   }
 
   head(): Promise<{ sequence: number; hash: Uint8Array }> {
@@ -150,6 +120,10 @@ class SqliteStore implements Store {
       intent.id.length === 16 && intent.bodyHash.length === 32,
       'an intent has an id of 16 and a body hash of 32 bytes',
     );
+    assert(
+      intent.take === undefined || intent.take.issuer === intent.issuer,
+      'an intent takes the quota of its own issuer',
+    );
     return this.transact(() => {
       const known = this.readIntent(intent.kind, intent.id);
       if (known !== undefined) {
@@ -174,12 +148,7 @@ class SqliteStore implements Store {
         const taken = this.take(intent.take);
         if (!taken.ok) return taken;
       }
-      this.append(head, {
-        kind: intent.kind,
-        subject: intent.id,
-        createdMs: intent.createdMs,
-        content: intent.toBeSigned,
-      });
+      this.append(head.hash, entryOfIntent(intent));
       this.statements.insertIntent.run(
         intent.kind,
         intent.id,
@@ -192,6 +161,7 @@ class SqliteStore implements Store {
         intent.spends ?? null,
         intent.take?.currency ?? null,
         intent.take?.amount ?? null,
+        intent.take?.day ?? null,
       );
       const stored = this.readIntent(intent.kind, intent.id);
       assert(stored !== undefined, 'an inserted intent is there');
@@ -219,18 +189,9 @@ class SqliteStore implements Store {
     return succeed(null);
   }
 
-  private append(
-    head: { sequence: number; hash: Uint8Array },
-    entry: {
-      kind: IntentKind | 'allocation';
-      subject: Uint8Array | string;
-      createdMs: number;
-      content: Uint8Array;
-    },
-  ): void {
-    const sequence = head.sequence + 1;
-    const bytes = encodeEntry({ sequence, ...entry });
-    this.statements.insertJournal.run(sequence, bytes, chainHash(head.hash, bytes));
+  private append(previous: Uint8Array, entry: EntryContent): void {
+    const bytes = encodeEntry(entry);
+    this.statements.insertJournal.run(entry.sequence, bytes, chainHash(previous, bytes));
   }
 
   recordSigned(kind: IntentKind, id: Uint8Array, signed: Uint8Array): Promise<Intent> {
@@ -277,7 +238,9 @@ class SqliteStore implements Store {
         );
       }
       this.statements.insertQuota.run({ issuer, currency, allocated: total, dayLimit });
-      this.append(this.readHead(), {
+      const head = this.readHead();
+      this.append(head.hash, {
+        sequence: head.sequence + 1,
         kind: 'allocation',
         subject: `${issuer}/${currency}`,
         createdMs,
@@ -402,21 +365,15 @@ function prepare(db: Database.Database) {
   const position = `SELECT q.*, coalesce(d.used, 0) AS used FROM quota q
     LEFT JOIN quota_day d ON d.issuer = q.issuer AND d.currency = q.currency AND d.day = :day`;
   return {
-    allJournal: db.prepare('SELECT sequence, bytes, hash FROM journal ORDER BY sequence'),
     journal: db.prepare(
       'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
     ),
-    intentEntries: db.prepare('SELECT i.*, j.bytes FROM intent i JOIN journal j USING (sequence)'),
-    wrongQuota: db.prepare(`SELECT issuer, currency FROM quota q WHERE reserved + issued <>
-      (SELECT coalesce(sum(take_amount), 0) FROM intent i WHERE i.issuer = q.issuer AND i.take_currency = q.currency)
-      OR issued <> (SELECT coalesce(sum(take_amount), 0) FROM intent i
-        WHERE i.issuer = q.issuer AND i.take_currency = q.currency AND i.signed IS NOT NULL)`),
     head: db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1'),
     insertJournal: db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)'),
     findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
     findSpent: db.prepare('SELECT 1 FROM intent WHERE spends = ?'),
     insertIntent: db.prepare(`INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-      to_be_signed, spends, take_currency, take_amount) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+      to_be_signed, spends, take_currency, take_amount, take_day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     recordSigned: db.prepare('UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL'),
     unsigned: db.prepare('SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence'),
     countSince: db.prepare(
@@ -436,45 +393,4 @@ function prepare(db: Database.Database) {
     settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
       WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
   };
-}
-
-function intentOf(row: IntentRow): Intent {
-  return {
-    kind: row.kind,
-    id: bytesOf(row.id),
-    issuer: row.issuer,
-    bodyHash: bytesOf(row.body_hash),
-    sequence: Number(row.sequence),
-    createdMs: Number(row.created_ms),
-    context: bytesOf(row.context),
-    toBeSigned: bytesOf(row.to_be_signed),
-    signed: row.signed === null ? null : bytesOf(row.signed),
-  };
-}
-
-function positionOf(row: QuotaRow, day: string): QuotaPosition {
-  return assertConserved({
-    issuer: row.issuer,
-    currency: row.currency,
-    allocated: row.allocated,
-    reserved: row.reserved,
-    issued: row.issued,
-    available: row.allocated - row.reserved - row.issued,
-    day,
-    dayLimit: row.day_limit,
-    dayUsed: row.used,
-  });
-}
-
-function entryOf(row: JournalRow): JournalEntry {
-  return { sequence: Number(row.sequence), bytes: bytesOf(row.bytes), hash: bytesOf(row.hash) };
-}
-
-/** A plain Uint8Array: a Buffer compares and prints otherwise than what the rest of the program holds. */
-function bytesOf(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer);
-}
-
-function* mapIterator<A, B>(items: Iterable<A>, map: (item: A) => B): Iterable<B> {
-  for (const item of items) yield map(item);
 }
