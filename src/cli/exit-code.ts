@@ -79,6 +79,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'draft_not_json',
       'draft_field_missing',
       'draft_field_unknown',
+      'draft_field_repeated',
       'draft_field_invalid',
       'payees_malformed',
       'amount_malformed',

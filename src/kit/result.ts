@@ -32,9 +32,24 @@ export function assert(condition: boolean, invariant: string): asserts condition
   if (!condition) throw new Error(`invariant broken: ${invariant}`);
 }
 
-/** Shows untrusted input in a message: in backticks, one line, at most 80 characters. */
+/** Shows untrusted input in a message: in backticks, one line, at most 80 characters; of an object only that it is one. */
 export function quote(input: unknown): string {
-  const text = typeof input === 'string' ? input : String(input);
+  const text = showable(input);
   const line = text.replaceAll(/[\p{Cc}`]/gu, '?');
   return line.length > 80 ? `\`${line.slice(0, 77)}...\`` : `\`${line}\``;
+}
+
+/** Never calls into the input: an object's own `toString` may be anything. */
+function showable(input: unknown): string {
+  switch (typeof input) {
+    case 'string':
+      return input;
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+    case 'undefined':
+      return String(input);
+    default:
+      return input === null ? 'null' : Array.isArray(input) ? 'an array' : 'an object';
+  }
 }

@@ -110,6 +110,9 @@ export const amountLimit = 10n ** 15n;
 /** The most units of one batch. */
 export const unitLimit = 65_536;
 
+/** 9999-12-31T23:59:59Z. */
+const lastSecond = 253_402_300_799;
+
 export type Claims = ReadonlyMap<number | string, CborValue>;
 
 export interface Currency {
@@ -177,6 +180,18 @@ export class ClaimReader {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum) return value;
     this.fail(name, `an integer from ${minimum} to 2^53-1`);
     return minimum;
+  }
+
+  /** Seconds since 1970 to the end of the year 9999, the last that RFC 3339 can write. */
+  time(key: number, name: string): number {
+    return this.timeOf(this.take(key, name), name);
+  }
+
+  timeOf(value: CborValue | undefined, name: string): number {
+    const seconds = this.integerOf(value, name);
+    if (seconds <= lastSecond) return seconds;
+    this.fail(name, 'a time in seconds before the year 10000');
+    return 0;
   }
 
   amount(key: number, name: string): bigint {

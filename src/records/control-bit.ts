@@ -61,7 +61,7 @@ export function decodeControlBit(bytes: Uint8Array): Result<Decoded<ControlBit>,
     return reader.finish({
       requestId: reader.bytes(claim.id, 'id', 16),
       issuer: reader.text(claim.subject, 'subject', namePattern, nameAccepted),
-      issuedAt: reader.integer(claim.issuedAt, 'issuedAt'),
+      issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
       requestHash: reader.bytes(claim.requestHash, 'requestHash', 32),
       reservation: reader.bytes(claim.reservation, 'reservation', 16),
       epoch: reader.integer(claim.epoch, 'epoch', 1),
@@ -72,7 +72,7 @@ export function decodeControlBit(bytes: Uint8Array): Result<Decoded<ControlBit>,
       currency: readCurrency(reader),
       issuanceKey: reader.bytes(claim.issuanceKey, 'issuanceKey', 32),
       keySet: reader.bytes(claim.keySet, 'keySet', 32),
-      redeemUntil: reader.integer(claim.redeemUntil, 'redeemUntil'),
+      redeemUntil: reader.time(claim.redeemUntil, 'redeemUntil'),
     });
   });
 }

@@ -43,7 +43,7 @@ export function decodeCurrencyRecord(bytes: Uint8Array): Result<Decoded<Currency
     reader.finish({
       requestId: reader.bytes(claim.id, 'id', 16),
       issuer: reader.text(claim.issuer, 'issuer', namePattern, nameAccepted),
-      issuedAt: reader.integer(claim.issuedAt, 'issuedAt'),
+      issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
       epoch: reader.integer(claim.epoch, 'epoch', 1),
       sequence: reader.integer(claim.sequence, 'sequence', 1),
       root,

@@ -42,7 +42,7 @@ export function decodeDenial(bytes: Uint8Array): Result<Decoded<Denial>, RecordE
     return reader.finish({
       requestId: reader.bytes(claim.id, 'id', 16),
       issuer: reader.text(claim.audience, 'audience', namePattern, nameAccepted),
-      issuedAt: reader.integer(claim.issuedAt, 'issuedAt'),
+      issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
       requestHash: reader.bytes(claim.requestHash, 'requestHash', 32),
       reasons: reader.texts(claim.reasons, 'reasons'),
       wouldPass: wouldPass === null ? null : reader.amountOf(wouldPass, 'wouldPass'),

@@ -19,6 +19,7 @@ export type DraftErrorCode =
   | 'draft_not_json'
   | 'draft_field_missing'
   | 'draft_field_unknown'
+  | 'draft_field_repeated'
   | 'draft_field_invalid'
   | 'payees_malformed';
 
@@ -97,7 +98,7 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
     total: reader.amountOf(total, 'total'),
     lots: reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, `lots[${index}]`)),
     ...textFields(reader, { purpose, origin, destination }),
-    ...(redeemUntil === null ? {} : { redeemUntil: reader.integerOf(redeemUntil, 'redeemUntil', 1) }),
+    ...(redeemUntil === null ? {} : { redeemUntil: reader.timeOf(redeemUntil, 'redeemUntil') }),
   };
   return reader.refusal ?? succeed(draft);
 }
@@ -128,7 +129,8 @@ function textFields(
     if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
       reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
   }
-  return { purpose: String(purpose), origin: String(origin), destination: String(destination) };
+  const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+  return { purpose: textOf(purpose), origin: textOf(origin), destination: textOf(destination) };
 }
 
 const draftFields = [
@@ -152,8 +154,15 @@ function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
     json = JSON.parse(text.value);
   } catch (error) {
     // JSON.parse tells of bad input by throwing a SyntaxError and nothing else.
-    return refuse('draft_not_json', `neither JSON nor CBOR: ${(error as Error).message}`);
+    return refuse('draft_not_json', `neither JSON nor CBOR: ${quote((error as Error).message)}`);
   }
+  const repeated = repeatedKey(text.value);
+  if (repeated !== undefined)
+    return refuse(
+      'draft_field_repeated',
+      `${quote(repeated)} is there twice in one object: once is accepted`,
+      repeated,
+    );
   const draft = readObject(json, 'draft', draftFields);
   if (!draft.ok) return draft;
   return draftFromJson(draft.value);
@@ -170,6 +179,25 @@ export function decodeText(bytes: Uint8Array): Result<string, 'draft_not_text'> 
     // A fatal decoder throws a TypeError for bytes that are no UTF-8.
     return refuse('draft_not_text', 'the file is neither CBOR nor text in UTF-8');
   }
+}
+
+/** A key that an object of `text`, which is valid JSON, has twice: JSON.parse would take the last without a word. */
+function repeatedKey(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  let last = '';
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    else if (token !== ':') last = token;
+    else {
+      const keys = open.at(-1);
+      const key = JSON.parse(last) as string;
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
+  }
+  return undefined;
 }
 
 function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorCode> {
@@ -330,7 +358,8 @@ function readDate(value: unknown): Result<number | undefined, DraftErrorCode> {
     typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value)
       ? Date.parse(`${value}T00:00:00Z`)
       : Number.NaN;
-  if (Number.isNaN(ms) || ms <= 0)
+  // Date.parse takes the 31st of February for the 2nd of March.
+  if (Number.isNaN(ms) || ms <= 0 || new Date(ms).toISOString().slice(0, 10) !== value)
     return refuse(
       'draft_field_invalid',
       `redeemUntil: a day such as \`2036-01-01\` is accepted, not ${quote(value)}`,

@@ -1,6 +1,6 @@
 /** What any record says, decoded and explained; for a person to read. Nothing is verified here, and it says so. */
 import { sha256, toHex } from '../kit/bytes.ts';
-import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount } from './amount.ts';
 import { type Currency, claim, type RecordErrorCode } from './claims.ts';
 import { decodeControlBit } from './control-bit.ts';
@@ -30,6 +30,17 @@ type Fields = Inspection['fields'];
 
 /** Decodes and explains any record or container of Ringmint's; `file_unknown` for everything else. */
 export function inspectRecord(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const inspected = inspectAny(bytes);
+  if (!inspected.ok) return inspected;
+  // What is shown may be on a terminal, which obeys control characters.
+  const fields = inspected.value.fields.map((field) => ({
+    ...field,
+    value: field.value.replaceAll(/\p{Cc}/gu, '?'),
+  }));
+  return succeed({ ...inspected.value, fields });
+}
+
+function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (bytes.length === 0) return refuse('file_empty', 'the file is empty');
   if (bytes[0] === 0xd2) return inspectSigned(bytes);
   if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
@@ -174,7 +185,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
     default:
       return refuse(
         'record_type_mismatch',
-        `a signed record of type \`${envelope.value.type.slice(0, 80)}\`, which is none of Ringmint's`,
+        `a signed record of type ${quote(envelope.value.type)}, which is none of Ringmint's`,
       );
   }
 }
@@ -201,6 +212,8 @@ function inspectEncrypted(bytes: Uint8Array): Result<Inspection, InspectionCode>
 function inspectCurrencyFile(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   const file = decodeCurrencyFile(bytes);
   if (!file.ok) return file;
+  const isControlBit = decodeControlBit(file.value.controlBit);
+  if (!isControlBit.ok) return isControlBit;
   const controlBit = inspectSigned(file.value.controlBit);
   if (!controlBit.ok) return controlBit;
   return succeed({
@@ -279,6 +292,5 @@ function lots(list: readonly Lot[], currency: Currency): string {
 }
 
 function time(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString().replace('.000Z', 'Z');
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

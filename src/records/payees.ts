@@ -1,7 +1,7 @@
 /** A CSV of payees (RFC 4180): the header `payee,amount`, then a unit for each line. */
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { parseAmount } from './amount.ts';
-import { type Currency, unitLimit } from './claims.ts';
+import { formatAmount, parseAmount } from './amount.ts';
+import { amountLimit, type Currency, unitLimit } from './claims.ts';
 import { type DraftErrorCode, type DraftLot, readOwner } from './draft.ts';
 
 /** The lots of a CSV and their sum; a refusal names the line and what is wrong with it. */
@@ -45,6 +45,13 @@ export function decodePayees(
     if (!value.ok) return refuse(value.code, `line ${line}: ${value.message}`, value.field);
     lots.push({ value: value.value, count: 1, owner: owner.value });
     total += value.value;
+    if (total > amountLimit) {
+      return refuse(
+        'amount_out_of_range',
+        `line ${line}: up to here the amounts add up to more than \`${formatAmount(amountLimit, currency)}\`, the most of one request`,
+        `line ${line}`,
+      );
+    }
   }
   return succeed({ lots, total });
 }
@@ -87,7 +94,7 @@ function splitRows(text: string): Result<Row[], 'payees_malformed'> {
     } else if (character === '\n') {
       endRow();
       start = line;
-    } else if (character !== '\r') {
+    } else if (character !== '\r' || (text[i + 1] !== '\n' && i + 1 < text.length)) {
       if (state === 'closed' || character === '"') {
         return refuse(
           'payees_malformed',

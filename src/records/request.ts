@@ -38,8 +38,8 @@ export interface Request {
 
 const audience = 'central';
 const countryPattern = /^[A-Z]{2}$/;
-/** Any text of up to 140 characters without control characters. */
-export const purposePattern = /^\P{Cc}{0,140}$/u;
+/** Any text of up to 140 characters without control characters and lone surrogates, which have no UTF-8. */
+export const purposePattern = /^[^\p{Cc}\p{Cs}]{0,140}$/u;
 
 /** The bytes to be signed of a request; asserts what `decodeRequest` would refuse. */
 export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
@@ -71,8 +71,8 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
     const request: Request = {
       id: reader.bytes(claim.id, 'id', 16),
       issuer: reader.text(claim.issuer, 'issuer', namePattern, nameAccepted),
-      issuedAt: reader.integer(claim.issuedAt, 'issuedAt'),
-      expiresAt: reader.integer(claim.expiresAt, 'expiresAt'),
+      issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
+      expiresAt: reader.time(claim.expiresAt, 'expiresAt'),
       currency: readCurrency(reader),
       total: reader.amount(claim.total, 'total'),
       lots: readLots(reader),
@@ -84,7 +84,7 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
         countryPattern,
         'two capital letters of ISO 3166',
       ),
-      redeemUntil: reader.integer(claim.redeemUntil, 'redeemUntil'),
+      redeemUntil: reader.time(claim.redeemUntil, 'redeemUntil'),
     };
     if (request.expiresAt <= request.issuedAt) reader.fail('expiresAt', 'a time after `issuedAt`');
     if (request.redeemUntil <= request.issuedAt) reader.fail('redeemUntil', 'a time after `issuedAt`');

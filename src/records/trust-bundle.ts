@@ -1,5 +1,5 @@
 /** The trust bundle: the keys of the three authorities, signed by an offline root. It is all that a verifier needs. */
-import { sha256 } from '../kit/bytes.ts';
+import { sha256, toHex } from '../kit/bytes.ts';
 import { type CborValue, encodeCbor } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
 import { type ClaimReader, claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
@@ -63,13 +63,17 @@ export function keySetId(bundle: TrustBundle): Uint8Array {
 export function decodeTrustBundle(bytes: Uint8Array): Result<Decoded<TrustBundle>, RecordErrorCode> {
   return decodeClaims(bytes, recordType.trustBundle, (reader) => {
     reader.exactText(claim.issuer, 'issuer', 'root');
-    return reader.finish({
-      issuedAt: reader.integer(claim.issuedAt, 'issuedAt'),
-      expiresAt: reader.integer(claim.expiresAt, 'expiresAt'),
+    const bundle: TrustBundle = {
+      issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
+      expiresAt: reader.time(claim.expiresAt, 'expiresAt'),
       revocationEpoch: reader.integer(claim.revocationEpoch, 'revocationEpoch'),
       rootKey: readKey(reader, reader.take(claim.rootKey, 'rootKey'), 'rootKey'),
       keys: reader.list(claim.keys, 'keys').map((item, index) => readEntry(reader, item, `keys[${index}]`)),
-    });
+    };
+    // A second entry could hide that the first is revoked.
+    const ids = new Set(bundle.keys.map((entry) => toHex(entry.key.keyId)));
+    if (ids.size !== bundle.keys.length) reader.fail('keys', 'an array that lists a key once');
+    return reader.finish(bundle);
   });
 }
 
@@ -83,8 +87,8 @@ function readEntry(reader: ClaimReader, item: CborValue, name: string): TrustedK
     role: known ?? 'central',
     name: typeof holder === 'string' ? holder : '',
     key: readKey(reader, key, `${name}.key`),
-    notBefore: reader.integerOf(notBefore, `${name}.notBefore`),
-    notAfter: reader.integerOf(notAfter, `${name}.notAfter`),
+    notBefore: reader.timeOf(notBefore, `${name}.notBefore`),
+    notAfter: reader.timeOf(notAfter, `${name}.notAfter`),
     revoked: revoked === true,
   };
 }

@@ -144,8 +144,8 @@ export function decodeUnit(leaf: Uint8Array): Result<Unit, RecordErrorCode> {
     owner: bytesAt(7, 'owner', 32),
     reservation: bytesAt(8, 'reservation', 16),
     keySet: bytesAt(9, 'keySet', 32),
-    notBefore: reader.integerOf(fields[10], 'notBefore'),
-    redeemUntil: reader.integerOf(fields[11], 'redeemUntil'),
+    notBefore: reader.timeOf(fields[10], 'notBefore'),
+    redeemUntil: reader.timeOf(fields[11], 'redeemUntil'),
     salt: bytesAt(12, 'salt', 16),
   });
 }

@@ -10,7 +10,7 @@ const p256Prefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703
 export function makeNodeVerifySignature(): VerifySignature {
   const keys = new Map<string, KeyObject | undefined>();
   return (key, message, signature) => {
-    if (signature.length !== 64) return false;
+    if (signature.length !== 64 || key.point.length !== 65 || key.point[0] !== 4) return false;
     const id = toHex(key.point);
     if (!keys.has(id)) keys.set(id, importKey(key));
     const object = keys.get(id);

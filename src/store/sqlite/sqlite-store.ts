@@ -29,7 +29,6 @@ import {
   entryOfIntent,
   type IntentRow,
   intentOf,
-
   positionOf,
   type QuotaRow,
 } from './row.ts';

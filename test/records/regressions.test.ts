@@ -1,7 +1,4 @@
-/**
- * Defects that were found and are not mended yet. Each test says what ought to hold and is marked as
- * failing, so it turns red the moment its defect is mended: then take the mark off and move it to its file.
- */
+/** Defects that were found by reading and by hostile input, and mended: each stays named here. */
 import { describe, expect, it } from 'vitest';
 import { concatBytes, utf8 } from '../../src/kit/bytes.ts';
 import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
@@ -20,8 +17,8 @@ const quotaKey = trustBundle.keys.find((entry) => entry.role === 'quota');
 if (requestKind === undefined || quotaKey === undefined) throw new Error('a sample is missing');
 
 describe('inspection', () => {
-  // `quote` calls String() on parsed JSON, which runs the object's own toString, or none, or recurses.
-  it.fails.each([
+  // `quote` called String() on parsed JSON, which runs the object's own toString, or none, or recurses.
+  it.each([
     '{"currency":{"toString":0}}',
     '{"currency":"EUR","total":{"toString":null}}',
     `{"currency":"EUR","total":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
@@ -30,7 +27,7 @@ describe('inspection', () => {
   });
 
   // The fields go to a terminal, and inspection verifies no signature: anyone can write them.
-  it.fails('gives no control character of a record to a terminal, in a field', () => {
+  it('gives no control character of a record to a terminal, in a field', () => {
     const hostile = { ...denial, reasons: ['\u001b[2Jok\nauthentic: 1000000.00 EUR'] };
     const bytes = signed(encodeDenial(hostile, keys.central.key.keyId), keys.stranger);
     const inspected = inspectRecord(bytes);
@@ -39,22 +36,22 @@ describe('inspection', () => {
     for (const value of shown) expect(value).not.toMatch(/\p{Cc}/u);
   });
 
-  it.fails('gives no control character of a record to a terminal, in a message', () => {
+  it('gives no control character of a record to a terminal, in a message', () => {
     const bytes = rebuild(requestKind, ({ headers }) => headers.set(16, '\u001b[2Jtype'));
     const inspected = inspectRecord(bytes);
     expect(inspected).toMatchObject({ ok: false, code: 'record_type_mismatch' });
     if (!inspected.ok) expect(inspected.message).not.toMatch(/\p{Cc}/u);
   });
 
-  it.fails('does not show another record as the control bit of a currency file', () => {
+  it('does not show another record as the control bit of a currency file', () => {
     const file = encodeCurrencyFile({ ...makeBatch(), controlBit: requestKind.bytes });
     expect(inspectRecord(file)).toMatchObject({ ok: false, code: 'record_type_mismatch' });
   });
 });
 
 describe('a trust bundle', () => {
-  // Lookups take the first entry of a key, so a second entry that revokes it is never seen.
-  it.fails('lists a key once: a second entry cannot hide a revocation', () => {
+  // Lookups take the first entry of a key, so a second entry that revokes it was never seen.
+  it('lists a key once: a second entry cannot hide a revocation', () => {
     const bundle = signBundle({
       ...trustBundle,
       keys: [...trustBundle.keys, { ...quotaKey, revoked: true }],
@@ -64,8 +61,8 @@ describe('a trust bundle', () => {
 });
 
 describe('verification', () => {
-  // toISOString throws for a year after 275760; both authorities have to sign such a date.
-  it.fails('refuses a unit that expired in a year that no calendar has, and does not throw', () => {
+  // toISOString throws for a year after 275760.
+  it('refuses a unit that expired in a year that no calendar has, and does not throw', () => {
     const far = 8.65e12;
     const batch = makeBatch({ terms: { redeemUntil: far }, controlBit: { redeemUntil: far } });
     const verified = verifyFile(encodeCurrencyFile(batch), {
@@ -73,13 +70,13 @@ describe('verification', () => {
       at: far + 1,
       verifySignature: makeNodeVerifySignature(),
     });
-    expect(verified).toMatchObject({ ok: false, code: 'unit_expired' });
+    expect(verified).toMatchObject({ ok: false, code: 'record_malformed' });
   });
 
   // No record leads there: verificationKey() asserts 65 bytes and 0x04. A caller's own key can.
   const { key } = keys.central;
   const sign = (key.point[64] ?? 0) & 1;
-  it.fails.each<readonly [string, Uint8Array]>([
+  it.each<readonly [string, Uint8Array]>([
     ['hybrid (node:crypto takes it)', key.point.with(0, 6 + sign)],
     ['compressed (noble takes it)', key.point.slice(0, 33).with(0, 2 + sign)],
     ['with a byte after it (node:crypto takes it)', concatBytes(key.point, fill(1, 0))],
