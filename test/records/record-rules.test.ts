@@ -67,6 +67,27 @@ describe('a denial', () => {
   });
 });
 
+describe('the times of any record', () => {
+  const lastSecond = 253_402_300_799;
+
+  it('end with the year 9999', () => {
+    expect(new Date(lastSecond * 1000).toISOString()).toBe('9999-12-31T23:59:59.000Z');
+    expect(decodeWith('request', claim.redeemUntil, lastSecond).ok).toBe(true);
+    for (const kind of recordKinds) {
+      const decoded = decodeWith(kind.name, claim.issuedAt, lastSecond + 1);
+      expect(decoded, kind.name).toMatchObject({ ok: false, code: 'record_malformed', field: 'issuedAt' });
+      expect(decodeWith(kind.name, claim.issuedAt, -1), kind.name).toMatchObject({ field: 'issuedAt' });
+    }
+    for (const name of ['request', 'credential', 'trust bundle'])
+      expect(decodeWith(name, claim.expiresAt, lastSecond + 1)).toMatchObject({
+        ok: false,
+        field: 'expiresAt',
+      });
+    for (const name of ['request', 'control bit'])
+      expect(decodeWith(name, claim.redeemUntil, lastSecond + 1)).toMatchObject({ field: 'redeemUntil' });
+  });
+});
+
 describe('a trust bundle', () => {
   const entry = (changes: Partial<Record<0 | 1 | 2 | 3 | 4 | 5, CborValue>>): CborValue[] => {
     const fields: CborValue[] = ['quota', 'quota', encodeCoseKey(keys.quota.key.point), now, now + 1, false];
@@ -92,6 +113,7 @@ describe('a trust bundle', () => {
     ],
     ['a start below zero', 'notBefore', entry({ 3: -1 })],
     ['an end that is text', 'notAfter', entry({ 4: 'never' })],
+    ['an end after the year 9999', 'notAfter', entry({ 4: 253_402_300_800 })],
     ['revoked as a number', 'revoked', entry({ 5: 1 })],
   ])('refuses an entry with %s, and names it', (_name, field, fields) => {
     expect(decodeWith('trust bundle', claim.keys, [entry({}), fields])).toMatchObject({
@@ -99,6 +121,14 @@ describe('a trust bundle', () => {
       code: 'record_malformed',
       field: `keys[1].${field}`,
     });
+  });
+
+  it('refuses a key that it lists twice, under whatever role', () => {
+    for (const again of [entry({}), entry({ 0: 'central', 1: 'central' }), entry({ 5: true })])
+      expect(decodeWith('trust bundle', claim.keys, [entry({}), again])).toMatchObject({
+        ok: false,
+        field: 'keys',
+      });
   });
 
   it('refuses an entry with five fields, or seven', () => {

@@ -120,6 +120,7 @@ describe('a unit', () => {
     ['a key set that is text', 9, 'x'.repeat(32), 'keySet'],
     ['a start below zero', 10, -1, 'notBefore'],
     ['an end that is null', 11, null, 'redeemUntil'],
+    ['an end after the year 9999', 11, 253_402_300_800, 'redeemUntil'],
     ['a salt of 15 bytes', 12, fill(15, 1), 'salt'],
   ])('refuses %s, and names the field', (_name, index, value, field) => {
     expect(withField(index, value)).toMatchObject({ ok: false, field });
