@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
 import type { PeerRole } from '../api/peer.ts';
+import type { InitOptions, InitReport } from '../cli/appliance.ts';
 import { toHex } from '../kit/bytes.ts';
 import { type Clock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
@@ -30,42 +31,12 @@ import { makePrivateFolder, writeFileDurably } from './private-file.ts';
 import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
 import { makeTrustBundle } from './trust.ts';
 
-/** What an issuer may issue in one currency; minor units. */
-export interface IssuerQuota {
-  readonly currency: string;
-  readonly total: bigint;
-  readonly dayLimit: bigint;
-  readonly requestMaximum: bigint;
-  /** Confidential: to central management's folder only. */
-  readonly ceiling: bigint;
-  readonly requestsPerMinute: number;
-}
-
-export interface InitialisationOptions {
-  readonly home: string;
-  readonly issuer: string;
-  readonly quotas: readonly IssuerQuota[];
-  readonly timeZone: string;
-  readonly host: string;
-  /** 0 where the system is to choose; `ringmint up` then writes down which. */
-  readonly ports: Readonly<Record<Role, number>>;
-  /** Path of the PKCS#11 module, or `auto`. */
-  readonly module: string;
+export interface InitialisationOptions extends InitOptions {
   readonly projectFolder: string;
   readonly clock: Clock;
-  readonly progress: (message: string) => void;
 }
 
-export interface InitialisationReport {
-  readonly home: string;
-  readonly issuer: string;
-  readonly rootKeyId: string;
-  /** By role, hex. */
-  readonly keyIds: Readonly<Record<Role, string>>;
-  readonly module: string;
-}
-
-export async function initialise(options: InitialisationOptions): Promise<InitialisationReport> {
+export async function initialise(options: InitialisationOptions): Promise<InitReport> {
   const home = homeAt(options.home);
   if (existsSync(home.appliance)) {
     throw new ApplianceError(

@@ -6,11 +6,13 @@ import type { RoleStatus } from '../roles/status.ts';
 
 export type Role = RoleStatus['role'];
 
+/** What an issuer may issue in one currency; minor units. */
 export interface IssuerQuota {
   readonly currency: string;
   readonly total: bigint;
   readonly dayLimit: bigint;
   readonly requestMaximum: bigint;
+  /** Confidential: to central management's folder only. */
   readonly ceiling: bigint;
   readonly requestsPerMinute: number;
 }
@@ -21,7 +23,9 @@ export interface InitOptions {
   readonly quotas: readonly IssuerQuota[];
   readonly timeZone: string;
   readonly host: string;
+  /** 0 where the system is to choose; `ringmint up` then writes down which. */
   readonly ports: Readonly<Record<Role, number>>;
+  /** Path of the PKCS#11 module, or `auto`. */
   readonly module: string;
   readonly progress: (message: string) => void;
 }

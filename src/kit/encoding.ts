@@ -20,7 +20,8 @@ export type CborValue =
   | ReadonlyMap<number | string, CborValue>;
 
 export function encodeCbor(value: CborValue): Uint8Array {
-  return encode(value, rfc8949EncodeOptions);
+  // cborg gives a Buffer in Node, at times from a shared pool: a copy is its own, and plain.
+  return new Uint8Array(encode(value, rfc8949EncodeOptions));
 }
 
 const decodeOptions = {

@@ -46,7 +46,8 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
   if (startsWith(bytes, currencyFileKind)) return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
-  if (bytes[0] === 0x8a || bytes[0] === 0x7b || bytes[0] === 0xef) return inspectDraft(bytes);
+  // CBOR, or JSON with what may stand before its brace.
+  if ([0x8a, 0x7b, 0xef, 0x20, 0x09, 0x0a, 0x0d].includes(bytes[0] ?? 0)) return inspectDraft(bytes);
   if (bytes[0] === 0x8d) return inspectUnit(bytes);
   return unknown();
 }

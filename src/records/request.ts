@@ -41,7 +41,7 @@ const countryPattern = /^[A-Z]{2}$/;
 /** Any text of up to 140 characters without control characters and lone surrogates, which have no UTF-8. */
 export const purposePattern = /^[^\p{Cc}\p{Cs}]{0,140}$/u;
 
-/** The bytes to be signed of a request; asserts what `decodeRequest` would refuse. */
+/** The bytes to be signed of a request; asserts that its denominations add up. */
 export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
   assert(sumLots(request.lots).total === request.total, 'denominations add up to the total');
   return prepareClaims(

@@ -13,12 +13,12 @@ import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeCredential } from '../records/credential.ts';
 import { encodeDenial } from '../records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../records/encryption.ts';
+import { isoTime, type KeyRing } from '../records/key-ring.ts';
 import { decodeRequest, type Request } from '../records/request.ts';
 import type { VerificationKey } from '../records/signature.ts';
 import type { DecisionInput, IssuanceDecision } from '../rules/issuance-decision.ts';
 import type { Intent, QuotaPosition, Store } from '../store/store.ts';
 import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
-import { isoTime, type KeyRing } from './key-ring.ts';
 
 export { explainReason } from '../rules/issuance-decision.ts';
 

@@ -14,13 +14,13 @@ import { encodeCurrencyRecord } from '../records/currency.ts';
 import { encodeCurrencyFile } from '../records/currency-file.ts';
 import { type Denial, decodeDenial } from '../records/denial.ts';
 import { type Draft, decodeDraft, encodeDraft } from '../records/draft.ts';
+import type { KeyRing } from '../records/key-ring.ts';
 import { merkleRoot } from '../records/merkle.ts';
 import { encodePresentation } from '../records/presentation.ts';
 import { decodeRequest, encodeRequest, type Lot, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent, Store } from '../store/store.ts';
 import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
-import type { KeyRing } from './key-ring.ts';
 
 /** Central management and quota control as issuance sees them; behind these stands the network. */
 export interface IssuancePeers {

@@ -12,13 +12,13 @@ import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
 import { decryptWith, encryptedCredentialType } from '../records/encryption.ts';
+import { isoTime, type KeyRing } from '../records/key-ring.ts';
 import { merkleRoot } from '../records/merkle.ts';
 import { decodePresentation, type Presentation } from '../records/presentation.ts';
 import { decodeRequest, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { NewIntent, QuotaPosition, Store } from '../store/store.ts';
 import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
-import { isoTime, type KeyRing } from './key-ring.ts';
 
 export interface QuotaControlDependencies {
   readonly store: Store;

@@ -9,12 +9,13 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import type { Currency, RecordErrorCode } from '../records/claims.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
-import { type Decoded, verifyRecord } from '../records/cose.ts';
+import { verifyRecord } from '../records/cose.ts';
 import { type CurrencyRecord, decodeCurrencyRecord } from '../records/currency.ts';
 import { currencyFileKind, decodeCurrencyFile } from '../records/currency-file.ts';
+import { type KeyRingCode, makeKeyRing } from '../records/key-ring.ts';
 import { merkleRoot } from '../records/merkle.ts';
 import type { VerifySignature } from '../records/signature.ts';
-import { decodeTrustBundle, type KeyRole, keySetId, type TrustBundle } from '../records/trust-bundle.ts';
+import { decodeTrustBundle, keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { decodeUnit, type Unit } from '../records/unit.ts';
 import { decodeUnitFile, unitFileKind } from '../records/unit-file.ts';
 
@@ -26,11 +27,7 @@ export type VerificationCode =
   | 'bundle_expired'
   | 'bundle_not_yet_valid'
   | 'root_mismatch'
-  | 'key_unknown'
-  | 'key_expired'
-  | 'key_revoked'
-  | 'key_mismatch'
-  | 'signature_invalid'
+  | KeyRingCode
   | 'merkle_root_mismatch'
   | 'control_bit_mismatch'
   | 'issuance_key_mismatch'
@@ -184,17 +181,16 @@ function verifyPair(
   if (!decodedBit.ok) return decodedBit;
   const decodedRecord = decodeCurrencyRecord(file.currencyRecord);
   if (!decodedRecord.ok) return decodedRecord;
-  const bit = verifySigned(
+  // Valid when it was made, and not revoked since.
+  const keys = makeKeyRing(bundle, verifySignature);
+  const bit = keys.verify(
     decodedBit.value,
-    'quota',
-    'quota',
+    { role: 'quota', name: 'quota' },
     decodedBit.value.record.issuedAt,
-    bundle,
-    verifySignature,
   );
   if (!bit.ok) return bit;
   const { issuer, issuedAt } = decodedRecord.value.record;
-  const record = verifySigned(decodedRecord.value, 'issuance', issuer, issuedAt, bundle, verifySignature);
+  const record = keys.verify(decodedRecord.value, { role: 'issuance', name: issuer }, issuedAt);
   if (!record.ok) return record;
   const controlBit = bit.value;
   const currency = record.value;
@@ -222,28 +218,6 @@ function verifyPair(
     );
   }
   return succeed({ controlBit, record: currency });
-}
-
-function verifySigned<T>(
-  decoded: Decoded<T>,
-  role: KeyRole,
-  name: string,
-  issuedAt: number,
-  bundle: TrustBundle,
-  verifySignature: VerifySignature,
-): Result<T, VerificationCode> {
-  const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, decoded.keyId));
-  if (entry === undefined || entry.role !== role || entry.name !== name) {
-    return refuse(
-      'key_unknown',
-      `signed by key \`${toHex(decoded.keyId)}\`, which is no ${role} key of \`${name}\` in the trust bundle`,
-    );
-  }
-  if (entry.revoked) return refuse('key_revoked', `the ${role} key of \`${name}\` is revoked`);
-  if (issuedAt < entry.notBefore || issuedAt > entry.notAfter) {
-    return refuse('key_expired', `the ${role} key of \`${name}\` was not valid when this was signed`);
-  }
-  return verifyRecord(decoded, entry.key, verifySignature);
 }
 
 function verifyLeaf(

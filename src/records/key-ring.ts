@@ -1,9 +1,9 @@
 /** Finds and checks the key of a record: by key id, and that it belongs to the role and name it is used for. */
-import { toHex } from '../kit/bytes.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Result, refuse } from '../kit/result.ts';
-import { type Decoded, verifyRecord } from '../records/cose.ts';
-import type { VerificationKey, VerifySignature } from '../records/signature.ts';
-import type { KeyRole, TrustBundle } from '../records/trust-bundle.ts';
+import { type Decoded, verifyRecord } from './cose.ts';
+import type { VerificationKey, VerifySignature } from './signature.ts';
+import type { KeyRole, TrustBundle } from './trust-bundle.ts';
 
 export type KeyRingCode =
   | 'key_unknown'
@@ -26,7 +26,7 @@ export interface KeyHolder {
 export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignature): KeyRing {
   return {
     verify(decoded, holder, at) {
-      const entry = bundle.keys.find((candidate) => toHex(candidate.key.keyId) === toHex(decoded.keyId));
+      const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, decoded.keyId));
       if (entry === undefined || entry.role !== holder.role || entry.name !== holder.name) {
         return refuse(
           'key_unknown',
