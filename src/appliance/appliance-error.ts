@@ -2,6 +2,8 @@
 export type ApplianceErrorCode =
   | 'home_missing'
   | 'home_exists'
+  | 'home_unreadable'
+  | 'folder_unwritable'
   | 'home_incomplete'
   | 'configuration_invalid'
   | 'trust_bundle_invalid'

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
@@ -47,8 +47,7 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
   const zone = calendarDays(options.timeZone);
   if (!zone.ok) throw new ApplianceError('configuration_invalid', zone.message);
   const module = findModule(options.module, process.env, options.projectFolder);
-  await mkdir(home.path, { recursive: true });
-  for (const folder of [...roles.map(home.folder), home.folder('operator'), home.root])
+  for (const folder of [home.path, ...roles.map(home.folder), home.folder('operator'), home.root])
     await makePrivateFolder(folder);
 
   const tokens = new Map<Role, TokenDirectory>();

@@ -1,6 +1,7 @@
 /** Files that nobody else may read, on the disk before the call returns and never half-written. */
 import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ApplianceError } from './appliance-error.ts';
 
 /** Writes beside the file and renames: a crash leaves the old file or the new one. */
 export async function writeFileDurably(
@@ -26,7 +27,18 @@ export async function writeFileDurably(
   }
 }
 
+/** Makes the folder, or takes the one that is there, for its owner only; its parent has to be there. Throws `folder_unwritable`. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  await chmod(path, 0o700);
+  try {
+    // Not recursive: below /proc that would never end (Node 20).
+    await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await chmod(path, 0o700);
+  } catch (error) {
+    throw new ApplianceError(
+      'folder_unwritable',
+      `cannot make the folder \`${path}\` (${(error as NodeJS.ErrnoException).code}): a folder whose parent is there and can be written is accepted`,
+    );
+  }
 }

@@ -118,7 +118,17 @@ async function listen(server: Server, host: string, port: number): Promise<strin
 }
 
 export async function readTls(home: Home, holder: Role | 'operator'): Promise<ServerOptions['tls']> {
-  const read = (file: string): Promise<string> => readFile(join(home.folder(holder), file), 'utf8');
+  const read = async (file: string): Promise<string> => {
+    const path = join(home.folder(holder), file);
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      throw new ApplianceError(
+        'home_unreadable',
+        `cannot read \`${path}\` (${(error as NodeJS.ErrnoException).code}): run this as the user who made the appliance`,
+      );
+    }
+  };
   return {
     key: await read(tlsFiles.key),
     certificate: await read(tlsFiles.certificate),

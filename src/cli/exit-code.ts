@@ -69,6 +69,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'too_large',
       'home_missing',
       'home_exists',
+      'home_unreadable',
+      'folder_unwritable',
       'home_incomplete',
       'allocation_refused',
       'file_unwritable',

@@ -1,5 +1,5 @@
 /** Files that commands read and write: sizes checked before reading, written whole or not at all. */
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 
 export type FileCode = 'file_unreadable' | 'file_empty' | 'too_large' | 'disk_full' | 'file_unwritable';
@@ -7,7 +7,10 @@ export type FileCode = 'file_unreadable' | 'file_empty' | 'too_large' | 'disk_fu
 /** Reads at most `limit` bytes; a larger file is refused without reading it. */
 export async function readInput(path: string, limit: number): Promise<Result<Uint8Array, FileCode>> {
   try {
-    const { size } = await stat(path);
+    const entry = await stat(path);
+    const { size } = entry;
+    if (!entry.isFile())
+      return refuse('file_unreadable', `${quote(path)} is no regular file: the path of one is accepted`);
     if (size > limit)
       return refuse('too_large', `${quote(path)} has ${size} bytes: at most ${limit} are accepted`);
     const file = await open(path, 'r');
@@ -22,6 +25,19 @@ export async function readInput(path: string, limit: number): Promise<Result<Uin
     return refuse(
       'file_unreadable',
       `cannot read ${quote(path)} (${errorCode(error)}): the path of a readable file is accepted`,
+    );
+  }
+}
+
+/** Makes the folder and those above it. */
+export async function makeFolder(path: string): Promise<Result<null, FileCode>> {
+  try {
+    await mkdir(path, { recursive: true });
+    return succeed(null);
+  } catch (error) {
+    return refuse(
+      'file_unwritable',
+      `cannot make the folder ${quote(path)} (${errorCode(error)}): name another with \`--out\``,
     );
   }
 }

@@ -1,5 +1,4 @@
 /** `ringmint issue`: sends a request, tells the six steps, and writes the records and the currency. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../kit/bytes.ts';
 import { assert } from '../kit/result.ts';
@@ -12,7 +11,7 @@ import { explainReason } from '../roles/central.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { Appliance, IssuanceAnswer } from './appliance.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
-import { readInput, writeOutput } from './file.ts';
+import { makeFolder, readInput, writeOutput } from './file.ts';
 import type { Terminal } from './terminal.ts';
 
 /** File names by what the answer calls them. */
@@ -33,6 +32,9 @@ export async function runIssue(
   // The same check as issuance makes, before anything is sent.
   const draft = decodeDraft(bytes.value);
   if (!draft.ok) return terminal.refuse(draft);
+  // Before anything is sent: what is issued should have a place to go.
+  const folder = await makeFolder(given.out);
+  if (!folder.ok) return terminal.refuse(folder);
   const operator = await appliance.connect(given.home);
   let answer: Awaited<ReturnType<typeof operator.issue>>;
   try {
@@ -42,7 +44,6 @@ export async function runIssue(
   }
   if (!answer.ok) return terminal.refuse(answer);
   for (const line of describeSteps(answer.value.steps)) terminal.say(line);
-  await mkdir(given.out, { recursive: true });
   const written: Record<string, string> = {};
   for (const [name, data] of Object.entries(answer.value.files)) {
     const path = join(given.out, fileNames[name] ?? `${name}.bin`);
