@@ -11,6 +11,7 @@ import { currencyFileKind, decodeCurrencyFile } from './currency-file.ts';
 import { decodeDenial } from './denial.ts';
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
+import { isoTime } from './key-ring.ts';
 import { decodeRequest, type Lot, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
@@ -80,14 +81,14 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       return done('request', 'an issuer asks central management for currency', [
         { name: 'request id', value: formatUuid(record.id), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.issuer },
-        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
-        { name: 'expires at', value: time(record.expiresAt), claim: claim.expiresAt },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+        { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
         { name: 'total', value: money(record.total, record.currency), claim: claim.total },
         { name: 'lots', value: lots(record.lots, record.currency), claim: claim.lots },
         { name: 'purpose', value: record.purpose, claim: claim.purpose },
         { name: 'origin', value: record.origin, claim: claim.origin },
         { name: 'destination', value: record.destination, claim: claim.destination },
-        { name: 'redeem until', value: time(record.redeemUntil), claim: claim.redeemUntil },
+        { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
       ]);
     }
     case recordType.credential: {
@@ -97,8 +98,8 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       return done('quota credential', 'central management approves one request, once and for minutes', [
         { name: 'credential id', value: toHex(record.id), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.subject },
-        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
-        { name: 'expires at', value: time(record.expiresAt), claim: claim.expiresAt },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+        { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
         { name: 'total', value: money(record.total, record.currency), claim: claim.total },
         { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
@@ -117,7 +118,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       return done('control bit', 'quota control took the quota for these units', [
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.subject },
-        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
         { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
         { name: 'Merkle root', value: toHex(record.root) },
         { name: 'units', value: String(record.count), claim: claim.count },
@@ -126,7 +127,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
         { name: 'issuance key', value: toHex(record.issuanceKey), claim: claim.issuanceKey },
         { name: 'key set', value: toHex(record.keySet), claim: claim.keySet },
-        { name: 'redeem until', value: time(record.redeemUntil), claim: claim.redeemUntil },
+        { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
       ]);
     }
     case recordType.currency: {
@@ -136,7 +137,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       return done('currency record', 'issuance signs the same root a second time', [
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.issuer },
-        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
         { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
         { name: 'Merkle root', value: toHex(record.root) },
         { name: 'units', value: String(record.count), claim: claim.count },
@@ -151,7 +152,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       return done('denial', 'central management refuses a request; nothing was consumed', [
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.audience },
-        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
         { name: 'reasons', value: record.reasons.join(', '), claim: claim.reasons },
         {
           name: 'would pass',
@@ -172,14 +173,14 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       if (!decoded.ok) return decoded;
       const { record } = decoded.value;
       return done('trust bundle', 'the keys of the three authorities, signed by the offline root', [
-        { name: 'issued at', value: time(record.issuedAt), claim: claim.issuedAt },
-        { name: 'expires at', value: time(record.expiresAt), claim: claim.expiresAt },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+        { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
         { name: 'revocation epoch', value: String(record.revocationEpoch), claim: claim.revocationEpoch },
         { name: 'root key', value: toHex(record.rootKey.keyId), claim: claim.rootKey },
         { name: 'key set', value: toHex(keySetId(record)), claim: claim.keySet },
         ...record.keys.map((entry) => ({
           name: `${entry.role} key of ${entry.name}`,
-          value: `${toHex(entry.key.keyId)}, ${time(entry.notBefore)} to ${time(entry.notAfter)}${entry.revoked ? ', REVOKED' : ''}`,
+          value: `${toHex(entry.key.keyId)}, ${isoTime(entry.notBefore)} to ${isoTime(entry.notAfter)}${entry.revoked ? ', REVOKED' : ''}`,
         })),
       ]);
     }
@@ -249,8 +250,8 @@ function inspectUnit(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       { name: 'owner commitment', value: toHex(unit.owner) },
       { name: 'reservation', value: toHex(unit.reservation) },
       { name: 'key set', value: toHex(unit.keySet) },
-      { name: 'not before', value: time(unit.notBefore) },
-      { name: 'redeem until', value: time(unit.redeemUntil) },
+      { name: 'not before', value: isoTime(unit.notBefore) },
+      { name: 'redeem until', value: isoTime(unit.redeemUntil) },
       { name: 'salt', value: toHex(unit.salt) },
     ],
   });
@@ -290,8 +291,4 @@ function lots(list: readonly Lot[], currency: Currency): string {
   const shown = list.slice(0, 8).map((lot) => `${lot.count} x ${formatAmount(lot.value, currency)}`);
   const rest = list.length > 8 ? ` and ${list.length - 8} more lots` : '';
   return `${sumLots(list).count} units: ${shown.join(', ')}${rest}`;
-}
-
-function time(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
