@@ -1,5 +1,5 @@
 /**
- * Builds everything: vm/machine.wasm, whose hash is in git, then dist/. With `--pin` the hash in git is
+ * Builds everything: the machines in vm/, whose hashes are in git, then dist/. With `--pin` the hashes in git are
  * written anew, which a change of the machine needs and nothing else may do.
  */
 import { spawnSync } from 'node:child_process';
@@ -15,19 +15,26 @@ function run(program: string, ...words: string[]): void {
 }
 
 const pinned = 'vm/machine.wasm.sha256';
+/** The machine, and the one that stops after each instruction, for the debugger. */
+const machines = [
+  { target: 'release', entry: 'vm/assembly/index.ts', file: 'vm/machine.wasm' },
+  { target: 'stepping', entry: 'vm/assembly/stepping.ts', file: 'vm/machine-stepping.wasm' },
+];
 
-run('asc', '--target', 'release');
-const hash = createHash('sha256').update(readFileSync('vm/machine.wasm')).digest('hex');
+for (const { target, entry } of machines) run('asc', entry, '--target', target);
+const hashes = machines
+  .map(({ file }) => `${createHash('sha256').update(readFileSync(file)).digest('hex')}  ${file}\n`)
+  .join('');
 if (process.argv.includes('--pin')) {
-  writeFileSync(pinned, `${hash}  vm/machine.wasm\n`);
-} else if (readFileSync(pinned, 'utf8').split(' ')[0] !== hash) {
+  writeFileSync(pinned, hashes);
+} else if (readFileSync(pinned, 'utf8') !== hashes) {
   console.error(
-    `build: vm/machine.wasm has SHA-256 ${hash}, which is not the one in ${pinned}: after a change of the machine, \`npm run build -- --pin\` and commit both`,
+    `build: the machine was built otherwise than ${pinned} says: after a change of it, \`npm run build -- --pin\` and commit both\n${hashes}`,
   );
   process.exit(1);
 }
 rmSync('dist', { recursive: true, force: true });
 run('tsc', '--project', 'tsconfig.json');
 mkdirSync('dist/vm', { recursive: true });
-copyFileSync('vm/machine.wasm', 'dist/vm/machine.wasm');
+for (const { file } of machines) copyFileSync(file, `dist/${file}`);
 chmodSync('dist/src/main.js', 0o755);

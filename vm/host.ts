@@ -5,10 +5,11 @@
  * @example
  * const machine = await startMachine(wasmBytes);
  * const loaded = machine.load(moduleBytes);
- * if (loaded.ok) loaded.program.run({ inputs: [{ segment: 0, index: 0, value: 5n }], fuel: 1000n });
+ * if (loaded.ok) loaded.program.run({ inputs: [{ segment: 0, index: 0, value: 5n }] });
  */
 import { type RefusalName, refusals, type TrapName, traps } from './isa.ts';
-import { flowsTo } from './label.ts';
+import { flowsTo, makeLabel } from './label.ts';
+import { hasItsHash, moduleHash, type Names, readNames, stripNames } from './module.ts';
 
 export interface InputWord {
   readonly segment: number;
@@ -19,7 +20,10 @@ export interface InputWord {
 export interface RunOptions {
   /** Words that are not given are zero; each has the label that the module declares for its segment. */
   readonly inputs: readonly InputWord[];
-  readonly fuel: bigint;
+  /** At most 2^60 are used; the dearest run of the program where nothing is said, with which it never wants for fuel. */
+  readonly fuel?: bigint;
+  /** Of whoever gets the answer: ports above it are left out. Where nothing is said, the public's. */
+  readonly clearance?: number;
 }
 
 /** A use of a grant: which, and by which instruction. */
@@ -31,6 +35,7 @@ export interface AuditEntry {
 /** What a trap was, for a reader who is cleared for it. */
 export interface TrapDetail {
   readonly trap: TrapName;
+  /** Counted from 0 over all functions. */
   readonly instruction: number;
   readonly label: number;
 }
@@ -39,7 +44,7 @@ export type RunResult =
   | {
       readonly ok: true;
       readonly fuelUsed: bigint;
-      /** By port number; a port that the program did not write is left out. */
+      /** By port number; a port that the program did not write, or that the reader is not cleared for, is left out. */
       readonly ports: ReadonlyMap<number, bigint>;
       readonly audit: readonly AuditEntry[];
     }
@@ -52,6 +57,13 @@ export type RunResult =
     };
 
 export interface Program {
+  /** SHA-256 of the module, by which it is known. */
+  readonly hash: Uint8Array;
+  /** Of a module file that was not stripped of them. */
+  readonly names: Names | undefined;
+  /** The fuel of the dearest run; 2^61 stands for anything above it. */
+  readonly fuelBound: bigint;
+  /** Throws `RangeError` for an input that the module has no word for, or that no word can hold. */
   run(options: RunOptions): RunResult;
 }
 
@@ -61,13 +73,24 @@ export type LoadResult =
       readonly ok: false;
       readonly code: 'module_refused';
       readonly reason: RefusalName;
+      /** The byte of the module that the refusal is about. */
       readonly offset: number;
       readonly message: string;
     };
 
+/** Takes a signed module, and gives the module file in it where it is signed by a trusted key: `trustKeys` makes one. */
+export type Trust = (
+  signed: Uint8Array,
+) => { readonly ok: true; readonly file: Uint8Array } | { readonly ok: false; readonly message: string };
+
+export interface MachineOptions {
+  /** With it only signed modules are loaded. */
+  readonly trust?: Trust;
+}
+
 export interface Machine {
   /** Checks a module; the program that comes back runs on this machine, one at a time. */
-  load(module: Uint8Array): LoadResult;
+  load(file: Uint8Array): LoadResult;
 }
 
 /** What vm/assembly/index.ts exports. */
@@ -77,11 +100,15 @@ interface Exports {
   moduleCapacity(): number;
   loadModule(length: number): number;
   refusedAt(): number;
+  fuelBound(): bigint;
   reset(): void;
-  setWord(segment: number, index: number, value: bigint): number;
+  segmentAddress(segment: number): number;
+  segmentLength(segment: number): number;
   run(fuel: bigint): number;
+  portCount(): number;
   portWritten(port: number): number;
   portValue(port: number): bigint;
+  portLabel(port: number): number;
   fuelUsed(): bigint;
   auditCount(): number;
   auditEntry(index: number): bigint;
@@ -90,46 +117,76 @@ interface Exports {
   trapLabel(): number;
 }
 
-const portLimit = 32;
+/** Cleared for nothing, trusting nothing: what is public is for it. */
+const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
+
+const segmentLimit = 64;
 
 /** Instantiates the machine; the wasm has no imports, so nothing of the host is in its reach. */
-export async function startMachine(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module): Promise<Machine> {
+export async function startMachine(
+  wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module,
+  options: MachineOptions = {},
+): Promise<Machine> {
   const module = wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm);
   const instance = await WebAssembly.instantiate(module, {});
   const machine = instance.exports as unknown as Exports;
+  // The memory does not grow, so its views stay good.
+  const bytes = new Uint8Array(machine.memory.buffer);
+  const words = new BigInt64Array(machine.memory.buffer);
   /** The module that the machine holds: another program's is loaded again before it runs. */
   let current: Uint8Array | undefined;
 
-  function put(bytes: Uint8Array): number {
-    new Uint8Array(machine.memory.buffer, machine.moduleAddress(), bytes.length).set(bytes);
-    return machine.loadModule(bytes.length);
+  function put(code: Uint8Array): number {
+    bytes.set(code, machine.moduleAddress());
+    return machine.loadModule(code.length);
   }
 
   return {
-    load(bytes) {
-      if (bytes.length > machine.moduleCapacity()) {
-        return {
-          ok: false,
-          code: 'module_refused',
-          reason: 'header',
-          offset: 0,
-          message: `a module of ${bytes.length} bytes: at most ${machine.moduleCapacity()} are accepted`,
-        };
-      }
-      const own = bytes.slice();
+    load(given) {
+      const opened = options.trust === undefined ? { ok: true as const, file: given } : options.trust(given);
+      if (!opened.ok) return refuse('signature', 0, opened.message);
+      const own = stripNames(opened.file).slice();
+      if (own.length > machine.moduleCapacity())
+        return refuse(
+          'header',
+          0,
+          `a module of ${own.length} bytes: at most ${machine.moduleCapacity()} are accepted`,
+        );
       current = undefined;
       const refused = put(own);
-      if (refused !== 0) return refusal(refused, machine.refusedAt());
+      if (refused !== 0) return refuse(refusalName(refused), machine.refusedAt());
+      if (!hasItsHash(own)) return refuse('hash', 32);
       current = own;
+      const fuelBound = machine.fuelBound();
+      const places = readPlaces(machine);
       return {
         ok: true,
         program: {
-          run(options) {
+          hash: moduleHash(own),
+          names: readNames(opened.file),
+          fuelBound,
+          run({ inputs, fuel = fuelBound, clearance = everybody }) {
             if (current !== own) {
               put(own);
               current = own;
             }
-            return runLoaded(machine, options);
+            for (const { segment, index, value } of inputs) {
+              const place = places[segment];
+              if (place === undefined || !(index >= 0 && index < place.length && Number.isInteger(index)))
+                throw forget(machine, `the module has no word ${index} in segment ${segment}`);
+              // WebAssembly would wrap it: 2^64 + 5 would be 5.
+              if (BigInt.asIntN(64, value) !== value)
+                throw forget(machine, `${value} does not fit a signed 64-bit word`);
+              words[place.first + index] = value;
+            }
+            if (fuel < 0n) throw forget(machine, `${fuel} is no amount of fuel: 0 or more is accepted`);
+            const result =
+              machine.run(fuel < fuelMost ? fuel : fuelMost) === 0
+                ? finished(machine, clearance)
+                : trapped(machine);
+            // Nothing of this run stays behind.
+            machine.reset();
+            return result;
           },
         },
       };
@@ -137,54 +194,72 @@ export async function startMachine(wasm: Uint8Array<ArrayBuffer> | WebAssembly.M
   };
 }
 
-function runLoaded(machine: Exports, options: RunOptions): RunResult {
+const fuelMost = 2n ** 60n;
+
+interface Place {
+  /** Of its first word, in words from the beginning of the memory. */
+  readonly first: number;
+  readonly length: number;
+}
+
+function readPlaces(machine: Exports): Place[] {
+  const places: Place[] = [];
+  for (let segment = 0; segment < segmentLimit; segment++) {
+    const length = machine.segmentLength(segment);
+    if (length === 0) break;
+    places.push({ first: machine.segmentAddress(segment) / 8, length });
+  }
+  return places;
+}
+
+/** Wipes what was set of the inputs already. */
+function forget(machine: Exports, message: string): RangeError {
   machine.reset();
-  for (const { segment, index, value } of options.inputs) {
-    // WebAssembly would wrap it: 2^64 + 5 would be 5.
-    if (BigInt.asIntN(64, value) !== value)
-      throw new RangeError(`${value} does not fit a signed 64-bit word`);
-    if (machine.setWord(segment, index, value) !== 0)
-      throw new RangeError(`the module has no word ${index} in segment ${segment}`);
-  }
-  if (machine.run(options.fuel) !== 0) {
-    const detail = {
-      trap: trapName(machine.trapCode()),
-      instruction: machine.trapAt(),
-      label: machine.trapLabel() >>> 0,
-    };
-    return {
-      ok: false,
-      code: 'trapped',
-      detail: (clearance) => (flowsTo(detail.label, clearance) ? detail : undefined),
-    };
-  }
+  return new RangeError(message);
+}
+
+function finished(machine: Exports, clearance: number): RunResult {
   const ports = new Map<number, bigint>();
-  for (let port = 0; port < portLimit; port++) {
-    if (machine.portWritten(port) !== 0) ports.set(port, machine.portValue(port));
+  for (let port = 0, count = machine.portCount(); port < count; port++) {
+    if (machine.portWritten(port) !== 0 && flowsTo(machine.portLabel(port), clearance))
+      ports.set(port, machine.portValue(port));
   }
   const audit: AuditEntry[] = [];
-  for (let index = 0; index < machine.auditCount(); index++) {
+  for (let index = 0, count = machine.auditCount(); index < count; index++) {
     const entry = machine.auditEntry(index);
     audit.push({ instruction: Number(entry >> 32n), grant: Number(entry & 0xffffffffn) });
   }
   return { ok: true, fuelUsed: machine.fuelUsed(), ports, audit };
 }
 
-function trapName(code: number): TrapName {
+function trapped(machine: Exports): RunResult {
+  const detail = {
+    trap: trapName(machine.trapCode()),
+    instruction: machine.trapAt(),
+    label: machine.trapLabel() >>> 0,
+  };
+  return {
+    ok: false,
+    code: 'trapped',
+    detail: (clearance) => (flowsTo(detail.label, clearance) ? detail : undefined),
+  };
+}
+
+/** The name of a trap's code. */
+export function trapName(code: number): TrapName {
   const found = Object.entries(traps).find(([, trap]) => trap.code === code);
   if (found === undefined) throw new Error(`invariant broken: trap ${code} is not in the table`);
   return found[0] as TrapName;
 }
 
-function refusal(code: number, offset: number): LoadResult {
+/** The name of a refusal's code. */
+export function refusalName(code: number): RefusalName {
   const found = Object.entries(refusals).find(([, entry]) => entry.code === code);
   if (found === undefined) throw new Error(`invariant broken: refusal ${code} is not in the table`);
-  const [reason, { meaning }] = found;
-  return {
-    ok: false,
-    code: 'module_refused',
-    reason: reason as RefusalName,
-    offset,
-    message: `module refused at byte ${offset}: ${meaning}`,
-  };
+  return found[0] as RefusalName;
+}
+
+function refuse(reason: RefusalName, offset: number, why: string = refusals[reason].meaning): LoadResult {
+  const message = `module refused at byte ${offset}: ${why}`;
+  return { ok: false, code: 'module_refused', reason, offset, message };
 }

@@ -1,13 +1,13 @@
 /**
- * Labels, 32 bits: secrecy C, complemented authority A, need-to-know categories.
+ * Labels, 32 bits: secrecy C, need-to-know categories, complemented authority A.
  *
  * ```
- * ┌ 31 … 16 ─────────┬ 15 … 8 ────────────────┬ 7 … 0 ──────────────┐
- * │ categories, a set │ complement of A, 8 - A │ C, C low bits set   │
- * │                   │ high bits set          │ (thermometer codes) │
- * └───────────────────┴────────────────────────┴─────────────────────┘
+ * ┌ 31 … 24 ────────────┬ 23 … 8 ───────────┬ 7 … 0 ────────────────────────────────┐
+ * │ C, C low bits set   │ categories, a set │ complement of A, 8 - A high bits set  │
+ * └─────────────────────┴───────────────────┴───────────────────────────────────────┘
  * ```
- * Join is one OR; ℓ1 ⊑ ℓ2 is `ℓ1 & ~ℓ2 === 0`; C ≤ A is `(ℓ & ℓ >> 8 & 255) === 0`.
+ * C and the complement of A are thermometer codes. Join is one OR; ℓ1 ⊑ ℓ2 is `ℓ1 & ~ℓ2 === 0`; C ≤ A is
+ * `(ℓ & ℓ << 24) === 0`.
  */
 
 /** A label taken apart: levels from 0 to 8, categories from 0 to 15. */
@@ -32,7 +32,7 @@ export function makeLabel(parts: LabelParts): number {
       throw new RangeError(`category ${category}: 0 to 15 are accepted`);
     set |= 1 << category;
   }
-  return ((set << 16) | (complement << 8) | thermometer) >>> 0;
+  return ((thermometer << 24) | (set << 8) | complement) >>> 0;
 }
 
 function isLevel(value: number): boolean {
@@ -43,8 +43,8 @@ export function readLabel(label: number): LabelParts {
   const bits = (value: number): number => value.toString(2).replaceAll('0', '').length;
   const categories: number[] = [];
   for (let category = 0; category < 16; category++)
-    if ((label >>> 16) & (1 << category)) categories.push(category);
-  return { secrecy: bits(label & 255), authority: 8 - bits((label >>> 8) & 255), categories };
+    if ((label >>> 8) & (1 << category)) categories.push(category);
+  return { secrecy: bits(label >>> 24), authority: 8 - bits(label & 255), categories };
 }
 
 /** Whether what is labelled `low` may go where `high` is the most that is allowed. */

@@ -5,7 +5,7 @@
  * issuer says, A6 what the systems know. The request's amount is untrusted until it is endorsed within
  * its range; the ceiling is secret, and what leaves of it is one bit, through one grant with range 0 to 1.
  */
-export const issuanceProgramVersion = 1;
+export const issuanceProgramVersion = 2;
 
 export const issuanceProgram = `
 level decide   C0 A6 {1}

@@ -200,7 +200,7 @@ describe('the issuance decision', () => {
   it('names its rule set by version and by the hash of its module', async () => {
     const again = loadIssuanceDecision(await freshMachine());
     expect(again.ruleSet).toEqual(decision.ruleSet);
-    expect(decision.ruleSet).toMatchObject({ version: 1 });
+    expect(decision.ruleSet).toMatchObject({ version: 2 });
     expect(decision.ruleSet.hash).toHaveLength(32);
     const changed = loadIssuanceDecision(
       await freshMachine(),

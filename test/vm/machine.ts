@@ -40,9 +40,15 @@ export interface BareMachine {
   moduleCapacity(): number;
   loadModule(length: number): number;
   refusedAt(): number;
+  fuelBound(): bigint;
   reset(): void;
   setWord(segment: number, index: number, value: bigint): number;
+  segmentAddress(segment: number): number;
+  segmentLength(segment: number): number;
   run(fuel: bigint): number;
+  portCount(): number;
+  portLabel(port: number): number;
+  portIsSymbol(port: number): number;
   portWritten(port: number): number;
   portValue(port: number): bigint;
   fuelUsed(): bigint;
@@ -73,4 +79,28 @@ export function trapNamed(code: number): TrapName {
   const name = trapNames.get(code);
   if (name === undefined) throw new Error(`trap ${code} is not in the table`);
   return name;
+}
+
+/** The exports of vm/assembly/stepping.ts: one instruction at a time, the whole state in sight. */
+export interface BareSteppingMachine extends BareMachine {
+  begin(fuel: bigint): number;
+  step(): number;
+  position(): number;
+  contextLabel(): number;
+  openDepth(): number;
+  fuelLeft(): bigint;
+  isPaying(): number;
+  frameStart(): number;
+  frameAddress(): number;
+  stackAddress(): number;
+  segmentLabelAddress(segment: number): number;
+  grantUses(grant: number): number;
+}
+
+const steppingFile = new URL('../../vm/machine-stepping.wasm', import.meta.url);
+
+export async function bareSteppingMachine(
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(readFileSync(steppingFile)),
+): Promise<BareSteppingMachine> {
+  return (await bareMachine(bytes)) as BareSteppingMachine;
 }

@@ -1,23 +1,70 @@
 /** Two oracles that watch one generated program on a machine: the specification, and pairs of runs that differ in secrets only. */
+import { instructions } from '../../vm/isa.ts';
 import { flowsTo, makeLabel } from '../../vm/label.ts';
-import { encodeModule, type Module } from '../../vm/module.ts';
+import { encodeModule, type FunctionBody, type Module } from '../../vm/module.ts';
 import { specify } from '../../vm/specification.ts';
 import { type BareMachine, loadBare, trapNamed } from './machine.ts';
-import { type Input, randomInputs, randomProgram } from './random-program.ts';
+import { Dice, type Input, randomInputs, randomProgram } from './random-program.ts';
 
-const fuel = 10_000n;
+export const fuel = 10_000n;
 
 interface Observation {
   readonly trapped: boolean;
   readonly fuelUsed: bigint;
   readonly ports: ReadonlyMap<number, bigint>;
   readonly audit: string;
+  /** Of the main function, as many as it has. */
   readonly registers: readonly { readonly value: bigint; readonly label: number }[];
+  readonly words: readonly (readonly bigint[])[];
 }
 
-function observe(machine: BareMachine, module: Module, inputs: readonly Input[], limit = fuel): Observation {
+const mnemonics = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, mnemonic]));
+
+/** How many registers a function has: the machine keeps no more for it. */
+export function registersOf(body: FunctionBody, functions: readonly FunctionBody[]): number {
+  const used = body.code.flatMap(({ opcode, registers: [d, a, b, c], index }) => {
+    const mnemonic = mnemonics.get(opcode);
+    const callee = mnemonic === 'call' ? functions[index] : undefined;
+    if (callee !== undefined) return [d + callee.results.length, a + callee.parameters.length, 1];
+    if (mnemonic === 'return') return [a + body.results.length, 1];
+    return (
+      instructions
+        .find((candidate) => candidate.opcode === opcode)
+        ?.operands.flatMap((operand) =>
+          operand === 'd'
+            ? [d + 1]
+            : operand === 'a'
+              ? [a + 1]
+              : operand === 'b'
+                ? [b + 1]
+                : operand === 'c'
+                  ? [c + 1]
+                  : [],
+        ) ?? []
+    );
+  });
+  return Math.max(body.parameters.length, ...used, 0);
+}
+
+function mainOf(module: Module): FunctionBody {
+  const main = module.functions.at(-1);
+  if (main === undefined) throw new Error('a module without functions');
+  return main;
+}
+
+function put(machine: BareMachine, module: Module): void {
   const refused = loadBare(machine, encodeModule(module));
   if (refused !== 0) throw new Error(`a generated module was refused: ${refused} at ${machine.refusedAt()}`);
+}
+
+/** Runs the loaded module. */
+function observe(
+  machine: BareMachine,
+  module: Module,
+  live: number,
+  inputs: readonly Input[],
+  limit = fuel,
+): Observation {
   machine.reset();
   for (const { segment, index, value } of inputs) machine.setWord(segment, index, value);
   const trapped = machine.run(limit) !== 0;
@@ -25,11 +72,14 @@ function observe(machine: BareMachine, module: Module, inputs: readonly Input[],
   for (let port = 0; port < module.ports.length; port++)
     if (machine.portWritten(port) !== 0) ports.set(port, machine.portValue(port));
   const audit = Array.from({ length: machine.auditCount() }, (_, index) => machine.auditEntry(index)).join();
-  const registers = Array.from({ length: 32 }, (_, index) => ({
+  const registers = Array.from({ length: live }, (_, index) => ({
     value: machine.registerValue(index),
     label: machine.registerLabel(index) >>> 0,
   }));
-  return { trapped, fuelUsed: machine.fuelUsed(), ports, audit, registers };
+  const words = module.segments.map(({ length }, segment) => [
+    ...new BigInt64Array(machine.memory.buffer, machine.segmentAddress(segment), length),
+  ]);
+  return { trapped, fuelUsed: machine.fuelUsed(), ports, audit, registers, words };
 }
 
 function show(value: unknown): string {
@@ -45,18 +95,52 @@ export function count(tally: Tally, name: string): void {
   tally.set(name, (tally.get(name) ?? 0) + 1);
 }
 
+/** Inputs of program `seed`. */
+export function inputsOf(seed: number, module: Module): Input[] {
+  return randomInputs(seed ^ 0x5bd1e995, module);
+}
+
+/** Program `seed`: half of them by execution, on inputs that its tests use too. */
+export function programOf(machine: BareMachine, seed: number, releases: boolean): Module {
+  if (seed % 2 === 0) return randomProgram({ seed, releases });
+  return randomProgram({
+    seed,
+    releases,
+    runs: (module) => {
+      put(machine, module);
+      machine.reset();
+      for (const { segment, index, value } of inputsOf(seed, module)) machine.setWord(segment, index, value);
+      return machine.run(fuel) === 0;
+    },
+  });
+}
+
 /** The first thing in which the machine and the specification differ on program `seed`, or `undefined`. */
 export function differsFromSpecification(
   machine: BareMachine,
   seed: number,
   tally: Tally,
 ): string | undefined {
-  const module = randomProgram({ seed, releases: true });
-  const inputs = randomInputs(seed ^ 0x5bd1e995, module);
+  const module = programOf(machine, seed, true);
+  for (const body of module.functions)
+    for (const { opcode } of body.code) count(tally, `generated ${mnemonics.get(opcode)}`);
   // One in sixteen runs short of fuel.
-  const limit = seed % 16 === 0 ? BigInt(seed % 23) : fuel;
+  const limit = seed % 16 === 0 ? BigInt(new Dice(seed).below(80)) : fuel;
+  return differs(machine, module, inputsOf(seed, module), limit, tally);
+}
+
+/** The first thing in which the machine and the specification differ on a module and its inputs, or `undefined`. */
+export function differs(
+  machine: BareMachine,
+  module: Module,
+  inputs: readonly Input[],
+  limit: bigint,
+  tally: Tally,
+): string | undefined {
+  put(machine, module);
   const expected = specify(module, inputs, limit);
-  const actual = observe(machine, module, inputs, limit);
+  const live = registersOf(mainOf(module), module.functions);
+  const actual = observe(machine, module, live, inputs, limit);
   count(tally, expected.ok ? 'finished' : 'trapped');
   if (expected.ok === actual.trapped)
     return `specification ${show(expected)}, machine trapped: ${actual.trapped}`;
@@ -65,9 +149,10 @@ export function differsFromSpecification(
     count(tally, `trap ${trap}`);
     if (!expected.traps.includes(trap)) return `trap ${trap} where ${expected.traps.join()} is broken`;
     if (machine.trapAt() !== expected.instruction)
-      return `trap at ${machine.trapAt()} and not at ${expected.instruction}`;
-    if (!flowsTo(expected.pc, machine.trapLabel() >>> 0))
-      return `the trap's label ${machine.trapLabel()} is below pc ${expected.pc}`;
+      return `trap ${trap} at ${machine.trapAt()} and not at ${expected.instruction}`;
+    if (!flowsTo(expected.label, machine.trapLabel() >>> 0))
+      return `the trap's label ${machine.trapLabel()} is below what it went by, ${expected.label}`;
+    if (actual.ports.size > 0) return 'ports are told of a run that trapped';
     return undefined;
   }
   for (const entry of expected.audit) count(tally, module.grants[entry.grant]?.kind ?? 'unknown grant');
@@ -79,55 +164,102 @@ export function differsFromSpecification(
     .map(({ instruction, grant }) => (BigInt(instruction) << 32n) | BigInt(grant))
     .join();
   if (actual.audit !== audit) return `audit ${actual.audit}, specification ${audit}`;
-  for (const [index, register] of expected.registers.entries()) {
-    if (show(actual.registers[index]) !== show(register))
-      return `r${index} ${show(actual.registers[index])}, specification ${show(register)}`;
+  for (const [index, register] of actual.registers.entries()) {
+    if (show(register) !== show(expected.registers[index]))
+      return `r${index} ${show(register)}, specification ${show(expected.registers[index])}`;
+  }
+  const words = expected.words.map((segment) => segment.map(({ value }) => value));
+  if (show(actual.words) !== show(words)) return `words ${show(actual.words)}, specification ${show(words)}`;
+  return undefined;
+}
+
+/** Public, one category, some secrecy with it; and one who looks for trust: sees all that is trusted at A6 and above. */
+export const observers: readonly number[] = [
+  makeLabel({ secrecy: 0, authority: 0, categories: [] }),
+  makeLabel({ secrecy: 0, authority: 0, categories: [2] }),
+  makeLabel({ secrecy: 2, authority: 0, categories: [2] }),
+  (makeLabel({ secrecy: 8, authority: 8, categories: [1, 2] }) & 0xffffff00) | 0x000000c0,
+];
+
+/** Whether an observer sees what has this label: of secrecy and categories, or of authority (what is trusted must not depend on what is not). */
+export function seenBy(observer: number, label: number): boolean {
+  return flowsTo(label, observer);
+}
+
+/** The inputs with other values where the observer sees none. */
+export function otherSecrets(
+  seed: number,
+  module: Module,
+  inputs: readonly Input[],
+  observer: number,
+): Input[] {
+  const other = randomInputs(seed ^ 0x6a09e667, module);
+  return inputs.map((input, index) =>
+    seenBy(observer, module.segments[input.segment]?.label ?? 0) ? input : (other[index] ?? input),
+  );
+}
+
+/** EENI, end to end: what an observer can tell apart between `pairs` pairs of runs of program `seed` that differ only in words above the observer. */
+export function tellsSecretsApart(
+  machine: BareMachine,
+  seed: number,
+  tally: Tally,
+  pairs = 4,
+): string | undefined {
+  const module = programOf(machine, seed, false);
+  const live = registersOf(mainOf(module), module.functions);
+  put(machine, module);
+  const first = inputsOf(seed, module);
+  const one = observe(machine, module, live, first);
+  if (one.trapped) {
+    for (let pair = 0; pair < pairs; pair++) count(tally, 'a run trapped');
+    return undefined;
+  }
+  for (let pair = 0; pair < pairs; pair++) {
+    const observer = observers[(seed + pair) % observers.length] ?? 0;
+    const two = observe(
+      machine,
+      module,
+      live,
+      otherSecrets(seed + pair * 0x9e3779b, module, first, observer),
+    );
+    const told = comparePair(module, observer, one, two, tally);
+    if (told !== undefined) return `observer ${observer.toString(16)}: ${told}`;
   }
   return undefined;
 }
 
-const observers = [
-  makeLabel({ secrecy: 0, authority: 0, categories: [] }),
-  makeLabel({ secrecy: 0, authority: 0, categories: [2] }),
-  makeLabel({ secrecy: 2, authority: 0, categories: [2] }),
-];
-
-/** Of secrecy and categories: authority is about trust, and a reader needs none. */
-function readableBy(observer: number, label: number): boolean {
-  return flowsTo(label & 0xffff00ff, observer & 0xffff00ff);
-}
-
-/** What an observer can tell apart between two runs of program `seed` that differ only in words above the observer. */
-export function tellsSecretsApart(machine: BareMachine, seed: number, tally: Tally): string | undefined {
-  const module = randomProgram({ seed, releases: false });
-  const observer = observers[seed % observers.length] ?? 0;
-  const first = randomInputs(seed ^ 0x2545f491, module);
-  const other = randomInputs(seed ^ 0x6a09e667, module);
-  const second = first.map((input, index) =>
-    readableBy(observer, module.segments[input.segment]?.label ?? 0) ? input : (other[index] ?? input),
-  );
-  const one = observe(machine, module, first);
-  const two = observe(machine, module, second);
-  if (one.trapped || two.trapped) {
+function comparePair(
+  module: Module,
+  observer: number,
+  one: Observation,
+  two: Observation,
+  tally: Tally,
+): string | undefined {
+  if (two.trapped) {
     count(tally, 'a run trapped');
     return undefined;
   }
   count(tally, 'both finished');
-  if (one.fuelUsed !== two.fuelUsed) return `fuel ${one.fuelUsed} and ${two.fuelUsed}`;
-  if (one.audit !== two.audit) return `audit ${one.audit} and ${two.audit}`;
-  for (const [port, label] of module.ports.entries()) {
-    if (readableBy(observer, label) && one.ports.get(port) !== two.ports.get(port))
+  // Fuel and audit are for everybody: they may tell of no secret, but of what is trusted and what is not they may.
+  const isOfSecrecy = (observer & 0xff) === 0xff;
+  if (isOfSecrecy && one.fuelUsed !== two.fuelUsed) return `fuel ${one.fuelUsed} and ${two.fuelUsed}`;
+  if (isOfSecrecy && one.audit !== two.audit) return `audit ${one.audit} and ${two.audit}`;
+  for (const [port, { label }] of module.ports.entries()) {
+    if (seenBy(observer, label) && one.ports.get(port) !== two.ports.get(port))
       return `port ${port}: ${one.ports.get(port)} and ${two.ports.get(port)}`;
   }
+  let moved = false;
   for (const [index, register] of one.registers.entries()) {
     const twin = two.registers[index];
     if (twin === undefined) continue;
-    const low = readableBy(observer, register.label);
-    if (low !== readableBy(observer, twin.label)) return `r${index} is readable in one run only`;
-    if (low && register.value !== twin.value)
-      return `r${index}: ${register.value} and ${twin.value}, readable`;
+    const seen = seenBy(observer, register.label);
+    if (seen !== seenBy(observer, twin.label)) return `r${index} is seen in one run only`;
+    if (seen && register.label !== twin.label) return `r${index} has two labels, both seen`;
+    if (register.value === twin.value) continue;
+    if (seen) return `r${index}: ${register.value} and ${twin.value}, seen`;
+    moved = true;
   }
-  if (one.registers.some((register, index) => register.value !== two.registers[index]?.value))
-    count(tally, 'secrets moved');
+  if (moved) count(tally, 'secrets moved');
   return undefined;
 }

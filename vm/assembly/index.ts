@@ -1,22 +1,39 @@
 /*
- * What a host calls. All numbers are i32 or i64; the host writes a module to `moduleAddress` and nothing else.
+ * What a host calls; vm/ringmint_vm.h describes the same for C. All numbers are i32 or i64.
  *
- *   moduleAddress() → load(length) → reset() → setWord(segment, index, value)… → run(fuel) → port(i)…
+ *   moduleAddress() → loadModule(length) → setWord(segment, index, value)… → run(fuel) → portValue(port)… → reset()
+ *
+ * The host writes a module to `moduleAddress`, and may write input values from `segmentAddress` on; it writes
+ * nothing else. `run` runs once: before another run `reset` wipes words, registers, ports and uses of grants.
  */
-import { MAX_MODULE_BYTES } from './isa';
+import { MAX_MODULE_BYTES, TYPE_SYMBOL } from './isa';
 import {
   AUDIT,
+  FRAMES,
+  FUNCTION_BYTES,
+  FUNCTIONS,
+  GRANT_BYTES,
+  GRANTS,
   MODULE,
-  PORT_VALUES,
-  PORT_WRITTEN,
-  REGISTER_LABELS,
-  REGISTERS,
+  PORT_BYTES,
+  PORTS,
+  REGISTER_BYTES,
+  SEGMENT_BYTES,
   SEGMENTS,
-  WORD_LABELS,
-  WORD_VALUES,
 } from './layout';
 import * as loader from './load';
 import * as machine from './execute';
+
+/** No run uses more; the dearest run of any loop is counted up to twice as far. */
+const FUEL_MOST: u64 = <u64>1 << 60;
+
+const FINISHED: u32 = 0;
+const TRAPPED: u32 = 1;
+const NOT_READY: u32 = 2;
+
+let isReady: bool = false;
+let fuelLimit: u64 = 0;
+let outcome: u32 = NOT_READY;
 
 export function moduleAddress(): usize {
   return MODULE;
@@ -26,71 +43,135 @@ export function moduleCapacity(): u32 {
   return MAX_MODULE_BYTES;
 }
 
-/** 0, or why the module at `moduleAddress` is refused. */
+/** 0, or why the module at `moduleAddress` is refused; then no module is loaded. */
 export function loadModule(length: u32): u32 {
-  return loader.loadModule(length);
+  isReady = false;
+  outcome = NOT_READY;
+  const refused = loader.loadModule(length);
+  if (refused == 0) reset();
+  return refused;
 }
 
+/** The byte of the module that the refusal is about. */
 export function refusedAt(): u32 {
   return loader.refusedAt;
 }
 
-/** Words, registers and ports as they are before a run: zero, words with the label of their segment. */
+/** The fuel of the dearest run of the module; 2^61 stands for anything above it. */
+export function fuelBound(): u64 {
+  return loader.codeCount == 0 ? 0 : load<u64>(FUNCTIONS + (loader.functionCount - 1) * FUNCTION_BYTES, 24);
+}
+
+/** Words, registers, ports and grants as they are before a run: zero, words with the label of their segment. */
 export function reset(): void {
+  if (loader.codeCount == 0) return;
   for (let i: u32 = 0; i < loader.segmentCount; i++) {
-    const segment = SEGMENTS + i * 16;
-    const base = load<u32>(segment);
+    const segment = SEGMENTS + i * SEGMENT_BYTES;
     const size = load<u32>(segment, 4);
-    memory.fill(WORD_VALUES + base * 8, 0, size * 8);
-    const label = load<u32>(segment, 8);
-    for (let j: u32 = 0; j < size; j++) store<u32>(WORD_LABELS + (base + j) * 4, label);
+    memory.fill(load<u32>(segment), 0, size * 8);
+    const labels = <usize>load<u32>(segment, 8);
+    const label = load<u32>(segment, 16);
+    for (let j: u32 = 0; j < size; j++) store<u32>(labels + (j << 2), label);
   }
-  memory.fill(REGISTERS, 0, 32 * 8);
-  memory.fill(REGISTER_LABELS, 0, 32 * 4);
-  memory.fill(PORT_VALUES, 0, 32 * 8);
-  memory.fill(PORT_WRITTEN, 0, 32);
+  const main = FUNCTIONS + (loader.functionCount - 1) * FUNCTION_BYTES;
+  const authority = load<u32>(main, 4);
+  for (let i: u32 = 0, cells = load<u32>(main, 12); i < cells; i++) {
+    store<i64>(FRAMES + i * REGISTER_BYTES, 0);
+    store<u32>(FRAMES + i * REGISTER_BYTES, authority, 8);
+  }
+  hidePorts();
+  for (let i: u32 = 0; i < loader.grantCount; i++) store<u32>(GRANTS + i * GRANT_BYTES, 0, 32);
+  outcome = NOT_READY;
+  isReady = true;
+}
+
+function hidePorts(): void {
+  for (let i: u32 = 0; i < loader.portCount; i++) {
+    store<i64>(PORTS + i * PORT_BYTES, 0);
+    store<u32>(PORTS + i * PORT_BYTES, 0, 12);
+  }
 }
 
 /** Sets an input word, which keeps the label of its segment; 1 where there is no such word. */
 export function setWord(segment: u32, index: u32, value: i64): u32 {
   if (segment >= loader.segmentCount) return 1;
-  const entry = SEGMENTS + segment * 16;
+  const entry = SEGMENTS + segment * SEGMENT_BYTES;
   if (index >= load<u32>(entry, 4)) return 1;
-  store<i64>(WORD_VALUES + (load<u32>(entry) + index) * 8, value);
+  store<i64>(<usize>load<u32>(entry) + (<usize>index << 3), value);
   return 0;
 }
 
-/** 0, or 1 for a trap: which one is told by `trapCode`, to whom the host lets it be told. */
-export function run(fuel: u64): u32 {
-  return machine.runModule(fuel) == 0 ? 0 : 1;
+/** Where the values of a segment are, i64 each and little-endian; 0 where there is no such segment. */
+export function segmentAddress(segment: u32): u32 {
+  return segment < loader.segmentCount ? load<u32>(SEGMENTS + segment * SEGMENT_BYTES) : 0;
 }
 
+/** Words; 0 where there is no such segment. */
+export function segmentLength(segment: u32): u32 {
+  return segment < loader.segmentCount ? load<u32>(SEGMENTS + segment * SEGMENT_BYTES, 4) : 0;
+}
+
+/** 0 finished; 1 trapped: why is told by `trapCode`, to whom the host lets it be told; 2 not ready: no module, or no `reset` since the last run. */
+export function run(fuel: u64): u32 {
+  if (!isReady) return NOT_READY;
+  isReady = false;
+  fuelLimit = min(fuel, FUEL_MOST);
+  let code = machine.begin(<i64>fuelLimit);
+  if (code == 0) {
+    code = machine.execute();
+    if (STEPPING) while (code == machine.PAUSED) code = machine.execute();
+  }
+  outcome = code == 0 ? FINISHED : TRAPPED;
+  // A run that trapped tells nothing but that.
+  if (outcome == TRAPPED) hidePorts();
+  return outcome;
+}
+
+export function portCount(): u32 {
+  return loader.portCount;
+}
+
+/** 1 where the run finished and wrote the port. */
 export function portWritten(port: u32): u32 {
-  return port < loader.portCount ? load<u8>(PORT_WRITTEN + port) : 0;
+  return port < loader.portCount ? load<u32>(PORTS + port * PORT_BYTES, 12) : 0;
 }
 
 export function portValue(port: u32): i64 {
-  return port < loader.portCount ? load<i64>(PORT_VALUES + port * 8) : 0;
+  return port < loader.portCount ? load<i64>(PORTS + port * PORT_BYTES) : 0;
 }
 
+/** What the module declares: who is not cleared for it is not to be given the value. */
+export function portLabel(port: u32): u32 {
+  return port < loader.portCount ? load<u32>(PORTS + port * PORT_BYTES, 8) : u32.MAX_VALUE;
+}
+
+/** 1 where the port's value is a symbol: letters, packed. */
+export function portIsSymbol(port: u32): u32 {
+  return port < loader.portCount && load<u32>(PORTS + port * PORT_BYTES, 16) == TYPE_SYMBOL ? 1 : 0;
+}
+
+/** Of a run that finished; else 0. */
 export function fuelUsed(): u64 {
-  return machine.fuelUsed;
+  return outcome == FINISHED ? fuelLimit - <u64>machine.fuelLeft : 0;
 }
 
+/** Of a run that finished; else 0. */
 export function auditCount(): u32 {
-  return machine.auditCount;
+  return outcome == FINISHED ? machine.auditCount : 0;
 }
 
 /** Instruction in the high, grant in the low half. */
 export function auditEntry(index: u32): u64 {
-  if (index >= machine.auditCount) return 0;
+  if (index >= auditCount()) return 0;
   return (<u64>load<u32>(AUDIT + index * 8) << 32) | <u64>load<u32>(AUDIT + index * 8, 4);
 }
 
+/** Of a run that trapped; who is not cleared for `trapLabel` is not to be given any of the three. */
 export function trapCode(): u32 {
   return machine.trapCode;
 }
 
+/** The instruction, counted from 0 over all functions. */
 export function trapAt(): u32 {
   return machine.trapAt;
 }
@@ -99,11 +180,11 @@ export function trapLabel(): u32 {
   return machine.trapLabel;
 }
 
-/** For the tests of the machine itself: a register's value and label after a run. */
+/** For tests of the machine: a register of the main function after a run. */
 export function registerValue(register: u32): i64 {
-  return load<i64>(REGISTERS + (register & 31) * 8);
+  return load<i64>(FRAMES + (register & 31) * REGISTER_BYTES);
 }
 
 export function registerLabel(register: u32): u32 {
-  return load<u32>(REGISTER_LABELS + (register & 31) * 4);
+  return load<u32>(FRAMES + (register & 31) * REGISTER_BYTES, 8);
 }

@@ -1,87 +1,95 @@
 /*
- * Takes a module apart and checks all of it before anything runs: sizes, labels, opcodes, operands, levels,
- * structure. What it finds out on the way (targets, write sets, dearest arms) is what the run goes by.
+ * Takes a module apart and checks all of it before anything runs: here sizes and tables, in verify.ts the code.
  *
- * ╒═ header, 32 bytes ════════════════════════════════════════════════════════════════════╕
- *   "RMVM" │ version u32 = 1 │ levels constants segments ports grants code, u16 each │
- *   length u32 │ zero u64
+ * ╒═ header, 64 bytes ════════════════════════════════════════════════════════════════════╕
+ *   "RMVM" │ version u32 = 2 │ levels constants segments tables ports grants functions, u16 each, zero u16 │
+ *   entries of all tables u32 │ instructions u32 │ SHA-256 of all the rest, which the host checks
  * ╞═ sections, in this order ═════════════════════════════════════════════════════════════╡
- *   level 8: label u32, zero u32            constant 16: value i64, label u32, zero u32
- *   segment 16: length u32, label u32, ceiling u32, zero u32       port 8: label u32, zero u32
- *   grant 32: kind u32, from u32, to u32, zero u32, least i64, most i64      code 8
+ *   level 8: label u32, zero u32            constant 16: value i64, label u32, type u32
+ *   segment 16: length u32, label u32, ceiling u32, type u32
+ *   table 16: label u32, type u32, count u32, ascending u32      port 8: label u32, type u32
+ *   grant 32: kind u32, from u32, to u32, uses u32, least i64, most i64
+ *   function 16: instructions u32, authority u32, parameters results symbols-of-either u8 each, zero u32
+ *   entry of a table 8: i64                 instruction 8
  * ╘═══════════════════════════════════════════════════════════════════════════════════════╛
  */
 import {
-  FUEL,
   MAX_CODE,
   MAX_CONSTANTS,
-  MAX_DEPTH,
+  MAX_FUNCTIONS,
   MAX_GRANTS,
   MAX_LEVELS,
   MAX_MODULE_BYTES,
+  MAX_PARAMETERS,
   MAX_PORTS,
-  MAX_REGISTERS,
   MAX_SEGMENTS,
+  MAX_TABLES,
   MAX_WORDS,
-  OP_DECLASSIFY,
-  OP_ELSE,
-  OP_END,
-  OP_ENDORSE,
-  OP_HALT,
-  OP_IF,
   REFUSED_COUNT,
+  REFUSED_FUNCTION,
   REFUSED_GRANT,
-  REFUSED_GRANT_KIND,
-  REFUSED_HALT,
   REFUSED_HEADER,
   REFUSED_LABEL,
-  REFUSED_LEVEL,
-  REFUSED_OPCODE,
-  REFUSED_OPERAND,
   REFUSED_SEGMENT,
-  REFUSED_STRUCTURE,
-  SHAPE,
+  REFUSED_TABLE,
+  TYPE_SYMBOL,
 } from './isa';
-import { flowsTo, isLabel } from './label';
+import { AUTHORITY, flowsTo, isLabel, isPublic } from './label';
 import {
   CODE,
-  CONSTANT_LABELS,
-  CONSTANT_VALUES,
-  DEAREST,
+  CONSTANT_BYTES,
+  CONSTANTS,
+  DECODED_BYTES,
+  FUNCTION_BYTES,
+  FUNCTIONS,
+  GRANT_BYTES,
   GRANTS,
   LEVELS,
   MODULE,
-  OPEN,
-  PORT_LABELS,
+  PORT_BYTES,
+  PORTS,
+  SEGMENT_BYTES,
   SEGMENTS,
-  TARGETS,
-  WRITES,
+  TABLE_BYTES,
+  TABLES,
+  WORD_LABELS,
+  WORD_VALUES,
 } from './layout';
+import { verifyCode } from './verify';
 
 export const GRANT_DECLASSIFY: u32 = 1;
 export const GRANT_ENDORSE: u32 = 2;
 
-const HEADER_BYTES: u32 = 32;
+const HEADER_BYTES: u32 = 64;
 const MAGIC: u32 = 0x4d564d52;
+const VERSION: u32 = 2;
 
 export let levelCount: u32 = 0;
 export let constantCount: u32 = 0;
 export let segmentCount: u32 = 0;
+export let tableCount: u32 = 0;
 export let portCount: u32 = 0;
 export let grantCount: u32 = 0;
+export let functionCount: u32 = 0;
 export let codeCount: u32 = 0;
+let entryCount: u32 = 0;
 
 /** The byte that a refusal is about. */
 export let refusedAt: u32 = 0;
+
+export function setRefusedAt(offset: u32): void {
+  refusedAt = offset;
+}
 
 /** Checks and takes the module of `length` bytes at MODULE: 0, or the code of its refusal, and then no module is loaded. */
 export function loadModule(length: u32): u32 {
   const refused = checkModule(length);
   if (refused != 0) {
-    // What the header claims was not checked, and `reset`, `setWord` and `portValue` go by it.
+    // What the header claims was not checked, and what a host may ask for goes by it.
     codeCount = 0;
     segmentCount = 0;
     portCount = 0;
+    grantCount = 0;
   }
   return refused;
 }
@@ -89,25 +97,32 @@ export function loadModule(length: u32): u32 {
 function checkModule(length: u32): u32 {
   refusedAt = 0;
   if (length < HEADER_BYTES || length > MAX_MODULE_BYTES) return REFUSED_HEADER;
-  if (load<u32>(MODULE) != MAGIC || load<u32>(MODULE, 4) != 1) return REFUSED_HEADER;
+  if (load<u32>(MODULE) != MAGIC || load<u32>(MODULE, 4) != VERSION || load<u16>(MODULE, 22) != 0) return REFUSED_HEADER;
   levelCount = load<u16>(MODULE, 8);
   constantCount = load<u16>(MODULE, 10);
   segmentCount = load<u16>(MODULE, 12);
-  portCount = load<u16>(MODULE, 14);
-  grantCount = load<u16>(MODULE, 16);
-  codeCount = load<u16>(MODULE, 18);
-  if (load<u32>(MODULE, 20) != length || load<u64>(MODULE, 24) != 0) return REFUSED_HEADER;
+  tableCount = load<u16>(MODULE, 14);
+  portCount = load<u16>(MODULE, 16);
+  grantCount = load<u16>(MODULE, 18);
+  functionCount = load<u16>(MODULE, 20);
+  entryCount = load<u32>(MODULE, 24);
+  codeCount = load<u32>(MODULE, 28);
   if (levelCount > MAX_LEVELS || constantCount > MAX_CONSTANTS || segmentCount > MAX_SEGMENTS) return REFUSED_COUNT;
-  if (portCount > MAX_PORTS || grantCount > MAX_GRANTS || codeCount > MAX_CODE || codeCount == 0) return REFUSED_COUNT;
-  const expected = HEADER_BYTES + levelCount * 8 + constantCount * 16 + segmentCount * 16 + portCount * 8 + grantCount * 32 + codeCount * 8;
-  if (expected != length) return REFUSED_HEADER;
+  if (tableCount > MAX_TABLES || portCount > MAX_PORTS || grantCount > MAX_GRANTS) return REFUSED_COUNT;
+  if (functionCount > MAX_FUNCTIONS || functionCount == 0 || codeCount > MAX_CODE || codeCount == 0) return REFUSED_COUNT;
+  if (entryCount > MAX_MODULE_BYTES / 8) return REFUSED_COUNT;
+  const tables = levelCount * 8 + constantCount * 16 + segmentCount * 16 + tableCount * 16 + portCount * 8 + grantCount * 32 + functionCount * 16;
+  if (HEADER_BYTES + tables + entryCount * 8 + codeCount * 8 != length) return REFUSED_HEADER;
   refusedAt = HEADER_BYTES;
   let refused = takeLevels();
   if (refused == 0) refused = takeConstants();
   if (refused == 0) refused = takeSegments();
+  if (refused == 0) refused = takeTables(HEADER_BYTES + tables);
   if (refused == 0) refused = takePorts();
   if (refused == 0) refused = takeGrants();
-  if (refused == 0) refused = takeCode();
+  if (refused == 0) refused = takeFunctions();
+  if (refused == 0) refused = checkEntries();
+  if (refused == 0) refused = verifyCode(refusedAt);
   return refused;
 }
 
@@ -122,10 +137,8 @@ function takeLevels(): u32 {
 
 function takeConstants(): u32 {
   for (let i: u32 = 0; i < constantCount; i++, refusedAt += 16) {
-    const label = load<u32>(MODULE + refusedAt, 8);
-    if (!isLabel(label) || load<u32>(MODULE + refusedAt, 12) != 0) return REFUSED_LABEL;
-    store<i64>(CONSTANT_VALUES + i * 8, load<i64>(MODULE + refusedAt));
-    store<u32>(CONSTANT_LABELS + i * 4, label);
+    if (!isLabel(load<u32>(MODULE + refusedAt, 8)) || load<u32>(MODULE + refusedAt, 12) > TYPE_SYMBOL) return REFUSED_LABEL;
+    memory.copy(CONSTANTS + i * CONSTANT_BYTES, MODULE + refusedAt, 16);
   }
   return 0;
 }
@@ -136,23 +149,48 @@ function takeSegments(): u32 {
     const size = load<u32>(MODULE + refusedAt);
     const label = load<u32>(MODULE + refusedAt, 4);
     const ceiling = load<u32>(MODULE + refusedAt, 8);
-    if (!isLabel(label) || !isLabel(ceiling) || load<u32>(MODULE + refusedAt, 12) != 0) return REFUSED_LABEL;
+    const type = load<u32>(MODULE + refusedAt, 12);
+    if (!isLabel(label) || !isLabel(ceiling) || type > TYPE_SYMBOL) return REFUSED_LABEL;
     if (size == 0 || size > MAX_WORDS - base || !flowsTo(label, ceiling)) return REFUSED_SEGMENT;
-    const segment = SEGMENTS + i * 16;
-    store<u32>(segment, base);
+    const segment = SEGMENTS + i * SEGMENT_BYTES;
+    store<u32>(segment, <u32>WORD_VALUES + base * 8);
     store<u32>(segment, size, 4);
-    store<u32>(segment, label, 8);
+    store<u32>(segment, <u32>WORD_LABELS + base * 4, 8);
     store<u32>(segment, ceiling, 12);
+    store<u32>(segment, label, 16);
+    store<u32>(segment, type, 20);
     base += size;
   }
   return 0;
 }
 
+function takeTables(entries: u32): u32 {
+  let taken: u32 = 0;
+  for (let i: u32 = 0; i < tableCount; i++, refusedAt += 16) {
+    const label = load<u32>(MODULE + refusedAt);
+    const type = load<u32>(MODULE + refusedAt, 4);
+    const count = load<u32>(MODULE + refusedAt, 8);
+    const ascending = load<u32>(MODULE + refusedAt, 12);
+    if (!isLabel(label) || type > TYPE_SYMBOL) return REFUSED_LABEL;
+    if (count == 0 || count > entryCount - taken || ascending > 1) return REFUSED_TABLE;
+    const table = TABLES + i * TABLE_BYTES;
+    store<u32>(table, <u32>MODULE + entries + taken * 8);
+    store<u32>(table, count, 4);
+    store<u32>(table, label, 8);
+    store<u32>(table, type, 12);
+    store<u32>(table, ascending, 16);
+    taken += count;
+  }
+  return taken == entryCount ? 0 : REFUSED_TABLE;
+}
+
 function takePorts(): u32 {
   for (let i: u32 = 0; i < portCount; i++, refusedAt += 8) {
     const label = load<u32>(MODULE + refusedAt);
-    if (!isLabel(label) || load<u32>(MODULE + refusedAt, 4) != 0) return REFUSED_LABEL;
-    store<u32>(PORT_LABELS + i * 4, label);
+    const type = load<u32>(MODULE + refusedAt, 4);
+    if (!isLabel(label) || type > TYPE_SYMBOL) return REFUSED_LABEL;
+    store<u32>(PORTS + i * PORT_BYTES, label, 8);
+    store<u32>(PORTS + i * PORT_BYTES, type, 16);
   }
   return 0;
 }
@@ -162,97 +200,54 @@ function takeGrants(): u32 {
     const kind = load<u32>(MODULE + refusedAt);
     const from = load<u32>(MODULE + refusedAt, 4);
     const to = load<u32>(MODULE + refusedAt, 8);
-    if (!isLabel(from) || !isLabel(to) || load<u32>(MODULE + refusedAt, 12) != 0) return REFUSED_LABEL;
+    if (!isLabel(from) || !isLabel(to)) return REFUSED_LABEL;
+    if (load<u32>(MODULE + refusedAt, 12) == 0) return REFUSED_GRANT;
     if (load<i64>(MODULE + refusedAt, 16) > load<i64>(MODULE + refusedAt, 24)) return REFUSED_GRANT;
     if (kind == GRANT_DECLASSIFY) {
       // Lowers secrecy and categories, and leaves authority.
-      if (!flowsTo(to, from) || ((from ^ to) & 0xff00) != 0) return REFUSED_GRANT;
+      if (!flowsTo(to, from) || ((from ^ to) & AUTHORITY) != 0) return REFUSED_GRANT;
     } else if (kind == GRANT_ENDORSE) {
       // Raises authority, which clears bits of its complement, and leaves the rest.
-      if (!flowsTo(to, from) || ((from ^ to) & 0xffff00ff) != 0) return REFUSED_GRANT;
+      if (!flowsTo(to, from) || ((from ^ to) & ~AUTHORITY) != 0) return REFUSED_GRANT;
     } else {
       return REFUSED_GRANT;
     }
-    memory.copy(GRANTS + i * 32, MODULE + refusedAt, 32);
+    memory.copy(GRANTS + i * GRANT_BYTES, MODULE + refusedAt, 32);
   }
   return 0;
 }
 
-/** One pass over the code: each instruction for itself, and the nesting of the branches. */
-function takeCode(): u32 {
-  let depth: u32 = 0;
-  let cost: u32 = 0;
-  let writes: u32 = 0;
-  for (let i: u32 = 0; i < codeCount; i++, refusedAt += 8) {
-    const word = load<u64>(MODULE + refusedAt);
-    const opcode = <u32>(word & 0xff);
-    const refused = checkInstruction(word, opcode);
-    if (refused != 0) return refused;
-    store<u64>(CODE + i * 8, word);
-    cost += load<u8>(FUEL + opcode);
-    if ((load<u8>(SHAPE + opcode) & 1) != 0) writes |= <u32>1 << <u32>((word >> 16) & 31);
+function takeFunctions(): u32 {
+  let first: u32 = 0;
+  for (let i: u32 = 0; i < functionCount; i++, refusedAt += 16) {
+    const count = load<u32>(MODULE + refusedAt);
+    const authority = load<u32>(MODULE + refusedAt, 4);
+    const parameters = <u32>load<u8>(MODULE + refusedAt, 8);
+    const results = <u32>load<u8>(MODULE + refusedAt, 9);
+    if (!isLabel(authority)) return REFUSED_LABEL;
+    if (!isPublic(authority) || count == 0 || count > codeCount - first) return REFUSED_FUNCTION;
+    if (parameters > MAX_PARAMETERS || results > MAX_PARAMETERS) return REFUSED_FUNCTION;
+    if (<u32>load<u8>(MODULE + refusedAt, 10) >> parameters != 0 || <u32>load<u8>(MODULE + refusedAt, 11) >> results != 0) return REFUSED_FUNCTION;
+    if (load<u32>(MODULE + refusedAt, 12) != 0) return REFUSED_FUNCTION;
+    if (i == functionCount - 1 && (parameters != 0 || results != 0)) return REFUSED_FUNCTION;
+    const entry = FUNCTIONS + i * FUNCTION_BYTES;
+    store<u32>(entry, <u32>CODE + first * DECODED_BYTES);
+    store<u32>(entry, authority, 4);
+    store<u32>(entry, 0, 20); // not called yet
+    store<u32>(entry, count, 40);
+    store<u32>(entry, load<u32>(MODULE + refusedAt, 8), 32); // parameters, results and their types
+    first += count;
+  }
+  return first == codeCount ? 0 : REFUSED_FUNCTION;
+}
 
-    if (opcode == OP_IF) {
-      if (depth == MAX_DEPTH) return REFUSED_STRUCTURE;
-      const open = OPEN + depth * 32;
-      store<u32>(open, i);
-      store<u32>(open, 0, 4); // else, none yet
-      store<u32>(open, 0, 8); // fuel of the first arm
-      store<u32>(open, cost, 12); // fuel before the `if`, and its own
-      store<u32>(open, writes, 16); // writes before it
-      depth++;
-      cost = 0;
-      writes = 0;
-    } else if (opcode == OP_ELSE) {
-      if (depth == 0) return REFUSED_STRUCTURE;
-      const open = OPEN + (depth - 1) * 32;
-      if (load<u32>(open, 4) != 0) return REFUSED_STRUCTURE;
-      store<u32>(open, i, 4);
-      store<u32>(open, cost, 8);
-      cost = 0;
-    } else if (opcode == OP_END) {
-      if (depth == 0) return REFUSED_STRUCTURE;
-      depth--;
-      const open = OPEN + depth * 32;
-      const start = load<u32>(open);
-      const other = load<u32>(open, 4);
-      const first = load<u32>(open, 8);
-      const dearest = cost > first ? cost : first;
-      store<u32>(TARGETS + start * 4, other != 0 ? other : i);
-      if (other != 0) store<u32>(TARGETS + other * 4, i);
-      store<u32>(WRITES + start * 4, writes);
-      store<u32>(DEAREST + start * 4, dearest);
-      cost = load<u32>(open, 12) + dearest;
-      writes |= load<u32>(open, 16);
-    } else if (opcode == OP_HALT) {
-      if (i != codeCount - 1 || depth != 0) return REFUSED_HALT;
-    } else if (i == codeCount - 1) {
-      return REFUSED_HALT;
+function checkEntries(): u32 {
+  for (let i: u32 = 0; i < tableCount; i++) {
+    const count = load<u32>(TABLES + i * TABLE_BYTES, 4);
+    const ascending = load<u32>(TABLES + i * TABLE_BYTES, 16) != 0;
+    for (let j: u32 = 0; j < count; j++, refusedAt += 8) {
+      if (ascending && j > 0 && load<i64>(MODULE + refusedAt - 8) >= load<i64>(MODULE + refusedAt)) return REFUSED_TABLE;
     }
-  }
-  // The last instruction was `end` or `else`.
-  if (<u32>(load<u64>(CODE + (codeCount - 1) * 8) & 0xff) != OP_HALT) return REFUSED_HALT;
-  return 0;
-}
-
-function checkInstruction(word: u64, opcode: u32): u32 {
-  if (opcode == 0 || opcode > OP_HALT) return REFUSED_OPCODE;
-  if (<u32>((word >> 8) & 0xff) >= levelCount) return REFUSED_LEVEL;
-  const shape = <u32>load<u8>(SHAPE + opcode);
-  for (let position: u32 = 0; position < 4; position++) {
-    const register = <u32>((word >> <u64>(16 + position * 8)) & 0xff);
-    if (register >= ((shape & (<u32>1 << position)) != 0 ? MAX_REGISTERS : 1)) return REFUSED_OPERAND;
-  }
-  const index = <u32>(word >> 48);
-  let count: u32 = 1;
-  if ((shape & 0x10) != 0) count = constantCount;
-  else if ((shape & 0x20) != 0) count = segmentCount;
-  else if ((shape & 0x40) != 0) count = grantCount;
-  else if ((shape & 0x80) != 0) count = portCount;
-  if (index >= count) return REFUSED_OPERAND;
-  if (opcode == OP_DECLASSIFY || opcode == OP_ENDORSE) {
-    const kind = load<u32>(GRANTS + index * 32);
-    if (kind != (opcode == OP_DECLASSIFY ? GRANT_DECLASSIFY : GRANT_ENDORSE)) return REFUSED_GRANT_KIND;
   }
   return 0;
 }

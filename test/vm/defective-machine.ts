@@ -1,0 +1,30 @@
+/** Builds the machine from its sources with one of them changed, in this process. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { main as compile } from 'assemblyscript/asc';
+import type { Defect } from './defects.ts';
+
+const folder = new URL('../../vm/assembly/', import.meta.url);
+
+export const sources: ReadonlyMap<string, string> = new Map(
+  readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]),
+);
+
+/** The stepping machine, which runs whole programs too; not optimised. */
+export async function buildMachine(defect?: Defect): Promise<Uint8Array<ArrayBuffer>> {
+  let wasm: Uint8Array<ArrayBuffer> | undefined;
+  const options = '--runtime stub --use abort= --use TAGGED=1 --use STEPPING=1 --initialMemory 40 --outFile out.wasm';
+  const { error, stderr } = await compile(['stepping.ts', ...options.split(' ')], {
+    readFile(name) {
+      const source = sources.get(name);
+      if (source === undefined || defect?.file !== name) return source ?? null;
+      return source.replace(defect.from, () => defect.to);
+    },
+    writeFile(_, contents) {
+      if (typeof contents !== 'string') wasm = new Uint8Array(contents);
+    },
+    listFiles: () => [],
+  });
+  if (error !== null || wasm === undefined)
+    throw new Error(`${defect?.name}: ${error?.message} ${stderr.toString()}`);
+  return wasm;
+}
