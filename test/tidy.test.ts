@@ -28,7 +28,12 @@ interface Layer {
 /** The table of docs/ARCHITECTURE.md. */
 const layers: readonly Layer[] = [
   { path: 'vm/assembly/', may: [], packages: [], node: false },
-  { path: 'vm/', may: [], packages: [], node: false },
+  {
+    path: 'vm/',
+    may: [],
+    packages: ['cborg', 'cbor2', '@noble/curves', '@noble/hashes'],
+    node: false,
+  },
   { path: 'hsm/', may: [], packages: ['pkcs11js'], node: true },
   { path: 'src/kit/', may: [], packages: ['cborg', 'cbor2', '@noble/hashes'], node: false },
   { path: 'src/records/', may: ['src/kit/'], packages: ['@noble/curves', '@noble/hashes'], node: false },
@@ -71,7 +76,7 @@ const layers: readonly Layer[] = [
   },
   {
     path: 'src/cli/',
-    may: ['src/kit/', 'src/records/', 'src/roles/', 'src/verifier/', 'src/verifier/signature-node.ts'],
+    may: ['src/kit/', 'src/records/', 'src/roles/', 'src/verifier/', 'src/verifier/signature-node.ts', 'vm/'],
     packages: ['commander'],
     node: true,
   },

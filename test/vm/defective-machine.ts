@@ -12,7 +12,8 @@ export const sources: ReadonlyMap<string, string> = new Map(
 /** The stepping machine, which runs whole programs too; not optimised. */
 export async function buildMachine(defect?: Defect): Promise<Uint8Array<ArrayBuffer>> {
   let wasm: Uint8Array<ArrayBuffer> | undefined;
-  const options = '--runtime stub --use abort= --use TAGGED=1 --use STEPPING=1 --initialMemory 40 --outFile out.wasm';
+  const options =
+    '--runtime stub --use abort= --use TAGGED=1 --use STEPPING=1 --initialMemory 40 --outFile out.wasm';
   const { error, stderr } = await compile(['stepping.ts', ...options.split(' ')], {
     readFile(name) {
       const source = sources.get(name);

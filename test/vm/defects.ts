@@ -7,7 +7,10 @@ export interface Defect {
   readonly to: string;
 }
 
-function inFile(file: string, ...changes: readonly (readonly [name: string, from: string, to: string])[]): Defect[] {
+function inFile(
+  file: string,
+  ...changes: readonly (readonly [name: string, from: string, to: string])[]
+): Defect[] {
   return changes.map(([name, from, to]) => ({ name, file, from, to }));
 }
 
@@ -103,7 +106,11 @@ export const defects: readonly Defect[] = [
       'if (<u64>address >= <u64>load<u32>(at, 24)) return stop(TRAP_BOUNDS, at, label);',
       'if (<u64>address > <u64>load<u32>(at, 24)) return stop(TRAP_BOUNDS, at, label);',
     ],
-    ['a store ignores the label of the address', 'const before = label | labelOf(base, a);', 'const before = label;'],
+    [
+      'a store ignores the label of the address',
+      'const before = label | labelOf(base, a);',
+      'const before = label;',
+    ],
     ['a store ignores the label of the value', 'label = before | labelOf(base, b);', 'label = before;'],
     [
       'a store looks at the new label and not at the old',
@@ -118,7 +125,11 @@ export const defects: readonly Defect[] = [
       '          if (!flowsTo(label, load<u32>(at, 16)))',
     ],
     ['a store leaves the old label', '          store<u32>(place, label);\n', ''],
-    ['the old label is kept from the detail of a trap', 'stop(TRAP_UPGRADE, at, before | old)', 'stop(TRAP_UPGRADE, at, before)'],
+    [
+      'the old label is kept from the detail of a trap',
+      'stop(TRAP_UPGRADE, at, before | old)',
+      'stop(TRAP_UPGRADE, at, before)',
+    ],
     // Branches
     [
       'a branch does not join its condition',
@@ -134,7 +145,11 @@ export const defects: readonly Defect[] = [
       '// Which',
     ],
     ['what is raised may break C ≤ A', '    if (!isHandled(label)) return label;\n', ''],
-    ['fuel by the arm taken', 'if (isPublic(context) && !isPublic(label) && !chargeDearest(dearestAt(at), top))', 'if (false)'],
+    [
+      'fuel by the arm taken',
+      'if (isPublic(context) && !isPublic(label) && !chargeDearest(dearestAt(at), top))',
+      'if (false)',
+    ],
     [
       'pc is given back before the second arm',
       'at = load<u32>(at, 20);\n          // To',
@@ -161,8 +176,16 @@ export const defects: readonly Defect[] = [
       'const broken = raise(base, load<u32>(at, 24), label);\n            if (broken != 0) return stop(TRAP_LABEL, at, broken);',
       '',
     ],
-    ['a loop on a secret is charged for one round', 'const left = <u64>(load<u32>(load<u32>(start, 20)) - load<u32>(entry, 4));', 'const left: u64 = 0;'],
-    ['fuel by the rounds that a secret takes', 'if (isPublic(context) && !isPublic(label)) {\n              // How', 'if (false) {\n              // How'],
+    [
+      'a loop on a secret is charged for one round',
+      'const left = <u64>(load<u32>(load<u32>(start, 20)) - load<u32>(entry, 4));',
+      'const left: u64 = 0;',
+    ],
+    [
+      'fuel by the rounds that a secret takes',
+      'if (isPublic(context) && !isPublic(label)) {\n              // How',
+      'if (false) {\n              // How',
+    ],
     [
       'pc falls back with each round',
       '        store<u32>(entry, rounds + 1, 4);',
@@ -173,16 +196,48 @@ export const defects: readonly Defect[] = [
       '          context = load<u32>(STACK + top * STACK_BYTES);\n          if (TAGGED && top < silentAt) paying = -1;',
       '          if (TAGGED && top < silentAt) paying = -1;',
     ],
-    ['a loop has no bound', 'if (rounds == load<u32>(load<u32>(start, 20)))', 'if (false)'],
+    [
+      'a loop may go one round too far',
+      'if (rounds == load<u32>(load<u32>(start, 20)))',
+      'if (rounds == load<u32>(load<u32>(start, 20)) + 1)',
+    ],
     // Calls
     ['a function has all authority', 'const inside = label | load<u32>(callee, 4);', 'const inside = label;'],
-    ['an argument loses its label', 'const argument = load<u32>(from, 8) | inside;', 'const argument = inside;'],
-    ['an argument is not of the context of its call', 'const argument = load<u32>(from, 8) | inside;', 'const argument = load<u32>(from, 8);'],
-    ['a call asks nothing of its arguments', 'if (!isAllowed(argument, forbidden)) return stopUnallowed(at, argument);', ''],
-    ['a call under a raised pc is charged as it goes', 'if (TAGGED && isPublic(context) && !isPublic(inside) && !chargeDearest(load<u64>(callee, 24), top))', 'if (false)'],
-    ['a result is not of the context of its function', 'const result = load<u32>(from, 8) | label;', 'const result = load<u32>(from, 8);'],
-    ['a result is not cleared by its call', 'const cleared = forbidden | load<u32>(call, 12);', 'const cleared = forbidden;'],
-    ['pc is not given back by a return', '        context = load<u32>(entry);\n        base = caller;', '        base = caller;'],
+    [
+      'an argument loses its label',
+      'const argument = load<u32>(from, 8) | inside;',
+      'const argument = inside;',
+    ],
+    [
+      'an argument is not of the context of its call',
+      'const argument = load<u32>(from, 8) | inside;',
+      'const argument = load<u32>(from, 8);',
+    ],
+    [
+      'a call asks nothing of its arguments',
+      'if (!isAllowed(argument, forbidden)) return stopUnallowed(at, argument);',
+      '',
+    ],
+    [
+      'a call under a raised pc is charged as it goes',
+      'if (TAGGED && isPublic(context) && !isPublic(inside) && !chargeDearest(load<u64>(callee, 24), top))',
+      'if (false)',
+    ],
+    [
+      'a result is not of the context of its function',
+      'const result = load<u32>(from, 8) | label;',
+      'const result = load<u32>(from, 8);',
+    ],
+    [
+      'a result is not cleared by its call',
+      'const cleared = forbidden | load<u32>(call, 12);',
+      'const cleared = forbidden;',
+    ],
+    [
+      'pc is not given back by a return',
+      '        context = load<u32>(entry);\n        base = caller;',
+      '        base = caller;',
+    ],
     // Grants
     ['declassifies under a secret pc', 'if (!isPublic(label) || ', 'if ('],
     ['a grant asks no authority of the instruction', '!flowsTo(label & AUTHORITY, least) || ', ''],
@@ -194,17 +249,17 @@ export const defects: readonly Defect[] = [
     ['endorsing takes secrecy away', '(label & ~AUTHORITY) | (to & AUTHORITY)', 'to'],
     ['a use of a grant is not on the audit list', 'auditCount++;', ''],
     // Ports and traps
-    ['an output ignores pc', 'if (!flowsTo(label, load<u32>(port, 8)))', 'if (!flowsTo(labelOf(base, a), load<u32>(port, 8)))'],
+    [
+      'an output ignores pc',
+      'if (!flowsTo(label, load<u32>(port, 8)))',
+      'if (!flowsTo(labelOf(base, a), load<u32>(port, 8)))',
+    ],
     [
       'an output asks nothing of C, A and categories',
       `          ${stop}\n          if (!flowsTo(label, load<u32>(port, 8)))`,
       '          if (!flowsTo(label, load<u32>(port, 8)))',
     ],
-    [
-      'the detail of a trap is public',
-      '  trapLabel = label;\n',
-      '  trapLabel = 0;\n',
-    ],
+    ['the detail of a trap is public', '  trapLabel = label;\n', '  trapLabel = 0;\n'],
   ),
   ...inFile(
     'verify.ts',
@@ -215,29 +270,65 @@ export const defects: readonly Defect[] = [
     ],
     ['the write set of a branch is empty', 'store<u32>(start, writes, 24);', 'store<u32>(start, 0, 24);'],
     ['the write set of a loop is empty', 'store<u32>(way, writes, 24);', 'store<u32>(way, 0, 24);'],
-    ['the write set of an inner block is forgotten', '  writes |= load<u32>(block, 12);', '  writes = load<u32>(block, 12);'],
+    [
+      'the write set of an inner block is forgotten',
+      '  writes |= load<u32>(block, 12);',
+      '  writes = load<u32>(block, 12);',
+    ],
     [
       'the write set misses the results of a call',
       '  writes |= (((<u32>1 << load<u8>(callee, 33)) - 1) << <u32>((word >> 16) & 31));\n',
       '',
     ],
-    ['the first arm is taken for the dearest', 'max(dearest, load<u64>(block, 24))', '(other != 0 ? load<u64>(block, 24) : dearest)'],
+    [
+      'the first arm is taken for the dearest',
+      'max(dearest, load<u64>(block, 24))',
+      '(other != 0 ? load<u64>(block, 24) : dearest)',
+    ],
     ['a call is as dear as its instruction', '  dearest = sum(dearest, load<u64>(callee, 24));\n', ''],
-    ['the rest of a round is forgotten', 'store<u64>(dearestOf(way), dearest);', 'store<u64>(dearestOf(way), 0);'],
-    ['a search costs the same in any table', 'opcode == OP_FIND ? fuel + 32 - clz<u32>(load<u32>(load<u32>(ip, 20), 4)) : fuel', 'fuel'],
-    ['a block is charged with the one after it', 'if (opcode >= OP_IF && (opcode <= OP_RETURN || opcode >= OP_HALT)) fuel = 0;', ''],
+    [
+      'the rest of a round is forgotten',
+      'store<u64>(dearestOf(way), dearest);',
+      'store<u64>(dearestOf(way), 0);',
+    ],
+    [
+      'a search costs the same in any table',
+      'opcode == OP_FIND ? fuel + 32 - clz<u32>(load<u32>(load<u32>(ip, 20), 4)) : fuel',
+      'fuel',
+    ],
+    [
+      'a block is charged with the one after it',
+      'if (opcode >= OP_IF && (opcode <= OP_RETURN || opcode >= OP_HALT)) fuel = 0;',
+      '',
+    ],
   ),
   ...inFile(
     'arithmetic.ts',
     ['half to even goes up', 'rounding == ROUND_HALF_EVEN ? (result & 1) == 1 : true', 'true'],
-    ['floor goes to zero', 'if (rounding == ROUND_FLOOR) return negative;', 'if (rounding == ROUND_FLOOR) return false;'],
-    ['a division by zero is zero', 'if (c == 0) return TRAP_DIVISION;', 'if (c == 0) {\n    quotient = 0;\n    return 0;\n  }'],
-    ['a remainder has the sign of a', 'return rest != 0 && (rest ^ b) < 0 ? rest + b : rest;', 'return rest;'],
+    [
+      'floor goes to zero',
+      'if (rounding == ROUND_FLOOR) return negative;',
+      'if (rounding == ROUND_FLOOR) return false;',
+    ],
+    [
+      'a division by zero is zero',
+      'if (c == 0) return TRAP_DIVISION;',
+      'if (c == 0) {\n    quotient = 0;\n    return 0;\n  }',
+    ],
+    [
+      'a remainder has the sign of a',
+      'return rest != 0 && (rest ^ b) < 0 ? rest + b : rest;',
+      'return rest;',
+    ],
   ),
   ...inFile(
     'index.ts',
     ['ports of a run that trapped are told', 'if (outcome == TRAPPED) hidePorts();', ''],
     ['labels outlive a run', 'for (let j: u32 = 0; j < size; j++) store<u32>(labels + (j << 2), label);', ''],
-    ['uses of grants outlive a run', 'for (let i: u32 = 0; i < loader.grantCount; i++) store<u32>(GRANTS + i * GRANT_BYTES, 0, 32);', ''],
+    [
+      'uses of grants outlive a run',
+      'for (let i: u32 = 0; i < loader.grantCount; i++) store<u32>(GRANTS + i * GRANT_BYTES, 0, 32);',
+      '',
+    ],
   ),
 ];

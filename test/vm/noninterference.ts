@@ -9,14 +9,16 @@
  * A pair of states for SSNI and MSNI is a state that was reached, and the same with other values and higher labels
  * wherever the observer does not see. And well-formedness: what must hold of every state, whoever observes.
  */
-import type { Module } from '../../vm/module.ts';
-import { encodeModule } from '../../vm/module.ts';
+import { instructions } from '../../vm/isa.ts';
+import { makeLabel } from '../../vm/label.ts';
+import { encodeModule, type Module } from '../../vm/module.ts';
 import { type BareSteppingMachine, loadBare } from './machine.ts';
 import {
   count,
   fuel,
   inputsOf,
   observers,
+  otherConstants,
   otherSecrets,
   programOf,
   registersOf,
@@ -25,11 +27,23 @@ import {
 } from './oracles.ts';
 import { Dice, type Input } from './random-program.ts';
 
+function put(machine: BareSteppingMachine, bytes: Uint8Array): void {
+  const refused = loadBare(machine, bytes);
+  if (refused !== 0) throw new Error(`a generated module was refused: ${refused} at ${machine.refusedAt()}`);
+}
+
+const branching: ReadonlySet<number> = new Set(
+  instructions.flatMap(({ mnemonic, opcode }) =>
+    ['if', 'while', 'call'].includes(mnemonic) ? [opcode] : [],
+  ),
+);
+
 /** Two machines with the same program; what is common to both is known of the module. */
 export class Twins {
   readonly one: BareSteppingMachine;
   readonly two: BareSteppingMachine;
   private readonly module: Module;
+  private readonly branches: readonly boolean[];
   /** By instruction, how many registers its function has. */
   private readonly live: readonly number[];
   private readonly memories: readonly [Memory, Memory];
@@ -39,11 +53,8 @@ export class Twins {
     this.two = two;
     this.module = module;
     const bytes = encodeModule(module);
-    for (const machine of [one, two]) {
-      const refused = loadBare(machine, bytes);
-      if (refused !== 0)
-        throw new Error(`a generated module was refused: ${refused} at ${machine.refusedAt()}`);
-    }
+    for (const machine of [one, two]) put(machine, bytes);
+    this.branches = module.functions.flatMap(({ code }) => code.map(({ opcode }) => branching.has(opcode)));
     this.live = module.functions.flatMap((body) => {
       const registers = registersOf(body, module.functions);
       return body.code.map(() => registers);
@@ -51,7 +62,9 @@ export class Twins {
     this.memories = [new Memory(one, module), new Memory(two, module)];
   }
 
-  begin(first: readonly Input[], second: readonly Input[]): void {
+  /** To the beginning of a run; machine two of another module with the same code, where one is given. */
+  begin(first: readonly Input[], second: readonly Input[], other?: Module): void {
+    if (other !== undefined) put(this.two, encodeModule(other));
     for (const [machine, inputs] of [
       [this.one, first],
       [this.two, second],
@@ -65,6 +78,11 @@ export class Twins {
   /** Registers of the main function and of all calls that are open. */
   private cells(machine: BareSteppingMachine): number {
     return machine.frameStart() + (this.live[machine.position()] ?? 0);
+  }
+
+  /** Whether machine one is at an instruction that may raise pc. */
+  isAtBranch(): boolean {
+    return this.branches[this.one.position()] ?? false;
   }
 
   /** What an observer sees to differ; where things stand is compared only `where` both are in sight. */
@@ -89,6 +107,31 @@ export class Twins {
       if (told !== undefined) return `word ${word} ${told}`;
     }
     return undefined;
+  }
+
+  /**
+   * Other labels for registers and words, the same in both machines: states that are well-formed, and that few runs would
+   * come to. None is below pc, to which the registers that a branch or loop may write were raised.
+   */
+  scatter(dice: Dice): void {
+    const pc = this.one.contextLabel() >>> 0;
+    const other = (label: number, ceiling: number): number => {
+      const drawn = (dice.pick(scattered) | pc) >>> 0;
+      return dice.below(2) === 0 && isHandled(drawn) && (drawn & ~ceiling) === 0 ? drawn : label;
+    };
+    const [first, second] = this.memories;
+    for (let cell = 0, cells = this.cells(this.one); cell < cells; cell++) {
+      const { value, label } = first.register(cell);
+      const drawn = other(label, -1);
+      first.setRegister(cell, value, drawn);
+      second.setRegister(cell, value, drawn);
+    }
+    for (let word = 0; word < first.words; word++) {
+      const { value, label } = first.word(word);
+      const drawn = other(label, first.ceiling(word));
+      first.setWord(word, value, drawn);
+      second.setWord(word, value, drawn);
+    }
   }
 
   /** Other values, and now and then higher labels, for all in the second machine that the observer does not see. */
@@ -138,6 +181,16 @@ export class Twins {
     return undefined;
   }
 }
+
+/** Public, secret in three ways, less trusted, and both. */
+const scattered: readonly number[] = [
+  makeLabel({ secrecy: 0, authority: 8, categories: [] }),
+  makeLabel({ secrecy: 0, authority: 8, categories: [2] }),
+  makeLabel({ secrecy: 2, authority: 8, categories: [] }),
+  makeLabel({ secrecy: 4, authority: 6, categories: [1] }),
+  makeLabel({ secrecy: 0, authority: 2, categories: [] }),
+  makeLabel({ secrecy: 2, authority: 2, categories: [2] }),
+];
 
 const isHandled = (label: number): boolean => (label & (label << 24)) === 0;
 const isPublic = (label: number): boolean => (label & 0xffffff00) === 0;
@@ -281,15 +334,20 @@ export const lowLockstep: TwinOracle = (machines, seed, tally) => {
   const { twins, module } = makeTwins(machines, seed);
   const observer = pickObserver(new Dice(seed ^ 0x1b56c4e9));
   const inputs = inputsOf(seed, module);
-  twins.begin(inputs, otherSecrets(seed, module, inputs, observer));
+  const other = seed % 3 === 0 ? otherConstants(seed, module, observer) : undefined;
+  twins.begin(inputs, otherSecrets(seed, module, inputs, observer), other);
   return lockstep(twins, observer, tally, 'LLNI');
 };
 
-/** Both to the same state, some way into the run; `undefined` where it ended before. */
+/** How many states of one program are varied. */
+const tries = 4;
+
+/** Both to the same state, some way into the run, every other time to where it may branch; false where it ended before. */
 function reach(twins: Twins, module: Module, seed: number, dice: Dice): boolean {
   const inputs = inputsOf(seed, module);
   twins.begin(inputs, inputs);
-  for (let steps = dice.below(60); steps > 0; steps--) {
+  const toBranch = dice.below(2) === 0;
+  for (let steps = dice.below(120); steps > 0 || (toBranch && !twins.isAtBranch()); steps--) {
     if (twins.one.step() !== 255) return false;
     twins.two.step();
   }
@@ -299,31 +357,57 @@ function reach(twins: Twins, module: Module, seed: number, dice: Dice): boolean 
 export const singleStep: TwinOracle = (machines, seed, tally) => {
   const { twins, module } = makeTwins(machines, seed);
   const dice = new Dice(seed ^ 0x3c6ef372);
-  const observer = pickObserver(dice);
-  if (!reach(twins, module, seed, dice)) return undefined;
-  if (!seenBy(observer, twins.one.contextLabel())) {
-    // Nothing in sight changes: the second machine stays where it is, and is what was.
-    if (twins.one.step() !== 255 || seenBy(observer, twins.one.contextLabel())) return undefined;
-    count(tally, 'SSNI out of sight');
-    return twins.differ(observer, false);
+  for (let left = tries; left > 0; left--) {
+    const observer = pickObserver(dice);
+    if (!reach(twins, module, seed, dice) || !seenBy(observer, twins.one.contextLabel())) continue;
+    twins.scatter(dice);
+    twins.vary(observer, dice);
+    const [one, two] = [twins.one.step(), twins.two.step()];
+    if (one !== two || one !== 255) continue;
+    const seen = seenBy(observer, twins.one.contextLabel());
+    // One may have left a loop on a secret and the other not: when they meet again is for MSNI.
+    if (seen !== seenBy(observer, twins.two.contextLabel())) continue;
+    count(tally, seen ? 'SSNI in sight' : 'SSNI going out of sight');
+    const told = twins.differ(observer, seen);
+    if (told !== undefined) return told;
   }
-  twins.vary(observer, dice);
-  const [one, two] = [twins.one.step(), twins.two.step()];
-  if (one !== two || one !== 255) return undefined;
-  const seen = seenBy(observer, twins.one.contextLabel());
-  // One may have left a loop on a secret and the other not: when they meet again is for MSNI.
-  if (seen !== seenBy(observer, twins.two.contextLabel())) return undefined;
-  count(tally, seen ? 'SSNI in sight' : 'SSNI going out of sight');
-  return twins.differ(observer, seen);
+  return outOfSight(twins, module, seed, pickObserver(dice), tally);
 };
+
+/** A step while pc is out of sight changes nothing in sight: the second machine is always one step behind. */
+function outOfSight(
+  twins: Twins,
+  module: Module,
+  seed: number,
+  observer: number,
+  tally: Tally,
+): string | undefined {
+  const inputs = inputsOf(seed, module);
+  twins.begin(inputs, inputs);
+  for (;;) {
+    const before = seenBy(observer, twins.one.contextLabel());
+    if (twins.one.step() !== 255) return undefined;
+    if (!before && !seenBy(observer, twins.one.contextLabel())) {
+      count(tally, 'SSNI out of sight');
+      const told = twins.differ(observer, false);
+      if (told !== undefined) return told;
+    }
+    twins.two.step();
+  }
+}
 
 export const multiStep: TwinOracle = (machines, seed, tally) => {
   const { twins, module } = makeTwins(machines, seed);
   const dice = new Dice(seed ^ 0x4f1bbcdc);
-  const observer = pickObserver(dice);
-  if (!reach(twins, module, seed, dice) || !seenBy(observer, twins.one.contextLabel())) return undefined;
-  twins.vary(observer, dice);
-  return lockstep(twins, observer, tally, 'MSNI');
+  for (let left = tries; left > 0; left--) {
+    const observer = pickObserver(dice);
+    if (!reach(twins, module, seed, dice) || !seenBy(observer, twins.one.contextLabel())) continue;
+    if (left % 2 === 0) twins.scatter(dice);
+    twins.vary(observer, dice);
+    const told = lockstep(twins, observer, tally, 'MSNI');
+    if (told !== undefined) return told;
+  }
+  return undefined;
 };
 
 /** Every state of one run. */

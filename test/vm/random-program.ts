@@ -102,6 +102,7 @@ const grants: Module['grants'] = [
   { kind: 'declassify', from: label(4, 6, 1), to: label(0, 6), least: 0n, most: 1n, uses: 2 },
   { kind: 'endorse', from: label(0, 2), to: label(0, 6), least: 0n, most: 9n, uses: 3 },
   { kind: 'declassify', from: label(2, 6, 2), to: label(0, 6, 2), least: -1n, most: 4n, uses: 1 },
+  { kind: 'endorse', from: label(2, 2, 2), to: label(2, 6, 2), least: 0n, most: 4n, uses: 2 },
 ];
 
 /** Numbers are in r0 to r7, symbols in r8 to r10; above are addresses and counters. */
@@ -187,11 +188,15 @@ class CodeWriter {
     this.releases = releases;
   }
 
-  private emit(mnemonic: string, registers: [number, number, number, number], index = 0): void {
+  private emit(
+    mnemonic: string,
+    registers: [number, number, number, number],
+    index = 0,
+    // Mostly the level that handles everything, so that programs get somewhere.
+    level = this.dice.below(30) === 0 ? this.dice.below(levels.length) : 0,
+  ): void {
     const opcode = opcodes.get(mnemonic);
     if (opcode === undefined) throw new Error(`no instruction ${mnemonic}`);
-    // Mostly the level that handles everything, so that programs get somewhere.
-    const level = this.dice.below(30) === 0 ? this.dice.below(levels.length) : 0;
     this.code.push({ opcode, level, registers, index });
   }
 
@@ -234,7 +239,9 @@ class CodeWriter {
     for (const [at, type] of parameters.entries())
       this.emit('mov', [24 + at, type === 'symbol' ? this.anySymbol() : this.any(), 0, 0]);
     const d = results.length === 0 ? 0 : 28;
-    this.emit('call', [d, parameters.length === 0 ? 0 : 24, 0, 0], index);
+    // The last level is a secret one: what is called on it is charged at once.
+    const level = this.dice.below(5) === 0 ? levels.length - 1 : 0;
+    this.emit('call', [d, parameters.length === 0 ? 0 : 24, 0, 0], index, level);
     for (const [at, type] of results.entries())
       this.emit('mov', [type === 'symbol' ? this.anySymbol() : this.any(), 28 + at, 0, 0]);
   }
@@ -294,7 +301,7 @@ class CodeWriter {
       // Something that the grant covers, more often than chance would have it.
       const d = this.any();
       this.constant(scratch, this.dice.below(2));
-      this.emit('load', [d, scratch, 0, 0], [1, 3, 4][grant] ?? 1);
+      this.emit('load', [d, scratch, 0, 0], [1, 3, 4, 3][grant] ?? 1);
       if (declassifies) this.emit('eq', [d, d, this.any(), 0]);
       this.emit(declassifies ? 'declassify' : 'endorse', [this.any(), d, 0, 0], grant);
     } else this.emit(declassifies ? 'declassify' : 'endorse', [this.any(), this.any(), 0, 0], grant);

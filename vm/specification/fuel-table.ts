@@ -1,0 +1,66 @@
+/** What blocks, and the dearest ways through branches, loops and functions, are charged. */
+import type { Module } from '../module.ts';
+import { blockEnds, findInstruction, type Step } from './syntax-tree.ts';
+
+export class FuelTable {
+  private readonly module: Module;
+  private readonly bodies: readonly (readonly Step[])[];
+  /** By the first instruction of each block. */
+  private readonly charges: ReadonlyMap<number, number>;
+
+  constructor(module: Module, bodies: readonly (readonly Step[])[]) {
+    this.module = module;
+    this.bodies = bodies;
+    this.charges = this.blocks();
+  }
+
+  /** What the block that begins at `at` is charged. */
+  block(at: number): bigint {
+    return BigInt(this.charges.get(at) ?? 0);
+  }
+
+  private fuelOf({ instruction, word }: Step): number {
+    if (instruction.mnemonic !== 'find') return instruction.fuel;
+    const count = this.module.tables[word.index]?.entries.length ?? 0;
+    return instruction.fuel + count.toString(2).length;
+  }
+
+  /** By the first instruction of each block, what the block is charged. */
+  private blocks(): ReadonlyMap<number, number> {
+    const charges = new Map<number, number>();
+    let first = 0;
+    for (const { code } of this.module.functions) {
+      let from = first;
+      let sum = 0;
+      for (const [index, word] of code.entries()) {
+        const at = first + index;
+        const instruction = findInstruction(word.opcode);
+        sum += this.fuelOf({ kind: 'step', at, end: at, word, instruction, arms: [] });
+        if (!blockEnds.has(instruction.mnemonic)) continue;
+        charges.set(from, sum);
+        from = at + 1;
+        sum = 0;
+      }
+      first += code.length;
+    }
+    return charges;
+  }
+
+  /** Of the dearest way through. */
+  dearest(steps: readonly Step[]): bigint {
+    return steps.reduce((sum, step) => sum + BigInt(this.fuelOf(step)) + this.dearestInside(step), 0n);
+  }
+
+  /** Of a branch its dearer arm, of a loop all its rounds, of a call the function. */
+  dearestInside(step: Step): bigint {
+    const arms = step.arms.map((arm) => this.dearest(arm));
+    if (step.kind === 'loop') return (this.bound(step) + 1n) * (arms[0] ?? 0n);
+    if (step.kind === 'if') return arms.reduce((most, arm) => (arm > most ? arm : most), 0n);
+    return step.instruction.mnemonic === 'call' ? this.dearest(this.bodies[step.word.index] ?? []) : 0n;
+  }
+
+  /** Completed rounds that a loop may have. */
+  bound(loop: Step): bigint {
+    return this.module.constants[loop.word.index]?.value ?? 0n;
+  }
+}
