@@ -340,7 +340,7 @@ export const lowLockstep: TwinOracle = (machines, seed, tally) => {
 };
 
 /** How many states of one program are varied. */
-const tries = 4;
+const tries = 8;
 
 /** Both to the same state, some way into the run, every other time to where it may branch; false where it ended before. */
 function reach(twins: Twins, module: Module, seed: number, dice: Dice): boolean {

@@ -63,6 +63,7 @@ const constants: Module['constants'] = [
   { type: 'symbol', value: symbol('USD'), label: label(0, 8) },
   { type: 'symbol', value: symbol('EUR'), label: label(0, 8) },
   { type: 'symbol', value: symbol('CHF'), label: label(4, 8, 2) },
+  number(-3n, label(0, 8)),
 ];
 const numberConstants = constants.flatMap(({ type }, index) => (type === 'number' ? [index] : []));
 const symbolConstants = constants.flatMap(({ type }, index) => (type === 'symbol' ? [index] : []));
@@ -200,6 +201,11 @@ class CodeWriter {
     this.code.push({ opcode, level, registers, index });
   }
 
+  /** For what looks at more than its result: one in eight lacks something. */
+  private anyLevel(): number {
+    return this.dice.below(8) === 0 ? this.dice.below(levels.length) : 0;
+  }
+
   private any(): number {
     return this.dice.below(numberRegisters);
   }
@@ -219,7 +225,7 @@ class CodeWriter {
       if (type === 'symbol') this.emit('mov', [symbolRegisters[register] ?? 8, register, 0, 0]);
     }
     for (let register = 0; register < numberRegisters; register++) {
-      if (!isNumber(register)) this.constant(register, this.dice.pick([0, 1, 2, 2]));
+      if (!isNumber(register)) this.constant(register, this.dice.pick([0, 1, 2, 2, 14]));
     }
     for (const [index, register] of symbolRegisters.entries()) {
       if (parameters[index] !== 'symbol') this.constant(register, this.dice.pick([11, 12]));
@@ -240,7 +246,7 @@ class CodeWriter {
       this.emit('mov', [24 + at, type === 'symbol' ? this.anySymbol() : this.any(), 0, 0]);
     const d = results.length === 0 ? 0 : 28;
     // The last level is a secret one: what is called on it is charged at once.
-    const level = this.dice.below(5) === 0 ? levels.length - 1 : 0;
+    const level = this.dice.pick([0, 0, 0, 0, 0, 0, 1, 2, levels.length - 1, levels.length - 1]);
     this.emit('call', [d, parameters.length === 0 ? 0 : 24, 0, 0], index, level);
     for (const [at, type] of results.entries())
       this.emit('mov', [type === 'symbol' ? this.anySymbol() : this.any(), 28 + at, 0, 0]);
@@ -278,6 +284,7 @@ class CodeWriter {
       'store',
       [0, address, segments[segment]?.type === 'symbol' ? this.anySymbol() : this.any(), 0],
       segment,
+      this.anyLevel(),
     );
   }
 
@@ -291,7 +298,8 @@ class CodeWriter {
 
   private output(): void {
     const port = this.dice.pick([0, 1, 2, 3, 3, 3, 4, 5, 6, 7]);
-    this.emit('output', [0, ports[port]?.type === 'symbol' ? this.anySymbol() : this.any(), 0, 0], port);
+    const register = ports[port]?.type === 'symbol' ? this.anySymbol() : this.any();
+    this.emit('output', [0, register, 0, 0], port, this.anyLevel());
   }
 
   private release(): void {
