@@ -3,7 +3,7 @@
  *
  * ```
  * level    NAME LABEL                          LABEL: C0-C8, A0-A8, {categories}, such as  C4 A8 {1}
- * constant NAME VALUE LABEL                    VALUE: a whole number, or a symbol such as 'USD'
+ * constant NAME VALUE LABEL                    VALUE: a whole number, or a symbol such as 'USD' (any word: #hex)
  * segment  NAME LENGTH [TYPE] LABEL ceiling LABEL     TYPE: number, where nothing is said, or symbol
  * table    NAME [sorted] LABEL : VALUE…
  * port     NAME [TYPE] LABEL

@@ -11,10 +11,11 @@
  * ```
  * The names are not signed: they may be stripped or changed, and whoever shows them shows what anybody may have written.
  */
-import { cdeDecodeOptions, decode } from 'cbor2';
-import { encode, rfc8949EncodeOptions } from 'cborg';
+
 import { p256 } from '@noble/curves/nist.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { cdeDecodeOptions, decode } from 'cbor2';
+import { encode, rfc8949EncodeOptions } from 'cborg';
 import type { Trust } from './host.ts';
 import { limits } from './isa.ts';
 import { moduleLength, stripNames } from './module.ts';
@@ -59,7 +60,9 @@ export type VerifiedModule =
  */
 export function moduleKeyId(point: Uint8Array): Uint8Array {
   if (!isPoint(point))
-    throw new RangeError(`a key of ${point.length} bytes: an uncompressed point on P-256, 65 bytes, is accepted`);
+    throw new RangeError(
+      `a key of ${point.length} bytes: an uncompressed point on P-256, 65 bytes, is accepted`,
+    );
   const key = new Map<number, number | Uint8Array>([
     [1, 2],
     [-1, 1],
@@ -133,7 +136,8 @@ function keyRing(points: readonly Uint8Array[]): Key[] {
 function verifyWith(bytes: Uint8Array, keys: readonly Key[]): VerifiedModule {
   if (moduleLength(bytes) !== undefined) return malformed('a module without a signature');
   if (bytes[0] !== sign1Tag) return malformed('no COSE_Sign1 with tag 18 (RFC 9052 §4.2)');
-  if (bytes.length > mostBytes) return malformed(`${bytes.length} bytes, where at most ${mostBytes} are accepted`);
+  if (bytes.length > mostBytes)
+    return malformed(`${bytes.length} bytes, where at most ${mostBytes} are accepted`);
   const decoded = decodeCbor(bytes.subarray(1));
   if (!decoded.ok) return malformed(decoded.message);
   const { value } = decoded;
@@ -161,9 +165,15 @@ function verifyWith(bytes: Uint8Array, keys: readonly Key[]): VerifiedModule {
   if (moduleLength(payload) !== payload.length) return malformed('a payload that is not one whole module');
   const key = keys.find(({ id }) => isEqual(id, keyId));
   if (key === undefined)
-    return refuse('key_unknown', `signed by key \`${hex(keyId).slice(0, 16)}…\`, which is none of the ${keys.length} trusted`);
+    return refuse(
+      'key_unknown',
+      `signed by key \`${hex(keyId).slice(0, 16)}…\`, which is none of the ${keys.length} trusted`,
+    );
   if (!isSignature(signature, toBeSigned(head, payload), key.point))
-    return refuse('signature_invalid', 'the signature is not by the key that it names: the module was altered or forged');
+    return refuse(
+      'signature_invalid',
+      'the signature is not by the key that it names: the module was altered or forged',
+    );
   const file = new Uint8Array(payload.length + names.length);
   file.set(payload);
   file.set(names, payload.length);
@@ -204,7 +214,9 @@ function wholeModule(file: Uint8Array): Uint8Array {
   if (length === undefined)
     throw new RangeError('this is no module file: it does not begin with a header of 64 bytes and `RMVM`');
   if (length !== module.length)
-    throw new RangeError(`the module is cut off: ${module.length} bytes of the ${length} that its header says`);
+    throw new RangeError(
+      `the module is cut off: ${module.length} bytes of the ${length} that its header says`,
+    );
   return module;
 }
 
@@ -244,7 +256,9 @@ function refuse(code: SignedModuleCode, message: string): VerifiedModule {
 /** Never calls into what was decoded. */
 function show(value: unknown): string {
   if (typeof value === 'number') return `\`${value}\``;
-  return typeof value === 'string' ? `\`${value.replaceAll(/[\p{Cc}`]/gu, '?').slice(0, 80)}\`` : 'something else';
+  return typeof value === 'string'
+    ? `\`${value.replaceAll(/[\p{Cc}`]/gu, '?').slice(0, 80)}\``
+    : 'something else';
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {

@@ -101,9 +101,10 @@ export class SourceLine {
     return Number(value);
   }
 
-  /** A number, or a symbol in quotes. */
+  /** A number, or a symbol: in quotes, or `#` and the word in hex where it has no letters. */
   value(): { readonly type: 'number' | 'symbol'; readonly value: bigint } {
     const word = this.words[this.next]?.text;
+    if (word?.startsWith('#') === true) return { type: 'symbol', value: this.rawSymbol() };
     if (word?.startsWith("'") !== true) return { type: 'number', value: this.integer('a value') };
     this.next++;
     const value = packSymbol(word.replace(/^'|'$/g, ''));
@@ -112,6 +113,15 @@ export class SourceLine {
         `\`${word}\` where a symbol such as 'USD' is accepted: one to eight characters from ! to ~, no quote`,
       );
     return { type: 'symbol', value };
+  }
+
+  private rawSymbol(): bigint {
+    const word = this.word('a symbol');
+    if (!/^#[0-9a-f]{1,16}$/.test(word))
+      throw this.fault(
+        `\`${word}\` where a symbol in hex, \`#\` and 1 to 16 of 0 to 9 and a to f, is accepted`,
+      );
+    return BigInt.asIntN(64, BigInt(`0x${word.slice(1)}`));
   }
 
   register(): number {

@@ -2,10 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { instructions, limits, refusals, traps } from '../../vm/isa.ts';
-import { wasm } from './machine.ts';
+import { instructions, limits, operandByte, refusals, roundings, traps, wordTypes } from '../../vm/isa.ts';
+import { bareMachine, bareSteppingMachine, wasm } from './machine.ts';
 
 const root = new URL('../../', import.meta.url);
+const twin = readFileSync(new URL('vm/assembly/isa.ts', root), 'utf8');
+const constantOf = (name: string): number =>
+  Number(new RegExp(`export const ${name}: u32 = (\\d+)`).exec(twin)?.[1]);
 
 describe('the semantic table', () => {
   it('numbers opcodes, traps and refusals from 1 without gap or repetition', () => {
@@ -15,6 +18,9 @@ describe('the semantic table', () => {
     ]) {
       expect(codes).toEqual(codes.map((_, index) => index + 1));
     }
+    expect([instructions.length, Object.keys(traps).length, Object.keys(refusals).length]).toEqual([
+      38, 13, 20,
+    ]);
     expect(new Set(instructions.map(({ mnemonic }) => mnemonic)).size).toBe(instructions.length);
   });
 
@@ -26,24 +32,49 @@ describe('the semantic table', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  it('lists every trap that the interpreter has for an instruction', () => {
-    const listed = (mnemonic: string): readonly string[] =>
-      instructions.find((instruction) => instruction.mnemonic === mnemonic)?.traps ?? [];
-    // Of a value with a category that the instruction is not cleared for.
-    for (const mnemonic of [
-      'const',
-      'mov',
-      'add',
-      'select',
-      'load',
-      'store',
-      'if',
-      'declassify',
-      'endorse',
-      'output',
-    ]) {
-      expect(listed(mnemonic), mnemonic).toContain('clearance');
+  it('has the numbers of the twin', () => {
+    for (const { opcode, mnemonic } of instructions)
+      expect(constantOf(`OP_${mnemonic.toUpperCase()}`), mnemonic).toBe(opcode);
+    for (const [name, { code }] of Object.entries(traps))
+      expect(constantOf(`TRAP_${name.toUpperCase()}`), name).toBe(code);
+    for (const [index, rounding] of roundings.entries())
+      if (rounding !== 'half_up') expect(constantOf(`ROUND_${rounding.toUpperCase()}`), rounding).toBe(index);
+    const most = {
+      registers: 'REGISTERS',
+      words: 'WORDS',
+      code: 'CODE',
+      depth: 'DEPTH',
+      frames: 'FRAMES',
+    } as const;
+    for (const [name, upper] of Object.entries(most))
+      expect(constantOf(`MAX_${upper}`), name).toBe(limits[name as keyof typeof most]);
+    expect(wordTypes.indexOf('symbol')).toBe(constantOf('TYPE_SYMBOL'));
+  });
+
+  it('gives every operand a byte of its own in an instruction', () => {
+    for (const { mnemonic, operands } of instructions) {
+      const bytes = operands.map((operand) => operandByte[operand]);
+      expect(new Set(bytes).size, mnemonic).toBe(bytes.length);
+      // One index at most, and registers before it.
+      for (const byte of bytes) expect([2, 3, 4, 5, 6], mnemonic).toContain(byte);
     }
+  });
+
+  it('asks of every result, address, condition and output whether it may be handled and is cleared', () => {
+    for (const { mnemonic, operands, traps: own } of instructions) {
+      const looks = operands.some((operand) => operand === 'd' || operand === 'a');
+      expect(own.includes('clearance'), mnemonic).toBe(looks);
+      const releases = mnemonic === 'declassify' || mnemonic === 'endorse';
+      expect(own.includes('label'), mnemonic).toBe(looks && !releases);
+    }
+  });
+
+  it('charges every instruction but those that only mark a place', () => {
+    expect(instructions.filter(({ fuel }) => fuel === 0).map(({ mnemonic }) => mnemonic)).toEqual([
+      'else',
+      'end',
+      'halt',
+    ]);
   });
 });
 
@@ -58,12 +89,19 @@ describe('vm/machine.wasm', () => {
   });
 
   it('has memory for its tables and cannot grow it', async () => {
-    const instance = await WebAssembly.instantiate(new WebAssembly.Module(wasm), {});
-    const { memory } = instance.exports as unknown as {
-      memory: WebAssembly.Memory & { grow(pages: number): number };
-    };
-    expect(memory.buffer.byteLength).toBe(16 * 65_536);
+    const { memory } = await bareMachine();
+    const size = memory.buffer.byteLength;
+    expect(size).toBe(40 * 65_536);
     expect(() => memory.grow(1)).toThrow(RangeError);
-    expect(limits.moduleBytes + limits.words * 12 + limits.code * 20).toBeLessThan(memory.buffer.byteLength);
+    const tables = limits.moduleBytes + limits.words * 12 + limits.code * 40 + limits.constants * 16;
+    expect(tables).toBeLessThan(size);
+  });
+
+  it('has its tables where the stepping machine has them', async () => {
+    const shipped = await bareMachine();
+    const stepping = await bareSteppingMachine();
+    expect(shipped.moduleAddress()).toBe(stepping.moduleAddress());
+    expect(shipped.moduleCapacity()).toBe(limits.moduleBytes);
+    expect(stepping.stackAddress() - stepping.frameAddress()).toBe((limits.frames + limits.registers) * 16);
   });
 });

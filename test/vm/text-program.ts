@@ -100,3 +100,11 @@ export function runLoaded(machine: BareMachine, fuel = 1_000_000n): Seen {
     port: (index) => (machine.portWritten(index) === 0 ? undefined : machine.portValue(index)),
   };
 }
+
+/** Uses of grants in the last run, as `instruction:grant`. */
+export function auditOf(machine: BareMachine): string {
+  return Array.from({ length: machine.auditCount() }, (_, index) => {
+    const entry = machine.auditEntry(index);
+    return `${entry >> 32n}:${entry & 0xffffffffn}`;
+  }).join(' ');
+}
