@@ -22,7 +22,8 @@ import {
   SEGMENTS,
 } from './layout';
 import * as loader from './load';
-import * as machine from './execute';
+import * as state from './state';
+import { execute, PAUSED } from './execute';
 
 /** No run uses more; the dearest run of any loop is counted up to twice as far. */
 const FUEL_MOST: u64 = <u64>1 << 60;
@@ -77,7 +78,7 @@ export function reset(): void {
   const authority = load<u32>(main, 4);
   for (let i: u32 = 0, cells = load<u32>(main, 12); i < cells; i++) {
     store<i64>(FRAMES + i * REGISTER_BYTES, 0);
-    store<u32>(FRAMES + i * REGISTER_BYTES, authority, 8);
+    store<u64>(FRAMES + i * REGISTER_BYTES, authority, 8);
   }
   hidePorts();
   for (let i: u32 = 0; i < loader.grantCount; i++) store<u32>(GRANTS + i * GRANT_BYTES, 0, 32);
@@ -116,10 +117,10 @@ export function run(fuel: u64): u32 {
   if (!isReady) return NOT_READY;
   isReady = false;
   fuelLimit = min(fuel, FUEL_MOST);
-  let code = machine.begin(<i64>fuelLimit);
+  let code = state.begin(<i64>fuelLimit);
   if (code == 0) {
-    code = machine.execute();
-    if (STEPPING) while (code == machine.PAUSED) code = machine.execute();
+    code = execute();
+    if (STEPPING) while (code == PAUSED) code = execute();
   }
   outcome = code == 0 ? FINISHED : TRAPPED;
   // A run that trapped tells nothing but that.
@@ -152,12 +153,12 @@ export function portIsSymbol(port: u32): u32 {
 
 /** Of a run that finished; else 0. */
 export function fuelUsed(): u64 {
-  return outcome == FINISHED ? fuelLimit - <u64>machine.fuelLeft : 0;
+  return outcome == FINISHED ? fuelLimit - <u64>state.fuelLeft : 0;
 }
 
 /** Of a run that finished; else 0. */
 export function auditCount(): u32 {
-  return outcome == FINISHED ? machine.auditCount : 0;
+  return outcome == FINISHED ? state.auditCount : 0;
 }
 
 /** Instruction in the high, grant in the low half. */
@@ -168,16 +169,16 @@ export function auditEntry(index: u32): u64 {
 
 /** Of a run that trapped; who is not cleared for `trapLabel` is not to be given any of the three. */
 export function trapCode(): u32 {
-  return machine.trapCode;
+  return state.trapCode;
 }
 
 /** The instruction, counted from 0 over all functions. */
 export function trapAt(): u32 {
-  return machine.trapAt;
+  return state.trapAt;
 }
 
 export function trapLabel(): u32 {
-  return machine.trapLabel;
+  return state.trapLabel;
 }
 
 /** For tests of the machine: a register of the main function after a run. */

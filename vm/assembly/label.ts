@@ -19,11 +19,11 @@ export function isHandled(label: u32): bool {
   return (label & (label << 24)) == 0;
 }
 
-/** Whether the label has C ≤ A and none of the categories in `forbidden`. */
+/** Whether the label has C ≤ A, and none of the categories that are above it: those that an instruction is not cleared for. */
 // @ts-ignore: decorator
 @inline
-export function isAllowed(label: u32, forbidden: u32): bool {
-  return (label & ((label << 24) | forbidden)) == 0;
+export function isCleared(label: u64): bool {
+  return (<u32>label & ((<u32>label << 24) | <u32>(label >> 32))) == 0;
 }
 
 /** Not above public: no secrecy, no category. */

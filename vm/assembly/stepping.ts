@@ -2,7 +2,7 @@
  * The machine for the debugger and its tests, compiled with STEPPING = 1: all that index.ts exports, and one
  * instruction at a time with the whole state in sight. It is never shipped in an appliance.
  */
-import * as machine from './execute';
+import { execute } from './execute';
 import {
   CODE,
   DECODED_BYTES,
@@ -15,45 +15,46 @@ import {
   STACK,
 } from './layout';
 import { grantCount, segmentCount } from './load';
+import * as state from './state';
 
 export * from './index';
 
 /** Goes to the first instruction: 0, or the code of a trap. */
 export function begin(fuel: u64): u32 {
-  return machine.begin(<i64>min(fuel, <u64>1 << 60));
+  return state.begin(<i64>min(fuel, <u64>1 << 60));
 }
 
 /** Runs one instruction: 255, or 0 where it was `halt`, or the code of a trap. */
 export function step(): u32 {
-  return machine.execute();
+  return execute();
 }
 
 /** The instruction that comes next, counted from 0 over all functions. */
 export function position(): u32 {
-  return <u32>((machine.ip - CODE) / DECODED_BYTES);
+  return <u32>((state.ip - CODE) / DECODED_BYTES);
 }
 
 /** pc, the label of the control flow. */
 export function contextLabel(): u32 {
-  return machine.pc;
+  return state.pc;
 }
 
 export function openDepth(): u32 {
-  return machine.depth;
+  return state.depth;
 }
 
 export function fuelLeft(): i64 {
-  return machine.fuelLeft;
+  return state.fuelLeft;
 }
 
 /** 0 where what runs was charged before. */
 export function isPaying(): u32 {
-  return machine.paying != 0 ? 1 : 0;
+  return state.paying != 0 ? 1 : 0;
 }
 
 /** The first register of the open function, counted from the first of the main function; `frameAddress` + 16 × it is where it lies. */
 export function frameStart(): u32 {
-  return <u32>((machine.frame - FRAMES) / REGISTER_BYTES);
+  return <u32>((state.frame - FRAMES) / REGISTER_BYTES);
 }
 
 /** By register 16 bytes: value i64, label u32, zero. */

@@ -39,9 +39,6 @@ import {
   REFUSED_UNREACHABLE,
   ROUNDINGS,
   SHAPE,
-  SHAPE_A,
-  SHAPE_B,
-  SHAPE_C,
   SHAPE_CONSTANT,
   SHAPE_D,
   SHAPE_FUNCTION,
@@ -51,19 +48,6 @@ import {
   SHAPE_SEGMENT,
   SHAPE_TABLE,
   TYPE_SYMBOL,
-  TYPING,
-  TYPING_ALIKE,
-  TYPING_CALL,
-  TYPING_CONSTANT,
-  TYPING_COPY,
-  TYPING_ENTRY,
-  TYPING_FIND,
-  TYPING_LOAD,
-  TYPING_NUMBERS,
-  TYPING_OUTPUT,
-  TYPING_RETURN,
-  TYPING_SELECT,
-  TYPING_STORE,
 } from './isa';
 import { CATEGORIES, isPublic } from './label';
 import {
@@ -100,6 +84,7 @@ import {
   setRefusedAt,
   tableCount,
 } from './load';
+import { beginTypes, checkTypes, numbers, registers, setTypes, symbols, useRegister } from './word-types';
 
 /** What `end` is decoded to where it ends a loop. */
 export const OP_END_LOOP: u32 = OP_HALT + 1;
@@ -107,17 +92,12 @@ export const OP_END_LOOP: u32 = OP_HALT + 1;
 /** No sum of fuel is taken for more: far above what any run may use, and two of them still fit a word. */
 const DEAREST_MOST: u64 = <u64>1 << 61;
 
-/** Registers that hold a number, or a symbol, on every way to here: a bit each. */
-let numbers: u32 = 0;
-let symbols: u32 = 0;
-
 /** Of the open arm, round or function: what it writes, and the fuel of its dearest run up to here. */
 let writes: u32 = 0;
 let dearest: u64 = 0;
 
 let open: u32 = 0;
 let deepest: u32 = 0;
-let registers: u32 = 0;
 let calledCells: u32 = 0;
 
 function sum(x: u64, y: u64): u64 {
@@ -158,14 +138,11 @@ function bytesFrom(f: u32): u32 {
 
 function verifyFunction(f: u32, offset: u32, ip: u32, count: u32): u32 {
   const entry = FUNCTIONS + f * FUNCTION_BYTES;
-  const parameters = <u32>load<u8>(entry, 32);
-  symbols = load<u8>(entry, 34);
-  numbers = (((<u32>1 << parameters) - 1) & ~symbols);
+  beginTypes(load<u8>(entry, 32), load<u8>(entry, 34));
   writes = 0;
   dearest = 0;
   open = 0;
   deepest = 0;
-  registers = parameters;
   calledCells = 0;
   const final = f == functionCount - 1 ? OP_HALT : OP_RETURN;
   for (let i: u32 = 0; i < count; i++, offset += 8, ip += DECODED_BYTES) {
@@ -207,7 +184,7 @@ function checkOperands(word: u64, opcode: u32): u32 {
       if (register != 0) return REFUSED_OPERAND;
     } else {
       if (register >= MAX_REGISTERS) return REFUSED_OPERAND;
-      registers = max(registers, register + 1);
+      useRegister(register);
     }
   }
   let most: u32 = 1;
@@ -271,90 +248,6 @@ function fuelOf(ip: u32, opcode: u32): u64 {
   return opcode == OP_FIND ? fuel + 32 - clz<u32>(load<u32>(load<u32>(ip, 20), 4)) : fuel;
 }
 
-// Types
-
-function holds(register: u32, type: u32): bool {
-  return (((type == TYPE_SYMBOL ? symbols : numbers) >> register) & 1) != 0;
-}
-
-function set(register: u32, type: u32): void {
-  const bit = <u32>1 << register;
-  numbers = type == TYPE_SYMBOL ? numbers & ~bit : numbers | bit;
-  symbols = type == TYPE_SYMBOL ? symbols | bit : symbols & ~bit;
-}
-
-/** Whether both registers are set, to the same type. */
-function areAlike(x: u32, y: u32): bool {
-  return ((((numbers >> x) & (numbers >> y)) | ((symbols >> x) & (symbols >> y))) & 1) != 0;
-}
-
-function checkTypes(f: u32, word: u64, opcode: u32): u32 {
-  const d = <u32>((word >> 16) & 31);
-  const a = <u32>((word >> 24) & 31);
-  const b = <u32>((word >> 32) & 31);
-  const c = <u32>((word >> 40) & 31);
-  const index = <u32>(word >> 48);
-  const typing = <u32>load<u8>(TYPING + opcode);
-  let result: u32 = 0;
-  if (typing == TYPING_NUMBERS) {
-    const shape = <u32>load<u16>(SHAPE + opcode * 2);
-    if ((shape & SHAPE_A) != 0 && !holds(a, 0)) return REFUSED_TYPE;
-    if ((shape & SHAPE_B) != 0 && !holds(b, 0)) return REFUSED_TYPE;
-    if ((shape & SHAPE_C) != 0 && !holds(c, 0)) return REFUSED_TYPE;
-    if ((shape & SHAPE_D) == 0) return 0;
-  } else if (typing == TYPING_ALIKE) {
-    if (!areAlike(a, b)) return REFUSED_TYPE;
-  } else if (typing == TYPING_COPY) {
-    if (!areAlike(a, a)) return REFUSED_TYPE;
-    result = <u32>holds(a, TYPE_SYMBOL);
-  } else if (typing == TYPING_SELECT) {
-    if (!holds(a, 0) || !areAlike(b, c)) return REFUSED_TYPE;
-    result = <u32>holds(b, TYPE_SYMBOL);
-  } else if (typing == TYPING_CONSTANT) {
-    result = load<u32>(CONSTANTS + index * CONSTANT_BYTES, 12);
-  } else if (typing == TYPING_LOAD) {
-    if (!holds(a, 0)) return REFUSED_TYPE;
-    result = load<u32>(SEGMENTS + index * SEGMENT_BYTES, 20);
-  } else if (typing == TYPING_STORE) {
-    return holds(a, 0) && holds(b, load<u32>(SEGMENTS + index * SEGMENT_BYTES, 20)) ? 0 : REFUSED_TYPE;
-  } else if (typing == TYPING_FIND) {
-    if (!holds(a, load<u32>(TABLES + index * TABLE_BYTES, 12))) return REFUSED_TYPE;
-  } else if (typing == TYPING_ENTRY) {
-    if (!holds(a, 0)) return REFUSED_TYPE;
-    result = load<u32>(TABLES + index * TABLE_BYTES, 12);
-  } else if (typing == TYPING_OUTPUT) {
-    return holds(a, load<u32>(PORTS + index * PORT_BYTES, 16)) ? 0 : REFUSED_TYPE;
-  } else if (typing == TYPING_CALL) {
-    const callee = FUNCTIONS + index * FUNCTION_BYTES;
-    const refused = checkWords(a, load<u8>(callee, 32), load<u8>(callee, 34));
-    return refused != 0 ? refused : setWords(d, load<u8>(callee, 33), load<u8>(callee, 35));
-  } else if (typing == TYPING_RETURN) {
-    const own = FUNCTIONS + f * FUNCTION_BYTES;
-    return checkWords(a, load<u8>(own, 33), load<u8>(own, 35));
-  } else {
-    return 0;
-  }
-  set(d, result);
-  return 0;
-}
-
-/** Arguments of a call or results of a function: `count` registers from `first`, symbols where `types` has a bit. */
-function checkWords(first: u32, count: u32, types: u32): u32 {
-  if (count == 0 ? first != 0 : first + count > MAX_REGISTERS) return REFUSED_OPERAND;
-  registers = max(registers, first + count);
-  for (let i: u32 = 0; i < count; i++) {
-    if (!holds(first + i, (types >> i) & 1)) return REFUSED_TYPE;
-  }
-  return 0;
-}
-
-function setWords(first: u32, count: u32, types: u32): u32 {
-  if (count == 0 ? first != 0 : first + count > MAX_REGISTERS) return REFUSED_OPERAND;
-  registers = max(registers, first + count);
-  for (let i: u32 = 0; i < count; i++) set(first + i, (types >> i) & 1);
-  return 0;
-}
-
 // Structure. Of an open block: 0 its instruction, 4 its operation, 8 its `else`, 12 writes before it, 16 fuel
 // before it u64, 24 fuel of the first arm u64, 32 and 36 types before it, 40 and 44 types at its end so far,
 // 48 its last `while`, 52 its bound.
@@ -389,8 +282,7 @@ function beginElse(ip: u32): u32 {
   store<u64>(block, dearest, 24);
   store<u32>(block, numbers, 40);
   store<u32>(block, symbols, 44);
-  numbers = load<u32>(block, 32);
-  symbols = load<u32>(block, 36);
+  setTypes(load<u32>(block, 32), load<u32>(block, 36));
   dearest = 0;
   return 0;
 }
@@ -429,8 +321,8 @@ function closeIf(block: usize, ip: u32): u32 {
   const other = load<u32>(block, 8);
   const dearer = max(dearest, load<u64>(block, 24));
   // Types after it: what both arms agree on; without `else` the second arm is what was before.
-  numbers &= other != 0 ? load<u32>(block, 40) : load<u32>(block, 32);
-  symbols &= other != 0 ? load<u32>(block, 44) : load<u32>(block, 36);
+  const then = block + (other != 0 ? 40 : 32);
+  setTypes(numbers & load<u32>(then), symbols & load<u32>(then, 4));
   store<u32>(start, other != 0 ? other : ip, 20);
   if (other != 0) store<u32>(other, ip, 20);
   store<u32>(start, writes, 24);
@@ -445,8 +337,7 @@ function closeLoop(block: usize, ip: u32): u32 {
   if (way == 0) return REFUSED_UNREACHABLE;
   // The next round begins with the types that the first one began with.
   if ((load<u32>(block, 32) & ~numbers) != 0 || (load<u32>(block, 36) & ~symbols) != 0) return REFUSED_TYPE;
-  numbers = load<u32>(block, 40);
-  symbols = load<u32>(block, 44);
+  setTypes(load<u32>(block, 40), load<u32>(block, 44));
   while (way != 0) {
     const before = load<u32>(way, 20);
     store<u32>(way, ip, 20);
