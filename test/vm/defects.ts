@@ -56,30 +56,31 @@ const leaking: ReadonlySet<string> = new Set([
   'labels outlive a run',
 ]);
 
-const stop = 'if (!isAllowed(label, forbidden)) return stopUnallowed(at, label);';
+const stop = 'if (!isCleared(label)) return stopUnallowed(at, label);';
 
 export const defects: readonly Defect[] = [
   ...inFile(
     'execute.ts',
     // The context
-    ['pc is not joined', 'let label = context | load<u32>(at, 8);', 'let label = load<u32>(at, 8);'],
-    ['the instruction has no level', 'let label = context | load<u32>(at, 8);', 'let label = context;'],
+    ['pc is not joined', '? <u64>context | load<u64>(at, 8) : 0', '? load<u64>(at, 8) : 0'],
+    ['the instruction has no level', '? <u64>context | load<u64>(at, 8) : 0', '? <u64>context : 0'],
     [
       'C ≤ A is not asked of a result',
-      `    if (TAGGED && !isAllowed(label, forbidden)) return stopUnallowed(at, label);
-    const d`,
-      `    if ((label & forbidden) != 0) return stopUnallowed(at, label);
-    const d`,
+      `      ${stop}\n      cleared = label;`,
+      '      if ((label & (label >> 32)) != 0) return stopUnallowed(at, label);',
     ],
     [
       'categories are not asked of a result',
-      `    if (TAGGED && !isAllowed(label, forbidden)) return stopUnallowed(at, label);
-    const d`,
-      `    if (!isHandled(label)) return stopUnallowed(at, label);
-    const d`,
+      `      ${stop}\n      cleared = label;`,
+      '      if ((<u32>label & (<u32>label << 24)) != 0) return stopUnallowed(at, label);',
+    ],
+    [
+      'a label that was cleared once is cleared for every instruction',
+      'if (TAGGED && label != cleared) {',
+      'if (TAGGED && <u32>label != <u32>cleared) {',
     ],
     // Words and arithmetic
-    ['a constant has no label', '        label |= load<u32>(constant, 8);\n', ''],
+    ['a constant has no label', '        if (TAGGED) label |= load<u32>(constant, 8);\n', ''],
     [
       'a move forgets the label',
       'value = valueOf(base, a);\n        label |= labelOf(base, a);\n        break;\n      }\n      case OP_ADD',
@@ -87,21 +88,16 @@ export const defects: readonly Defect[] = [
     ],
     [
       'a sum forgets the label of b',
-      'label |= labelOf(base, a) | labelOf(base, b);\n        value = x + y;',
-      'label |= labelOf(base, a);\n        value = x + y;',
+      'label = label | labelOf(base, a) | labelOf(base, b);\n        value = x + y;',
+      'label = label | labelOf(base, a);\n        value = x + y;',
     ],
     ['a sum wraps', 'if (((x ^ value) & (y ^ value)) < 0)', 'if (false)'],
     ['a difference wraps', 'if (((x ^ y) & (x ^ value)) < 0)', 'if (false)'],
-    ['a product wraps', 'if (productOverflows(x, y))', 'if (false)'],
+    ['a product of long words wraps', 'if (x == <i64>(<i32>x) && y == <i64>(<i32>y)) {', 'if (true) {'],
     [
-      'a proportion forgets the label of c',
-      'label |= labelOf(base, a) | labelOf(base, b) | labelOf(base, c);\n        const trap',
-      'label |= labelOf(base, a) | labelOf(base, b);\n        const trap',
-    ],
-    [
-      'a quotient has no label but that of a',
-      'label |= labelOf(base, a) | labelOf(base, b);\n        const trap',
-      'label |= labelOf(base, a);\n        const trap',
+      'a product forgets the label of b',
+      'label = label | labelOf(base, a) | labelOf(base, b);\n          value = x * y;',
+      'label = label | labelOf(base, a);\n          value = x * y;',
     ],
     [
       'a shift by too much wraps',
@@ -116,21 +112,15 @@ export const defects: readonly Defect[] = [
     ],
     [
       'select ignores what it selects by',
-      'label |= labelOf(base, a) | labelOf(base, b) | labelOf(base, c);\n        break;',
-      'label |= labelOf(base, b) | labelOf(base, c);\n        break;',
+      'label = label | labelOf(base, a) | labelOf(base, b) | labelOf(base, c);\n        break;',
+      'label = label | labelOf(base, b) | labelOf(base, c);\n        break;',
     ],
     // Tables
     [
-      'a search ignores the label of the table',
-      'label |= labelOf(base, a) | load<u32>(table, 8);\n        break;',
-      'label |= labelOf(base, a);\n        break;',
-    ],
-    [
       'an entry ignores the label of the address',
-      'label |= labelOf(base, a) | load<u32>(table, 8);\n        if',
-      'label |= load<u32>(table, 8);\n        if',
+      'label = label | labelOf(base, a) | load<u32>(table, 8);',
+      'label = label | load<u32>(table, 8);',
     ],
-    ['a search misses the last entry', 'return from < count && ', 'return from + 1 < count && '],
     ['an entry may be one too far', '>= <u64>load<u32>(table, 4)', '> <u64>load<u32>(table, 4)'],
     // Memory
     [
@@ -156,77 +146,47 @@ export const defects: readonly Defect[] = [
     ['a store ignores the label of the value', 'label = before | labelOf(base, b);', 'label = before;'],
     [
       'a store looks at the new label and not at the old',
-      'if (!flowsTo(before, old))',
-      'if (!flowsTo(before, before | labelOf(base, b)))',
+      'if (!flowsTo(<u32>before, old))',
+      'if (!flowsTo(<u32>before, <u32>before | <u32>labelOf(base, b)))',
     ],
-    ['a store looks at no old label', 'if (!flowsTo(before, old))', 'if (false)'],
-    ['a store ignores the ceiling', 'if (!flowsTo(label, load<u32>(at, 16)))', 'if (false)'],
+    ['a store looks at no old label', 'if (!flowsTo(<u32>before, old))', 'if (false)'],
+    ['a store ignores the ceiling', 'if (!flowsTo(<u32>label, load<u32>(at, 16)))', 'if (false)'],
     [
       'a store asks nothing of C, A and categories',
-      `          ${stop}\n          if (!flowsTo(label, load<u32>(at, 16)))`,
-      '          if (!flowsTo(label, load<u32>(at, 16)))',
+      `          ${stop}\n          if (!flowsTo(<u32>label, load<u32>(at, 16)))`,
+      '          if (!flowsTo(<u32>label, load<u32>(at, 16)))',
     ],
-    ['a store leaves the old label', '          store<u32>(place, label);\n', ''],
+    ['a store leaves the old label', '          store<u32>(place, <u32>label);\n', ''],
     [
       'the old label is kept from the detail of a trap',
       'stop(TRAP_UPGRADE, at, before | old)',
       'stop(TRAP_UPGRADE, at, before)',
     ],
-    // Branches
+    // Branches and loops where pc stays as it is
     [
       'a branch does not join its condition',
-      `label |= labelOf(base, a);
-          ${stop}
-          store<u32>(STACK`,
-      `${stop}
-          store<u32>(STACK`,
+      'case OP_IF: {\n        if (TAGGED) {\n          label |= labelOf(base, a);',
+      'case OP_IF: {\n        if (TAGGED) {',
     ],
     [
-      'a branch raises nothing',
-      'const broken = raise(base, load<u32>(at, 24), label);\n          if (broken != 0) return stop(TRAP_LABEL, at, broken);\n          // Which',
-      '// Which',
-    ],
-    ['what is raised may break C ≤ A', '    if (!isHandled(label)) return label;\n', ''],
-    [
-      'fuel by the arm taken',
-      'if (isPublic(context) && !isPublic(label) && !chargeDearest(dearestAt(at), top))',
-      'if (false)',
-    ],
-    [
-      'pc is given back before the second arm',
-      'at = load<u32>(at, 20);\n          // To',
-      'at = load<u32>(at, 20);\n          context = load<u32>(STACK + (top - 1) * STACK_BYTES);\n          // To',
+      'a branch on what is not cleared goes on',
+      'case OP_IF: {\n        if (TAGGED) {\n          label |= labelOf(base, a);\n          if (<u32>label != context || !isCleared(label)) {',
+      'case OP_IF: {\n        if (TAGGED) {\n          label |= labelOf(base, a);\n          if (<u32>label != context) {',
     ],
     [
       'pc is not given back at the end of a branch',
-      'context = load<u32>(STACK + top * STACK_BYTES);\n          if (top < silentAt) paying = -1;\n        }',
-      'if (top < silentAt) paying = -1;\n        }',
+      'case OP_END: {\n        top--;\n        if (TAGGED) context = load<u32>(STACK + top * STACK_BYTES);',
+      'case OP_END: {\n        top--;',
     ],
     [
       'nothing is charged after a branch on a secret',
-      'context = load<u32>(STACK + top * STACK_BYTES);\n          if (top < silentAt) paying = -1;\n        }',
-      'context = load<u32>(STACK + top * STACK_BYTES);\n        }',
+      'context = load<u32>(STACK + top * STACK_BYTES);\n        chargeAgain(top);',
+      'context = load<u32>(STACK + top * STACK_BYTES);',
     ],
-    // Loops
     [
       'a loop does not join its condition',
-      `label |= labelOf(base, a);\n          ${stop}\n          if (label != context) {\n            const`,
-      `${stop}\n          if (label != context) {\n            const`,
-    ],
-    [
-      'a loop raises nothing',
-      'const broken = raise(base, load<u32>(at, 24), label);\n            if (broken != 0) return stop(TRAP_LABEL, at, broken);',
-      '',
-    ],
-    [
-      'a loop on a secret is charged for one round',
-      'const left = <u64>(load<u32>(load<u32>(start, 20)) - load<u32>(entry, 4));',
-      'const left: u64 = 0;',
-    ],
-    [
-      'fuel by the rounds that a secret takes',
-      'if (isPublic(context) && !isPublic(label)) {\n              // How',
-      'if (false) {\n              // How',
+      'case OP_WHILE: {\n        if (TAGGED) {\n          label |= labelOf(base, a);',
+      'case OP_WHILE: {\n        if (TAGGED) {',
     ],
     [
       'pc falls back with each round',
@@ -235,80 +195,146 @@ export const defects: readonly Defect[] = [
     ],
     [
       'pc is not given back where a loop is left',
-      '          context = load<u32>(STACK + top * STACK_BYTES);\n          if (TAGGED && top < silentAt) paying = -1;',
-      '          if (TAGGED && top < silentAt) paying = -1;',
+      'if (TAGGED) context = load<u32>(STACK + top * STACK_BYTES);\n          chargeAgain(top);',
+      'chargeAgain(top);',
     ],
     [
       'a loop may go one round too far',
       'if (rounds == load<u32>(load<u32>(start, 20)))',
       'if (rounds == load<u32>(load<u32>(start, 20)) + 1)',
     ],
+    // Ports
+    [
+      'an output ignores pc',
+      'if (!flowsTo(<u32>label, load<u32>(port, 8)))',
+      'if (!flowsTo(<u32>labelOf(base, a), load<u32>(port, 8)))',
+    ],
+    [
+      'an output asks nothing of C, A and categories',
+      `          ${stop}\n          if (!flowsTo(<u32>label, load<u32>(port, 8)))`,
+      '          if (!flowsTo(<u32>label, load<u32>(port, 8)))',
+    ],
+  ),
+  ...inFile(
+    'rare.ts',
+    ['pc is not joined where pc rises', '? <u64>pc | load<u64>(ip, 8) : 0', '? load<u64>(ip, 8) : 0'],
+    [
+      'a quotient may be what its instruction is not cleared for',
+      '  if (TAGGED && !isCleared(label)) return stopUnallowed(ip, label);\n  setRegister',
+      '  setRegister',
+    ],
+    // Arithmetic and tables
+    ['a long product wraps', 'if (productOverflows(x, y))', 'if (false)'],
+    ['a proportion forgets the label of c', '  if (isTernary) label |= labelOf(frame, c);\n', ''],
+    [
+      'a quotient has no label but that of a',
+      '  if (operation != OP_FIND) label |= labelOf(frame, b);\n',
+      '',
+    ],
+    ['a search ignores the label of the table', '    if (TAGGED) label |= load<u32>(table, 8);\n', ''],
+    ['a search misses the last entry', 'return from < count && ', 'return from + 1 < count && '],
+    // Branches
+    [
+      'a branch raises nothing',
+      '  const broken = raise(frame, load<u32>(at, 24), <u32>label);\n  if (broken != 0) return stop(TRAP_LABEL, at, broken);\n  // Which',
+      '  // Which',
+    ],
+    ['what is raised may break C ≤ A', '    if (!isHandled(label)) return label;\n', ''],
+    [
+      'fuel by the arm taken',
+      'if (isPublic(pc) && !isPublic(<u32>label) && !chargeDearest(dearestAt(at), depth + 1))',
+      'if (false)',
+    ],
+    [
+      'pc is given back before the second arm',
+      'return goOn(enterArm(at, valueOf(frame, load<u16>(at, 4)), <u32>label), <u32>label, frame, depth + 1);',
+      'const condition = valueOf(frame, load<u16>(at, 4));\n  const within = condition != 0 ? <u32>label : pc;\n  return goOn(enterArm(at, condition, within), within, frame, depth + 1);',
+    ],
+    // Loops
+    [
+      'a loop raises nothing',
+      '  const broken = raise(frame, load<u32>(at, 24), <u32>label);\n  if (broken != 0) return stop(TRAP_LABEL, at, broken);\n  const entry',
+      '  const entry',
+    ],
+    [
+      'a loop on a secret is charged for one round',
+      'const left = <u64>(load<u32>(load<u32>(start, 20)) - load<u32>(entry, 4));',
+      'const left: u64 = 0;',
+    ],
+    [
+      'fuel by the rounds that a secret takes',
+      'if (isPublic(pc) && !isPublic(<u32>label)) {\n    // How',
+      'if (false) {\n    // How',
+    ],
+    [
+      'pc is not given back where a loop is left at once',
+      '  const context = load<u32>(entry);\n  chargeAgain(depth - 1);\n  return goOn(nextBlock(load<u32>(at, 20), context), context, frame, depth - 1);',
+      '  const context = <u32>label;\n  chargeAgain(depth - 1);\n  return goOn(nextBlock(load<u32>(at, 20), context), context, frame, depth - 1);',
+    ],
+    [
+      'nothing is charged after a loop that is left at once',
+      '  const context = load<u32>(entry);\n  chargeAgain(depth - 1);\n  return goOn(nextBlock(load<u32>(at, 20)',
+      '  const context = load<u32>(entry);\n  return goOn(nextBlock(load<u32>(at, 20)',
+    ],
     // Calls
     ['a function has all authority', 'const inside = label | load<u32>(callee, 4);', 'const inside = label;'],
     [
       'an argument loses its label',
-      'const argument = load<u32>(from, 8) | inside;',
+      'const argument = inside | labelOf(first, from);',
       'const argument = inside;',
     ],
     [
       'an argument is not of the context of its call',
-      'const argument = load<u32>(from, 8) | inside;',
-      'const argument = load<u32>(from, 8);',
+      'const argument = inside | labelOf(first, from);',
+      'const argument = labelOf(first, from);',
     ],
     [
       'a call asks nothing of its arguments',
-      'if (!isAllowed(argument, forbidden)) return stopUnallowed(at, argument);',
+      'if (TAGGED && !isCleared(argument)) return stopUnallowed(at, argument);',
       '',
     ],
     [
       'a call under a raised pc is charged as it goes',
-      'if (TAGGED && isPublic(context) && !isPublic(inside) && !chargeDearest(load<u64>(callee, 24), top))',
+      'if (TAGGED && isPublic(pc) && !isPublic(<u32>inside) && !chargeDearest(load<u64>(callee, 24), depth + 1))',
       'if (false)',
     ],
     [
       'a result is not of the context of its function',
-      'const result = load<u32>(from, 8) | label;',
-      'const result = load<u32>(from, 8);',
+      'const result = label | labelOf(from, register);',
+      'const result = labelOf(from, register);',
     ],
-    [
-      'a result is not cleared by its call',
-      'const cleared = forbidden | load<u32>(call, 12);',
-      'const cleared = forbidden;',
-    ],
+    ['a result is not cleared by its call', '  if (TAGGED) label |= <u64>load<u32>(call, 12) << 32;\n', ''],
     [
       'pc is not given back by a return',
-      '        context = load<u32>(entry);\n        base = caller;',
-      '        base = caller;',
+      '  const context = load<u32>(entry);\n  return goOn(nextBlock(call, context)',
+      '  const context = pc;\n  return goOn(nextBlock(call, context)',
     ],
     // Grants
-    ['declassifies under a secret pc', 'if (!isPublic(label) || ', 'if ('],
-    ['a grant asks no authority of the instruction', '!flowsTo(label & AUTHORITY, least) || ', ''],
-    ['a grant asks nothing of the value', ' || !flowsTo(operand, from)', ''],
+    ['declassifies under a secret pc', 'if (!isPublic(<u32>context) || ', 'if ('],
+    ['a grant asks no authority of the instruction', '!flowsTo(<u32>context & AUTHORITY, least) || ', ''],
+    ['a grant asks nothing of the value', ' || !flowsTo(<u32>operand, from)', ''],
     ['a grant has no range', 'value < load<i64>(grant, 16) || value > load<i64>(grant, 24)', 'false'],
     ['a grant may be used again and again', 'used == load<u32>(grant, 12) || ', ''],
-    ['a grant asks no clearance', 'if (TAGGED && (operand & forbidden) != 0)', 'if (false)'],
-    ['declassifying gives authority', '(to & ~AUTHORITY) | (label & AUTHORITY)', 'to'],
-    ['endorsing takes secrecy away', '(label & ~AUTHORITY) | (to & AUTHORITY)', 'to'],
-    ['a use of a grant is not on the audit list', 'auditCount++;', ''],
-    // Ports and traps
-    [
-      'an output ignores pc',
-      'if (!flowsTo(label, load<u32>(port, 8)))',
-      'if (!flowsTo(labelOf(base, a), load<u32>(port, 8)))',
-    ],
-    [
-      'an output asks nothing of C, A and categories',
-      `          ${stop}\n          if (!flowsTo(label, load<u32>(port, 8)))`,
-      '          if (!flowsTo(label, load<u32>(port, 8)))',
-    ],
-    ['the detail of a trap is public', '  trapLabel = label;\n', '  trapLabel = 0;\n'],
+    ['a grant asks no clearance', 'if (TAGGED && (operand & (context >> 32)) != 0)', 'if (false)'],
+    ['declassifying gives authority', '(to & ~AUTHORITY) | (<u32>label & AUTHORITY)', 'to'],
+    ['endorsing takes secrecy away', '(<u32>label & ~AUTHORITY) | (to & AUTHORITY)', 'to'],
   ),
+  ...inFile(
+    'state.ts',
+    ['a use of a grant is not on the audit list', '  auditCount++;\n', ''],
+    ['the detail of a trap is public', '  trapLabel = <u32>label;\n', '  trapLabel = 0;\n'],
+  ),
+  ...inFile('register.ts', [
+    'what an instruction is not cleared for stays with its result',
+    'store<u64>(at, label & 0xffffffff, 8)',
+    'store<u64>(at, label, 8)',
+  ]),
   ...inFile(
     'verify.ts',
     [
       'the write set misses the first arm',
-      'symbols = load<u32>(block, 36);\n  dearest = 0;',
-      'symbols = load<u32>(block, 36);\n  dearest = 0;\n  writes = 0;',
+      'setTypes(load<u32>(block, 32), load<u32>(block, 36));\n  dearest = 0;',
+      'setTypes(load<u32>(block, 32), load<u32>(block, 36));\n  dearest = 0;\n  writes = 0;',
     ],
     ['the write set of a branch is empty', 'store<u32>(start, writes, 24);', 'store<u32>(start, 0, 24);'],
     ['the write set of a loop is empty', 'store<u32>(way, writes, 24);', 'store<u32>(way, 0, 24);'],
