@@ -30,8 +30,14 @@ const layers: readonly Layer[] = [
   { path: 'vm/assembly/', may: [], packages: [], node: false },
   {
     path: 'vm/',
-    may: [],
+    may: ['vm/specification/'],
     packages: ['cborg', 'cbor2', '@noble/curves', '@noble/hashes'],
+    node: false,
+  },
+  {
+    path: 'vm/specification/',
+    may: ['vm/isa.ts', 'vm/label.ts', 'vm/module.ts'],
+    packages: [],
     node: false,
   },
   { path: 'hsm/', may: [], packages: ['pkcs11js'], node: true },
@@ -94,6 +100,9 @@ const entries = [
   'src/main.ts',
   'hsm/signer-process.ts',
   'vm/assembly/index.ts',
+  'vm/assembly/stepping.ts',
+  'vm/assembly/build.d.ts',
+  'vm/index.ts',
   'vm/webassembly.d.ts',
   'vitest.config.ts',
 ];

@@ -1,11 +1,13 @@
 /**
- * `npm run bench`: figures of this machine, side by side in one run, as a table; `--write` puts it into
- * docs/BENCHMARKS.md with its date. Three real processes, three real SoftHSM tokens, SQLite with FULL.
+ * `npm run bench`: figures of this machine, side by side in one run, as a table; `-- --write` puts it into
+ * docs/BENCHMARKS.md with its date; `-- machine` or `-- appliance` runs that part alone. The appliance is three real
+ * processes, three real SoftHSM tokens, SQLite with FULL.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
 import { findModule } from '../../hsm/module-path.ts';
 import { openToken } from '../../hsm/supervised-token.ts';
@@ -29,6 +31,7 @@ import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
 import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
+import { benchMachine } from './machine.ts';
 
 const project = join(import.meta.dirname, '../..');
 const batchUnits = 65_536;
@@ -239,61 +242,81 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
   ];
 }
 
-const place = makeWorkplace();
-const folder = mkdtempSync(join(tmpdir(), 'ringmint-bench-'));
-try {
-  const most = '10000000000000.00';
-  const quotas = [
-    {
-      currency: 'EUR',
-      total: most,
-      dayLimit: most,
-      requestMaximum: most,
-      ceiling: most,
-      requestsPerMinute: 1_000_000,
-    },
-  ];
-  writeFileSync(join(folder, 'quotas.json'), JSON.stringify(quotas));
-  console.error('making an appliance');
-  const made = await place.run('init', '--quotas', join(folder, 'quotas.json'));
-  if (made.code !== 0) throw new Error(made.err);
-  console.error('issuing through the three systems');
-  const systems = await place.up();
-  const issuing = await benchIssuing(place);
-  await systems.stop();
-  console.error('one signature a unit');
-  const signaturesPerSecond = await benchSignatures(place);
-  console.error('the parts');
-  const rows = [
-    ...issuing.rows,
-    {
-      what: 'signatures/s of the same token, one a unit and nothing else',
-      figure: show(signaturesPerSecond),
-    },
-    {
-      what: 'a batch beside one signature a unit and an authority',
-      figure: `${show(issuing.batchPerSecond / signaturesPerSecond)} : 1`,
-    },
-    ...(await benchParts(place, issuing.currency)),
-  ];
-  const version = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
-    cwd: project,
-    encoding: 'utf8',
-  }).stdout.trim();
-  const heading = `${new Date().toISOString().slice(0, 10)}, ${version}, Node ${process.versions.node}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
-  const table = [
-    '| what | figure |',
-    '|---|---|',
-    ...rows.map(({ what, figure }) => `| ${what} | ${figure} |`),
-  ].join('\n');
-  console.log(`${heading}\n\n${table}`);
-  if (process.argv.includes('--write')) {
-    const path = join(project, 'docs/BENCHMARKS.md');
-    const text = readFileSync(path, 'utf8');
-    const mark = '<!-- newest first -->';
-    writeFileSync(path, text.replace(mark, `${mark}\n\n## ${heading}\n\n${table}`));
+async function benchAppliance(): Promise<Row[]> {
+  const place = makeWorkplace();
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-bench-'));
+  try {
+    const most = '10000000000000.00';
+    const quotas = [
+      {
+        currency: 'EUR',
+        total: most,
+        dayLimit: most,
+        requestMaximum: most,
+        ceiling: most,
+        requestsPerMinute: 1_000_000,
+      },
+    ];
+    writeFileSync(join(folder, 'quotas.json'), JSON.stringify(quotas));
+    console.error('making an appliance');
+    const made = await place.run('init', '--quotas', join(folder, 'quotas.json'));
+    if (made.code !== 0) throw new Error(made.err);
+    console.error('issuing through the three systems');
+    const systems = await place.up();
+    const issuing = await benchIssuing(place);
+    await systems.stop();
+    console.error('one signature a unit');
+    const signaturesPerSecond = await benchSignatures(place);
+    console.error('the parts');
+    return [
+      ...issuing.rows,
+      {
+        what: 'signatures/s of the same token, one a unit and nothing else',
+        figure: show(signaturesPerSecond),
+      },
+      {
+        what: 'a batch beside one signature a unit and an authority',
+        figure: `${show(issuing.batchPerSecond / signaturesPerSecond)} : 1`,
+      },
+      ...(await benchParts(place, issuing.currency)),
+    ];
+  } finally {
+    place.remove();
+    rmSync(folder, { recursive: true, force: true });
   }
-} finally {
-  place.remove();
-  rmSync(folder, { recursive: true, force: true });
+}
+
+const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
+  appliance: benchAppliance,
+  machine: benchMachine,
+};
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: 'boolean' } },
+});
+const unknown = positionals.find((name) => parts[name] === undefined);
+if (unknown !== undefined) {
+  console.error(`bench: there is no part ${unknown}: ${Object.keys(parts).join(', ')}`);
+  process.exit(2);
+}
+const rows: Row[] = [];
+for (const [name, bench] of Object.entries(parts)) {
+  if (positionals.length === 0 || positionals.includes(name)) rows.push(...(await bench()));
+}
+const version = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
+  cwd: project,
+  encoding: 'utf8',
+}).stdout.trim();
+const heading = `${new Date().toISOString().slice(0, 10)}, ${version}, Node ${process.versions.node}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
+const table = [
+  '| what | figure |',
+  '|---|---|',
+  ...rows.map(({ what, figure }) => `| ${what} | ${figure} |`),
+].join('\n');
+console.log(`${heading}\n\n${table}`);
+if (values.write === true) {
+  const path = join(project, 'docs/BENCHMARKS.md');
+  const text = readFileSync(path, 'utf8');
+  const mark = '<!-- newest first -->';
+  writeFileSync(path, text.replace(mark, `${mark}\n\n## ${heading}\n\n${table}`));
 }
