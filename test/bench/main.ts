@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: figures of this machine, side by side in one run, as a table; `-- --write` puts it into
- * docs/BENCHMARKS.md with its date; `-- machine` or `-- appliance` runs that part alone. The appliance is three real
+ * docs/BENCHMARKS.md with its date; `-- machine` runs that part alone. The appliance is three real
  * processes, three real SoftHSM tokens, SQLite with FULL.
  */
 import { spawnSync } from 'node:child_process';
@@ -31,6 +31,7 @@ import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
 import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
+import { benchEmbeddedCall } from './embedded-call.ts';
 import { benchMachine } from './machine.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -289,6 +290,7 @@ async function benchAppliance(): Promise<Row[]> {
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   appliance: benchAppliance,
   machine: benchMachine,
+  embedded: benchEmbeddedCall,
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -69,10 +69,13 @@ export function reset(): void {
   for (let i: u32 = 0; i < loader.segmentCount; i++) {
     const segment = SEGMENTS + i * SEGMENT_BYTES;
     const size = load<u32>(segment, 4);
-    memory.fill(load<u32>(segment), 0, size * 8);
+    const values = <usize>load<u32>(segment);
     const labels = <usize>load<u32>(segment, 8);
     const label = load<u32>(segment, 16);
-    for (let j: u32 = 0; j < size; j++) store<u32>(labels + (j << 2), label);
+    for (let j: u32 = 0; j < size; j++) {
+      store<i64>(values + (<usize>j << 3), 0);
+      store<u32>(labels + (<usize>j << 2), label);
+    }
   }
   const main = FUNCTIONS + (loader.functionCount - 1) * FUNCTION_BYTES;
   const authority = load<u32>(main, 4);
