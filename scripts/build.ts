@@ -21,6 +21,9 @@ const machines = [
   { target: 'stepping', entry: 'vm/assembly/stepping.ts', file: 'vm/machine-stepping.wasm' },
 ];
 
+/** Of use to hosts that are not written in JavaScript. */
+const besides = ['vm/ringmint_vm.h', 'vm/conformance.txt'];
+
 for (const { target, entry } of machines) run('asc', entry, '--target', target);
 const hashes = machines
   .map(({ file }) => `${createHash('sha256').update(readFileSync(file)).digest('hex')}  ${file}\n`)
@@ -36,5 +39,6 @@ if (process.argv.includes('--pin')) {
 rmSync('dist', { recursive: true, force: true });
 run('tsc', '--project', 'tsconfig.json');
 mkdirSync('dist/vm', { recursive: true });
-for (const { file } of machines) copyFileSync(file, `dist/${file}`);
+for (const file of [...machines.map(({ file: wasm }) => wasm), ...besides])
+  copyFileSync(file, `dist/${file}`);
 chmodSync('dist/src/main.js', 0o755);

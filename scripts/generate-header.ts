@@ -32,6 +32,23 @@ function cType(type: string): string {
   return found;
 }
 
+/** Of exports that need no comment where they are written. */
+const plain: Readonly<Record<string, string>> = {
+  moduleAddress: 'Where the host writes the bytes of a module.',
+  moduleCapacity: 'The most bytes that a module may have.',
+  portCount: 'Ports of the loaded module.',
+  portValue: '0 where the port is not written.',
+  trapLabel: 'Of all that the trap went by.',
+  registerLabel: 'As registerValue.',
+};
+
+/** How a module lies in its bytes, as vm/assembly/load.ts draws it. */
+function moduleLayout(): string {
+  const drawing = / \* (╒═[\s\S]*╘[^\n]*)/.exec(read('vm/assembly/load.ts'))?.[1];
+  if (drawing === undefined) throw new Error('vm/assembly/load.ts has no drawing of a module');
+  return drawing.replace(/^ \* /gm, ' *   ');
+}
+
 function readExports(): Export[] {
   const pattern = /(?:\/\*\* ([^\n]*) \*\/\n)?export function (\w+)\(([^)]*)\): (\w+) \{/g;
   return [...read('vm/assembly/index.ts').matchAll(pattern)].map(
@@ -42,7 +59,7 @@ function readExports(): Export[] {
         ? ' The i64 is signed.'
         : '';
       return {
-        comment: `${comment.replaceAll('`', '')}${signed}`.trim(),
+        comment: `${(comment || plain[name] || '').replaceAll('`', '')}${signed}`.trim(),
         name,
         // `register` is a word of C itself.
         parameters: typed.map(
@@ -93,6 +110,8 @@ function header(): string {
   const exported = readExports();
   const pages = (JSON.parse(read('asconfig.json')) as { options: { maximumMemory: number } }).options
     .maximumMemory;
+  const silent = exported.filter((one) => one.comment === '').map(({ name }) => name);
+  if (silent.length > 0) throw new Error(`exports without a comment: ${silent.join(', ')}`);
   const prototypes = exported.flatMap(({ comment: text, name, parameters, result }) => [
     ...(text === '' ? [] : comment(text)),
     `${result} RINGMINT_VM_NAME(${name})(${['RINGMINT_VM_INSTANCE', ...parameters].join(', ')});`,
@@ -193,10 +212,21 @@ ${define('TYPE', positions(wordTypes))}
 /* What a module and a run may have at most. */
 ${define('MAX', Object.entries(limits))}
 
-/* Opcodes and roundings, for hosts that write modules. */
+/*
+ * For hosts that write modules: everything is little-endian, a type is RINGMINT_TYPE_…, and docs/ISA.md says all of the rules.
+ *
+ *   ${moduleLayout()}
+ *
+ * An instruction has 8 bytes: opcode, level, registers d a b c, and as u16 the index of a constant, segment, table, function,
+ * grant or port, or a rounding; what it does not use is zero. Below are its operands as the assembler takes them, and what it does.
+ */
 ${define(
   'OP',
-  instructions.map(({ mnemonic, opcode }) => [mnemonic, opcode] as const),
+  instructions.map(({ mnemonic, opcode, operands, meaning }) => [
+    mnemonic,
+    opcode,
+    `${operands.length === 0 ? '-' : operands.join(' ')}: ${meaning.replaceAll('`', "'")}`,
+  ]),
 )}
 
 ${define('ROUND', positions(roundings))}

@@ -11,6 +11,7 @@
 export { type Assembled, assemble, type Fault } from './assembler.ts';
 export {
   type AuditEntry,
+  type CompiledModule,
   type InputWord,
   type LoadResult,
   type Machine,

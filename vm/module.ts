@@ -187,7 +187,8 @@ export function encodeModule(module: Module): Uint8Array {
       .u8(parameters.length, results.length, symbolBits(parameters), symbolBits(results));
     writer.u32(0);
   }
-  for (const { entries } of tables) writer.i64(...entries);
+  // One by one: a table may have more entries than a call takes arguments.
+  for (const { entries } of tables) for (const entry of entries) writer.i64(entry);
   for (const { code } of functions) {
     for (const { opcode, level, registers, index } of code) writer.u8(opcode, level, ...registers).u16(index);
   }
@@ -197,7 +198,8 @@ export function encodeModule(module: Module): Uint8Array {
 
 /** The SHA-256 of a module, by which it is known: of all its bytes, those of the hash itself as zeros. */
 export function moduleHash(bytes: Uint8Array): Uint8Array {
-  const copy = bytes.slice();
+  // `slice` of a Buffer of Node would be no copy.
+  const copy = new Uint8Array(bytes);
   copy.fill(0, hashOffset, hashOffset + 32);
   return sha256(copy);
 }

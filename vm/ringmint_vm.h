@@ -140,45 +140,62 @@ static inline uint32_t ringmint_label_authority(uint32_t label) {
 #define RINGMINT_MAX_AUDIT        256u
 #define RINGMINT_MAX_MODULE_BYTES 1048576u
 
-/* Opcodes and roundings, for hosts that write modules. */
-#define RINGMINT_OP_CONST      1u
-#define RINGMINT_OP_MOV        2u
-#define RINGMINT_OP_ADD        3u
-#define RINGMINT_OP_SUB        4u
-#define RINGMINT_OP_MUL        5u
-#define RINGMINT_OP_MULDIV     6u
-#define RINGMINT_OP_DIV        7u
-#define RINGMINT_OP_REM        8u
-#define RINGMINT_OP_AND        9u
-#define RINGMINT_OP_OR         10u
-#define RINGMINT_OP_XOR        11u
-#define RINGMINT_OP_NOT        12u
-#define RINGMINT_OP_SHL        13u
-#define RINGMINT_OP_SHR        14u
-#define RINGMINT_OP_SAR        15u
-#define RINGMINT_OP_ROTL       16u
-#define RINGMINT_OP_EQ         17u
-#define RINGMINT_OP_NE         18u
-#define RINGMINT_OP_LT         19u
-#define RINGMINT_OP_LE         20u
-#define RINGMINT_OP_MIN        21u
-#define RINGMINT_OP_MAX        22u
-#define RINGMINT_OP_SELECT     23u
-#define RINGMINT_OP_FIND       24u
-#define RINGMINT_OP_ENTRY      25u
-#define RINGMINT_OP_LOAD       26u
-#define RINGMINT_OP_STORE      27u
-#define RINGMINT_OP_IF         28u
-#define RINGMINT_OP_ELSE       29u
-#define RINGMINT_OP_LOOP       30u
-#define RINGMINT_OP_WHILE      31u
-#define RINGMINT_OP_END        32u
-#define RINGMINT_OP_CALL       33u
-#define RINGMINT_OP_RETURN     34u
-#define RINGMINT_OP_DECLASSIFY 35u
-#define RINGMINT_OP_ENDORSE    36u
-#define RINGMINT_OP_OUTPUT     37u
-#define RINGMINT_OP_HALT       38u
+/*
+ * For hosts that write modules: everything is little-endian, a type is RINGMINT_TYPE_…, and docs/ISA.md says all of the rules.
+ *
+ *   ╒═ header, 64 bytes ════════════════════════════════════════════════════════════════════╕
+ *     "RMVM" │ version u32 = 2 │ levels constants segments tables ports grants functions, u16 each, zero u16 │
+ *     entries of all tables u32 │ instructions u32 │ SHA-256 of all the rest, which the host checks
+ *   ╞═ sections, in this order ═════════════════════════════════════════════════════════════╡
+ *     level 8: label u32, zero u32            constant 16: value i64, label u32, type u32
+ *     segment 16: length u32, label u32, ceiling u32, type u32
+ *     table 16: label u32, type u32, count u32, ascending u32      port 8: label u32, type u32
+ *     grant 32: kind u32, from u32, to u32, uses u32, least i64, most i64
+ *     function 16: instructions u32, authority u32, parameters results symbols-of-either u8 each, zero u32
+ *     entry of a table 8: i64                 instruction 8
+ *   ╘═══════════════════════════════════════════════════════════════════════════════════════╛
+ *
+ * An instruction has 8 bytes: opcode, level, registers d a b c, and as u16 the index of a constant, segment, table, function,
+ * grant or port, or a rounding; what it does not use is zero. Below are its operands as the assembler takes them, and what it does.
+ */
+#define RINGMINT_OP_CONST      1u /* d constant: d ← constant */
+#define RINGMINT_OP_MOV        2u /* d a: d ← a */
+#define RINGMINT_OP_ADD        3u /* d a b: d ← a + b */
+#define RINGMINT_OP_SUB        4u /* d a b: d ← a - b */
+#define RINGMINT_OP_MUL        5u /* d a b: d ← a × b */
+#define RINGMINT_OP_MULDIV     6u /* d a b c rounding: d ← a × b ÷ c, 128 bits in between, rounded as said */
+#define RINGMINT_OP_DIV        7u /* d a b rounding: d ← a ÷ b, rounded as said */
+#define RINGMINT_OP_REM        8u /* d a b: d ← a - b × ⌊a ÷ b⌋, which has the sign of b */
+#define RINGMINT_OP_AND        9u /* d a b: d ← a & b, bit by bit */
+#define RINGMINT_OP_OR         10u /* d a b: d ← a | b, bit by bit */
+#define RINGMINT_OP_XOR        11u /* d a b: d ← a ^ b, bit by bit */
+#define RINGMINT_OP_NOT        12u /* d a: d ← ~a, bit by bit */
+#define RINGMINT_OP_SHL        13u /* d a b: d ← a shifted left by b, bits lost */
+#define RINGMINT_OP_SHR        14u /* d a b: d ← a shifted right by b, zeros from the left */
+#define RINGMINT_OP_SAR        15u /* d a b: d ← a shifted right by b, the sign from the left */
+#define RINGMINT_OP_ROTL       16u /* d a b: d ← a rotated left by b */
+#define RINGMINT_OP_EQ         17u /* d a b: d ← a = b, 1 or 0 */
+#define RINGMINT_OP_NE         18u /* d a b: d ← a ≠ b, 1 or 0 */
+#define RINGMINT_OP_LT         19u /* d a b: d ← a < b, signed, 1 or 0 */
+#define RINGMINT_OP_LE         20u /* d a b: d ← a ≤ b, signed, 1 or 0 */
+#define RINGMINT_OP_MIN        21u /* d a b: d ← the lesser of a and b, signed */
+#define RINGMINT_OP_MAX        22u /* d a b: d ← the greater of a and b, signed */
+#define RINGMINT_OP_SELECT     23u /* d a b c: d ← b where a ≠ 0, else c */
+#define RINGMINT_OP_FIND       24u /* d table a: d ← where a is in the sorted table, from 0, or -1 */
+#define RINGMINT_OP_ENTRY      25u /* d table a: d ← table[a] */
+#define RINGMINT_OP_LOAD       26u /* d segment a: d ← segment[a] */
+#define RINGMINT_OP_STORE      27u /* segment a b: segment[a] ← b */
+#define RINGMINT_OP_IF         28u /* a: goes on here where a ≠ 0, else after 'else' or at 'end' */
+#define RINGMINT_OP_ELSE       29u /* -: ends the first arm */
+#define RINGMINT_OP_LOOP       30u /* constant: begins a loop that may come to its end as often as the constant says */
+#define RINGMINT_OP_WHILE      31u /* a: goes on here where a ≠ 0, else after the 'end' of its loop */
+#define RINGMINT_OP_END        32u /* -: ends an 'if', or goes back to the beginning of a loop */
+#define RINGMINT_OP_CALL       33u /* d a function: d, d+1, … ← function(a, a+1, …) */
+#define RINGMINT_OP_RETURN     34u /* a: ends a function; its results are a, a+1, … */
+#define RINGMINT_OP_DECLASSIFY 35u /* d a grant: d ← a, its secrecy and categories lowered to the grant's; on the audit list */
+#define RINGMINT_OP_ENDORSE    36u /* d a grant: d ← a, its authority raised to the grant's; on the audit list */
+#define RINGMINT_OP_OUTPUT     37u /* port a: port ← a */
+#define RINGMINT_OP_HALT       38u /* -: ends the run; only as the last instruction of the last function */
 
 #define RINGMINT_ROUND_FLOOR     0u
 #define RINGMINT_ROUND_CEILING   1u
@@ -197,8 +214,10 @@ static inline uint32_t ringmint_label_authority(uint32_t label) {
 extern "C" {
 #endif
 
+/* Where the host writes the bytes of a module. */
 uint32_t RINGMINT_VM_NAME(moduleAddress)(RINGMINT_VM_INSTANCE);
 
+/* The most bytes that a module may have. */
 uint32_t RINGMINT_VM_NAME(moduleCapacity)(RINGMINT_VM_INSTANCE);
 
 /* 0, or why the module at moduleAddress is refused; then no module is loaded. */
@@ -237,12 +256,13 @@ uint32_t RINGMINT_VM_NAME(segmentLength)(RINGMINT_VM_INSTANCE, uint32_t segment)
  */
 uint32_t RINGMINT_VM_NAME(run)(RINGMINT_VM_INSTANCE, uint64_t fuel);
 
+/* Ports of the loaded module. */
 uint32_t RINGMINT_VM_NAME(portCount)(RINGMINT_VM_INSTANCE);
 
 /* 1 where the run finished and wrote the port. */
 uint32_t RINGMINT_VM_NAME(portWritten)(RINGMINT_VM_INSTANCE, uint32_t port);
 
-/* The i64 is signed. */
+/* 0 where the port is not written. The i64 is signed. */
 uint64_t RINGMINT_VM_NAME(portValue)(RINGMINT_VM_INSTANCE, uint32_t port);
 
 /* What the module declares: who is not cleared for it is not to be given the value. */
@@ -266,11 +286,13 @@ uint32_t RINGMINT_VM_NAME(trapCode)(RINGMINT_VM_INSTANCE);
 /* The instruction, counted from 0 over all functions. */
 uint32_t RINGMINT_VM_NAME(trapAt)(RINGMINT_VM_INSTANCE);
 
+/* Of all that the trap went by. */
 uint32_t RINGMINT_VM_NAME(trapLabel)(RINGMINT_VM_INSTANCE);
 
 /* For tests of the machine: a register of the main function after a run. The i64 is signed. */
 uint64_t RINGMINT_VM_NAME(registerValue)(RINGMINT_VM_INSTANCE, uint32_t number);
 
+/* As registerValue. */
 uint32_t RINGMINT_VM_NAME(registerLabel)(RINGMINT_VM_INSTANCE, uint32_t number);
 
 #ifdef __cplusplus

@@ -35,7 +35,7 @@ export interface ModuleSigner {
   /** SEC 1 §2.3.3 uncompressed point on P-256, 65 bytes. */
   readonly publicKey: { readonly point: Uint8Array };
   /** Signs `message` whole, not a digest of it, and gives r ‖ s, 64 bytes (RFC 9053 §2.1). */
-  sign(message: Uint8Array): Promise<Uint8Array>;
+  sign(message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
 }
 
 export type SignedModuleCode =
@@ -66,8 +66,8 @@ export function moduleKeyId(point: Uint8Array): Uint8Array {
   const key = new Map<number, number | Uint8Array>([
     [1, 2],
     [-1, 1],
-    [-2, point.slice(1, 33)],
-    [-3, point.slice(33)],
+    [-2, point.subarray(1, 33)],
+    [-3, point.subarray(33)],
   ]);
   return sha256(encodeCbor(key));
 }
@@ -77,7 +77,7 @@ function isPoint(point: Uint8Array): boolean {
 }
 
 /** The bytes to be signed for a module file, with the key of id `keyId`. Throws `RangeError` for a file that is no whole module. */
-export function moduleToBeSigned(file: Uint8Array, keyId: Uint8Array): Uint8Array {
+export function moduleToBeSigned(file: Uint8Array, keyId: Uint8Array): Uint8Array<ArrayBuffer> {
   return toBeSigned(protectedHeader(keyId), wholeModule(file));
 }
 
@@ -87,8 +87,8 @@ export function encodeSignedModule(file: Uint8Array, keyId: Uint8Array, signatur
     throw new RangeError(`a signature of ${signature.length} bytes: r ‖ s of ES256, 64 bytes, is accepted`);
   const module = wholeModule(file);
   const names = file.subarray(module.length);
-  const unprotected = new Map(names.length === 0 ? [] : [[namesLabel, names.slice()] as const]);
-  const body = encodeCbor([protectedHeader(keyId), unprotected, module.slice(), signature]);
+  const unprotected = new Map(names.length === 0 ? [] : [[namesLabel, names] as const]);
+  const body = encodeCbor([protectedHeader(keyId), unprotected, module, signature]);
   const bytes = new Uint8Array(1 + body.length);
   bytes[0] = sign1Tag;
   bytes.set(body, 1);
@@ -130,7 +130,8 @@ interface Key {
 }
 
 function keyRing(points: readonly Uint8Array[]): Key[] {
-  return points.map((point) => ({ id: moduleKeyId(point), point: point.slice() }));
+  // Copies, which `slice` of a Buffer of Node is not.
+  return points.map((point) => ({ id: moduleKeyId(point), point: new Uint8Array(point) }));
 }
 
 function verifyWith(bytes: Uint8Array, keys: readonly Key[]): VerifiedModule {
@@ -177,7 +178,7 @@ function verifyWith(bytes: Uint8Array, keys: readonly Key[]): VerifiedModule {
   const file = new Uint8Array(payload.length + names.length);
   file.set(payload);
   file.set(names, payload.length);
-  return { ok: true, file, keyId: keyId.slice() };
+  return { ok: true, file, keyId: new Uint8Array(keyId) };
 }
 
 /** The names, empty where there are none; `undefined` where the header is not as it should be. */
@@ -204,7 +205,7 @@ function protectedHeader(keyId: Uint8Array): Uint8Array {
   );
 }
 
-function toBeSigned(head: Uint8Array, module: Uint8Array): Uint8Array {
+function toBeSigned(head: Uint8Array, module: Uint8Array): Uint8Array<ArrayBuffer> {
   return encodeCbor(['Signature1', head, new Uint8Array(), module]);
 }
 
@@ -220,7 +221,7 @@ function wholeModule(file: Uint8Array): Uint8Array {
   return module;
 }
 
-function encodeCbor(value: unknown): Uint8Array {
+function encodeCbor(value: unknown): Uint8Array<ArrayBuffer> {
   // cborg gives a Buffer in Node, at times from a shared pool: a copy is its own, and plain.
   return new Uint8Array(encode(value, rfc8949EncodeOptions));
 }

@@ -1,5 +1,5 @@
 /** A browser without a window that opens one page of ours, on the loopback interface, and posts what came of it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,8 +19,6 @@ const pages = ['page.html', 'page.js', 'checks.js', 'machine.wasm', 'conformance
 
 /** What the page in `folder` posted, or why it posted nothing. */
 export async function runPage(program: string, folder: string, timeoutMs: number): Promise<string> {
-  const profile = mkdtempSync(join(tmpdir(), 'ringmint-browser-'));
-  let child: ChildProcess | undefined;
   let answered: (answer: string) => void = () => undefined;
   const answer = new Promise<string>((resolve) => {
     answered = resolve;
@@ -39,33 +37,34 @@ export async function runPage(program: string, folder: string, timeoutMs: number
       response.end();
     }
   });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const profile = mkdtempSync(join(tmpdir(), 'ringmint-browser-'));
+  const flags = [
+    '--headless',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    `--user-data-dir=${profile}`,
+    // Chromium refuses to run its sandbox for root.
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+  ];
+  const child = spawn(program, [...flags, `http://127.0.0.1:${port}/page.html`], {
+    stdio: 'ignore',
+    detached: true,
+  });
+  child.on('error', (error) => answered(`${program} does not start: ${error.message}`));
+  child.on('exit', (code) => answered(`${program} ended with exit code ${code} before the page answered`));
   const timer = setTimeout(() => answered(`the page gave no answer in ${timeoutMs} ms`), timeoutMs);
   try {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const flags = [
-      '--headless',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      `--user-data-dir=${profile}`,
-      // Chromium refuses to run its sandbox for root.
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-    ];
-    child = spawn(program, [...flags, `http://127.0.0.1:${port}/page.html`], {
-      stdio: 'ignore',
-      detached: true,
-    });
-    child.on('error', (error) => answered(`${program} does not start: ${error.message}`));
-    child.on('exit', (code) => answered(`${program} ended with exit code ${code} before the page answered`));
     return await answer;
   } finally {
     clearTimeout(timer);
-    if (child?.pid !== undefined && child.exitCode === null) {
+    if (child.pid !== undefined && child.exitCode === null) {
       const gone = once(child, 'exit');
       // With the processes that it started: it leads their group.
       process.kill(-child.pid, 'SIGKILL');

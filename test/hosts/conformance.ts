@@ -203,14 +203,19 @@ export async function runHost(wasm: WebAssembly.Module, text: string): Promise<T
         : same(`${refusals[loaded.reason].code} ${loaded.offset}`, refused.join(' '));
     }
     if (!loaded.ok) return loaded.message;
-    const [[bound] = [], [fuel = '0'] = []] = [find('bound')[0], find('fuel')[0]];
+    // The one refusal that is the host's own, and not in the file: any byte of the hash is another.
+    const damaged = machine.load(module.with(63, (module[63] ?? 0) ^ 1));
+    if (damaged.ok || damaged.reason !== 'hash' || damaged.offset !== 32)
+      return 'a damaged hash is not refused';
+    const bound = find('bound')[0]?.[0];
+    const fuel = BigInt(find('fuel')[0]?.[0] ?? 0);
     const inputs = find('input').map(([segment, index, value = '']) => ({
       segment: Number(segment),
       index: Number(index),
       value: BigInt(value),
     }));
     for (const clearance of [everybody, everything]) {
-      const result = loaded.program.run({ inputs, fuel: BigInt(fuel), clearance });
+      const result = loaded.program.run({ inputs, fuel, clearance });
       const [trapped] = find('trapped');
       if (result.ok !== (trapped === undefined)) return `finished: ${result.ok}`;
       if (!result.ok) {

@@ -130,23 +130,26 @@ function findNative(): FoundHost {
   return {
     version,
     async start(folder) {
-      const strict = ['-std=c99', '-O2', '-Wall', '-Wextra', '-pedantic', '-Werror', '-c', 'conformance.c'];
-      const generated = [
-        '-O2',
-        '-w',
-        '-I',
-        runtime,
-        '-I.',
-        '-c',
-        'machine.c',
-        join(runtime, 'wasm-rt-impl.c'),
-      ];
-      const objects = ['conformance.o', 'machine.o', 'wasm-rt-impl.o', '-lm', '-o', 'conformance'];
-      const text = await output(wasm2c, ['machine.wasm', '-o', 'machine.c'], folder);
-      const compiled = [strict, generated, objects].map(async (words, index, all) =>
-        index < all.length - 1 ? output(compiler, words, folder) : '',
-      );
-      const logs = [text, ...(await Promise.all(compiled)), await output(compiler, objects, folder)];
+      await output(wasm2c, ['machine.wasm', '-o', 'machine.c'], folder);
+      if (!readFileSync(join(folder, 'machine.h'), 'utf8').includes('Z_machineZ_run'))
+        throw new Unavailable(
+          'this wasm2c gives names to exports otherwise than that of wabt 1.0.32 (Debian 12)',
+        );
+      const strict = ['-std=c99', '-O2', '-Wall', '-Wextra', '-pedantic', '-Werror'];
+      const compiled = [
+        [...strict, '-c', 'conformance.c'],
+        [...strict, '-c', 'decide.c'],
+        // By wabt, whose warnings are not ours.
+        ['-O2', '-w', '-I', runtime, '-I.', '-c', 'machine.c', join(runtime, 'wasm-rt-impl.c')],
+      ].map((words) => output(compiler, words, folder));
+      const logs = await Promise.all(compiled);
+      for (const name of ['conformance', 'decide']) {
+        const objects = [`${name}.o`, 'machine.o', 'wasm-rt-impl.o', '-lm', '-o', name];
+        logs.push(await output(compiler, objects, folder));
+      }
+      const decided = await output(join(folder, 'decide'), [], folder);
+      if (decided !== readFileSync(join(folder, 'decide.txt'), 'utf8'))
+        return `${logs.join('')}the program in C of docs/EMBEDDING.md printed otherwise than it says there:\n${decided}`;
       return logs.join('') + (await output(join(folder, 'conformance'), ['conformance.txt'], folder));
     },
   };

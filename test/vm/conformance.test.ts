@@ -101,3 +101,25 @@ describe('the conformance file', () => {
     }
   });
 });
+
+describe('the hosts that run it', () => {
+  const read = (name: string): string => readFileSync(new URL(`../hosts/${name}`, import.meta.url), 'utf8');
+
+  it('are pinned to one version, whose bytes the lockfile knows, and which comes from no address', () => {
+    const { optionalDependencies: wanted } = JSON.parse(read('package.json')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    const lock = read('package-lock.json');
+    const { packages } = JSON.parse(lock) as {
+      packages: Record<string, { version?: string; integrity?: string }>;
+    };
+    expect(Object.keys(wanted)).toHaveLength(4);
+    for (const [name, version] of Object.entries(wanted))
+      expect(packages[`node_modules/${name}`]).toMatchObject({
+        version,
+        integrity: expect.stringMatching(/^sha512-/),
+      });
+    expect(Object.keys(packages)).toHaveLength(1 + Object.keys(wanted).length);
+    expect(lock).not.toMatch(/"resolved"|https?:/);
+  });
+});

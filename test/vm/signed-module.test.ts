@@ -49,7 +49,7 @@ function newKey(): Key {
 const key = newKey();
 const other = newKey();
 const keyId = moduleKeyId(key.publicKey.point);
-const cbor = (value: unknown): Uint8Array => new Uint8Array(encode(value, rfc8949EncodeOptions));
+const cbor = (value: unknown): Uint8Array<ArrayBuffer> => new Uint8Array(encode(value, rfc8949EncodeOptions));
 
 interface Parts {
   readonly head?: Uint8Array;
@@ -198,11 +198,30 @@ describe('a signed module', () => {
     expect(answer(forged, [key, other])).toBe('signature_invalid');
   });
 
-  it('is refused with the signature of another module, or of all zeros', async () => {
+  it('is refused with the signature of another module, or numbers that are none of the group', async () => {
     const { bytes } = assembled('level l C0 A8\nat l\nhalt');
     const signature = await key.sign(moduleToBeSigned(bytes, keyId));
     expect(answer(encodeSignedModule(module, keyId, signature))).toBe('signature_invalid');
-    expect(answer(encodeSignedModule(module, keyId, new Uint8Array(64)))).toBe('signature_invalid');
+    for (const byte of [0, 1, 0xff])
+      expect(answer(encodeSignedModule(module, keyId, new Uint8Array(64).fill(byte)))).toBe(
+        'signature_invalid',
+      );
+  });
+
+  it('is the same from Buffers of Node, and leaves them as they were', async () => {
+    const given = {
+      module: Buffer.from(module),
+      file: Buffer.from(file),
+      point: Buffer.from(key.publicKey.point),
+      keyId: Buffer.from(keyId),
+    };
+    const before = structuredClone(given);
+    const signature = Buffer.from(await key.sign(moduleToBeSigned(given.file, given.keyId)));
+    for (const whole of [given.module, given.file])
+      expect(
+        verifySignedModule(Buffer.from(encodeSignedModule(whole, given.keyId, signature)), [given.point]),
+      ).toEqual({ ok: true, file: new Uint8Array(whole), keyId });
+    expect(structuredClone(given)).toEqual(before);
   });
 
   it('loses its names and keeps its signature', () => {
@@ -211,7 +230,7 @@ describe('a signed module', () => {
   });
 
   it('is made by no signer that signs with another key than its own', async () => {
-    const liar: ModuleSigner = { publicKey: key.publicKey, sign: other.sign };
+    const liar: ModuleSigner = { publicKey: key.publicKey, sign: (message) => other.sign(message) };
     await expect(signModule(module, liar)).rejects.toThrow('not by its own public key');
     const short: ModuleSigner = { publicKey: key.publicKey, sign: async () => new Uint8Array(63) };
     await expect(signModule(module, short)).rejects.toThrow('not by its own public key');
@@ -370,6 +389,23 @@ describe('a signed module', () => {
     );
   });
 
+  it('that is cut, spliced and written over is refused, or is the same module', () => {
+    const edits = fc.array(
+      fc.tuple(fc.nat({ max: named.length }), fc.nat({ max: 8 }), fc.uint8Array({ maxLength: 8 })),
+      { minLength: 1, maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(edits, (places) => {
+        const bytes = [...named];
+        for (const [at, count, inserted] of places) bytes.splice(at, count, ...inserted);
+        const verified = verifySignedModule(new Uint8Array(bytes), [key.publicKey.point]);
+        if (verified.ok) expect(verified.file.slice(0, module.length)).toEqual(module);
+        else expect(verified.message).not.toBe('');
+      }),
+      { numRuns: 2_000, seed: 20_261_121 },
+    );
+  });
+
   it('tells what it was given, without signs that a terminal obeys', async () => {
     const bytes = await crafted({ head: cbor(header([[16, '\u001b[31m`x`']])) });
     const verified = verifySignedModule(bytes, [key.publicKey.point]);
@@ -419,8 +455,11 @@ describe('a machine that trusts keys', () => {
     expect((await machine(key)).load(await signModule(damaged, key))).toMatchObject({ reason: 'hash' });
   });
 
-  it('is not moved by a point that its caller changes afterwards', async () => {
-    const point = key.publicKey.point.slice();
+  it.each([
+    ['an array', (bytes: Uint8Array) => new Uint8Array(bytes)],
+    ['a Buffer', (bytes: Uint8Array) => Buffer.from(bytes)],
+  ])('is not moved by a point in %s that its caller changes afterwards', async (_, copy) => {
+    const point = copy(key.publicKey.point);
     const trust = trustKeys([point]);
     point.set(other.publicKey.point);
     expect(trust(await signModule(module, key)).ok).toBe(true);

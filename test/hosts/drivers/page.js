@@ -9,7 +9,7 @@ async function answer() {
     return await runChecks(wasm, await text('/conformance.txt'), await text('/signed.json'));
   } catch (error) {
     // Whoever waits for the answer is told what went wrong, or would wait for nothing.
-    return `thrown: ${error}`;
+    return `thrown: ${String(error)}`;
   }
 }
 
