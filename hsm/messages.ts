@@ -1,18 +1,25 @@
-/** What passes between a role's process and its signer process. Neither a PIN nor a key is ever among it. */
-import type { SignerErrorCode } from './signer.ts';
+/** What passes between a role's process and its signer processes. Neither a PIN nor a key is ever among it. */
+import type { PinSource } from './pin-source.ts';
+import type { PublicKey, SignatureAlgorithm, SignerErrorCode } from './signer.ts';
 
+/** How a signer process gets to a token, and in. */
 export interface TokenAddress {
   /** Path of the PKCS#11 module. */
   readonly module: string;
-  readonly tokenLabel: string;
-  /** Path of the file with the user PIN; read by the signer process itself. */
-  readonly pinFile: string;
+  /** RFC 7512: which token, by label and serial, never by slot. */
+  readonly uri: string;
+  /** Read by the signer process itself. */
+  readonly pin: PinSource;
+  /** Of CK_C_INITIALIZE_ARGS, for a module that wants such, as NSS does. */
+  readonly libraryParameters?: string;
 }
 
 export interface KeyTemplate {
   readonly label: string;
   /** A signing key has CKA_SIGN and nothing else; an agreement key CKA_DERIVE and nothing else. */
   readonly kind: 'signing' | 'agreement';
+  /** ES256 where nothing is said. */
+  readonly algorithm?: SignatureAlgorithm;
 }
 
 export type Call =
@@ -26,10 +33,11 @@ export type Call =
   | {
       readonly name: 'provision';
       readonly token: TokenAddress;
-      readonly soPinFile: string;
+      readonly soPin: PinSource;
       readonly keys: readonly KeyTemplate[];
     }
-  | { readonly name: 'sign'; readonly digest: Uint8Array }
+  /** What the key's mechanism takes: the digest, or the message. */
+  | { readonly name: 'sign'; readonly input: Uint8Array }
   | { readonly name: 'derive'; readonly peerPoint: Uint8Array };
 
 export interface CallMessage {
@@ -38,8 +46,10 @@ export interface CallMessage {
 }
 
 export interface OpenedToken {
-  readonly signing: Uint8Array;
-  readonly agreement: Uint8Array | undefined;
+  readonly signing: PublicKey;
+  /** What `sign` takes. */
+  readonly takes: 'message' | 'digest';
+  readonly agreement: PublicKey | undefined;
 }
 
 export type Reply =

@@ -1,8 +1,14 @@
 /** Makes a token's keys inside the token, and audits their attributes; runs in a signer process. */
 import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
+import { algorithmOf } from './algorithm.ts';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
-import { findSlot, loadModule, p256Parameters, readPin, readPoint } from './pkcs11.ts';
-import { SignerError } from './signer.ts';
+import { checkTemplate, findSlot, loadModule } from './module.ts';
+import type { PinSource } from './pin-source.ts';
+import { parsePkcs11Uri } from './pkcs11-uri.ts';
+import { type PublicKey, SignerError } from './signer.ts';
+import { readPublicKey } from './token.ts';
+
+const rsaBits = 3072;
 
 /**
  * Initialises the first free slot as the token of `address` and generates `keys` in it.
@@ -12,48 +18,60 @@ import { SignerError } from './signer.ts';
  */
 export function provision(
   address: TokenAddress,
-  soPinFile: string,
+  soPinSource: PinSource,
   keys: readonly KeyTemplate[],
-): Uint8Array[] {
-  const module = loadModule(address.module);
+  readPin: (source: PinSource) => string,
+): PublicKey[] {
+  const { token: label } = parsePkcs11Uri(address.uri);
+  if (label === undefined)
+    throw new SignerError('uri_malformed', `\`${address.uri}\` names no token: token=LABEL is accepted`);
+  const module = loadModule(address.module, address.libraryParameters);
   try {
     const free = module
       .C_GetSlotList(true)
       .find((slot) => (module.C_GetTokenInfo(slot).flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0);
     if (free === undefined)
       throw new SignerError('token_missing', 'the module has no free slot to make a token in');
-    const soPin = readPin(soPinFile);
+    const soPin = readPin(soPinSource);
     // The label has 32 bytes, padded with blanks (PKCS#11 v3.1 §5.5.7); pkcs11js 2.1.7 would pad it with NUL.
-    module.C_InitToken(free, soPin, address.tokenLabel.padEnd(32, ' '));
-    const slot = findSlot(module, address.tokenLabel);
+    module.C_InitToken(free, soPin, label.padEnd(32, ' '));
+    const slot = findSlot(module, address.uri);
     const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
     module.C_Login(session, pkcs11js.CKU_SO, soPin);
-    module.C_InitPIN(session, readPin(address.pinFile));
+    module.C_InitPIN(session, readPin(address.pin));
     module.C_Logout(session);
-    module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pinFile));
+    module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pin));
     return keys.map((key, index) => generateKey(module, session, key, index + 1));
   } finally {
     module.C_Finalize();
   }
 }
 
-function generateKey(module: PKCS11, session: Handle, key: KeyTemplate, number: number): Uint8Array {
+function generateKey(module: PKCS11, session: Handle, key: KeyTemplate, number: number): PublicKey {
   const signing = key.kind === 'signing';
+  const { generation, curve } = algorithmOf(key.algorithm ?? 'ES256');
   const common: Template = [
     { type: pkcs11js.CKA_TOKEN, value: true },
     { type: pkcs11js.CKA_LABEL, value: key.label },
     { type: pkcs11js.CKA_ID, value: Buffer.from([number]) },
   ];
+  const kind: Template =
+    curve === undefined
+      ? [
+          { type: pkcs11js.CKA_MODULUS_BITS, value: rsaBits },
+          { type: pkcs11js.CKA_PUBLIC_EXPONENT, value: Buffer.from([1, 0, 1]) },
+        ]
+      : [{ type: pkcs11js.CKA_EC_PARAMS, value: Buffer.from(curve) }];
   const pair = module.C_GenerateKeyPair(
     session,
-    { mechanism: pkcs11js.CKM_EC_KEY_PAIR_GEN },
-    [
+    { mechanism: generation },
+    checkTemplate([
       ...common,
-      { type: pkcs11js.CKA_EC_PARAMS, value: p256Parameters },
+      ...kind,
       { type: pkcs11js.CKA_VERIFY, value: signing },
       { type: pkcs11js.CKA_DERIVE, value: !signing },
-    ],
-    [
+    ]),
+    checkTemplate([
       ...common,
       { type: pkcs11js.CKA_PRIVATE, value: true },
       { type: pkcs11js.CKA_SENSITIVE, value: true },
@@ -63,10 +81,10 @@ function generateKey(module: PKCS11, session: Handle, key: KeyTemplate, number: 
       { type: pkcs11js.CKA_DECRYPT, value: false },
       { type: pkcs11js.CKA_UNWRAP, value: false },
       { type: pkcs11js.CKA_SIGN_RECOVER, value: false },
-    ],
+    ]),
   );
   auditKey(module, session, pair.privateKey, key);
-  return readPoint(module, session, key.label);
+  return readPublicKey(module, session, key.label);
 }
 
 /** Throws where the token does not hold the key as it was asked to: in the token for ever, and for one use. */

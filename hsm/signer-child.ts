@@ -14,6 +14,14 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
+/** What a signer process has around it. */
+export interface Surroundings {
+  /** Variables that its module wants, such as SOFTHSM2_CONF: they are one for a whole process. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A PIN that was typed; it goes through a pipe of its own, and never through an argument or the environment. */
+  readonly typedPin?: string;
+}
+
 /** How long a process may take to end by itself, before it is killed. */
 const graceMs = 2_000;
 
@@ -25,8 +33,7 @@ export class SignerChild {
   private lastId = 0;
   private lost = false;
 
-  /** Starts the process. `configuration` is the path of softhsm2.conf, which is one for a whole process. */
-  constructor(configuration: string, sessions: number) {
+  constructor({ environment, typedPin }: Surroundings, sessions: number) {
     const inSources = import.meta.url.endsWith('.ts');
     const entry = fileURLToPath(
       new URL(inSources ? './signer-process.ts' : './signer-process.js', import.meta.url),
@@ -37,9 +44,15 @@ export class SignerChild {
         ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
         : [],
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: environmentOf(configuration, sessions),
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', typedPin === undefined ? 'ignore' : 'pipe'],
+      env: environmentOf(environment, sessions),
     });
+    const channel = this.child.stdio[4];
+    if (typedPin !== undefined && channel != null && 'end' in channel) {
+      // A process that ends before it reads is heard of elsewhere.
+      channel.on('error', () => undefined);
+      channel.end(typedPin);
+    }
     this.ended = new Promise((resolve) => {
       this.child.once('exit', () => resolve());
       // A process that could not be started has no pid, and will give no `exit`.
@@ -50,6 +63,11 @@ export class SignerChild {
     this.child.on('message', (reply: Reply) => this.settle(reply));
     this.child.on('error', () => this.forget());
     this.child.on('exit', () => this.forget());
+  }
+
+  /** Calls that it has not answered yet. */
+  get load(): number {
+    return this.pending.size;
   }
 
   get processId(): number | undefined {
@@ -135,9 +153,9 @@ function crashed(): SignerError {
 }
 
 /** No more of the environment than a module needs: what a role knows is not its signer's business. */
-function environmentOf(configuration: string, sessions: number): NodeJS.ProcessEnv {
+function environmentOf(wanted: Readonly<Record<string, string>>, sessions: number): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {
-    SOFTHSM2_CONF: configuration,
+    ...wanted,
     // A thread a session: libuv has 4 by itself, and a fifth session would only wait for one.
     UV_THREADPOOL_SIZE: String(Math.max(4, sessions)),
   };

@@ -1,23 +1,41 @@
 /** Entry point of a signer process: answers calls from its parent over IPC, and ends when the parent does. */
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
-import type { Call, CallMessage, OpenedToken, Reply } from './messages.ts';
-import { signerError, Token } from './pkcs11.ts';
+import type { Call, CallMessage, Reply } from './messages.ts';
+import { loadModule, signerError } from './module.ts';
+import { readPin } from './pin-source.ts';
 import { provision } from './provisioning.ts';
 import { SignerError } from './signer.ts';
+import { Token } from './token.ts';
 
 let token: Token | undefined;
+
+/** Where a PIN that was typed comes in; it is read once and kept, for the token may have to be opened again. */
+const pinChannel = 4;
+let typed: string | undefined;
+
+const surroundings = {
+  environment: process.env,
+  ask: () => (typed ??= readFileSync(pinChannel, 'utf8')),
+};
 
 async function answer(call: Call): Promise<unknown> {
   switch (call.name) {
     case 'provision':
-      return provision(call.token, call.soPinFile, call.keys);
+      return provision(call.token, call.soPin, call.keys, (source) => readPin(source, surroundings));
     case 'open': {
-      token = new Token(call.token, { signing: call.signing, agreement: call.agreement }, call.sessions);
-      return { signing: token.signingPoint, agreement: token.agreementPoint } satisfies OpenedToken;
+      const { token: address, signing, agreement, sessions } = call;
+      token = new Token(loadModule(address.module, address.libraryParameters), {
+        address,
+        keys: { signing, agreement },
+        sessions,
+        readPin: () => readPin(address.pin, surroundings),
+      });
+      return token.opened;
     }
     case 'sign':
-      return openToken().sign(call.digest);
+      return openToken().sign(call.input);
     case 'derive':
       return openToken().derive(call.peerPoint);
   }
@@ -37,7 +55,7 @@ process.on('message', (message: CallMessage) => {
       reply({
         id: message.id,
         ok: false,
-        error: { code, message: text, ckr, fatal: recovery === 'process' },
+        error: { code, message: text, ckr, fatal: recovery === 'replace' || token?.isBroken === true },
       });
     },
   );

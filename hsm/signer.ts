@@ -3,30 +3,45 @@
  * that anyone may import it without reaching a native module.
  */
 
-/** COSE algorithm identifiers (IANA COSE Algorithms) that a signer can have. */
-export type SignatureAlgorithm = 'ES256';
+/** COSE algorithm identifiers (IANA COSE Algorithms) that a signer can have: ECDSA on P-256 and P-384, Ed25519, RSASSA-PSS. */
+export type SignatureAlgorithm = 'ES256' | 'ES384' | 'EdDSA' | 'PS256';
 
-export interface PublicKey {
-  readonly algorithm: SignatureAlgorithm;
+interface KeyIdentity {
   /** The `kid` of every record the key signs: SHA-256 of the COSE_Key thumbprint input (RFC 9679), 32 bytes. */
   readonly keyId: Uint8Array;
-  /** SEC 1 §2.3.3 uncompressed point: 0x04 ‖ x ‖ y, 65 bytes for P-256. */
+}
+
+/** On a curve: SEC 1 §2.3.3 uncompressed, 0x04 ‖ x ‖ y, 65 or 97 bytes; for EdDSA the 32 bytes of RFC 8032 §5.1.2. */
+export interface CurveKey extends KeyIdentity {
+  readonly algorithm: 'ES256' | 'ES384' | 'EdDSA';
   readonly point: Uint8Array;
 }
+
+/** RSA: modulus and exponent, big-endian without leading zeros. */
+export interface RsaKey extends KeyIdentity {
+  readonly algorithm: 'PS256';
+  readonly modulus: Uint8Array;
+  readonly exponent: Uint8Array;
+}
+
+export type PublicKey = CurveKey | RsaKey;
 
 /** Why a signer could not do what it was asked; stable codes, shown to operators. */
 export type SignerErrorCode =
   | 'module_missing'
   | 'module_unusable'
   | 'token_missing'
+  | 'token_ambiguous'
   | 'token_incomplete'
   | 'uri_malformed'
   | 'pin_missing'
   | 'pin_exposed'
   | 'pin_incorrect'
   | 'pin_locked'
+  | 'pin_expired'
   | 'key_missing'
   | 'key_ambiguous'
+  | 'key_unfit'
   | 'mechanism_missing'
   | 'point_invalid'
   | 'signature_wrong'
@@ -34,6 +49,9 @@ export type SignerErrorCode =
   | 'signer_timeout'
   | 'signer_busy'
   | 'signer_closed'
+  | 'request_refused'
+  | 'login_lost'
+  | 'device_busy'
   | 'device_error';
 
 /** A broken device, a wrong PIN or a missing module: never a refusal of a request, so it is thrown. */
@@ -52,7 +70,7 @@ export class SignerError extends Error {
 export interface Signer {
   readonly publicKey: PublicKey;
   /**
-   * Signs `message` (whole, not a digest) and gives r ‖ s, 64 bytes for ES256 (RFC 9053 §2.1).
+   * Signs `message` (whole, not a digest): r ‖ s for ECDSA (RFC 9053 §2.1), 64 bytes for ES256.
    * The signature was verified outside the HSM before it is given out. Throws SignerError.
    */
   sign(message: Uint8Array): Promise<Uint8Array>;
@@ -63,7 +81,7 @@ export interface Signer {
 
 /** The decryption side of a key-agreement key in an HSM (ECDH, CKM_ECDH1_DERIVE). */
 export interface KeyAgreement {
-  readonly publicKey: PublicKey;
+  readonly publicKey: CurveKey & { readonly algorithm: 'ES256' };
   /** The x-coordinate of the shared point with `peerPoint` (65 bytes, uncompressed), 32 bytes. Throws SignerError. */
   deriveSharedSecret(peerPoint: Uint8Array): Promise<Uint8Array>;
 }

@@ -29,13 +29,15 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
-import { SignerError } from './signer.ts';
-import { provisionToken } from './supervised-token.ts';
+import { formatPkcs11Uri } from './pkcs11-uri.ts';
+import { type PublicKey, SignerError } from './signer.ts';
+import { provisionToken } from './token-signer.ts';
 
 export interface TokenDirectory {
   readonly path: string;
-  readonly configuration: string;
   readonly address: TokenAddress;
+  /** Where SoftHSM finds the rest. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Public points by key label, 65 bytes each. */
   readonly points: ReadonlyMap<string, Uint8Array>;
 }
@@ -50,9 +52,10 @@ export interface ProvisionOptions {
 
 const markerName = 'provisioned.json';
 const startedName = 'provisioning';
+const configurationName = 'softhsm2.conf';
 const madeHere: ReadonlySet<string> = new Set([
   startedName,
-  'softhsm2.conf',
+  configurationName,
   'tokens',
   'pin',
   'so-pin',
@@ -74,8 +77,9 @@ export async function provisionDirectory(options: ProvisionOptions): Promise<Tok
         throw new SignerError('key_missing', `the token in \`${path}\` was made without a key \`${label}\``);
     }
     // The folder may have been moved since: SoftHSM wants an absolute path.
-    if (readFileSync(known.configuration, 'utf8') !== configurationOf(path))
-      writePrivate(known.configuration, configurationOf(path));
+    const configuration = join(path, configurationName);
+    if (readFileSync(configuration, 'utf8') !== configurationOf(path))
+      writePrivate(configuration, configurationOf(path));
     return known;
   }
   clear(path);
@@ -88,14 +92,16 @@ export async function provisionDirectory(options: ProvisionOptions): Promise<Tok
   synchronise(path);
   mkdirSync(join(path, 'tokens'), { mode: 0o700 });
   const address = addressIn(path, module, tokenLabel);
-  const configuration = join(path, 'softhsm2.conf');
-  writePrivate(configuration, configurationOf(path));
-  writePrivate(address.pinFile, Buffer.from(random(16)).toString('hex'));
+  writePrivate(join(path, configurationName), configurationOf(path));
+  writePrivate(join(path, 'pin'), Buffer.from(random(16)).toString('hex'));
   writePrivate(join(path, 'so-pin'), Buffer.from(random(16)).toString('hex'));
-  const made = await provisionToken(address, configuration, join(path, 'so-pin'), keys);
-  const points = Object.fromEntries(
-    keys.map((key, index) => [key.label, Buffer.from(made[index] ?? []).toString('hex')]),
-  );
+  const made = await provisionToken({
+    address,
+    environment: environmentIn(path),
+    soPin: { kind: 'file', path: join(path, 'so-pin') },
+    keys,
+  });
+  const points = Object.fromEntries(keys.map(({ label }, index) => [label, pointOf(made[index], label)]));
   // The keys first, then the marker: a power cut must not leave a marker without its keys.
   synchroniseAll(path);
   // A crash before the rename leaves no marker: the next run makes the token anew.
@@ -118,7 +124,7 @@ export function readTokenDirectory(
 ): TokenDirectory | undefined {
   const marker = join(path, markerName);
   if (!existsSync(marker)) return undefined;
-  const lacking = ['softhsm2.conf', 'tokens', 'pin'].filter((name) => !existsSync(join(path, name)));
+  const lacking = [configurationName, 'tokens', 'pin'].filter((name) => !existsSync(join(path, name)));
   if (lacking.length > 0) {
     throw new SignerError(
       'token_incomplete',
@@ -128,7 +134,7 @@ export function readTokenDirectory(
   const { points } = JSON.parse(readFileSync(marker, 'utf8')) as { points: Record<string, string> };
   return {
     path,
-    configuration: join(path, 'softhsm2.conf'),
+    environment: environmentIn(path),
     address: addressIn(path, module, tokenLabel),
     points: new Map(
       Object.entries(points).map(([label, point]) => [label, new Uint8Array(Buffer.from(point, 'hex'))]),
@@ -176,7 +182,22 @@ function configurationOf(path: string): string {
 }
 
 function addressIn(path: string, module: string, tokenLabel: string): TokenAddress {
-  return { module, tokenLabel, pinFile: join(path, 'pin') };
+  return {
+    module,
+    uri: formatPkcs11Uri({ token: tokenLabel }),
+    pin: { kind: 'file', path: join(path, 'pin') },
+  };
+}
+
+function environmentIn(path: string): Readonly<Record<string, string>> {
+  return { SOFTHSM2_CONF: join(path, configurationName) };
+}
+
+/** In hex; the keys of a role's own token are on P-256. */
+function pointOf(key: PublicKey | undefined, label: string): string {
+  if (key?.algorithm !== 'ES256')
+    throw new SignerError('key_unfit', `the token made \`${label}\` as another kind of key than on P-256`);
+  return Buffer.from(key.point).toString('hex');
 }
 
 /** Writes a 0600 file and waits until it is on the disk. */

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
-import { openToken, type SupervisedToken } from '../../hsm/supervised-token.ts';
+import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
@@ -61,7 +61,7 @@ interface Parts {
   readonly home: Home;
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
-  readonly token: SupervisedToken;
+  readonly token: TokenSigner;
   readonly store: Store;
   readonly client: Client;
 }
@@ -95,7 +95,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       { home, configuration, bundle, token, store, client },
       server,
     );
-    addStatus(server, () => readStatus(options.role, token.signer, store));
+    addStatus(server, () => readStatus(options.role, token, store));
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
   } catch (error) {
@@ -142,7 +142,7 @@ async function openRoleToken(
   options: ServeOptions,
   configuration: ApplianceConfiguration,
   bundle: TrustBundle,
-): Promise<SupervisedToken> {
+): Promise<TokenSigner> {
   const { role } = options;
   const module = findModule(configuration.module, process.env, options.projectFolder);
   const directory = readTokenDirectory(home.token(role), module, tokenLabel(role));
@@ -156,7 +156,7 @@ async function openRoleToken(
     throw new ApplianceError('trust_bundle_invalid', `the trust bundle has no valid key of ${role}`);
   return openToken({
     address: directory.address,
-    configuration: directory.configuration,
+    environment: directory.environment,
     signingKey: signingKeyLabel,
     expectedKeyId: published.keyId,
     ...(role === 'quota' ? { agreementKey: agreementKeyLabel } : {}),
@@ -190,7 +190,7 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
     );
   const central = makeCentral({
     store,
-    signer: token.signer,
+    signer: token,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     quotaKey,
     decision: loadIssuanceDecision(await readMachine()),
@@ -240,7 +240,7 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
   const issuance = makeIssuance({
     issuer: parts.configuration.issuer,
     store,
-    signer: token.signer,
+    signer: token,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     centralKeyId: centralKey.keyId,
@@ -265,7 +265,7 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
     store,
-    signer: token.signer,
+    signer: token,
     agreement: token.agreement,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
 import { findModule } from '../../hsm/module-path.ts';
-import { openToken } from '../../hsm/supervised-token.ts';
+import { openToken } from '../../hsm/token-signer.ts';
 import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { type Client, makeClient } from '../../src/api/client.ts';
 import { readEndpoints } from '../../src/appliance/endpoints.ts';
@@ -157,7 +157,7 @@ async function benchSignatures(place: Workplace): Promise<number> {
   if (directory === undefined) throw new Error('the issuance token is there');
   const token = await openToken({
     address: directory.address,
-    configuration: directory.configuration,
+    environment: directory.environment,
     signingKey: 'signing',
     queueLimit: 64,
   });
@@ -165,7 +165,7 @@ async function benchSignatures(place: Workplace): Promise<number> {
   const ms = await time(() =>
     Promise.all(
       Array.from({ length: 32 }, async () => {
-        for (let i = 0; i < signatures / 32; i++) await token.signer.sign(message);
+        for (let i = 0; i < signatures / 32; i++) await token.sign(message);
       }),
     ),
   );

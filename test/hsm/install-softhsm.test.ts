@@ -3,9 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { openToken } from '../../hsm/supervised-token.ts';
 import { provisionDirectory } from '../../hsm/token-directory.ts';
-import { isValid, messageOf, projectFolder, signingOnly, temporaryFolder } from './temporary-token.ts';
+import { openToken } from '../../hsm/token-signer.ts';
+import {
+  isValid,
+  messageOf,
+  pointOf,
+  projectFolder,
+  signingOnly,
+  temporaryFolder,
+} from './temporary-token.ts';
 
 const script = join(projectFolder, 'hsm', 'ci', 'install-softhsm');
 
@@ -65,17 +72,17 @@ test.skipIf(obstacle !== undefined)(
     // Where the unpack brought libraries along, the module needs them; on this machine's own it has none to set.
     const libraries = found.get('LD_LIBRARY_PATH');
     if (libraries !== undefined) vi.stubEnv('LD_LIBRARY_PATH', libraries);
-    const { address, configuration } = await provisionDirectory({
+    const { address, environment } = await provisionDirectory({
       module,
       path: join(folder, 'token'),
       tokenLabel: 'unpacked',
       keys: signingOnly,
       random: randomBytes,
     });
-    const token = await openToken({ address, configuration, signingKey: 'signing' });
+    const token = await openToken({ address, environment, signingKey: 'signing' });
     try {
-      const signature = await token.signer.sign(messageOf('unpacked'));
-      expect(isValid(token.signer.publicKey.point, messageOf('unpacked'), signature)).toBe(true);
+      const signature = await token.sign(messageOf('unpacked'));
+      expect(isValid(pointOf(token), messageOf('unpacked'), signature)).toBe(true);
     } finally {
       await token.close();
       vi.unstubAllEnvs();

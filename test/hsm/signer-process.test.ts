@@ -10,6 +10,7 @@ import {
   eventually,
   isRunning,
   open,
+  pinFileOf,
   projectFolder,
   provision,
   softhsm,
@@ -57,11 +58,11 @@ test('starts from any working directory', async () => {
 
 test('outlives a Ctrl-C that goes to the whole group, so that its parent can drain', async () => {
   const token = await open(await provision(temporaryFolder()));
-  const pid = token.processId() ?? 0;
+  const pid = token.processIds[0] ?? 0;
   process.kill(pid, 'SIGINT');
   process.kill(pid, 'SIGTERM');
-  await token.signer.check();
-  expect(token.processId()).toBe(pid);
+  await token.check();
+  expect(token.processIds[0]).toBe(pid);
 });
 
 test('has neither the PIN nor any secret of its parent in its environment or arguments', async () => {
@@ -69,9 +70,9 @@ test('has neither the PIN nor any secret of its parent in its environment or arg
   onTestFinished(() => void vi.unstubAllEnvs());
   const directory = await provision(temporaryFolder());
   const token = await open(directory);
-  const pin = readFileSync(directory.address.pinFile, 'utf8').trim();
+  const pin = readFileSync(pinFileOf(directory), 'utf8').trim();
   for (const file of ['environ', 'cmdline']) {
-    const text = readFileSync(`/proc/${token.processId()}/${file}`, 'utf8');
+    const text = readFileSync(`/proc/${token.processIds[0]}/${file}`, 'utf8');
     expect(text).not.toContain(pin);
     expect(text).not.toContain('do not pass on');
   }

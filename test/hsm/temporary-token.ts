@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { KeyTemplate } from '../../hsm/messages.ts';
 import { findModule } from '../../hsm/module-path.ts';
-import { openToken, type SupervisedToken, type TokenOptions } from '../../hsm/supervised-token.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+import { openToken, type TokenOptions, type TokenSigner } from '../../hsm/token-signer.ts';
 
 export const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
 export const softhsm = findModule('auto', process.env, projectFolder);
@@ -31,13 +31,25 @@ export function provision(
   return provisionDirectory({ module: softhsm, path, tokenLabel, keys, random: randomBytes });
 }
 
+/** Where the PIN of `directory` is. */
+export function pinFileOf({ address: { pin } }: TokenDirectory): string {
+  if (pin.kind !== 'file') throw new Error('the PIN of a directory is in a file');
+  return pin.path;
+}
+
+/** The point of a token's signing key. */
+export function pointOf({ publicKey }: TokenSigner): Uint8Array {
+  if (publicKey.algorithm === 'PS256') throw new Error('an RSA key has no point');
+  return publicKey.point;
+}
+
 /** The token of `directory`, opened; closed when the test is over. */
 export async function open(
   directory: TokenDirectory,
   options: Partial<TokenOptions> = {},
-): Promise<SupervisedToken> {
-  const { address, configuration } = directory;
-  const token = await openToken({ address, configuration, signingKey: 'signing', ...options });
+): Promise<TokenSigner> {
+  const { address, environment } = directory;
+  const token = await openToken({ address, environment, signingKey: 'signing', ...options });
   onTestFinished(() => token.close());
   return token;
 }

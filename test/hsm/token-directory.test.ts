@@ -13,8 +13,16 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { readTokenDirectory } from '../../hsm/token-directory.ts';
-import { bothKinds, open, provision, softhsm, temporaryFolder } from './temporary-token.ts';
+import { readTokenDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+import {
+  bothKinds,
+  open,
+  pinFileOf,
+  pointOf,
+  provision,
+  softhsm,
+  temporaryFolder,
+} from './temporary-token.ts';
 
 const interrupted = fileURLToPath(new URL('./interrupted-provisioning.ts', import.meta.url));
 const probe = fileURLToPath(new URL('./attributes-probe.ts', import.meta.url));
@@ -23,12 +31,12 @@ function modeOf(path: string): number {
   return statSync(path).mode & 0o777;
 }
 
-function readAttributes(directory: { configuration: string; address: { pinFile: string } }, key: string) {
+function readAttributes(directory: TokenDirectory, key: string) {
   const output = execFileSync(
     process.execPath,
-    ['--import', 'tsx', probe, softhsm, 'test token', directory.address.pinFile, key],
+    ['--import', 'tsx', probe, softhsm, 'test token', pinFileOf(directory), key],
     {
-      env: { ...process.env, SOFTHSM2_CONF: directory.configuration },
+      env: { ...process.env, ...directory.environment },
       encoding: 'utf8',
     },
   );
@@ -42,11 +50,11 @@ function readAttributes(directory: { configuration: string; address: { pinFile: 
 
 test('makes a directory that only its owner can read', async () => {
   const path = join(temporaryFolder(), 'a token');
-  const directory = await provision(path);
+  await provision(path);
   expect(modeOf(path)).toBe(0o700);
   expect(modeOf(join(path, 'tokens'))).toBe(0o700);
   for (const file of ['softhsm2.conf', 'pin', 'so-pin']) expect(modeOf(join(path, file))).toBe(0o600);
-  expect(readFileSync(directory.configuration, 'utf8')).toContain(
+  expect(readFileSync(join(path, 'softhsm2.conf'), 'utf8')).toContain(
     `directories.tokendir = ${join(path, 'tokens')}`,
   );
 });
@@ -100,13 +108,13 @@ test('leaves a finished token alone', async () => {
   const second = await provision(path);
   expect(second.points).toEqual(first.points);
   expect(readdirSync(join(path, 'tokens'))).toEqual(files);
-  expect((await open(second)).signer.publicKey.point).toEqual(first.points.get('signing'));
+  expect(pointOf(await open(second))).toEqual(first.points.get('signing'));
 });
 
 test('gives the points that the token signs with', async () => {
   const directory = await provision(join(temporaryFolder(), 'token'), bothKinds);
   const token = await open(directory, { agreementKey: 'agreement' });
-  expect(directory.points.get('signing')).toEqual(token.signer.publicKey.point);
+  expect(directory.points.get('signing')).toEqual(pointOf(token));
   expect(directory.points.get('agreement')).toEqual(token.agreement?.publicKey.point);
 });
 
@@ -132,7 +140,7 @@ test.each([
     // The signer process, orphaned in mid-provisioning, needs up to half a second to see that its parent has gone.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const token = await open(await provision(path));
-    await token.signer.check();
+    await token.check();
     return;
   }
   throw new Error('every one of 20 runs was done before it could be cut off');
@@ -166,7 +174,7 @@ test('finds its token after the project was moved to another folder', async () =
   await provision(join(folder, 'before'));
   renameSync(join(folder, 'before'), join(folder, 'after'));
   const token = await open(await provision(join(folder, 'after')));
-  await token.signer.check();
+  await token.check();
 });
 
 test.each(['#', '='])(
@@ -176,7 +184,7 @@ test.each(['#', '='])(
     const path = join(temporaryFolder(), `a${character}b`);
     const outcome = await provision(path).then(
       async (directory) => {
-        await (await open(directory)).signer.check();
+        await (await open(directory)).check();
         return 'works';
       },
       (error: Error) => error.message,

@@ -8,15 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
-import { openToken, type SupervisedToken } from '../../hsm/supervised-token.ts';
 import { provisionDirectory } from '../../hsm/token-directory.ts';
+import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
 import { calendarDays } from '../../src/quota/window.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
-import { verificationKey } from '../../src/records/signature.ts';
+import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
@@ -26,6 +26,7 @@ import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
+import { pointOf } from '../hsm/temporary-token.ts';
 
 const startMs = Date.parse('2026-11-20T12:00:00Z');
 export const issuer = 'demo-issuer';
@@ -38,7 +39,7 @@ type Holder = 'central' | 'issuance' | 'quota' | 'other';
 
 /** Tokens take a second to make, so a test file makes them once; every test has stores and a clock of its own. */
 export interface Tokens {
-  readonly of: Readonly<Record<Holder, SupervisedToken>>;
+  readonly of: Readonly<Record<Holder, TokenSigner>>;
   readonly bundle: TrustBundle;
   readonly bundleBytes: Uint8Array;
   readonly machine: Machine;
@@ -48,7 +49,7 @@ export interface Tokens {
 export async function openTokens(): Promise<Tokens> {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-tokens-'));
   const module = findModule('auto', process.env, join(import.meta.dirname, '../..'));
-  const open = async (holder: Holder): Promise<SupervisedToken> => {
+  const open = async (holder: Holder): Promise<TokenSigner> => {
     const agreement = holder === 'quota' ? 'agreement' : undefined;
     const directory = await provisionDirectory({
       module,
@@ -62,7 +63,7 @@ export async function openTokens(): Promise<Tokens> {
     });
     return openToken({
       address: directory.address,
-      configuration: directory.configuration,
+      environment: directory.environment,
       signingKey: 'signing',
       ...(agreement === undefined ? {} : { agreementKey: agreement }),
     });
@@ -88,7 +89,11 @@ export async function openTokens(): Promise<Tokens> {
   };
 }
 
-function makeBundle(of: Readonly<Record<Holder, SupervisedToken>>): {
+function keyOf(token: TokenSigner): VerificationKey {
+  return verificationKey(pointOf(token));
+}
+
+function makeBundle(of: Readonly<Record<Holder, TokenSigner>>): {
   bundle: TrustBundle;
   bundleBytes: Uint8Array;
 } {
@@ -110,10 +115,10 @@ function makeBundle(of: Readonly<Record<Holder, SupervisedToken>>): {
     revocationEpoch: 0,
     rootKey,
     keys: [
-      { role: 'central', name: 'central', key: of.central.signer.publicKey, ...valid },
-      { role: 'issuance', name: issuer, key: of.issuance.signer.publicKey, ...valid },
-      { role: 'issuance', name: otherIssuer, key: of.other.signer.publicKey, ...valid },
-      { role: 'quota', name: 'quota', key: of.quota.signer.publicKey, ...valid },
+      { role: 'central', name: 'central', key: keyOf(of.central), ...valid },
+      { role: 'issuance', name: issuer, key: keyOf(of.issuance), ...valid },
+      { role: 'issuance', name: otherIssuer, key: keyOf(of.other), ...valid },
+      { role: 'quota', name: 'quota', key: keyOf(of.quota), ...valid },
       { role: 'quota-agreement', name: 'quota', key: agreement, ...valid },
     ],
   };
@@ -194,7 +199,7 @@ function assemble(
   const quotaControl = makeQuotaControl({
     ...common,
     store: wrapStore(stores.quota, 'quota'),
-    signer: wrapSigner(tokens.of.quota.signer, 'quota'),
+    signer: wrapSigner(tokens.of.quota, 'quota'),
     agreement,
     keySet: keySetId(tokens.bundle),
     epoch: 1,
@@ -205,7 +210,7 @@ function assemble(
   const central = makeCentral({
     ...common,
     store: wrapStore(stores.central, 'central'),
-    signer: wrapSigner(tokens.of.central.signer, 'central'),
+    signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
     decision: loadIssuanceDecision(tokens.machine, options.program),
     policy: {
@@ -227,9 +232,9 @@ function assemble(
     ...common,
     issuer,
     store: wrapStore(stores.issuance, 'issuance'),
-    signer: wrapSigner(tokens.of.issuance.signer, 'issuance'),
+    signer: wrapSigner(tokens.of.issuance, 'issuance'),
     keySet: keySetId(tokens.bundle),
-    centralKeyId: tokens.of.central.signer.publicKey.keyId,
+    centralKeyId: tokens.of.central.publicKey.keyId,
     peers: options.peers?.(honest) ?? honest,
     requestLifetimeSeconds: 600,
     defaultRedemptionSeconds: 365 * 86_400,

@@ -225,7 +225,7 @@ describe('a quota control that lies', () => {
           if (!answer.ok) return answer;
           const decoded = decodeControlBit(answer.value);
           if (!decoded.ok) return decoded;
-          const { signer } = tokens.of.quota;
+          const signer = tokens.of.quota;
           const forged = encodeControlBit(
             { ...decoded.value.record, root: new Uint8Array(32).fill(1) },
             signer.publicKey.keyId,
@@ -277,7 +277,7 @@ describe('a quota control that lies', () => {
           const answer = await honest.redeemCredential(presentation);
           const decoded = answer.ok ? decodeControlBit(answer.value) : answer;
           if (!decoded.ok) return decoded;
-          const { signer } = tokens.of.central;
+          const signer = tokens.of.central;
           const forged = encodeControlBit(decoded.value.record, signer.publicKey.keyId);
           return { ok: true, value: attachSignature(forged, await signer.sign(forged)) };
         },

@@ -55,7 +55,7 @@ async function makePresentation(changed: {
     redeemUntil: now + 86_400,
     ...changed.request,
   };
-  const requestSigner = tokens.of[changed.signRequest ?? 'issuance'].signer;
+  const requestSigner = tokens.of[changed.signRequest ?? 'issuance'];
   const requestToSign = encodeRequest(request, requestSigner.publicKey.keyId);
   const requestBytes = attachSignature(requestToSign, await requestSigner.sign(requestToSign));
   const credential: Credential = {
@@ -71,7 +71,7 @@ async function makePresentation(changed: {
     traceHash: new Uint8Array(32),
     ...changed.credential,
   };
-  const { signer } = tokens.of[changed.signCredential ?? 'central'];
+  const signer = tokens.of[changed.signCredential ?? 'central'];
   const toBeSigned = encodeCredential(credential, signer.publicKey.keyId);
   const signed = attachSignature(toBeSigned, await signer.sign(toBeSigned));
   const agreement = tokens.of.quota.agreement?.publicKey;
@@ -241,7 +241,7 @@ describe('refused, and nothing is consumed:', () => {
   }
 
   it('a denial in the place of the credential', async () => {
-    const { signer } = tokens.of.central;
+    const signer = tokens.of.central;
     const denial = encodeDenial(
       {
         requestId: random(16),

@@ -1,0 +1,222 @@
+/**
+ * A role's token behind its signer processes: every signature is verified here, outside the HSM, before anyone
+ * gets it, and a process that lied or crashed is replaced.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { algorithmOf } from './algorithm.ts';
+import type { BreakerState } from './breaker.ts';
+import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
+import { formatPinSource, type PinSource } from './pin-source.ts';
+import { ProcessPool, startTimeoutMs } from './process-pool.ts';
+import { importPoint, verifierOf } from './public-key.ts';
+import { type KeyAgreement, type PublicKey, type Signer, SignerError } from './signer.ts';
+import { SignerChild, type Surroundings } from './signer-child.ts';
+
+export interface TokenOptions {
+  readonly address: TokenAddress;
+  /** Variables that the module wants, such as SOFTHSM2_CONF. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signingKey: string;
+  readonly agreementKey?: string;
+  /** Key ids (RFC 9679 thumbprints, 32 bytes) that the keys must have; `key_missing` where the token holds others. */
+  readonly expectedKeyId?: Uint8Array;
+  readonly expectedAgreementKeyId?: Uint8Array;
+  /** Signer processes; 1 unless given. */
+  readonly processes?: number;
+  /** Sessions of a process, each with one operation in flight; 4 unless given. */
+  readonly sessions?: number;
+  /** What a call may take, waiting included; 10,000 unless given. */
+  readonly timeoutMs?: number;
+  /** Calls that may wait or run, 256 unless given; one more is refused as `signer_busy`. */
+  readonly queueLimit?: number;
+  /** Asks on the terminal for the PIN of this token; called once, and only where the PIN's source is `prompt`. */
+  readonly askPin?: () => string;
+}
+
+export interface TokenHealth {
+  readonly breaker: BreakerState;
+  readonly processes: number;
+  /** Calls that wait or run. */
+  readonly admitted: number;
+  /** Processes that ended and were made good. */
+  readonly replaced: number;
+}
+
+export interface TokenSigner extends Signer {
+  readonly agreement: KeyAgreement | undefined;
+  readonly health: TokenHealth;
+  /** The signer processes' ids, for operators to watch and tests to kill. */
+  readonly processIds: readonly number[];
+}
+
+/**
+ * What a canary signs: this, then 32 random bytes. A Sig_structure (RFC 9052 §4.4) is a CBOR array, so it
+ * begins with 0x84; this begins with 0x72, a text string. A canary's signature is therefore worth nothing.
+ */
+const canaryPrefix = Buffer.from('ringmint.canary.v1: this signature authorises nothing\0');
+
+/**
+ * Starts a signer process, opens the token in it, and proves with a canary that it signs with the key that it
+ * shows. Throws SignerError, such as `pin_incorrect`, `module_missing`, `token_missing` or `key_missing`.
+ *
+ * @example
+ * const token = await openToken({ address, environment, signingKey: 'signing' });
+ * const signature = await token.sign(message);
+ * await token.close();
+ */
+export async function openToken(options: TokenOptions): Promise<TokenSigner> {
+  const { address, signingKey, agreementKey, timeoutMs = 10_000, queueLimit = 256 } = options;
+  const { sessions = 4, processes = 1 } = options;
+  let first: OpenedToken | undefined;
+  const pool = new ProcessPool({
+    surroundings: surroundingsOf(address, options),
+    open: { name: 'open', token: address, signing: signingKey, agreement: agreementKey, sessions },
+    processes,
+    timeoutMs,
+    queueLimit,
+    async prove(opened, call) {
+      assertExpected(opened.signing, first?.signing, options.expectedKeyId, signingKey);
+      if (opened.agreement !== undefined) {
+        assertExpected(
+          opened.agreement,
+          first?.agreement,
+          options.expectedAgreementKeyId,
+          agreementKey ?? '',
+        );
+      }
+      const canary = makeCanary();
+      const signature = (await call(signCall(opened, canary))) as Uint8Array;
+      if (!(await verifierOf(opened.signing)(canary, signature))) throw wrongSignature();
+      first ??= opened;
+    },
+  });
+  const opened = await pool.start();
+  const verify = verifierOf(opened.signing);
+
+  async function sign(message: Uint8Array): Promise<Uint8Array> {
+    // Ours: the caller may reuse its array, and what is verified has to be what was signed.
+    const signed = Uint8Array.from(message);
+    return pool.call(signCall(opened, signed), async (value) => {
+      const signature = value as Uint8Array;
+      // INVARIANT: no signature leaves this function that was not verified by other code than made it.
+      if (!(await verify(signed, signature))) throw wrongSignature();
+      return signature;
+    });
+  }
+
+  const agreement = opened.agreement === undefined ? undefined : agreementOf(pool, opened.agreement);
+  return {
+    publicKey: opened.signing,
+    sign,
+    async check() {
+      await sign(makeCanary());
+    },
+    close: () => pool.close(),
+    agreement,
+    get health() {
+      return pool.health;
+    },
+    get processIds() {
+      return pool.processIds;
+    },
+  };
+}
+
+function makeCanary(): Uint8Array {
+  return Buffer.concat([canaryPrefix, randomBytes(32)]);
+}
+
+function signCall({ signing, takes }: OpenedToken, message: Uint8Array): Call {
+  const { hash } = algorithmOf(signing.algorithm);
+  const input =
+    takes === 'message' || hash === undefined
+      ? message
+      : new Uint8Array(createHash(hash).update(message).digest());
+  return { name: 'sign', input };
+}
+
+function wrongSignature(): SignerError {
+  return new SignerError(
+    'signature_wrong',
+    'the token gave a signature that does not verify: it was not let out, and the signer was replaced',
+  );
+}
+
+function agreementOf(pool: ProcessPool, key: PublicKey): KeyAgreement {
+  const { algorithm } = key;
+  if (algorithm !== 'ES256')
+    throw new SignerError('key_unfit', `a key-agreement key is ${algorithm}: a key on P-256 is accepted`);
+  return {
+    publicKey: { ...key, algorithm },
+    async deriveSharedSecret(peerPoint) {
+      // Here and not only in the module: the point comes from outside, and SoftHSM answers a bad one with
+      // CKR_GENERAL_ERROR, which costs the process: anyone could stop the signer with it.
+      if (peerPoint.length !== 65)
+        throw new SignerError('point_invalid', `a point of ${peerPoint.length} bytes: 65 are accepted`);
+      importPoint(peerPoint);
+      const call = { name: 'derive', peerPoint: Uint8Array.from(peerPoint) } as const;
+      return pool.call(call, async (value) => value as Uint8Array);
+    },
+  };
+}
+
+/** A token that was exchanged while we ran has other keys: what it signs is not what the key set says. */
+function assertExpected(
+  key: PublicKey,
+  first: PublicKey | undefined,
+  keyId: Uint8Array | undefined,
+  label: string,
+): void {
+  const expected = keyId ?? first?.keyId;
+  if (expected !== undefined && !Buffer.from(expected).equals(key.keyId)) {
+    throw new SignerError(
+      'key_missing',
+      `the key labelled \`${label}\` is another one than expected: was the token exchanged or made anew?`,
+    );
+  }
+}
+
+/** What a process needs to read its PIN, besides what its module wants. */
+function surroundingsOf(
+  { pin }: TokenAddress,
+  { environment, askPin }: Pick<TokenOptions, 'environment' | 'askPin'>,
+): Surroundings {
+  if (pin.kind === 'prompt') {
+    if (askPin === undefined)
+      throw new SignerError(
+        'pin_missing',
+        'the PIN is to be asked for, but there is no terminal: name another source, such as file:PATH',
+      );
+    return { environment, typedPin: askPin() };
+  }
+  const name =
+    pin.kind === 'env' ? pin.name : pin.kind === 'credential' ? 'CREDENTIALS_DIRECTORY' : undefined;
+  const value = name === undefined ? undefined : process.env[name];
+  return name === undefined || value === undefined
+    ? { environment }
+    : { environment: { ...environment, [name]: value } };
+}
+
+export interface ProvisionRequest {
+  readonly address: TokenAddress;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly soPin: PinSource;
+  readonly keys: readonly KeyTemplate[];
+}
+
+/** Makes a token and its keys in a process of their own; gives the public keys in order. */
+export async function provisionToken(request: ProvisionRequest): Promise<PublicKey[]> {
+  const { address, environment, soPin, keys } = request;
+  if (soPin.kind !== 'file' || address.pin.kind !== 'file')
+    throw new SignerError(
+      'pin_missing',
+      `a token is made with PINs from files, and not from ${formatPinSource(soPin)}: file:PATH is accepted`,
+    );
+  const child = new SignerChild({ environment }, 1);
+  try {
+    const call = { name: 'provision', token: address, soPin, keys } as const;
+    return (await child.call(call, performance.now() + startTimeoutMs)) as PublicKey[];
+  } finally {
+    await child.end();
+  }
+}

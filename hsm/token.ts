@@ -1,0 +1,328 @@
+/**
+ * An open token in a signer process: logged in once, with a pool of sessions, one operation in flight in each.
+ *
+ * ```
+ *  closed ── open ──> open ── a login or a key is lost ──> waits until nothing is in flight ── open ──> open
+ *                      │ ^                                                                  └─ fails ─> the process ends
+ *                      └─┘ a session is spoiled: another takes its place
+ * ```
+ *
+ * Measured (Node 20, SoftHSM 2.6.1): C_SignAsync with its input kept alive gave 0 wrong signatures of 1,600; after
+ * CKR_BUFFER_TOO_SMALL a session stays CKR_OPERATION_ACTIVE for good, so that any error costs the session.
+ */
+import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } from 'pkcs11js';
+import { algorithmOf, algorithmOfKey, type SigningMechanism } from './algorithm.ts';
+import type { OpenedToken, TokenAddress } from './messages.ts';
+import { checkTemplate, findKey, findSlot, readBytes, readNumber, signerError } from './module.ts';
+import { publicKeyOf, rsaPublicKey, signatureLengthOf } from './public-key.ts';
+import { type PublicKey, type SignatureAlgorithm, SignerError } from './signer.ts';
+
+/** CKD_NULL (PKCS#11 v3.1 §6.3.2): the shared secret as it is; the KDF is COSE's. */
+const noDerivation = 1;
+
+export interface TokenKeys {
+  readonly signing: string;
+  readonly agreement: string | undefined;
+}
+
+export interface TokenOptions {
+  readonly address: TokenAddress;
+  readonly keys: TokenKeys;
+  readonly sessions: number;
+  /** Reads the PIN, each time that the token is opened. */
+  readonly readPin: () => string;
+}
+
+/** What is known of a token while it is open; all of it is worthless once it is opened again. */
+interface Opening {
+  readonly slot: Handle;
+  readonly signingKey: Handle;
+  readonly agreementKey: Handle | undefined;
+  readonly idle: Handle[];
+}
+
+export class Token {
+  readonly opened: OpenedToken;
+  private readonly module: PKCS11;
+  private readonly options: TokenOptions;
+  private readonly mechanism: SigningMechanism;
+  private state: Opening;
+  private inFlight = 0;
+  private reopening: Promise<void> | undefined;
+  private broken = false;
+  private nothingInFlight: (() => void) | undefined;
+  private readonly waiting: (() => void)[] = [];
+  /** Buffers that a native thread reads or writes just now: pkcs11js keeps only their addresses. */
+  private readonly pinned = new Set<Buffer>();
+
+  /** Opens the token of an initialised module. Throws SignerError, or what the module threw. */
+  constructor(module: PKCS11, options: TokenOptions) {
+    this.module = module;
+    this.options = options;
+    this.state = this.open();
+    const [session] = this.state.idle;
+    if (session === undefined) throw new Error('a token has a session at least');
+    const signing = readPublicKey(module, session, options.keys.signing);
+    this.mechanism = chooseMechanism(module, this.state.slot, signing.algorithm);
+    const { agreement } = options.keys;
+    this.opened = {
+      signing,
+      takes: this.mechanism.takes,
+      agreement: agreement === undefined ? undefined : readPublicKey(module, session, agreement),
+    };
+  }
+
+  /** A signature over what the key's mechanism takes; a digest of another length than the hash's is refused, for SoftHSM signs any. */
+  async sign(input: Uint8Array): Promise<Uint8Array> {
+    const { hash } = algorithmOf(this.opened.signing.algorithm);
+    const digestLength = hash === 'sha256' ? 32 : 48;
+    if (this.mechanism.takes === 'digest' && input.length !== digestLength)
+      throw new SignerError(
+        'request_refused',
+        `a digest of ${input.length} bytes: ${digestLength} are accepted`,
+      );
+    const { type, parameter } = this.mechanism;
+    const mechanism: Mechanism =
+      parameter === undefined ? { mechanism: type } : { mechanism: type, parameter };
+    const length = signatureLengthOf(this.opened.signing);
+    return this.withSession(async (session, { signingKey }) => {
+      // Buffers of this try alone: one that was given up may still be written to.
+      const data = Buffer.from(input);
+      const output = Buffer.alloc(length);
+      this.module.C_SignInit(session, mechanism, signingKey);
+      this.pinned.add(data).add(output);
+      try {
+        const signature = await this.module.C_SignAsync(session, data, output);
+        if (signature.length !== length)
+          throw new SignerError(
+            'device_error',
+            `a signature of ${signature.length} bytes: ${length} are accepted`,
+          );
+        return new Uint8Array(signature);
+      } finally {
+        this.pinned.delete(data);
+        this.pinned.delete(output);
+      }
+    });
+  }
+
+  /** CKM_ECDH1_DERIVE (PKCS#11 v3.1 §6.3.18): the x-coordinate of the shared point, 32 bytes; its object is destroyed at once. */
+  derive(peerPoint: Uint8Array): Promise<Uint8Array> {
+    return this.withSession((session, { agreementKey }) => {
+      if (agreementKey === undefined)
+        throw new SignerError('key_missing', 'this token was opened without a key-agreement key');
+      const template: Template = checkTemplate([
+        { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_SECRET_KEY },
+        { type: pkcs11js.CKA_KEY_TYPE, value: pkcs11js.CKK_GENERIC_SECRET },
+        { type: pkcs11js.CKA_TOKEN, value: false },
+        { type: pkcs11js.CKA_SENSITIVE, value: false },
+        { type: pkcs11js.CKA_EXTRACTABLE, value: true },
+        { type: pkcs11js.CKA_VALUE_LEN, value: 32 },
+      ]);
+      const parameter = {
+        type: pkcs11js.CK_PARAMS_EC_DH,
+        kdf: noDerivation,
+        publicData: Buffer.from(peerPoint),
+      };
+      // Not C_DeriveKeyAsync: pkcs11js 2.1.7 keeps a bare pointer into publicData for its thread (params.cpp,
+      // get_params_ec_dh), which nothing holds against the garbage collector.
+      const secret = this.module.C_DeriveKey(
+        session,
+        { mechanism: pkcs11js.CKM_ECDH1_DERIVE, parameter },
+        agreementKey,
+        template,
+      );
+      try {
+        const value = readBytes(this.module, session, secret, pkcs11js.CKA_VALUE);
+        const shared = new Uint8Array(32);
+        shared.set(value, 32 - value.length);
+        return Promise.resolve(shared);
+      } finally {
+        this.module.C_DestroyObject(session, secret);
+      }
+    });
+  }
+
+  /** Whether the token could not be opened again: then only a new process helps. */
+  get isBroken(): boolean {
+    return this.broken;
+  }
+
+  /** Finalises the module; false where an operation is in flight, which C_Finalize must not meet (v3.1 §5.4.2). */
+  close(): boolean {
+    if (this.pinned.size > 0) return false;
+    this.module.C_Finalize();
+    return true;
+  }
+
+  /** Logs in and opens every session. */
+  private open(): Opening {
+    const { address, keys, sessions, readPin } = this.options;
+    const { module } = this;
+    const slot = findSlot(module, address.uri);
+    const open = (): Handle =>
+      module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+    // The first keeps the login, which ends with a process's last session (PKCS#11 v3.1 §5.6.2): it is never given to an operation.
+    const keeper = open();
+    try {
+      module.C_Login(keeper, pkcs11js.CKU_USER, readPin());
+    } catch (error) {
+      if (!(error instanceof pkcs11js.Pkcs11Error) || error.code !== pkcs11js.CKR_USER_ALREADY_LOGGED_IN)
+        throw error;
+    }
+    return {
+      slot,
+      signingKey: findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, keys.signing),
+      agreementKey:
+        keys.agreement === undefined
+          ? undefined
+          : findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, keys.agreement),
+      idle: Array.from({ length: sessions }, open),
+    };
+  }
+
+  /** Runs one operation on a session of its own, and once more where a session, a login or a handle was all that was lost. */
+  private async withSession<T>(operate: (session: Handle, state: Opening) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const { session, state } = await this.take();
+      let spoiled = false;
+      try {
+        return await operate(session, state);
+      } catch (thrown) {
+        spoiled = true;
+        const { recovery } = signerError(thrown);
+        if (attempt === 2 || (recovery !== 'session' && recovery !== 'reopen')) throw thrown;
+        // Not awaited in here: it waits until nothing is in flight, and this still is.
+        if (recovery === 'reopen') this.reopen(state);
+      } finally {
+        this.give(session, state, spoiled);
+      }
+    }
+  }
+
+  private async take(): Promise<{ session: Handle; state: Opening }> {
+    for (;;) {
+      if (this.reopening !== undefined) await this.reopening;
+      const { state } = this;
+      const session = state.idle.pop();
+      if (session !== undefined) {
+        this.inFlight++;
+        return { session, state };
+      }
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+  }
+
+  private give(session: Handle, state: Opening, spoiled: boolean): void {
+    this.inFlight--;
+    // Of an opening that is over, all sessions are closed.
+    if (state === this.state && this.reopening === undefined) {
+      state.idle.push(spoiled ? this.replaceSession(session, state.slot) : session);
+    }
+    if (this.inFlight === 0) this.nothingInFlight?.();
+    this.waiting.shift()?.();
+  }
+
+  private replaceSession(session: Handle, slot: Handle): Handle {
+    try {
+      this.module.C_CloseSession(session);
+      return this.module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+    } catch {
+      // The token has gone: the next operation says so, and what that costs.
+      return session;
+    }
+  }
+
+  /** Opens the token anew, once for all that ask, where `state` is what was found wanting. */
+  private reopen(state: Opening): void {
+    if (state !== this.state || this.reopening !== undefined) return;
+    const again = this.openAgain();
+    this.reopening = again;
+    const done = (): void => {
+      this.reopening = undefined;
+      for (const wake of this.waiting.splice(0)) wake();
+    };
+    // Whoever waits for it hears of the failure itself.
+    again.then(done, () => {
+      this.broken = true;
+      done();
+    });
+  }
+
+  private async openAgain(): Promise<void> {
+    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.nothingInFlight = resolve));
+    this.nothingInFlight = undefined;
+    const { slot } = this.state;
+    try {
+      this.module.C_CloseAllSessions(slot);
+    } catch {
+      // The token has gone, and its sessions with it.
+    }
+    this.state = this.open();
+    const [session] = this.state.idle;
+    // Another token under the same name has other keys: what it signs would not be what the key set says.
+    const signing =
+      session === undefined ? undefined : readPublicKey(this.module, session, this.options.keys.signing);
+    if (signing === undefined || !Buffer.from(signing.keyId).equals(this.opened.signing.keyId))
+      throw new SignerError(
+        'key_missing',
+        `the key labelled \`${this.options.keys.signing}\` is another one than before: was the token exchanged or made anew?`,
+      );
+  }
+}
+
+/** The first mechanism of the algorithm that the token has for signing; throws `mechanism_missing`. */
+function chooseMechanism(module: PKCS11, slot: Handle, algorithm: SignatureAlgorithm): SigningMechanism {
+  const { mechanisms } = algorithmOf(algorithm);
+  const has = new Set(module.C_GetMechanismList(slot));
+  const found = mechanisms.find(
+    ({ type }) => has.has(type) && (module.C_GetMechanismInfo(slot, type).flags & pkcs11js.CKF_SIGN) !== 0,
+  );
+  if (found === undefined)
+    throw new SignerError(
+      'mechanism_missing',
+      `the token has no mechanism for ${algorithm}: ${mechanisms.map(({ name }) => name).join(' or ')} is accepted`,
+    );
+  return found;
+}
+
+/**
+ * The public half of a key pair. CKA_EC_POINT is a DER OCTET STRING around the point (PKCS#11 v3.1 §6.3.3); some tokens give the point bare.
+ */
+export function readPublicKey(module: PKCS11, session: Handle, label: string): PublicKey {
+  const key = findKey(module, session, pkcs11js.CKO_PUBLIC_KEY, label);
+  const keyType = readNumber(module, session, key, pkcs11js.CKA_KEY_TYPE);
+  const curve =
+    keyType === pkcs11js.CKK_RSA ? undefined : readBytes(module, session, key, pkcs11js.CKA_EC_PARAMS);
+  const algorithm = algorithmOfKey(keyType, curve);
+  if (algorithm === undefined) {
+    throw new SignerError(
+      'key_unfit',
+      `the key labelled \`${label}\` is of a kind that is not used: a key on P-256, P-384 or Ed25519, or RSA, is accepted`,
+    );
+  }
+  if (algorithm === 'PS256') {
+    const modulus = withoutZeros(readBytes(module, session, key, pkcs11js.CKA_MODULUS));
+    if (modulus.length < 256)
+      throw new SignerError(
+        'key_unfit',
+        `the key labelled \`${label}\` has ${modulus.length * 8} bits: 2,048 at least are accepted`,
+      );
+    return rsaPublicKey(modulus, withoutZeros(readBytes(module, session, key, pkcs11js.CKA_PUBLIC_EXPONENT)));
+  }
+  const length = algorithm === 'ES256' ? 65 : algorithm === 'ES384' ? 97 : 32;
+  const given = readBytes(module, session, key, pkcs11js.CKA_EC_POINT);
+  const point =
+    given.length === length + 2 && given[0] === 0x04 && given[1] === length ? given.subarray(2) : given;
+  if (point.length !== length || (length !== 32 && point[0] !== 0x04))
+    throw new SignerError(
+      'key_unfit',
+      `the key labelled \`${label}\` has a point of ${given.length} bytes: an uncompressed one of ${length} is accepted`,
+    );
+  return publicKeyOf(Uint8Array.from(point));
+}
+
+function withoutZeros(bytes: Uint8Array): Uint8Array {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return bytes.slice(first < 0 ? bytes.length : first);
+}
