@@ -93,8 +93,8 @@ export class ProcessPool {
       let lost: unknown;
       for (;;) {
         const child = await this.pick(deadlineMs).catch((error: unknown) => {
-          // What the first try met says more than that no process could be opened after it.
-          throw lost ?? error;
+          // What the first try met says more than that no process could be opened after it, but for a refused PIN.
+          throw lost === undefined || this.breaker.state === 'stopped' ? error : lost;
         });
         try {
           const value = await this.callOn(child, call, deadlineMs, accept);

@@ -193,7 +193,7 @@ export class Token {
         const { recovery } = signerError(thrown);
         if (attempt === 2 || (recovery !== 'session' && recovery !== 'reopen')) throw thrown;
         // Not awaited in here: it waits until nothing is in flight, and this still is.
-        if (recovery === 'reopen') this.reopen(state);
+        if (recovery === 'reopen') this.reopen(state, thrown);
       } finally {
         this.give(session, state, spoiled);
       }
@@ -233,20 +233,22 @@ export class Token {
     }
   }
 
-  /** Opens the token anew, once for all that ask, where `state` is what was found wanting. */
-  private reopen(state: Opening): void {
+  /** Opens the token anew, once for all that ask, where `state` is what was found wanting, by `cause`. */
+  private reopen(state: Opening, cause: unknown): void {
     if (state !== this.state || this.reopening !== undefined) return;
-    const again = this.openAgain();
-    this.reopening = again;
-    const done = (): void => {
-      this.reopening = undefined;
-      for (const wake of this.waiting.splice(0)) wake();
-    };
-    // Whoever waits for it hears of the failure itself.
-    again.then(done, () => {
-      this.broken = true;
-      done();
-    });
+    this.reopening = this.openAgain()
+      .catch((thrown: unknown) => {
+        this.broken = true;
+        // A refused PIN, and a token with other keys, have to be known; anything else tells less than what led here.
+        const { error, recovery } = signerError(thrown);
+        throw recovery === 'stop' || error.code === 'key_missing' ? thrown : cause;
+      })
+      .finally(() => {
+        this.reopening = undefined;
+        for (const wake of this.waiting.splice(0)) wake();
+      });
+    // Whoever waits for it hears of the failure; that nobody may be waiting is no fault.
+    this.reopening.catch(() => undefined);
   }
 
   private async openAgain(): Promise<void> {
