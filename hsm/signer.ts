@@ -49,6 +49,9 @@ export type SignerErrorCode =
   | 'signer_timeout'
   | 'signer_busy'
   | 'signer_closed'
+  | 'limit_reached'
+  | 'log_broken'
+  | 'log_unwritable'
   | 'request_refused'
   | 'login_lost'
   | 'device_busy'
@@ -67,13 +70,26 @@ export class SignerError extends Error {
   }
 }
 
+/** What a signature is for: it is logged with it, and limits are counted by it. */
+export interface SigningRequest {
+  /** What kind of record it is, such as `control-bit`. */
+  readonly purpose: string;
+  /** The intent that the record belongs to; one intent has one record, however often it is signed. */
+  readonly intent: string;
+  /** The key that the record names. */
+  readonly keyId: Uint8Array;
+  /** What the record is worth, in minor units, where it is worth anything. */
+  readonly amount?: { readonly currency: string; readonly minor: bigint };
+}
+
 export interface Signer {
+  /** The key that a new record is to name: of the first HSM that is well. Another one may be given after a failure. */
   readonly publicKey: PublicKey;
   /**
    * Signs `message` (whole, not a digest): r ‖ s for ECDSA (RFC 9053 §2.1), 64 bytes for ES256.
    * The signature was verified outside the HSM before it is given out. Throws SignerError.
    */
-  sign(message: Uint8Array): Promise<Uint8Array>;
+  sign(message: Uint8Array, request: SigningRequest): Promise<Uint8Array>;
   /** Signs a canary and verifies it: the only health check that sees a token that has gone. Throws SignerError. */
   check(): Promise<void>;
   close(): Promise<void>;

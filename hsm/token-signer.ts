@@ -42,7 +42,9 @@ export interface TokenHealth {
   readonly replaced: number;
 }
 
+/** The signer of one token: it signs with its one key, whatever that is for. */
 export interface TokenSigner extends Signer {
+  sign(message: Uint8Array): Promise<Uint8Array>;
   readonly agreement: KeyAgreement | undefined;
   readonly health: TokenHealth;
   /** The signer processes' ids, for operators to watch and tests to kill. */

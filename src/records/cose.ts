@@ -103,6 +103,17 @@ export function attachSignature(signedBytes: Uint8Array, signature: Uint8Array):
   return encodeSign1(protectedHeader as Uint8Array, new Map(), payload as Uint8Array, signature);
 }
 
+/** The id of the key that is to sign `signedBytes`, from the header that it signs. */
+export function signingKeyOf(signedBytes: Uint8Array): Uint8Array {
+  const structure = decodeCbor(signedBytes);
+  assert(structure.ok && Array.isArray(structure.value), 'to be signed is a Sig_structure');
+  const protectedHeader = decodeCbor(structure.value[1] as Uint8Array);
+  assert(protectedHeader.ok && protectedHeader.value instanceof Map, 'a protected header is a map');
+  const keyId = protectedHeader.value.get(header.keyId);
+  assert(keyId instanceof Uint8Array && keyId.length === 32, 'a key id has 32 bytes');
+  return keyId;
+}
+
 export function encodeSign1(
   protectedHeader: Uint8Array,
   unprotected: Claims,
