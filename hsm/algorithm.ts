@@ -37,7 +37,7 @@ export interface Algorithm {
   readonly curve: Uint8Array | undefined;
 }
 
-const pss: PssParameter = { type: 10, hashAlg: 0x250, mgf: 2, saltLen: 32 };
+const pss: PssParameter = { type: 5, hashAlg: 0x250, mgf: 2, saltLen: 32 };
 
 /** The OBJECT IDENTIFIERs of the curves, DER. */
 const p256 = Uint8Array.from([0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]);

@@ -158,6 +158,7 @@ class AppendingLog implements SigningLog {
   private writing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private failed: SignerError | undefined;
+  private closing: Promise<void> | undefined;
 
   constructor(path: string, file: FileHandle, head: { number: number; hash: string }, now: () => Date) {
     this.path = path;
@@ -173,6 +174,8 @@ class AppendingLog implements SigningLog {
 
   append(entry: SignedEntry): Promise<void> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
+    if (this.closing !== undefined)
+      return Promise.reject(new SignerError('signer_closed', 'the signing log is closed'));
     this.number++;
     const { key, purpose, intent, digest, outcome, ms, ...amount } = entry;
     const at = this.now().toISOString();
@@ -195,7 +198,12 @@ class AppendingLog implements SigningLog {
     });
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
     await this.writing;
     clearTimeout(this.timer);
     if (this.failed === undefined) await this.file.datasync();
