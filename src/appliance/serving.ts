@@ -1,9 +1,7 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findModule } from '../../hsm/module-path.ts';
-import { openToken, type SupervisedToken } from '../../hsm/supervised-token.ts';
-import { readTokenDirectory } from '../../hsm/token-directory.ts';
+import type { SupervisedToken } from '../../hsm/supervised-token.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import { addCredentials } from '../api/credentials.ts';
@@ -14,7 +12,7 @@ import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
-import { currentKey, type KeyHolder, makeKeyRing } from '../records/key-ring.ts';
+import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
@@ -35,7 +33,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
-import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
+import { openRoleToken } from './role-token.ts';
 import { readTrustBundle } from './trust.ts';
 
 export interface ServeOptions {
@@ -134,37 +132,6 @@ export async function readTls(home: Home, holder: Role | 'operator'): Promise<Se
     certificate: await read(tlsFiles.certificate),
     authority: await read(tlsFiles.authority),
   };
-}
-
-/** Opens the role's token and holds its key against the trust bundle: a token with another key would sign what nobody accepts. */
-async function openRoleToken(
-  home: Home,
-  options: ServeOptions,
-  configuration: ApplianceConfiguration,
-  bundle: TrustBundle,
-): Promise<SupervisedToken> {
-  const { role } = options;
-  const module = findModule(configuration.module, process.env, options.projectFolder);
-  const directory = readTokenDirectory(home.token(role), module, tokenLabel(role));
-  if (directory === undefined)
-    throw new ApplianceError(
-      'home_incomplete',
-      `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`,
-    );
-  const published = currentKey(bundle, holderOf(role, configuration.issuer), systemClock.nowSeconds());
-  if (published === undefined)
-    throw new ApplianceError('trust_bundle_invalid', `the trust bundle has no valid key of ${role}`);
-  return openToken({
-    address: directory.address,
-    configuration: directory.configuration,
-    signingKey: signingKeyLabel,
-    expectedKeyId: published.keyId,
-    ...(role === 'quota' ? { agreementKey: agreementKeyLabel } : {}),
-  });
-}
-
-function holderOf(role: Role, issuer: string): KeyHolder {
-  return { role, name: role === 'issuance' ? issuer : role };
 }
 
 /** Puts the role's resources on the server, after finishing what a crash left; gives the count of that. */
