@@ -87,6 +87,31 @@ describe('a machine without its host', () => {
     }
   });
 
+  it('steps through nothing where it has no module, or refused one', async () => {
+    const stepping = await bareSteppingMachine();
+    expect([stepping.begin(100n), stepping.step()]).toEqual([254, 254]);
+    expect(loadBare(stepping, goodBytes)).toBe(0);
+    expect(stepping.begin(100n)).toBe(0);
+    expect(loadBare(stepping, goodBytes.subarray(0, 63))).toBe(refusals.header.code);
+    expect([stepping.begin(100n), stepping.step()]).toEqual([254, 254]);
+  });
+
+  it('keeps nothing of a trap beyond a reset, another module or another run', () => {
+    expect(loadBare(machine, goodBytes)).toBe(0);
+    const trapped = (): number[] => [machine.trapCode(), machine.trapAt(), machine.trapLabel()];
+    for (const forget of [
+      () => machine.reset(),
+      () => loadBare(machine, goodBytes),
+      () => loadBare(machine, goodBytes.subarray(0, 63)),
+    ]) {
+      loadBare(machine, goodBytes);
+      expect(machine.run(0n)).toBe(1);
+      expect(trapped()[0]).not.toBe(0);
+      forget();
+      expect(trapped()).toEqual([0, 0, 0]);
+    }
+  });
+
   it('is not loaded by a length that is not that of its module, and reads no byte beyond its room', () => {
     expect(loadBare(machine, goodBytes)).toBe(0);
     const before = memoryOf(machine);
