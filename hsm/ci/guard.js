@@ -12,9 +12,9 @@ while read -r word value; do
     done) exit 0 ;;
   esac
 done
-[ -z "$group" ] || kill -TERM -- "-$group" 2>/dev/null
+[ -z "$group" ] || kill -s TERM -- "-$group" 2>/dev/null
 sleep 1
-[ -z "$group" ] || kill -KILL -- "-$group" 2>/dev/null
+[ -z "$group" ] || kill -s KILL -- "-$group" 2>/dev/null
 rm -rf -- "$1"`;
 
 /** @typedef {{ watchGroup: (group: number) => void, dismiss: () => void }} Guard */

@@ -2,6 +2,7 @@
  * Runs a command to its end, whatever ends it: signals reach it, and nothing of it is left running.
  */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { SetupError } from './setup-error.js';
@@ -96,9 +97,32 @@ async function endGroup(group) {
   if (!signalGroup(group, 'SIGTERM')) return;
   for (let waitedMs = 0; waitedMs < 2_000; waitedMs += 20) {
     await new Promise((resolve) => setTimeout(resolve, 20));
-    if (!signalGroup(group, 0)) return;
+    if (!isRunning(group)) return;
   }
   signalGroup(group, 'SIGKILL');
+}
+
+/**
+ * Whether anybody in the group still does something: in a container without an init, those who have ended wait in vain to be
+ * reaped, and still count as members.
+ *
+ * @param {number} group
+ */
+function isRunning(group) {
+  if (!signalGroup(group, 0)) return false;
+  if (process.platform !== 'linux') return true;
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      // proc(5): `pid (command) state parent group …`, where the command may hold anything.
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      const [state, , of] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(of) === group && state !== 'Z' && state !== 'X';
+    } catch {
+      // It has ended between the two calls.
+      return false;
+    }
+  });
 }
 
 /**

@@ -107,7 +107,7 @@ function drawOpenings({ dice, before, opening, signatures, openingsHang }: PlanO
   const names = [...opening.keys()].filter((name) => !/^(\*|C_Sign|C_SignInit|C_CloseSession)$/.test(name));
   // How often the signer opens is not known beforehand: faults for more openings than there will be.
   for (let number = 0; number < signatures; number++) {
-    if (dice.below(8) > 0) continue;
+    if (dice.below(5) > 0) continue;
     const name = dice.pick(names);
     const each = opening.get(name) ?? 1;
     const count = (before.get(name) ?? 0) + number * each + 1 + dice.below(each);
@@ -144,7 +144,7 @@ function drawWindows({ dice, before, signatures }: PlanOptions): string[] {
   const all = before.get('*') ?? 0;
   // A signature is two calls, and openings come on top.
   for (let call = 50 + dice.below(200); call < signatures * 4; call += 100 + dice.below(500)) {
-    const last = call + dice.below(6);
+    const last = call + dice.pick([0, 1, 1, 2, 5]);
     const answer = dice.pick(['CKR_OBJECT_HANDLE_INVALID', 'CKR_TOKEN_NOT_PRESENT']);
     lines.push(`* ${all + call}-${all + last} token-gone ${answer}`);
   }

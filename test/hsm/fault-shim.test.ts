@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -244,13 +245,20 @@ describe.skipIf(obstacle !== undefined)('the fault shim', () => {
 
   test('delays one call on its own thread, and no other', async () => {
     const { run, isRight } = await prepare();
-    const { signed } = await run(['C_Sign 1 delay 400', 'C_Sign 2 after delay 400'], {
+    const { signed, log } = await run(['C_Sign 1 delay 400', 'C_Sign 2 after delay 400'], {
       signatures: 4,
       atOnce: true,
     });
     for (const step of signed) expect(isRight(step.index ?? 0, step)).toBe(true);
-    const slow = signed.filter((step) => step.ms >= 400);
-    expect(slow).toHaveLength(2);
+    const delayed = new Set(log.filter((call) => call.fault !== undefined).map((call) => call.data));
+    const indexes = [0, 1, 2, 3].filter((index) =>
+      delayed.has(createHash('sha256').update(`message ${index}`).digest('hex').slice(0, 16)),
+    );
+    expect(indexes).toHaveLength(2);
+    for (const step of signed.filter(({ index }) => indexes.includes(index ?? -1)))
+      expect(step.ms).toBeGreaterThanOrEqual(400);
+    // Those that were not delayed came first, though two threads were asleep.
+    expect(signed.slice(0, 2).some(({ index }) => indexes.includes(index ?? -1))).toBe(false);
   });
 
   test('hangs until a file appears, and for ever', async () => {
@@ -325,6 +333,28 @@ describe.skipIf(obstacle !== undefined)('the fault shim', () => {
     expect(signed[0]?.error).toBe('CKR_TOKEN_NOT_PRESENT');
     expect(stepOf(steps, 'login again').error).toBeUndefined();
     for (const index of [1, 2]) expect(isRight(index, signed[index])).toBe(true);
+  });
+
+  test('takes another plan while the module is in use, unless it is not understood', async () => {
+    const { shim, start } = await prepare();
+    shim.plan(['C_Sign 2 hang-until first', 'C_Sign 3 hang-until second']);
+    const { ended } = start({ signatures: 5 });
+    const waiting = () => shim.readLog().some((call) => call.answer === 'waiting');
+    await eventually(waiting);
+    shim.plan(['C_Sign 3 hang-until second', 'C_Sign 4-5 answer CKR_DEVICE_ERROR']);
+    shim.release('first');
+    await eventually(waiting);
+    shim.plan(['C_Sign 5 explode']);
+    shim.release('second');
+    const { steps, errors } = await ended;
+    expect(steps.filter((step) => step.step === 'sign').map((step) => step.error)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'CKR_DEVICE_ERROR',
+      'CKR_DEVICE_ERROR',
+    ]);
+    expect(errors).toContain('line 1 of the plan, `C_Sign 5 explode`');
   });
 
   test('refuses a plan with a line that is not understood, and names it', async () => {

@@ -10,6 +10,7 @@
  * - nothing is rejected without being heard; every request ends soon after its deadline;
  * - when the plan is over the signer signs again, and when it is closed none of its processes is left.
  */
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenDirectory } from '../../hsm/token-directory.ts';
@@ -179,19 +180,41 @@ class Lane {
   /** Some requests at once, and what the faults that came in between made of them. */
   private async round(signer: SweptSigner): Promise<void> {
     const width = this.dice.pick([1, 1, 1, 1, 2, 4, 8]);
-    const outcomes = await Promise.all(Array.from({ length: width }, () => this.request(signer)));
-    // Of several requests at once, the one that failed is most likely the one that met the fault.
-    const outcome = outcomes.find((each) => each !== 'right') ?? 'right';
-    for (const call of this.read().faults) this.state.count(kindOf(call), outcome);
+    const messages = Array.from({ length: width }, () => this.nextIntent());
+    const outcomes = await Promise.all(messages.map((message) => this.request(signer, message)));
+    this.attribute(messages, outcomes, this.read().faults);
     // As a caller would: what failed is sent again a little later.
-    if (outcome !== 'right') await rest(20);
+    if (outcomes.some((outcome) => outcome !== 'right')) await rest(20);
+  }
+
+  /** Enters each fault into the table with what became of the request that met it. */
+  private attribute(
+    messages: readonly Uint8Array[],
+    outcomes: readonly string[],
+    faults: LoggedCall[],
+  ): void {
+    // C_Sign's data is the message or its digest. The other calls do not say for whom they are made: their faults go to
+    // the first failure that no fault of C_Sign explains.
+    const byData = new Map<string, number>();
+    for (const [index, message] of messages.entries()) {
+      byData.set(prefixOf(message), index);
+      byData.set(prefixOf(createHash('sha256').update(message).digest()), index);
+    }
+    const indexOf = (call: LoggedCall) => (call.data === undefined ? undefined : byData.get(call.data));
+    const explained = new Set(faults.map(indexOf));
+    const rest = outcomes.filter((_, index) => messages.length === 1 || !explained.has(index));
+    const other = rest.find((outcome) => outcome !== 'right') ?? 'right';
+    for (const call of faults) this.state.count(kindOf(call), outcomes[indexOf(call) ?? -1] ?? other);
+  }
+
+  private nextIntent(): Uint8Array {
+    return messageOf(`${this.state.options.seed} ${this.name} ${++this.intents}`);
   }
 
   /** Makes one request and checks its end; `right`, or the error's code. */
-  private async request(signer: SweptSigner): Promise<string> {
+  private async request(signer: SweptSigner, message: Uint8Array): Promise<string> {
     const { state } = this;
-    const intent = `${this.name}, intent ${++this.intents}`;
-    const message = messageOf(`${state.options.seed} ${intent}`);
+    const intent = `intent ${prefixOf(message)}`;
     const startedMs = performance.now();
     let ends = 0;
     state.requests++;
@@ -241,7 +264,7 @@ class Lane {
   /** With the plan over, the signer has to sign again, and then without a failure. */
   private async recover(signer: SweptSigner): Promise<void> {
     const startedMs = performance.now();
-    while ((await this.request(signer)) !== 'right') {
+    while ((await this.request(signer, this.nextIntent())) !== 'right') {
       if (performance.now() - startedMs > 60_000) {
         this.violate('no signature within a minute after the plan was over');
         return;
@@ -251,7 +274,9 @@ class Lane {
     this.state.recoveryMs = Math.max(this.state.recoveryMs, performance.now() - startedMs);
     // What began in the plan may still be at work: a process that hangs, a session that is spoilt.
     for (const call of this.read().faults) this.state.count(kindOf(call), 'right');
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => this.request(signer)));
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, () => this.request(signer, this.nextIntent())),
+    );
     if (outcomes.some((outcome) => outcome !== 'right') && this.read().faults.length === 0)
       this.violate(`the plan is over and the signer had signed again, but then gave ${outcomes.join(', ')}`);
   }
@@ -275,6 +300,11 @@ class Lane {
   private violate(what: string): void {
     this.state.violations.push(`seed ${this.state.options.seed}, ${this.name}: ${what}`);
   }
+}
+
+/** As the shim's log shows what C_Sign was given. */
+function prefixOf(data: Uint8Array): string {
+  return Buffer.from(data.subarray(0, 8)).toString('hex');
 }
 
 function rest(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** The signature algorithms that Ringmint chooses from, as PKCS#11 v3.1 and as node:crypto know them. */
-import { createHash, createPublicKey, constants, type KeyObject, randomBytes, verify } from 'node:crypto';
-import pkcs11js, { type Mechanism } from 'pkcs11js';
+import { constants, createHash, createPublicKey, type KeyObject, randomBytes, verify } from 'node:crypto';
+import pkcs11js, { type Mechanism, type RsaPSS } from 'pkcs11js';
 
 export type Algorithm = 'ES256' | 'ES384' | 'EdDSA' | 'PS256' | 'RS256';
 export const algorithms: readonly Algorithm[] = ['ES256', 'ES384', 'EdDSA', 'PS256'];
@@ -49,8 +49,18 @@ export const routes: readonly Route[] = [
   { algorithm: 'ES384', mechanism: pkcs11js.CKM_ECDSA_SHA384, name: 'CKM_ECDSA_SHA384', input: whole },
   { algorithm: 'EdDSA', mechanism: CKM_EDDSA, name: 'CKM_EDDSA', input: whole },
   { algorithm: 'PS256', mechanism: pkcs11js.CKM_RSA_PKCS_PSS, name: 'CKM_RSA_PKCS_PSS', input: sha256 },
-  { algorithm: 'PS256', mechanism: pkcs11js.CKM_SHA256_RSA_PKCS_PSS, name: 'CKM_SHA256_RSA_PKCS_PSS', input: whole },
-  { algorithm: 'PS256', mechanism: pkcs11js.CKM_RSA_X_509, name: 'CKM_RSA_X_509 over EMSA-PSS', input: encodePss },
+  {
+    algorithm: 'PS256',
+    mechanism: pkcs11js.CKM_SHA256_RSA_PKCS_PSS,
+    name: 'CKM_SHA256_RSA_PKCS_PSS',
+    input: whole,
+  },
+  {
+    algorithm: 'PS256',
+    mechanism: pkcs11js.CKM_RSA_X_509,
+    name: 'CKM_RSA_X_509 over EMSA-PSS',
+    input: encodePss,
+  },
   {
     algorithm: 'RS256',
     mechanism: pkcs11js.CKM_RSA_PKCS,
@@ -60,19 +70,16 @@ export const routes: readonly Route[] = [
   { algorithm: 'RS256', mechanism: pkcs11js.CKM_SHA256_RSA_PKCS, name: 'CKM_SHA256_RSA_PKCS', input: whole },
 ];
 
+/** CK_RSA_PKCS_PSS_PARAMS (PKCS#11 v3.1 §6.1.8) with SHA-256; PS256 has MGF1 with SHA-256 and 32 bytes of salt. */
+export function pssMechanism(mechanism: number, mgf: number, saltLen: number): Mechanism {
+  const parameter: RsaPSS = { type: pkcs11js.CK_PARAMS_RSA_PSS, hashAlg: pkcs11js.CKM_SHA256, mgf, saltLen };
+  return { mechanism, parameter };
+}
+
 /** CK_MECHANISM of a route, with the parameters that PSS takes. */
-export function mechanismOf(route: Route): Mechanism {
+export function mechanismOf({ mechanism }: Route): Mechanism {
   const pss: number[] = [pkcs11js.CKM_RSA_PKCS_PSS, pkcs11js.CKM_SHA256_RSA_PKCS_PSS];
-  if (!pss.includes(route.mechanism)) return { mechanism: route.mechanism };
-  return {
-    mechanism: route.mechanism,
-    parameter: {
-      type: pkcs11js.CK_PARAMS_RSA_PSS,
-      hashAlg: pkcs11js.CKM_SHA256,
-      mgf: pkcs11js.CKG_MGF1_SHA256,
-      saltLen: 32,
-    },
-  };
+  return pss.includes(mechanism) ? pssMechanism(mechanism, pkcs11js.CKG_MGF1_SHA256, 32) : { mechanism };
 }
 
 /** The key that an algorithm's signatures are made with. */
@@ -122,7 +129,12 @@ export function isValid(algorithm: Algorithm, key: KeyObject, message: Buffer, s
     case 'EdDSA':
       return verify(null, message, key, signature);
     case 'PS256':
-      return verify('sha256', message, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, signature);
+      return verify(
+        'sha256',
+        message,
+        { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
+        signature,
+      );
     case 'RS256':
       return verify('sha256', message, key, signature);
   }

@@ -2,13 +2,13 @@
 import pkcs11js from 'pkcs11js';
 
 const newer: Readonly<Record<number, string>> = {
-  0x1055: 'CKM_EC_EDWARDS_KEY_PAIR_GEN',
-  0x1056: 'CKM_EC_MONTGOMERY_KEY_PAIR_GEN',
-  0x1057: 'CKM_EDDSA',
-  0x140b: 'CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS',
-  0x108a: 'CKM_AES_CMAC',
-  0x1089: 'CKM_AES_CTS',
-  0x2b0: 'CKM_SHA3_256',
+  4181: 'CKM_EC_EDWARDS_KEY_PAIR_GEN',
+  4182: 'CKM_EC_MONTGOMERY_KEY_PAIR_GEN',
+  4183: 'CKM_EDDSA',
+  5131: 'CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS',
+  4234: 'CKM_AES_CMAC',
+  4233: 'CKM_AES_CTS',
+  688: 'CKM_SHA3_256',
 };
 
 /** Some numbers have an old and a new name: the new one counts. */
@@ -72,12 +72,20 @@ const flagSets = {
   ],
 } as const;
 
+const flagValues = new Map(
+  Object.entries(pkcs11js).flatMap(([name, value]) =>
+    name.startsWith('CKF_') && typeof value === 'number' ? [[name, value] as const] : [],
+  ),
+);
+
 /** The names of the flags that are set; a flag without a name as a number. */
 export function flagNames(of: keyof typeof flagSets, flags: number): string[] {
   let rest = flags >>> 0;
   const names: string[] = [];
   for (const name of flagSets[of]) {
-    const bit = pkcs11js[name] >>> 0;
+    const value = flagValues.get(name);
+    if (value === undefined) throw new Error(`pkcs11js has no ${name}`);
+    const bit = value >>> 0;
     if ((rest & bit) === 0) continue;
     names.push(name);
     rest = (rest & ~bit) >>> 0;

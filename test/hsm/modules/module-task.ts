@@ -9,7 +9,7 @@ import type { ModuleAddress } from './started-module.ts';
 export interface Answer {
   readonly call: string;
   readonly when: string;
-  /** The name of a CKR code, or `no code: …` for an error of pkcs11js itself. */
+  /** A CKR code's name; `no code: …` for an error of pkcs11js itself; `hung` or `crashed: …` where none came. */
   readonly answer: string;
   /** What the call gave, where that is worth a word. */
   readonly note?: string;
@@ -22,8 +22,11 @@ export interface TaskOutcome {
   readonly result: unknown;
 }
 
-export type ToTask = { readonly address: ModuleAddress; readonly task: string; readonly argument: unknown } | 'go on';
+export type ToTask =
+  | { readonly address: ModuleAddress; readonly task: string; readonly argument: unknown }
+  | 'go on';
 export type FromTask =
+  | { readonly kind: 'asking'; readonly call: string; readonly when: string }
   | { readonly kind: 'answer'; readonly answer: Answer }
   | { readonly kind: 'pause'; readonly name: string }
   | { readonly kind: 'result'; readonly result: unknown }
@@ -53,6 +56,7 @@ export function runTask(
     },
   });
   const answers: Answer[] = [];
+  const asked: { readonly call: string; readonly when: string }[] = [];
   let result: unknown;
   let thrown: string | undefined;
   let hung = false;
@@ -65,8 +69,15 @@ export function runTask(
     child.kill('SIGKILL');
   }, limitMs);
   child.on('message', (message: FromTask) => {
-    if (message.kind === 'answer') answers.push(message.answer);
-    else if (message.kind === 'result') result = message.result;
+    if (message.kind === 'asking') asked.push(message);
+    else if (message.kind === 'answer') {
+      const { call, when } = message.answer;
+      asked.splice(
+        asked.findIndex((one) => one.call === call && one.when === when),
+        1,
+      );
+      answers.push(message.answer);
+    } else if (message.kind === 'result') result = message.result;
     else if (message.kind === 'threw') thrown = message.message;
     else {
       onPause(message.name).then(
@@ -104,6 +115,8 @@ export function runTask(
             : status === 0
               ? 'finished'
               : `crashed: status ${status} ${complaint.trim().split('\n').at(-1) ?? ''}`.trim();
+      if (end === 'hung' || end.startsWith('crashed'))
+        for (const { call, when } of asked) answers.push({ call, when, answer: end });
       resolve({ end, answers, result });
     });
   });

@@ -123,7 +123,11 @@ function describe(name: ModuleName, lines: readonly string[], stop: () => Promis
     tokenLabel,
     pin: pinOf(name),
     ...(name === 'softokn' ? {} : { soPin: pinOf(name) }),
-    daemons: new Map(values('daemon').map((line) => pair(line, ' ')).map(([key, pid]) => [key, Number(pid)])),
+    daemons: new Map(
+      values('daemon')
+        .map((line) => pair(line, ' '))
+        .map(([key, pid]) => [key, Number(pid)]),
+    ),
     stop,
   };
 }

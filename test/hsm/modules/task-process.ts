@@ -31,7 +31,11 @@ async function run({ address, task, argument }: Exclude<ToTask, 'go on'>): Promi
   try {
     const work = tasks[task];
     if (work === undefined) throw new Error(`no task \`${task}\``);
-    const token = new TokenSession(address, (answer) => void tell({ kind: 'answer', answer }));
+    const token = new TokenSession(
+      address,
+      (answer) => void tell({ kind: 'answer', answer }),
+      (call, when) => void tell({ kind: 'asking', call, when }),
+    );
     const result = await work({ token, argument, pause });
     await tell({ kind: 'result', result });
   } catch (error) {

@@ -5,11 +5,15 @@ import type { ModuleAddress } from './started-module.ts';
 
 export const readWrite = pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION;
 
-/** pkcs11js tells CKR codes as Pkcs11Error; from C_FindObjects only as text. */
+/**
+ * The name of the code that was thrown, or `no code: …`. C_FindObjects, C_CreateObject, C_CopyObject and
+ * C_SetAttributeValue of pkcs11js 2.1.7 throw a plain Error, whose message is `CKR_NAME:NUMBER`.
+ */
 export function answerOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof pkcs11js.Pkcs11Error) return nameOf(thrown.code, text);
-  return `no code: ${text.split('\n')[0]}`;
+  const [, code] = /^CKR_\w+:(\d+)/.exec(text) ?? [];
+  return code === undefined ? `no code: ${text.split('\n')[0]}` : nameOf(Number(code), text);
 }
 
 const codeNames = new Map(
@@ -18,11 +22,20 @@ const codeNames = new Map(
   ),
 );
 
+const newerCodes: Readonly<Record<number, string>> = {
+  27: 'CKR_ACTION_PROHIBITED',
+  320: 'CKR_CURVE_NOT_SUPPORTED',
+  // pkcs11t.h of NSS: CKR_NSS + 1.
+  3461563217: 'CKR_NSS_CERTDB_FAILED',
+  3461563218: 'CKR_NSS_KEYDB_FAILED',
+};
+
 /** Codes of PKCS#11 v3.0 that pkcs11js has no names for, and vendors' own as numbers. */
 function nameOf(code: number, text: string): string {
   const known = codeNames.get(code);
   if (known !== undefined) return known;
-  if (code === 0x140) return 'CKR_CURVE_NOT_SUPPORTED';
+  const named = newerCodes[code];
+  if (named !== undefined) return named;
   return code === 0 ? `no code: ${text}` : `0x${code.toString(16)}`;
 }
 
@@ -30,15 +43,22 @@ export class TokenSession {
   readonly module: PKCS11 = new pkcs11js.PKCS11();
   readonly address: ModuleAddress;
   private readonly report: (answer: Answer) => void;
+  private readonly announce: (call: string, when: string) => void;
 
-  constructor(address: ModuleAddress, report: (answer: Answer) => void) {
+  constructor(
+    address: ModuleAddress,
+    report: (answer: Answer) => void,
+    announce: (call: string, when: string) => void,
+  ) {
     this.address = address;
     this.report = report;
+    this.announce = announce;
     this.module.load(address.modulePath);
   }
 
   /** Makes a call and records the answer; gives undefined where it failed. */
   ask<T>(call: string, when: string, make: () => T, note?: (value: T) => string): T | undefined {
+    this.announce(call, when);
     try {
       const value = make();
       this.report({ call, when, answer: 'CKR_OK', ...(note === undefined ? {} : { note: note(value) }) });
@@ -50,7 +70,13 @@ export class TokenSession {
   }
 
   /** The same for a call that gives a promise. */
-  async askAsync<T>(call: string, when: string, make: () => Promise<T>, note?: (value: T) => string): Promise<T | undefined> {
+  async askAsync<T>(
+    call: string,
+    when: string,
+    make: () => Promise<T>,
+    note?: (value: T) => string,
+  ): Promise<T | undefined> {
+    this.announce(call, when);
     try {
       const value = await make();
       this.report({ call, when, answer: 'CKR_OK', ...(note === undefined ? {} : { note: note(value) }) });

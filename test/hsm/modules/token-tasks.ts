@@ -109,7 +109,13 @@ export interface KeyPair {
 }
 
 /** Makes a key pair in the token; throws what the module answered to the last form that was tried. */
-export function generateKey(token: TokenSession, session: Handle, kind: KeyKind, label: string): KeyPair {
+export function generateKey(
+  token: TokenSession,
+  session: Handle,
+  kind: KeyKind,
+  label: string,
+  extra: Readonly<Template> = [],
+): KeyPair {
   const { module } = token;
   if (kind === 'RSA-2048') {
     const pair = module.C_GenerateKeyPair(
@@ -119,7 +125,7 @@ export function generateKey(token: TokenSession, session: Handle, kind: KeyKind,
         { type: pkcs11js.CKA_MODULUS_BITS, value: 2048 },
         { type: pkcs11js.CKA_PUBLIC_EXPONENT, value: Buffer.from([1, 0, 1]) },
       ]),
-      privateTemplate(kind, label),
+      [...privateTemplate(kind, label), ...extra],
     );
     return { ...pair, parameters: '2048 bits' };
   }
@@ -133,7 +139,7 @@ export function generateKey(token: TokenSession, session: Handle, kind: KeyKind,
         session,
         { mechanism: kind === 'Ed25519' ? CKM_EC_EDWARDS_KEY_PAIR_GEN : pkcs11js.CKM_EC_KEY_PAIR_GEN },
         publicTemplate(label, specific),
-        privateTemplate(kind, label),
+        [...privateTemplate(kind, label), ...extra],
       );
       return { ...pair, parameters: form };
     } catch (error) {
@@ -143,7 +149,12 @@ export function generateKey(token: TokenSession, session: Handle, kind: KeyKind,
   throw thrown;
 }
 
-export function publicAttributes(token: TokenSession, session: Handle, kind: KeyKind, key: Handle): PublicAttributes {
+export function publicAttributes(
+  token: TokenSession,
+  session: Handle,
+  kind: KeyKind,
+  key: Handle,
+): PublicAttributes {
   if (kind === 'RSA-2048') {
     return {
       modulus: token.bytes(session, key, pkcs11js.CKA_MODULUS),
@@ -210,7 +221,12 @@ export interface SignArgument {
   readonly only?: readonly string[];
 }
 
-async function signRoute(token: TokenSession, pool: readonly Handle[], route: Route, count: number): Promise<SignedRoute> {
+async function signRoute(
+  token: TokenSession,
+  pool: readonly Handle[],
+  route: Route,
+  count: number,
+): Promise<SignedRoute> {
   const { algorithm, name } = route;
   const kind = keyKindOf[algorithm];
   const [first] = pool;
@@ -247,7 +263,8 @@ async function signRoute(token: TokenSession, pool: readonly Handle[], route: Ro
   const valid = signed.filter(({ message, signature }) => isValid(algorithm, key, message, signature)).length;
   const half = halfOrders[algorithm];
   const highS = signed.filter(
-    ({ signature }) => half !== undefined && BigInt(`0x${signature.subarray(signature.length / 2).toString('hex')}`) > half,
+    ({ signature }) =>
+      half !== undefined && BigInt(`0x${signature.subarray(signature.length / 2).toString('hex')}`) > half,
   ).length;
   return {
     ...none,
@@ -320,7 +337,12 @@ export interface Mechanism {
 }
 
 export interface Description {
-  readonly library: { readonly manufacturer: string; readonly description: string; readonly version: string; readonly cryptoki: string };
+  readonly library: {
+    readonly manufacturer: string;
+    readonly description: string;
+    readonly version: string;
+    readonly cryptoki: string;
+  };
   readonly slot: { readonly description: string; readonly flags: readonly string[]; readonly slots: number };
   readonly token: {
     readonly manufacturer: string;
