@@ -7,9 +7,11 @@ import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { homeAt } from './appliance/home.ts';
 import { initialise } from './appliance/initialisation.ts';
+import { openModuleSigner } from './appliance/role-token.ts';
 import { readTls, serve } from './appliance/serving.ts';
 import { type ServeMessage, supervise } from './appliance/supervision.ts';
 import type { Appliance } from './cli/appliance.ts';
+import { exitCode } from './cli/exit-code.ts';
 import { runProgram } from './cli/program.ts';
 import { systemClock, systemRandom } from './kit/clock.ts';
 
@@ -72,17 +74,30 @@ const appliance: Appliance = {
     const endpoints = await readEndpoints(home);
     return makeClient({ tls: await readTls(homeAt(home), 'operator'), timeoutMs: 120_000 }, endpoints);
   },
+  openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };
 
 // A reader that has seen enough, such as `head`, closes the pipe: that is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') process.exit(0);
+  process.stderr.write(`ringmint: cannot write standard output (${code}) [file_unwritable]\n`);
+  process.exit(exitCode.usage);
+});
+// What a command has to say beside its result may go unread: it does its work all the same.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
 });
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   appliance,
   streams: { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) },
+  // Opened by the commands that read it.
+  stdin: {
+    get isTerminal() {
+      return process.stdin.isTTY;
+    },
+    chunks: () => process.stdin,
+  },
   environment: process.env,
   clock: systemClock,
   random: systemRandom,

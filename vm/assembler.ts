@@ -15,7 +15,7 @@
  * MNEMONIC OPERAND…                            registers r0 to r31, names, roundings, in the order of docs/ISA.md
  * ```
  */
-import { instructions, type Operand, type Rounding, roundings, type WordType } from './isa.ts';
+import { instructions, limits, type Operand, type Rounding, roundings, type WordType } from './isa.ts';
 import { makeLabel } from './label.ts';
 import {
   type CodeWord,
@@ -80,9 +80,11 @@ class NameTable<T> {
   readonly entries: T[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly kind: string;
+  private readonly most: number;
 
-  constructor(kind: string) {
+  constructor(kind: string, most: number) {
     this.kind = kind;
+    this.most = most;
   }
 
   get names(): string[] {
@@ -93,6 +95,8 @@ class NameTable<T> {
   declare(line: SourceLine, read: () => T): void {
     const name = line.name();
     if (this.numbers.has(name)) throw line.fault(`the ${this.kind} \`${name}\` is declared twice`);
+    if (this.entries.length === this.most)
+      throw line.fault(`the machine has room for ${this.most} ${this.kind}s, and this is one more`);
     this.numbers.set(name, this.entries.length);
     const place = this.entries.push(undefined as T) - 1;
     this.entries[place] = read();
@@ -114,13 +118,14 @@ interface OpenFunction extends FunctionBody {
 }
 
 class Assembler {
-  private readonly levels = new NameTable<number>('level');
-  private readonly constants = new NameTable<Constant>('constant');
-  private readonly segments = new NameTable<Segment>('segment');
-  private readonly tables = new NameTable<Table>('table');
-  private readonly ports = new NameTable<Port>('port');
-  private readonly grants = new NameTable<Grant>('grant');
-  private readonly functions = new NameTable<OpenFunction>('function');
+  private readonly levels = new NameTable<number>('level', limits.levels);
+  private readonly constants = new NameTable<Constant>('constant', limits.constants);
+  private readonly segments = new NameTable<Segment>('segment', limits.segments);
+  private readonly tables = new NameTable<Table>('table', limits.tables);
+  private readonly ports = new NameTable<Port>('port', limits.ports);
+  private readonly grants = new NameTable<Grant>('grant', limits.grants);
+  // The machine counts `main` among them.
+  private readonly functions = new NameTable<OpenFunction>('function', limits.functions - 1);
   private main: OpenFunction | undefined;
   private open: OpenFunction | undefined;
   private level: number | undefined;
@@ -189,6 +194,8 @@ class Assembler {
       if (position === -1) index = this.readIndex(operand, line);
       else registers[position] = line.register();
     }
+    if (this.lines.length === limits.code)
+      throw line.fault(`the machine has room for ${limits.code} instructions, and this is one more`);
     this.open.code.push({ opcode: instruction.opcode, level: this.level, registers, index });
     this.lines.push(number);
   }
@@ -261,6 +268,8 @@ function readTypes(line: SourceLine): WordType[] {
   for (;;) {
     const word = line.keyword('number', 'symbol', ')');
     if (word === ')') return types;
+    if (types.length === limits.parameters)
+      throw line.fault(`more than ${limits.parameters} words: a function has at most as many`);
     types.push(word === 'symbol' ? 'symbol' : 'number');
   }
 }

@@ -2,10 +2,10 @@
  * The debugger without a terminal: takes a command, gives lines. It walks a timeline both ways, which may be a run of the
  * machine or a trace; on the way back it puts in place what each step replaced, and runs nothing again.
  */
-import { Derivation } from './derivation.ts';
+import { askWhy } from './label-question.ts';
 import { showLabel } from './label-text.ts';
 import { instructionAt, type Listing, showAnyWord, showPlace, showWord } from './listing.ts';
-import { explain, showExplanation } from './provenance.ts';
+import { showExplanation } from './provenance.ts';
 import type { LabelledWord } from './stepping-machine.ts';
 import { readTarget, targetMessage } from './target.ts';
 import type { LineEnd, Timeline } from './timeline.ts';
@@ -31,7 +31,7 @@ const help = [
   'ports              what was put out so far',
   'stack              open functions, branches and loops, and pc before each',
   'print WHAT         r3, pc, fuel, SEGMENT[2] or a port',
-  'why WHAT           where its label comes from: r3, pc, SEGMENT[2] or a port',
+  'why WHAT           where its label comes from: r3, pc, SEGMENT[2], a port, or the trap at the end',
   'list               the code around here',
   'where              where this is',
   'quit               leaves',
@@ -297,36 +297,12 @@ export class Debugger {
     }
   }
 
-  /** The graph is made anew from the beginning to here: it is asked for rarely, and kept for no step. */
   private why(what: string): string[] {
-    const target = what === 'pc' ? undefined : readTarget(this.listing, what);
-    if (what !== 'pc' && target === undefined) throw new CommandFault(targetMessage(this.listing, what));
-    const here = this.timeline.steps;
-    while (this.timeline.back() !== undefined);
-    const derivation = new Derivation(this.timeline);
-    while (this.timeline.steps < here) {
-      const took = derivation.prepare();
-      const facts = this.timeline.forward();
-      if (facts === undefined) break;
-      took(facts);
-    }
-    const derived =
-      target === undefined
-        ? derivation.context
-        : target.kind === 'register'
-          ? derivation.register(target.register)
-          : target.kind === 'word'
-            ? derivation.word(target.segment, target.index)
-            : derivation.port(target.port);
-    if (derived === undefined)
-      throw new CommandFault(
-        target?.kind === 'port'
-          ? `the port \`${what}\` was not written yet`
-          : `\`${what}\`: the open function has ${this.timeline.registers.length} registers`,
-      );
+    const answer = askWhy(this.timeline, what);
+    if (!answer.ok) throw new CommandFault(answer.message);
     return [
-      `${what} is ${showLabel(derived.label)}`,
-      ...showExplanation(this.listing, explain(derived), false),
+      `${answer.title} is ${showLabel(answer.label)}`,
+      ...showExplanation(this.listing, answer.explanation, false),
     ];
   }
 

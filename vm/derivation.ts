@@ -1,7 +1,8 @@
 /**
  * Where labels come from. Beside a run it keeps, for every register, word, port and for pc, what its label was joined
  * from: a graph whose leaves are what a module declares (segments, constants, tables, levels, functions, grants).
- * INVARIANT: the join of what is kept is the label that the machine has, at every step; a difference is thrown.
+ * INVARIANT: the join of what is kept is the label that the machine has, at every step. A difference is thrown as a
+ * `RangeError`: a trace that was altered, or a bug.
  */
 import { type Derived, joinDerived, type Part, type Source } from './derived-label.ts';
 import type { TrapName } from './isa.ts';
@@ -17,6 +18,16 @@ import type { Facts, Timeline } from './timeline.ts';
 
 const authorityBits = 0xff;
 const categoryBits = 0xffff00;
+
+/** What is known before a step, and not after it. */
+interface Before {
+  readonly step: number;
+  /** Of register a. */
+  readonly value: bigint;
+  readonly inLoop: boolean;
+  /** Of a branch the registers that may be written in it: they take its pc. */
+  readonly raised: readonly number[];
+}
 
 interface DerivedFrame {
   readonly registers: Derived[];
@@ -70,9 +81,11 @@ export class Derivation {
     const [, a] = listed.word.registers;
     const value = registers[a]?.value ?? 0n;
     const inLoop = blocks.at(-1)?.kind === 'loop';
+    const { mnemonic } = listed.instruction;
+    const raised = mnemonic === 'if' || mnemonic === 'while' ? this.writtenUnder(listed) : [];
     return (facts) => {
-      this.take(listed, facts, { step, value, inLoop });
-      this.check(facts);
+      this.take(listed, facts, { step, value, inLoop, raised });
+      this.check(facts, raised);
     };
   }
 
@@ -80,7 +93,7 @@ export class Derivation {
   trap(ending: Ending & { readonly kind: 'trapped' }): Derived {
     const found = this.trapCandidates(ending.trap).find(({ label }) => label === ending.label);
     if (found === undefined)
-      throw new Error(`invariant broken: the label of the trap at instruction ${ending.at} was not derived`);
+      throw new RangeError(`the label of the trap at instruction ${ending.at} was derived otherwise`);
     return found;
   }
 
@@ -131,7 +144,7 @@ export class Derivation {
 
   private read(register: number): Derived {
     const derived = this.register(register);
-    if (derived === undefined) throw new Error(`invariant broken: no register r${register}`);
+    if (derived === undefined) throw new RangeError(`the open function has no register r${register}`);
     return derived;
   }
 
@@ -191,19 +204,18 @@ export class Derivation {
     });
   }
 
-  private take(
-    listed: ListedInstruction,
-    facts: Facts,
-    { step, value, inLoop }: { step: number; value: bigint; inLoop: boolean },
-  ): void {
+  private take(listed: ListedInstruction, facts: Facts, { step, value, inLoop, raised }: Before): void {
     const { instruction, word } = listed;
     const [d, a] = word.registers;
     switch (instruction.mnemonic) {
       case 'if':
       case 'while': {
         const inside = this.join(listed, step, 'pc', [this.read(a), ...this.e(listed)]);
-        for (const { register } of facts.registers)
-          this.write(register, this.join(listed, step, `r${register}`, [this.read(register), inside]));
+        for (const register of raised) {
+          const old = this.read(register);
+          if ((inside.label & ~old.label) !== 0)
+            this.write(register, this.join(listed, step, `r${register}`, [old, inside]));
+        }
         if (instruction.mnemonic === 'if') this.before.push(this.pc);
         this.pc = inside;
         if (instruction.mnemonic === 'while' && value === 0n) this.leave();
@@ -282,7 +294,7 @@ export class Derivation {
   }
 
   /** A grant gives one half of the label, and what was there before the other. */
-  private released(listed: ListedInstruction, step: number): Derived {
+  private released(listed: ListedInstruction, step: number | undefined): Derived {
     const { module, names } = this.listing;
     const { word, instruction } = listed;
     const [d, a] = word.registers;
@@ -299,16 +311,18 @@ export class Derivation {
 
   private leave(): void {
     const before = this.before.pop();
-    if (before === undefined) throw new Error('invariant broken: an `end` with nothing open');
+    if (before === undefined) throw new RangeError('an `end` with nothing open');
     this.pc = before;
   }
 
-  private check({ at, registers, stored, after }: Facts): void {
+  private check({ at, registers, stored, after }: Facts, raised: readonly number[]): void {
     const wrong = (what: string): Error =>
-      new Error(`invariant broken: ${what} after ${showPlace(this.listing, at)} was derived otherwise`);
+      new RangeError(`the label of ${what} after ${showPlace(this.listing, at)} was derived otherwise`);
     if (this.pc.label !== after.context) throw wrong('pc');
     for (const { register, word } of registers)
       if (this.register(register)?.label !== word.label) throw wrong(`r${register}`);
+    for (const register of raised)
+      if (this.timeline.registers[register]?.label !== this.read(register).label) throw wrong(`r${register}`);
     if (stored !== undefined && this.word(stored.segment, stored.index).label !== stored.word.label)
       throw wrong('a word');
   }
@@ -360,6 +374,10 @@ export class Derivation {
           join(`result r${a + index}`, this.read(a + index), ...e),
         );
       }
+      case 'declassify':
+      case 'endorse':
+        // What goes in, and what would come out.
+        return [join('the operand', ...this.operands(listed), ...e), this.released(listed, undefined)];
       default:
         return [join('the result', ...this.operands(listed), ...e)];
     }

@@ -1,19 +1,29 @@
 /**
  * Finds label creep before a program runs: instructions that always trap by their labels, whatever the inputs are.
  *
- * An abstract interpretation with a lower and an upper bound of every label: lower bounds are met and upper bounds joined where ways come
- * together, over all calls of a function and all stores to a segment, until nothing changes. Every rule of labels is broken for good once a
- * lower bound breaks it, so what is reported is certain: whenever the instruction is reached, the run traps. What is not reported may trap too.
+ * An abstract interpretation with a lower and an upper bound of every label: lower bounds are met and upper bounds
+ * joined where ways come together, over all calls of a function and all stores to a segment, until nothing changes.
+ * A rule of labels is broken for good once a lower bound breaks it, so what is reported is certain: whenever the
+ * instruction is reached, the run traps. What is not reported may trap too.
  */
 import type { TrapName } from './isa.ts';
-import { eitherRange, exactly, isSameRange, joinRanges, type LabelRange, without } from './label-range.ts';
+import {
+  areSameRanges,
+  eitherRange,
+  eitherRanges,
+  exactly,
+  isSameRange,
+  joinRanges,
+  type LabelRange,
+  without,
+} from './label-range.ts';
 import { showLabel } from './label-text.ts';
-import type { Listing } from './listing.ts';
+import { type Listing, registersWrittenIn } from './listing.ts';
 import type { Module } from './module.ts';
 import { parse, type Step } from './specification/syntax-tree.ts';
 
 export interface Finding {
-  /** The instruction that always traps, where it is reached. */
+  /** The instruction that always traps, where it is reached; of a `call` the run may trap in the function. */
   readonly at: number;
   readonly trap: TrapName;
   readonly message: string;
@@ -28,6 +38,12 @@ type State = readonly LabelRange[] | undefined;
 interface Entry {
   readonly pc: LabelRange;
   readonly parameters: readonly LabelRange[];
+}
+
+/** An arm or a loop as it is entered. */
+interface Inside {
+  readonly pc: LabelRange;
+  readonly state: readonly LabelRange[];
 }
 
 /** What always traps by its labels; in the order of the code. */
@@ -129,18 +145,13 @@ class Interpretation {
 
   // Control
 
-  /** pc inside, and the registers that may be written there raised to it. */
-  private enter(
-    step: Step,
-    inside: readonly Step[],
-    state: readonly LabelRange[],
-    pc: LabelRange,
-  ): { pc: LabelRange; state: readonly LabelRange[] } | undefined {
+  /** pc inside, and the registers that may be written in what `opener` opens raised to it. */
+  private enter(step: Step, opener: Step, state: readonly LabelRange[], pc: LabelRange): Inside | undefined {
     const condition = state[step.word.registers[1]] ?? pc;
     const raised = this.allowed(step, 'pc', joinRanges(this.e(step, pc), condition));
     if (raised === undefined) return undefined;
     const registers = [...state];
-    for (const register of this.writesOf(inside)) {
+    for (const register of registersWrittenIn(this.listing, opener.at)) {
       const range = joinRanges(registers[register] ?? pc, raised);
       // The rule for what is raised is C ≤ A alone.
       const kept = this.allowed(step, `r${register}, which is written in it,`, range, 0);
@@ -151,12 +162,12 @@ class Interpretation {
   }
 
   private branch(step: Step, state: readonly LabelRange[], pc: LabelRange, owner: number): State {
-    const inside = this.enter(step, step.arms.flat(), state, pc);
+    const inside = this.enter(step, step, state, pc);
     if (inside === undefined) return undefined;
     const [first, second] = [0, 1].map((arm) =>
       this.block(step.arms[arm] ?? [], inside.state, inside.pc, owner),
     );
-    return either(first, second);
+    return eitherRanges(first, second);
   }
 
   private loop(step: Step, before: readonly LabelRange[], outside: LabelRange, owner: number): State {
@@ -164,6 +175,8 @@ class Interpretation {
     let head: readonly LabelRange[] = before;
     let pc = outside;
     for (;;) {
+      // What was found with tighter bounds need not stand.
+      for (const at of this.found.keys()) if (at > step.at && at < step.end) this.found.delete(at);
       let left: State;
       let state: State = head;
       let context = pc;
@@ -173,19 +186,14 @@ class Interpretation {
           state = this.block([inner], state, context, owner);
           continue;
         }
-        const inside: { pc: LabelRange; state: readonly LabelRange[] } | undefined = this.enter(
-          inner,
-          body,
-          state,
-          context,
-        );
+        const inside: Inside | undefined = this.enter(inner, step, state, context);
         state = inside?.state;
         context = inside?.pc ?? context;
-        left = either(left, state);
+        left = eitherRanges(left, state);
       }
-      const next = either(head, state) ?? head;
+      const next = eitherRanges(head, state) ?? head;
       const nextPc = state === undefined ? pc : eitherRange(pc, context);
-      if (isSame(head, next) && isSameRange(pc, nextPc)) return left;
+      if (areSameRanges(head, next) && isSameRange(pc, nextPc)) return left;
       head = next;
       pc = nextPc;
     }
@@ -230,7 +238,7 @@ class Interpretation {
     if (
       known === undefined ||
       !isSameRange(known.pc, entry.pc) ||
-      !isSame(known.parameters, entry.parameters)
+      !areSameRanges(known.parameters, entry.parameters)
     )
       this.hasChanged = true;
     this.entries[index] = entry;
@@ -249,24 +257,10 @@ class Interpretation {
       given.push(kept);
     }
     const known = this.results[owner];
-    const results = either(known, given) ?? given;
-    if (known === undefined || !isSame(known, results)) this.hasChanged = true;
+    const results = eitherRanges(known, given) ?? given;
+    if (known === undefined || !areSameRanges(known, results)) this.hasChanged = true;
     this.results[owner] = results;
     return undefined;
-  }
-
-  private writesOf(steps: readonly Step[]): ReadonlySet<number> {
-    const written = new Set<number>();
-    for (const step of steps) {
-      const [d] = step.word.registers;
-      for (const register of this.writesOf(step.arms.flat())) written.add(register);
-      const results =
-        step.instruction.mnemonic === 'call'
-          ? (this.module.functions[step.word.index]?.results.length ?? 0)
-          : Number(step.instruction.operands.includes('d'));
-      for (let register = d; register < d + results; register++) written.add(register);
-    }
-    return written;
   }
 
   // One instruction
@@ -387,13 +381,4 @@ class Interpretation {
     const rest = joinRanges(without(known, ~grant.from), e);
     return joinRanges(given, { low: (rest.low & kept) >>> 0, high: (rest.high & kept) >>> 0 });
   }
-}
-
-function either(x: State, y: State): State {
-  if (x === undefined || y === undefined) return x ?? y;
-  return x.map((range, register) => eitherRange(range, y[register] ?? range));
-}
-
-function isSame(x: readonly LabelRange[], y: readonly LabelRange[]): boolean {
-  return x.every((range, register) => isSameRange(range, y[register] ?? range));
 }

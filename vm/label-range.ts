@@ -34,3 +34,16 @@ export function without(range: LabelRange, bits: number): LabelRange {
 export function isSameRange(x: LabelRange, y: LabelRange): boolean {
   return x.low === y.low && x.high === y.high;
 }
+
+/** Of registers on either of two ways, of which one that is `undefined` is never gone. */
+export function eitherRanges(
+  x: readonly LabelRange[] | undefined,
+  y: readonly LabelRange[] | undefined,
+): readonly LabelRange[] | undefined {
+  if (x === undefined || y === undefined) return x ?? y;
+  return x.map((range, register) => eitherRange(range, y[register] ?? range));
+}
+
+export function areSameRanges(x: readonly LabelRange[], y: readonly LabelRange[]): boolean {
+  return x.every((range, register) => isSameRange(range, y[register] ?? range));
+}

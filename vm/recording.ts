@@ -88,16 +88,3 @@ function observe(
     },
   });
 }
-
-/** Walks to the end. `progress` is called now and then with the steps so far. */
-export function runToEnd(timeline: Timeline, progress?: (steps: number) => void): LineEnd {
-  for (;;) {
-    if (timeline.forward() === undefined) break;
-    if (timeline.steps % 250_000 === 0) progress?.(timeline.steps);
-  }
-  return timeline.ending ?? neverEnds();
-}
-
-function neverEnds(): never {
-  throw new Error('invariant broken: a line that goes no further has an end');
-}

@@ -77,7 +77,9 @@ export class Timeline {
   readonly listing: Listing;
   readonly start: Start;
   private readonly next: () => Facts | LineEnd;
-  private readonly done: Undo[] = [];
+  private done: Undo[] = [];
+  /** Steps before those in `done`. */
+  private forgotten = 0;
   /** Facts of steps that were taken and taken back, the last first. */
   private readonly ahead: Facts[] = [];
   private lineEnd: LineEnd | undefined;
@@ -110,7 +112,7 @@ export class Timeline {
 
   /** Steps from the beginning to here. */
   get steps(): number {
-    return this.done.length;
+    return this.forgotten + this.done.length;
   }
 
   get control(): Control {
@@ -167,6 +169,12 @@ export class Timeline {
     }
     this.done.push(this.apply(facts));
     return facts;
+  }
+
+  /** Makes here the first place that can be gone back to: a long line that is walked once needs no more room then. */
+  forget(): void {
+    this.forgotten = this.steps;
+    this.done = [];
   }
 
   /** Takes the last step back; `undefined` at the beginning. */

@@ -2,6 +2,7 @@
  * A run as JSON lines, the same bytes for the same run; docs/VM-TOOLS.md has the form. The first line says what ran, each
  * after it what one instruction did, the last how it ended. Words and fuel are decimal text, labels are text.
  */
+import { Derivation } from './derivation.ts';
 import type { InputWord } from './host.ts';
 import { type TrapName, traps } from './isa.ts';
 import { parseLabel, showLabel } from './label-text.ts';
@@ -95,7 +96,10 @@ export type OpenedTrace =
 /** What is wrong with one line. */
 class TraceFault extends Error {}
 
-/** Opens a trace of the module of `listing`, whose hash is `hash`; every line of it is walked before it is given. */
+/**
+ * Opens a trace of the module of `listing`, whose hash is `hash`. Every line of it is walked before it is given, and every
+ * label derived again; values are as the trace says.
+ */
 export function openTrace(text: string, listing: Listing, hash: string): OpenedTrace {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   let at = 0;
@@ -115,7 +119,13 @@ export function openTrace(text: string, listing: Listing, hash: string): OpenedT
       const line = lines[at];
       return line === undefined ? { kind: 'cut' } : readLine(new Fields(line), listing);
     });
-    while (timeline.forward() !== undefined);
+    const derivation = new Derivation(timeline);
+    while (timeline.ending === undefined) {
+      const took = derivation.prepare();
+      const facts = timeline.forward();
+      if (facts !== undefined) took(facts);
+    }
+    if (timeline.ending.kind === 'trapped') derivation.trap(timeline.ending);
     if (at < lines.length - 1) throw new TraceFault('nothing is accepted after the end');
     while (timeline.back() !== undefined);
     return { ok: true, timeline };

@@ -9,6 +9,18 @@ const currency = Type.String({ pattern: '^[A-Z]{3}$' });
 const issuer = Type.String({ pattern: '^[a-z0-9-]{1,64}$' });
 const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 
+/** How a system signs: with how many processes, and how much its key may sign at most. */
+const signing = Type.Object(
+  {
+    processes: Type.Integer({ minimum: 1, maximum: 16 }),
+    sessions: Type.Integer({ minimum: 1, maximum: 64 }),
+    signaturesPerMinute: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+    /** In any 24 hours, by currency; the last line of defence, below every quota. */
+    amountPerDay: Type.Union([Type.Record(Type.String({ pattern: '^[A-Z]{3}$' }), amount), Type.Null()]),
+  },
+  { additionalProperties: false },
+);
+
 /** appliance.json: what all three systems and the command line may know. */
 export const applianceSchema = Type.Object(
   {
@@ -26,6 +38,7 @@ export const applianceSchema = Type.Object(
 export const centralSchema = Type.Object(
   {
     version: Type.Literal(1),
+    signing,
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
     credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
     clockSkewSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
@@ -49,6 +62,7 @@ export const centralSchema = Type.Object(
 export const issuanceSchema = Type.Object(
   {
     version: Type.Literal(1),
+    signing,
     requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
     redemptionSeconds: Type.Integer({ minimum: 1 }),
   },
@@ -58,6 +72,7 @@ export const issuanceSchema = Type.Object(
 export const quotaSchema = Type.Object(
   {
     version: Type.Literal(1),
+    signing,
     epoch: Type.Integer({ minimum: 1 }),
     /** Days of the daily limit begin at midnight in this IANA zone. */
     timeZone: Type.String({ minLength: 1 }),
@@ -65,6 +80,7 @@ export const quotaSchema = Type.Object(
   { additionalProperties: false },
 );
 
+export type SigningConfiguration = Static<typeof signing>;
 export type ApplianceConfiguration = Static<typeof applianceSchema>;
 export type CentralConfiguration = Static<typeof centralSchema>;
 export type IssuanceConfiguration = Static<typeof issuanceSchema>;

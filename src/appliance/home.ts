@@ -8,7 +8,7 @@
  *   endpoints.json           where the running systems listen; written by `ringmint up`, gone when it stops
  *   root/                    the offline root's key and the TLS authority's: move it off the machine
  *   central/ issuance/ quota/
- *     config.json  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  token/
+ *     config.json  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
  *   operator/                the TLS key and certificate of the command line
  * ```
  */
@@ -27,6 +27,8 @@ export interface Home {
   readonly folder: (holder: Role | 'operator') => string;
   readonly token: (role: Role) => string;
   readonly ledger: (role: Role) => string;
+  /** What its key signed, in a hash chain. */
+  readonly signingLog: (role: Role) => string;
   readonly config: (role: Role) => string;
 }
 
@@ -40,6 +42,7 @@ export function homeAt(path: string): Home {
     folder: (holder) => join(path, holder),
     token: (role) => join(path, role, 'token'),
     ledger: (role) => join(path, role, 'ledger.db'),
+    signingLog: (role) => join(path, role, 'signing.log'),
     config: (role) => join(path, role, 'config.json'),
   };
 }

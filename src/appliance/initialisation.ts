@@ -25,6 +25,7 @@ import type {
   CentralConfiguration,
   IssuanceConfiguration,
   QuotaConfiguration,
+  SigningConfiguration,
 } from './configuration.ts';
 import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
@@ -133,8 +134,18 @@ async function writeCertificates(home: Home, options: InitialisationOptions): Pr
 
 async function writeConfigurations(home: Home, options: InitialisationOptions): Promise<void> {
   const { issuer, quotas } = options;
+  const signing: SigningConfiguration = {
+    processes: 1,
+    sessions: 4,
+    signaturesPerMinute: null,
+    // Any 24 hours touch two calendar days at most.
+    amountPerDay: Object.fromEntries(
+      quotas.map(({ currency, dayLimit }) => [currency, String(2n * dayLimit)]),
+    ),
+  };
   const central: CentralConfiguration = {
     version: 1,
+    signing,
     frequencyWindowSeconds: 60,
     credentialLifetimeSeconds: 300,
     clockSkewSeconds: 60,
@@ -148,10 +159,11 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
   };
   const issuance: IssuanceConfiguration = {
     version: 1,
+    signing,
     requestLifetimeSeconds: 600,
     redemptionSeconds: 10 * 365 * 86_400,
   };
-  const quota: QuotaConfiguration = { version: 1, epoch: 1, timeZone: options.timeZone };
+  const quota: QuotaConfiguration = { version: 1, signing, epoch: 1, timeZone: options.timeZone };
   await writeFileDurably(home.config('central'), pretty(central), 0o600);
   await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
   await writeFileDurably(home.config('quota'), pretty(quota), 0o600);

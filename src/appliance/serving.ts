@@ -1,9 +1,6 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findModule } from '../../hsm/module-path.ts';
-import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
-import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import { addCredentials } from '../api/credentials.ts';
@@ -14,7 +11,7 @@ import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
-import { currentKey, type KeyHolder, makeKeyRing } from '../records/key-ring.ts';
+import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
@@ -35,7 +32,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
-import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
+import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundle } from './trust.ts';
 
 export interface ServeOptions {
@@ -61,7 +58,7 @@ interface Parts {
   readonly home: Home;
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
-  readonly token: TokenSigner;
+  readonly token: RoleToken;
   readonly store: Store;
   readonly client: Client;
 }
@@ -85,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     });
     closers.push(() => store.close());
     const token = await openRoleToken(home, options, configuration, bundle);
-    closers.push(() => token.close());
+    closers.push(() => token.signer.close());
     const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
     closers.push(() => client.close());
     const server = makeServer({ tls, logLevel: options.logLevel, describeFault });
@@ -95,7 +92,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       { home, configuration, bundle, token, store, client },
       server,
     );
-    addStatus(server, () => readStatus(options.role, token, store));
+    addStatus(server, () => readStatus(options.role, token.signer, store));
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
   } catch (error) {
@@ -136,37 +133,6 @@ export async function readTls(home: Home, holder: Role | 'operator'): Promise<Se
   };
 }
 
-/** Opens the role's token and holds its key against the trust bundle: a token with another key would sign what nobody accepts. */
-async function openRoleToken(
-  home: Home,
-  options: ServeOptions,
-  configuration: ApplianceConfiguration,
-  bundle: TrustBundle,
-): Promise<TokenSigner> {
-  const { role } = options;
-  const module = findModule(configuration.module, process.env, options.projectFolder);
-  const directory = readTokenDirectory(home.token(role), module, tokenLabel(role));
-  if (directory === undefined)
-    throw new ApplianceError(
-      'home_incomplete',
-      `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`,
-    );
-  const published = currentKey(bundle, holderOf(role, configuration.issuer), systemClock.nowSeconds());
-  if (published === undefined)
-    throw new ApplianceError('trust_bundle_invalid', `the trust bundle has no valid key of ${role}`);
-  return openToken({
-    address: directory.address,
-    environment: directory.environment,
-    signingKey: signingKeyLabel,
-    expectedKeyId: published.keyId,
-    ...(role === 'quota' ? { agreementKey: agreementKeyLabel } : {}),
-  });
-}
-
-function holderOf(role: Role, issuer: string): KeyHolder {
-  return { role, name: role === 'issuance' ? issuer : role };
-}
-
 /** Puts the role's resources on the server, after finishing what a crash left; gives the count of that. */
 async function addRole(role: Role, parts: Parts, server: Server): Promise<number> {
   switch (role) {
@@ -190,7 +156,7 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
     );
   const central = makeCentral({
     store,
-    signer: token,
+    signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     quotaKey,
     decision: loadIssuanceDecision(await readMachine()),
@@ -240,7 +206,7 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
   const issuance = makeIssuance({
     issuer: parts.configuration.issuer,
     store,
-    signer: token,
+    signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     centralKeyId: centralKey.keyId,
@@ -265,7 +231,7 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
     store,
-    signer: token,
+    signer: token.signer,
     agreement: token.agreement,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),

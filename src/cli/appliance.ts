@@ -1,4 +1,5 @@
 /** What the commands need of the appliance; the composition root hands it in, so that src/cli/ reaches neither HSM nor store. */
+import type { ModuleSigner } from '../../vm/signed-module.ts';
 import type { Result } from '../kit/result.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
@@ -52,6 +53,12 @@ export interface Operator {
   close(): Promise<void>;
 }
 
+/** The key that signs modules. */
+export interface ModuleKey extends ModuleSigner {
+  readonly publicKey: { readonly keyId: Uint8Array; readonly point: Uint8Array };
+  close(): Promise<void>;
+}
+
 export interface Appliance {
   readonly version: string;
   init(options: InitOptions): Promise<InitReport>;
@@ -69,6 +76,8 @@ export interface Appliance {
     ready: (urls: Readonly<Record<Role, string>>) => void;
   }): Promise<void>;
   connect(home: string): Promise<Operator>;
+  /** The signer of modules, in the HSM of central management. */
+  openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */
   describeFault(error: unknown): { code: string; message: string } | undefined;
 }

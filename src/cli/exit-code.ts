@@ -13,6 +13,8 @@ export const exitCode = {
   device: 5,
   /** A system does not answer, or its database or disk does not work: the same command may be given again. */
   unavailable: 6,
+  /** A program of the label machine was stopped by a trap. */
+  trapped: 7,
 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
@@ -96,9 +98,24 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'not_cbor',
       'record_malformed',
       'quota_file_invalid',
+      'assembly_malformed',
+      'program_unknown',
+      'module_malformed',
+      'not_expressible',
+      'trust_missing',
+      'key_malformed',
+      'input_malformed',
+      'input_unknown',
+      'input_repeated',
+      'runs_malformed',
+      'trace_malformed',
+      'trace_foreign',
+      'target_unknown',
+      'command_unknown',
     ],
   ],
   [exitCode.internal, ['internal_error']],
+  [exitCode.trapped, ['trapped']],
 ];
 
 /** The exit code of a refusal or a fault; what no class names is a rule that refused. */

@@ -42,13 +42,17 @@ export async function makeFolder(path: string): Promise<Result<null, FileCode>> 
   }
 }
 
-/** Writes a file that only its owner reads: currency is money to whoever holds it. */
-export async function writeOutput(path: string, data: Uint8Array | string): Promise<Result<null, FileCode>> {
+/** Writes a file that only its owner reads: currency is money to whoever holds it. Text may come in parts. */
+export async function writeOutput(
+  path: string,
+  data: Uint8Array | string | Iterable<string>,
+): Promise<Result<null, FileCode>> {
   const beside = `${path}.new`;
   try {
     const file = await open(beside, 'w', 0o600);
     try {
-      await file.writeFile(data);
+      if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data);
+      else for (const part of data) await file.appendFile(part);
       await file.sync();
     } finally {
       await file.close();
@@ -57,6 +61,8 @@ export async function writeOutput(path: string, data: Uint8Array | string): Prom
     return succeed(null);
   } catch (error) {
     await rm(beside, { force: true });
+    // Of the parts, and not of the file.
+    if (errorCode(error) === 'unknown') throw error;
     if (errorCode(error) === 'ENOSPC')
       return refuse(
         'disk_full',

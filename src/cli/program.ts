@@ -16,10 +16,13 @@ import { runStatus } from './status.ts';
 import { makeTerminal, type Streams, type Terminal } from './terminal.ts';
 import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
+import { addVmCommands } from './vm/commands.ts';
+import type { StandardInput } from './vm/standard-input.ts';
 
 export interface ProgramOptions {
   readonly appliance: Appliance;
   readonly streams: Streams;
+  readonly stdin: StandardInput;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -51,7 +54,7 @@ export async function runProgram(words: readonly string[], options: ProgramOptio
 }
 
 function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: ExitCode) => void): Command {
-  const { appliance, streams, environment, clock, random } = options;
+  const { appliance, streams, stdin, environment, clock, random } = options;
   const program = new Command('ringmint')
     .description('issues digital currency only under a quota: three authorities, three HSM keys')
     .version(appliance.version)
@@ -59,7 +62,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .configureOutput({ writeOut: (text) => streams.out(text), writeErr: (text) => streams.error(text) })
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 fault of this program, 2 bad input, 3 denied or refused, 4 not authentic, 5 HSM, 6 not reachable.\nEvery command takes --json, for one JSON document on standard output.',
+      '\nExit codes: 0 done, 1 fault of this program, 2 bad input, 3 denied or refused, 4 not authentic, 5 HSM, 6 not reachable, 7 trapped.\nEvery command takes --json, for one JSON document on standard output.',
     );
   const home = (): Option =>
     new Option('--home <folder>', 'the folder of the appliance')
@@ -193,6 +196,16 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .action(async (given: { home: string }) => {
       done(await runStatus(appliance, terminal, given));
     });
+
+  addVmCommands(command('vm', 'the label machine: assemble, run, look into and sign its programs'), {
+    appliance,
+    terminal,
+    streams,
+    stdin,
+    clock,
+    home,
+    done,
+  });
 
   command('completion', 'print a completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))

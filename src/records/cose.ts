@@ -16,6 +16,7 @@ import {
   algorithm,
   ClaimReader,
   type Claims,
+  claim,
   header,
   type RecordErrorCode,
   rfc9162Sha256,
@@ -103,15 +104,27 @@ export function attachSignature(signedBytes: Uint8Array, signature: Uint8Array):
   return encodeSign1(protectedHeader as Uint8Array, new Map(), payload as Uint8Array, signature);
 }
 
-/** The id of the key that is to sign `signedBytes`, from the header that it signs. */
-export function signingKeyOf(signedBytes: Uint8Array): Uint8Array {
+/** What bytes to be signed say of themselves: the key that is to sign them, and what the record is worth. */
+export function readToBeSigned(signedBytes: Uint8Array): {
+  readonly keyId: Uint8Array;
+  /** Of a record that stands for money: a credential, a control bit, a currency record. */
+  readonly amount: { readonly currency: string; readonly minor: bigint } | undefined;
+} {
   const structure = decodeCbor(signedBytes);
   assert(structure.ok && Array.isArray(structure.value), 'to be signed is a Sig_structure');
   const protectedHeader = decodeCbor(structure.value[1] as Uint8Array);
   assert(protectedHeader.ok && protectedHeader.value instanceof Map, 'a protected header is a map');
-  const keyId = protectedHeader.value.get(header.keyId);
+  const { value: map } = protectedHeader;
+  const keyId = map.get(header.keyId);
   assert(keyId instanceof Uint8Array && keyId.length === 32, 'a key id has 32 bytes');
-  return keyId;
+  const type = map.get(header.type);
+  if (type !== recordType.credential && type !== recordType.controlBit && type !== recordType.currency)
+    return { keyId, amount: undefined };
+  const payload = decodeCbor(structure.value[3] as Uint8Array);
+  const claims = map.get(header.cwtClaims) ?? (payload.ok ? payload.value : undefined);
+  assert(claims instanceof Map, 'a record that stands for money has claims');
+  const [currency] = claims.get(claim.currency) as [string, number];
+  return { keyId, amount: { currency, minor: BigInt(claims.get(claim.total) as number | bigint) } };
 }
 
 export function encodeSign1(

@@ -11,7 +11,7 @@
 import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
-import { attachSignature, signingKeyOf } from '../records/cose.ts';
+import { attachSignature, readToBeSigned } from '../records/cose.ts';
 import type { CommitCode, Intent, NewIntent, Store } from '../store/store.ts';
 
 /** Runs one task after another: between reading the journal's head and the commit nobody else commits. */
@@ -53,10 +53,12 @@ export async function finishIntent(
   seal: (signed: Uint8Array) => Promise<Uint8Array> = (signed) => Promise.resolve(signed),
 ): Promise<Uint8Array> {
   if (intent.signed !== null) return intent.signed;
+  const { keyId, amount } = readToBeSigned(intent.toBeSigned);
   const signature = await signer.sign(intent.toBeSigned, {
     purpose: intent.kind,
     intent: toHex(intent.id),
-    keyId: signingKeyOf(intent.toBeSigned),
+    keyId,
+    ...(amount === undefined ? {} : { amount }),
   });
   const sealed = await seal(attachSignature(intent.toBeSigned, signature));
   const recorded = await store.recordSigned(intent.kind, intent.id, sealed);

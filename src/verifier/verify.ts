@@ -94,7 +94,8 @@ function kindOf(bytes: Uint8Array): Verification['kind'] | undefined {
   return start.startsWith(unitFileKind) ? 'unit' : undefined;
 }
 
-function openBundle(options: VerificationOptions): Result<TrustBundle, VerificationCode> {
+/** The bundle, signed by its root and valid at `at`. */
+export function openBundle(options: VerificationOptions): Result<TrustBundle, VerificationCode> {
   const decoded = decodeTrustBundle(options.bundle);
   if (!decoded.ok) return decoded;
   const bundle = decoded.value.record;

@@ -64,7 +64,7 @@ class Power {
   }
 
   signer(signer: Signer): Signer {
-    return { ...signer, sign: (message) => this.spend(() => signer.sign(message)) };
+    return { ...signer, sign: (message, request) => this.spend(() => signer.sign(message, request)) };
   }
 
   peers(peers: IssuancePeers): IssuancePeers {

@@ -354,4 +354,34 @@ describe('faults of a text', () => {
     const result = assemble(lines(21));
     expect(result.ok || result.message.split('\n')).toHaveLength(20);
   });
+
+  it.each([
+    ['level', 64, (n: number) => `level x${n} C0 A8`],
+    ['constant', 1024, (n: number) => `constant x${n} ${n} C0 A8`],
+    ['port', 64, (n: number) => `port x${n} C0 A8`],
+    // The machine has room for 256, of which one is `main`.
+    ['function', 255, (n: number) => `function x${n} () -> ()`],
+  ] as const)('one %s more than the machine has room for', (kind, most, line) => {
+    const lines = Array.from({ length: most + 1 }, (_, n) => line(n));
+    expect(faultsOf(lines.join('\n'))).toEqual([
+      {
+        line: most + 1,
+        column: expect.any(Number) as number,
+        message: `the machine has room for ${most} ${kind}s, and this is one more`,
+      },
+    ]);
+    const fits = assemble(`${lines.slice(0, -1).join('\n')}\nlevel own C0 A8\nmain\nat own\nhalt`);
+    expect(fits.ok || kind === 'level').toBe(true);
+  });
+
+  it('one instruction, or one parameter, more than the machine has room for', () => {
+    const code = `level l C0 A8\nat l\n${'halt\n'.repeat(16_384)}`;
+    expect(assemble(code).ok).toBe(true);
+    expect(faultsOf(`${code}halt`)[0]?.message).toBe(
+      'the machine has room for 16384 instructions, and this is one more',
+    );
+    expect(faultsOf(`function f (${'number '.repeat(9)}) -> ()`)[0]?.message).toBe(
+      'more than 8 words: a function has at most as many',
+    );
+  });
 });

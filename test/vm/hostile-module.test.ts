@@ -1,249 +1,131 @@
-import fc from 'fast-check';
+/** Modules that must not be loaded, or not get far: each with its one answer; and none leaves anything behind. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { issuanceProgram } from '../../src/rules/issuance-program.ts';
-import type { Machine } from '../../vm/host.ts';
-import { type RefusalName, refusals } from '../../vm/isa.ts';
-import { makeLabel } from '../../vm/label.ts';
-import { type CodeWord, encodeModule, type Module } from '../../vm/module.ts';
-import { assembled, type BareMachine, bareMachine, freshMachine, loadBare } from './machine.ts';
-import { randomProgram } from './random-program.ts';
+import { refusalName, startMachine } from '../../vm/host.ts';
+import { refusals, traps } from '../../vm/isa.ts';
+import { readModule } from '../../vm/module-reader.ts';
+import { goodBytes, type HostileCase, poked } from './hostile/case.ts';
+import { code } from './hostile/code.ts';
+import { dataFlow } from './hostile/data-flow.ts';
+import { header } from './hostile/header.ts';
+import { atLimits } from './hostile/limits.ts';
+import { expectedRefusal } from './hostile/reference-loader.ts';
+import { stoppedPrograms } from './hostile/stopped.ts';
+import { structure } from './hostile/structure.ts';
+import { declarations } from './hostile/tables.ts';
+import { type BareMachine, bareMachine, freshMachine, loadBare, loaded, trapNamed, wasm } from './machine.ts';
+import { differs } from './oracles.ts';
 
-const valid = assembled(issuanceProgram).bytes;
-const label = (secrecy: number, authority: number): number =>
-  makeLabel({ secrecy, authority, categories: [] });
-const word = (
-  opcode: number,
-  registers: [number, number, number, number] = [0, 0, 0, 0],
-  index = 0,
-  level = 0,
-): CodeWord => ({ opcode, level, registers, index });
-const [mov, store, ifOp, elseOp, endOp, declassify, endorse, output, halt] = [
-  2, 16, 17, 18, 19, 20, 21, 22, 23,
-] as const;
-
-const base: Module = {
-  levels: [label(0, 8)],
-  constants: [{ value: 1n, label: 0 }],
-  segments: [{ length: 2, label: 0, ceiling: 0 }],
-  ports: [0],
-  grants: [{ kind: 'declassify', from: label(4, 4), to: label(0, 4), least: 0n, most: 1n }],
-  code: [word(halt)],
+const sections: Readonly<Record<string, readonly HostileCase[]>> = {
+  header,
+  declarations,
+  code,
+  structure,
+  'data flow': dataFlow,
 };
-const coded = (...code: CodeWord[]): Module => ({ ...base, code });
-const nested = (depth: number): CodeWord[] => [
-  ...Array.from({ length: depth }, () => word(ifOp)),
-  ...Array.from({ length: depth }, () => word(endOp)),
-  word(halt),
-];
+const refused = Object.values(sections).flat();
 
 describe('hostile modules', () => {
-  let machine: Machine;
-  let bare: BareMachine;
+  let machine: BareMachine;
   beforeAll(async () => {
-    machine = await freshMachine();
-    bare = await bareMachine();
+    machine = await bareMachine();
   });
 
-  /** Loads and, where that is allowed, runs; whatever happens is an answer. */
-  function answer(bytes: Uint8Array): string {
-    const result = machine.load(bytes);
-    if (!result.ok) {
-      expect(result.offset).toBeLessThanOrEqual(Math.max(bytes.length, 0));
-      return result.reason;
-    }
-    const run = result.program.run({ inputs: [], fuel: 100_000n });
-    return run.ok ? 'ran' : run.code;
+  /** What the machine makes of a good module, whatever came before it. */
+  function expectGood(): void {
+    expect(loadBare(machine, goodBytes)).toBe(0);
+    expect([machine.run(100n), machine.fuelUsed()]).toEqual([0, 7n]);
+    expect([machine.portWritten(0), machine.portValue(0), machine.portWritten(1)]).toEqual([1, 2n, 0]);
+    expect([0, 1, 2, 3].map((register) => machine.registerValue(register))).toEqual([0n, 1n, 2n, 2n]);
+    expect([0, 1, 2, 3].map((register) => machine.registerLabel(register))).toEqual([0, 0, 0, 0xc0]);
   }
 
-  const refused: [name: string, reason: RefusalName, module: Module][] = [
-    ['no code', 'count', coded()],
-    ['code without halt', 'halt', coded(word(mov))],
-    ['halt in the middle', 'halt', coded(word(halt), word(halt))],
-    ['halt inside a branch', 'halt', coded(word(ifOp), word(halt), word(endOp))],
-    ['an open branch', 'halt', coded(word(ifOp), word(halt))],
-    ['code that ends in end', 'halt', coded(word(ifOp), word(endOp))],
-    ['end without if', 'structure', coded(word(endOp), word(halt))],
-    ['else without if', 'structure', coded(word(elseOp), word(halt))],
-    ['two elses', 'structure', coded(word(ifOp), word(elseOp), word(elseOp), word(endOp), word(halt))],
-    ['seventeen branches in one another', 'structure', coded(...nested(17))],
-    ['opcode 0', 'opcode', coded(word(0), word(halt))],
-    ['opcode 24', 'opcode', coded(word(24), word(halt))],
-    ['opcode 255', 'opcode', coded(word(255), word(halt))],
-    ['register 32', 'operand', coded(word(mov, [32, 0, 0, 0]), word(halt))],
-    ['register 255', 'operand', coded(word(mov, [0, 255, 0, 0]), word(halt))],
-    ['an operand that the instruction has not', 'operand', coded(word(mov, [0, 0, 1, 0]), word(halt))],
-    ['an index that the instruction has not', 'operand', coded(word(mov, [0, 0, 0, 0], 1), word(halt))],
-    ['a constant that is not there', 'operand', coded(word(1, [0, 0, 0, 0], 1), word(halt))],
-    ['a segment that is not there', 'operand', coded(word(store, [0, 0, 0, 0], 1), word(halt))],
-    ['a port that is not there', 'operand', coded(word(output, [0, 0, 0, 0], 1), word(halt))],
-    ['a grant that is not there', 'operand', coded(word(declassify, [0, 0, 0, 0], 1), word(halt))],
-    ['index 65,535', 'operand', coded(word(store, [0, 0, 0, 0], 65_535), word(halt))],
-    ['an operand of halt', 'operand', coded(word(halt, [1, 0, 0, 0]))],
-    ['a grant of the other kind', 'grantKind', coded(word(endorse), word(halt))],
-    ['a level that is not there', 'level', coded(word(halt, [0, 0, 0, 0], 0, 1))],
-    ['no levels', 'level', { ...base, levels: [] }],
-    ['a level that is no thermometer', 'label', { ...base, levels: [2] }],
-    ['a level with C above A', 'label', { ...base, levels: [label(4, 3)] }],
-    ['a constant with C above A', 'label', { ...base, constants: [{ value: 0n, label: label(1, 0) }] }],
-    ['a port that is no thermometer', 'label', { ...base, ports: [0x4000] }],
-    ['an empty segment', 'segment', { ...base, segments: [{ length: 0, label: 0, ceiling: 0 }] }],
-    ['a segment of 4,097 words', 'segment', { ...base, segments: [{ length: 4097, label: 0, ceiling: 0 }] }],
-    [
-      'a segment of 2^32 - 1 words',
-      'segment',
-      { ...base, segments: [{ length: 0xffffffff, label: 0, ceiling: 0 }] },
-    ],
-    [
-      'segments of 4,097 words together',
-      'segment',
-      { ...base, segments: [4000, 97].map((length) => ({ length, label: 0, ceiling: 0 })) },
-    ],
-    [
-      'a segment above its ceiling',
-      'segment',
-      { ...base, segments: [{ length: 1, label: label(1, 8), ceiling: 0 }] },
-    ],
-    [
-      'a grant that raises secrecy',
-      'grant',
-      { ...base, grants: [{ kind: 'declassify', from: 0, to: label(1, 8), least: 0n, most: 1n }] },
-    ],
-    [
-      'a declassification that raises authority',
-      'grant',
-      { ...base, grants: [{ kind: 'declassify', from: label(4, 4), to: label(0, 8), least: 0n, most: 1n }] },
-    ],
-    [
-      'an endorsement that lowers secrecy',
-      'grant',
-      { ...base, grants: [{ kind: 'endorse', from: label(1, 2), to: label(0, 8), least: 0n, most: 1n }] },
-    ],
-    [
-      'an endorsement that lowers authority',
-      'grant',
-      { ...base, grants: [{ kind: 'endorse', from: label(0, 8), to: label(0, 2), least: 0n, most: 1n }] },
-    ],
-    [
-      'a grant with an empty range',
-      'grant',
-      { ...base, grants: [{ kind: 'declassify', from: label(4, 4), to: label(0, 4), least: 1n, most: 0n }] },
-    ],
-    ['65 levels', 'count', { ...base, levels: Array.from({ length: 65 }, () => 0) }],
-    [
-      '257 constants',
-      'count',
-      { ...base, constants: Array.from({ length: 257 }, () => ({ value: 0n, label: 0 })) },
-    ],
-    [
-      '17 segments',
-      'count',
-      { ...base, segments: Array.from({ length: 17 }, () => ({ length: 1, label: 0, ceiling: 0 })) },
-    ],
-    ['33 ports', 'count', { ...base, ports: Array.from({ length: 33 }, () => 0) }],
-    [
-      '17 grants',
-      'count',
-      {
-        ...base,
-        grants: Array.from(
-          { length: 17 },
-          () => ({ kind: 'declassify', from: 0, to: 0, least: 0n, most: 0n }) as const,
-        ),
-      },
-    ],
-    ['4,097 instructions', 'count', coded(...Array.from({ length: 4096 }, () => word(mov)), word(halt))],
-  ];
-
-  it.each(refused)('are refused: %s', (_, reason, module) => {
-    expect(answer(encodeModule(module))).toBe(reason);
+  describe.each(Object.entries(sections))('are refused for their %s', (_, cases) => {
+    it.each(cases)('$name', ({ bytes, length, refused: reason, offset }) => {
+      new Uint8Array(machine.memory.buffer, machine.moduleAddress(), bytes.length).set(bytes);
+      const answer = machine.loadModule(length ?? bytes.length);
+      expect([answer === 0 ? 'loaded' : refusalName(answer), machine.refusedAt()]).toEqual([reason, offset]);
+      // No module is loaded now: nothing runs, and there is nothing to ask for.
+      expect([machine.run(100n), machine.fuelUsed(), machine.fuelBound()]).toEqual([2, 0n, 0n]);
+      expect([machine.portCount(), machine.segmentLength(0), machine.setWord(0, 0, 1n)]).toEqual([0, 0, 1]);
+      if (length === undefined) expect(expectedRefusal(bytes)).toEqual({ refused: reason, offset });
+      expectGood();
+    });
   });
 
-  it('are not those that go up to every limit', () => {
-    const most: Module = {
-      levels: Array.from({ length: 64 }, () => 0),
-      constants: Array.from({ length: 256 }, () => ({ value: 0n, label: 0 })),
-      segments: Array.from({ length: 16 }, () => ({ length: 256, label: 0, ceiling: 0 })),
-      ports: Array.from({ length: 32 }, () => 0),
-      grants: Array.from(
-        { length: 16 },
-        () => ({ kind: 'declassify', from: 0, to: 0, least: 0n, most: 0n }) as const,
-      ),
-      code: [...Array.from({ length: 4095 }, () => word(store, [0, 0, 0, 0], 15)), word(halt)],
-    };
-    expect(answer(encodeModule(most))).toBe('ran');
-    expect(answer(encodeModule(coded(...nested(16))))).toBe('ran');
+  describe('are stopped by a trap', () => {
+    it.each(stoppedPrograms)('$name', ({ bytes, trap, at, limit = 1_000_000n }) => {
+      expect(expectedRefusal(bytes)).toBeUndefined();
+      expect(loadBare(machine, bytes)).toBe(0);
+      expect(machine.run(limit)).toBe(1);
+      expect([trapNamed(machine.trapCode()), machine.trapAt()]).toEqual([trap, at]);
+      // What it wrote, used and took is not told.
+      for (let port = 0; port < machine.portCount(); port++)
+        expect([machine.portWritten(port), machine.portValue(port)]).toEqual([0, 0n]);
+      expect([machine.fuelUsed(), machine.auditCount()]).toEqual([0n, 0]);
+      expectGood();
+    });
   });
 
-  it('tell the byte of the instruction at fault', () => {
-    const bytes = encodeModule(coded(word(mov), word(mov, [0, 40, 0, 0]), word(halt)));
-    expect(machine.load(bytes)).toMatchObject({ reason: 'operand', offset: bytes.length - 16 });
+  it.each(atLimits)('are not those with $name', ({ bytes, used, says }) => {
+    expect(expectedRefusal(bytes)).toBeUndefined();
+    expect(loadBare(machine, bytes)).toBe(0);
+    expect([machine.run(used), machine.fuelUsed()]).toEqual([0, used]);
+    const ports = Array.from({ length: machine.portCount() }, (_, port) => port);
+    const written = ports.filter((port) => machine.portWritten(port) === 1);
+    expect(written.map((port) => machine.portValue(port))).toEqual(says === undefined ? [] : [says]);
+    const read = readModule(bytes);
+    expect(read.ok ? differs(machine, read.module, [], used, new Map()) : read.message).toBeUndefined();
+    expectGood();
   });
 
-  it('have the kinds of their refusals all in this file', () => {
-    const tried = new Set<string>([...refused.map(([, reason]) => reason), 'header']);
-    expect(Object.keys(refusals).filter((name) => !tried.has(name))).toEqual([]);
-  });
-
-  it('of every length below and above the whole are refused', () => {
-    for (let length = 0; length < valid.length; length++)
-      expect(answer(valid.slice(0, length))).toBe('header');
-    expect(answer(new Uint8Array([...valid, 0]))).toBe('header');
-    expect(answer(new Uint8Array(65_536))).toBe('header');
-    expect(answer(new Uint8Array(65_537))).toBe('header');
-  });
-
-  it('with any one bit turned are refused, trapped or run, and never crash', () => {
-    const seen = new Map<string, number>();
-    for (let bit = 0; bit < valid.length * 8; bit++) {
-      const bytes = valid.slice();
-      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      const reason = answer(bytes);
-      seen.set(reason, (seen.get(reason) ?? 0) + 1);
+  it('that are cut off anywhere are refused for their length', () => {
+    for (let length = 0; length < goodBytes.length; length++) {
+      const answer = loadBare(machine, goodBytes.slice(0, length));
+      expect([answer, machine.refusedAt()]).toEqual([refusals.header.code, 0]);
     }
-    console.log('bit flips', Object.fromEntries(seen));
-    expect(seen.size).toBeGreaterThan(5);
+    expectGood();
   });
 
-  it('of random bytes, with and without a header, never crash', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 400 }), fc.boolean(), (bytes, header) => {
-        if (header && bytes.length >= 32) {
-          bytes.set(valid.slice(0, 8));
-          new DataView(bytes.buffer, bytes.byteOffset).setUint32(20, bytes.length, true);
-        }
-        expect(['ran', 'trapped', ...Object.keys(refusals)]).toContain(answer(bytes));
-      }),
-      { numRuns: 3000 },
-    );
+  it('that are good, but for one bit or one byte, get the answer of the reference', () => {
+    let loads = 0;
+    for (let byte = 0; byte < goodBytes.length; byte++) {
+      for (const other of [1, 2, 4, 8, 16, 32, 64, 128, 255]) {
+        const bytes = poked(goodBytes, ['u8', byte, (goodBytes[byte] ?? 0) ^ other]);
+        const answer = loadBare(machine, bytes);
+        const seen = answer === 0 ? undefined : { refused: refusalName(answer), offset: machine.refusedAt() };
+        expect(seen, `byte ${byte}, ${other}`).toEqual(expectedRefusal(bytes));
+        if (answer !== 0) continue;
+        loads++;
+        expect([0, 1]).toContain(machine.run(1000n));
+      }
+    }
+    expectGood();
+    // Values of constants and of entries, ranges, ports, the hash, which the host looks at, and so on.
+    expect(loads).toBeGreaterThan(goodBytes.length);
   });
 
-  it('made of valid ones with bytes changed in the code never crash', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 2 ** 31 }),
-        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }),
-        (seed, changes) => {
-          const module = randomProgram({ seed, releases: true });
-          const bytes = encodeModule(module);
-          for (const [at, value] of changes)
-            bytes[bytes.length - 1 - (at % (module.code.length * 8))] = value;
-          expect(['ran', 'trapped', ...Object.keys(refusals)]).toContain(answer(bytes));
-        },
-      ),
-      { numRuns: 3000 },
-    );
+  it('are refused by the host for what only it looks at: the hash, the signature', async () => {
+    const host = await freshMachine();
+    const before = loaded(host, goodBytes);
+    for (let byte = 32; byte < 64; byte++) {
+      const bytes = poked(goodBytes, ['u8', byte, (goodBytes[byte] ?? 0) ^ 1]);
+      expect(host.load(bytes)).toMatchObject({ ok: false, reason: 'hash', offset: 32 });
+    }
+    expect(before.run({ inputs: [] })).toMatchObject({ ok: true, fuelUsed: 7n });
+    const trusting = await startMachine(wasm, { trust: () => ({ ok: false, message: 'nobody is trusted' }) });
+    expect(trusting.load(goodBytes)).toMatchObject({ ok: false, reason: 'signature', offset: 0 });
   });
 
-  it('once refused leave nothing behind that runs or can be written to', () => {
-    const huge = encodeModule(base);
-    new DataView(huge.buffer).setUint16(12, 65_535, true); // segments
-    new DataView(huge.buffer).setUint16(14, 65_535, true); // ports
-    expect(loadBare(bare, huge)).toBe(refusals.count.code);
-    const before = new Uint8Array(bare.memory.buffer.slice(0));
-    expect(bare.setWord(17, 0, -1n), 'segment 17 of at most 16').toBe(1);
-    expect(bare.portWritten(40)).toBe(0);
-    bare.reset();
-    expect(bare.run(10n)).toBe(0);
-    expect(Buffer.compare(before, new Uint8Array(bare.memory.buffer))).toBe(0);
+  it('are of every kind that there is, at least two of each, and by the hundred', () => {
+    const byHost = ['hash', 'signature'];
+    for (const name of Object.keys(refusals))
+      if (!byHost.includes(name))
+        expect(refused.filter((given) => given.refused === name).length, name).toBeGreaterThan(1);
+    for (const name of Object.keys(traps))
+      expect(stoppedPrograms.filter(({ trap }) => trap === name).length, name).toBeGreaterThan(0);
+    for (const [name, cases] of Object.entries(sections)) expect(cases.length, name).toBeGreaterThan(60);
+    const names = [...refused, ...stoppedPrograms, ...atLimits].map(({ name }) => name);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+    console.log(`hostile modules: ${refused.length} refused, ${stoppedPrograms.length} trapped`);
   });
 });

@@ -102,6 +102,45 @@ describe('instructions', () => {
     console.log(`instructions: ${all.length} programs, ${ran.size} instructions and traps of instructions`);
   });
 
+  // By hand: what was charged when the trap came, of 100.
+  it.each([
+    ['const r1 big, add r2 r1 r1, mul r3 r1 r1', 'overflow', 1, 4n],
+    ['const r1 big, mul r3 r1 r1, mul r3 r1 r1, div r3 r1 r1 up', 'overflow', 1, 8n],
+    // The first block, then the arm up to its end; nothing of what comes after it.
+    ['const r1 p1, const r2 big, if r1, add r3 r2 r2, mul r3 r2 r2, end, mul r3 r2 r2', 'overflow', 3, 6n],
+    ['const r1 p0, const r2 big, if r1, mul r3 r2 r2, else, add r3 r2 r2, end', 'overflow', 5, 4n],
+    // On a secret the dearer arm, whichever traps.
+    [
+      'const r1 s1, const r2 big, if r1, add r3 r2 r2, else, div r3 r2 r2 up, div r3 r2 r2 up, end',
+      'overflow',
+      3,
+      9n,
+    ],
+    ['const r1 s0, const r2 big, if r1, div r3 r2 r2 up, else, add r3 r2 r2, end', 'overflow', 5, 6n],
+    // The second round, and the round that is one too many.
+    ['const r1 p1, const r2 p1, loop p5, while r1, const r1 big, add r2 r1 r2, end', 'overflow', 5, 6n],
+    ['const r1 p1, loop p1, while r1, end', 'bound', 3, 4n],
+    [
+      'function f () -> (), const r1 p64, shl r1 r1 r1, mul r1 r1 r1, return r0\nmain\nconst r1 p1, call r0 r0 f, mul r1 r1 r1',
+      'shift',
+      1,
+      8n,
+    ],
+    // Of a block that there is no fuel for, nothing is run: it is charged, and that is the trap.
+    ['const r1 big, add r2 r1 r1, mul r3 r1 r1', 'fuel', 0, 4n, 3n],
+  ] as const)('%s: %s at %i, of %i fuel', (text, trap, at, charged, limit: bigint = 100n) => {
+    expect(loadBare(stepping, assembled(sourceOf(text)).bytes)).toBe(0);
+    stepping.reset();
+    let outcome = stepping.begin(limit);
+    if (outcome === 0) {
+      do {
+        outcome = stepping.step();
+      } while (outcome === 255);
+    }
+    expect([trapNamed(outcome), stepping.trapAt()]).toEqual([trap, at]);
+    expect(limit - stepping.fuelLeft()).toBe(charged);
+  });
+
   it('that break several rules trap by the one that the table names first', () => {
     const pairs = new Set<string>();
     for (const { text, limit, trap, at } of all) {

@@ -1,5 +1,5 @@
 /** Label creep found before a run: what is reported always traps, and what should be reported is. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findLabelCreep } from '../../vm/label-lint.ts';
 import { listModule } from '../../vm/listing.ts';
 import type { SteppingMachine } from '../../vm/stepping-machine.ts';
@@ -33,7 +33,7 @@ describe('the label lint', () => {
   it('reports only instructions that trap whenever they are reached', async () => {
     const machine: SteppingMachine = await freshSteppingMachine();
     const bare: BareMachine = await bareMachine();
-    const count = 3_000;
+    const count = 4_000;
     console.log(`label lint: seeds 1 to ${count}, three inputs each`);
     let reported = 0;
     let reached = 0;
@@ -45,12 +45,20 @@ describe('the label lint', () => {
       if (certain.size === 0) continue;
       for (let run = 0; run < 3; run++) {
         let end = program.begin({ inputs: randomInputs(seed * 3 + run, module), fuel: 10_000n });
+        // Of a call that was reported: how deep the run was before it, where it never gets again.
+        let callDepth = -1;
         while (end === undefined) {
           const at = program.position;
+          const { depth } = program;
           end = program.step();
+          expect(program.depth > callDepth || end?.kind === 'trapped', `seed ${seed}, back in ${at}`).toBe(
+            true,
+          );
           if (!certain.has(at)) continue;
           reached++;
-          expect(end?.kind, `seed ${seed}, instruction ${at}`).toBe('trapped');
+          if (listing.instructions[at]?.instruction.mnemonic === 'call' && end === undefined)
+            callDepth = Math.max(callDepth, depth);
+          else expect(end?.kind, `seed ${seed}, instruction ${at}`).toBe('trapped');
         }
       }
     }
@@ -105,6 +113,12 @@ describe('the label lint', () => {
     expect(
       findings(
         'at all, const r0 one, load r1 sec r0, const r2 one, loop one, while r2, output out r2, mov r2 r1, end',
+      ),
+    ).toEqual([]);
+    // Found with the bounds of the first round, and wrong from the second on.
+    expect(
+      findings(
+        'at all, const r0 one, load r1 sec r0, loop one, if r0, else, output out r1, end, while r0, mov r1 r0, end',
       ),
     ).toEqual([]);
     const twice = 'function same (number) -> (number), at all, return r0, main, const r0 one, load r1 sec r0';

@@ -320,7 +320,9 @@ class CodeWriter {
   }
 
   private branch(depth: number): void {
-    this.emit('if', [0, this.any(), 0, 0]);
+    // Under a raised pc it takes an instruction without clearance to see that a branch asks for one.
+    if (depth > 0 && this.dice.below(3) === 0) this.emit('if', [0, this.any(), 0, 0], 0, 1);
+    else this.emit('if', [0, this.any(), 0, 0]);
     this.statements(depth + 1);
     if (this.dice.below(3) !== 0) {
       this.emit('else', [0, 0, 0, 0]);

@@ -34,41 +34,49 @@ function show(timeline: Timeline): string {
   );
 }
 
+/** `expect` for millions of words, most of which are as they should be. */
+function same(name: string, actual: unknown, expected: unknown): void {
+  if (actual !== expected) expect(actual, name).toBe(expected);
+}
+
 /** Of the reference machine and the timeline the same. */
 function compare(timeline: Timeline, name: string): void {
   const { control, frames, blocks, listing } = timeline;
-  expect(control.position, name).toBe(reference.position());
-  expect(control.context, name).toBe(reference.contextLabel() >>> 0);
-  expect(control.fuelUsed, name).toBe(10_000n - reference.fuelLeft());
-  expect(control.isPaying, name).toBe(reference.isPaying() !== 0);
-  expect(blocks.length, name).toBe(reference.openDepth());
+  same(name, control.position, reference.position());
+  same(name, control.context, reference.contextLabel() >>> 0);
+  same(name, control.fuelUsed, 10_000n - reference.fuelLeft());
+  same(name, control.isPaying, reference.isPaying() !== 0);
+  same(name, blocks.length, reference.openDepth());
   const memory = new DataView(reference.memory.buffer);
   for (const [index, { context }] of blocks.entries())
-    expect(context, name).toBe(memory.getUint32(reference.stackAddress() + 16 * index, true));
+    same(name, context, memory.getUint32(reference.stackAddress() + 16 * index, true));
   let cell = reference.frameAddress();
-  expect(
-    frames.slice(0, -1).reduce((sum, { registers }) => sum + registers.length, 0),
+  same(
     name,
-  ).toBe(reference.frameStart());
+    frames.slice(0, -1).reduce((sum, { registers }) => sum + registers.length, 0),
+    reference.frameStart(),
+  );
   for (const { registers } of frames)
     for (const [register, { value, label }] of registers.entries()) {
-      expect(memory.getBigInt64(cell, true), `${name}, r${register}`).toBe(value);
-      expect(memory.getUint32(cell + 8, true), `${name}, r${register}`).toBe(label);
+      same(`${name}, r${register}`, memory.getBigInt64(cell, true), value);
+      same(`${name}, r${register}`, memory.getUint32(cell + 8, true), label);
       cell += 16;
     }
   for (const [segment, { length }] of listing.module.segments.entries())
     for (let index = 0; index < length; index++) {
       const word = timeline.word(segment, index);
-      expect(memory.getBigInt64(reference.segmentAddress(segment) + 8 * index, true), name).toBe(word?.value);
-      expect(memory.getUint32(reference.segmentLabelAddress(segment) + 4 * index, true), name).toBe(
-        word?.label,
-      );
+      same(name, memory.getBigInt64(reference.segmentAddress(segment) + 8 * index, true), word?.value);
+      same(name, memory.getUint32(reference.segmentLabelAddress(segment) + 4 * index, true), word?.label);
     }
   for (const port of listing.module.ports.keys())
-    expect(timeline.port(port), name).toBe(
+    same(
+      name,
+      timeline.port(port),
       reference.portWritten(port) === 0 ? undefined : reference.portValue(port),
     );
-  expect(timeline.audit.map(({ grant }) => grant).length, name).toBe(
+  same(
+    name,
+    timeline.audit.map(({ grant }) => grant).length,
     listing.module.grants.reduce((sum, _, grant) => sum + reference.grantUses(grant), 0),
   );
 }
@@ -122,6 +130,23 @@ describe('a timeline', () => {
     const whole = record(stepped, [], 2n);
     while (whole.forward() !== undefined);
     expect([whole.steps, whole.ending?.kind]).toEqual([2, 'halted']);
+  });
+
+  it('that forgets goes on as before, and back no further than to where it forgot', () => {
+    const stepped = loadText(
+      machine,
+      'level all C0 A8\nconstant one 1 C0 A8\nat all\nconst r0 one\nadd r0 r0 r0\nadd r0 r0 r0\nhalt',
+    );
+    const timeline = record(stepped, []);
+    timeline.forward();
+    timeline.forward();
+    timeline.forget();
+    expect([timeline.steps, timeline.back(), timeline.registers[0]?.value]).toEqual([2, undefined, 2n]);
+    timeline.forward();
+    expect([timeline.steps, timeline.registers[0]?.value]).toEqual([3, 4n]);
+    timeline.back();
+    expect([timeline.steps, timeline.registers[0]?.value]).toEqual([2, 2n]);
+    expect(timeline.back()).toBeUndefined();
   });
 
   it('refuses inputs that the module has no word for, or that no word can hold', () => {

@@ -48,6 +48,7 @@ export function moduleCapacity(): u32 {
 export function loadModule(length: u32): u32 {
   isReady = false;
   outcome = NOT_READY;
+  state.forgetTrap();
   const refused = loader.loadModule(length);
   if (refused == 0) reset();
   return refused;
@@ -65,6 +66,7 @@ export function fuelBound(): u64 {
 
 /** Words, registers, ports and grants as they are before a run: zero, words with the label of their segment. */
 export function reset(): void {
+  state.forgetTrap();
   if (loader.codeCount == 0) return;
   for (let i: u32 = 0; i < loader.segmentCount; i++) {
     const segment = SEGMENTS + i * SEGMENT_BYTES;

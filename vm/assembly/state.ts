@@ -37,8 +37,14 @@ export function begin(fuel: i64): u32 {
   fuelLeft = fuel;
   paying = -1;
   auditCount = 0;
-  trapCode = 0;
+  forgetTrap();
   return charge(load<u32>(main, 44)) ? 0 : stop(TRAP_FUEL, ip, pc);
+}
+
+export function forgetTrap(): void {
+  trapCode = 0;
+  trapAt = 0;
+  trapLabel = 0;
 }
 
 // @ts-ignore: decorator

@@ -14,18 +14,22 @@ import {
   SEGMENTS,
   STACK,
 } from './layout';
-import { grantCount, segmentCount } from './load';
+import { codeCount, grantCount, segmentCount } from './load';
 import * as state from './state';
 
 export * from './index';
 
-/** Goes to the first instruction: 0, or the code of a trap. */
+const NOT_LOADED: u32 = 254;
+
+/** Goes to the first instruction: 0, or the code of a trap; 254 where no module is loaded. */
 export function begin(fuel: u64): u32 {
+  if (codeCount == 0) return NOT_LOADED;
   return state.begin(<i64>min(fuel, <u64>1 << 60));
 }
 
-/** Runs one instruction: 255, or 0 where it was `halt`, or the code of a trap. */
+/** Runs one instruction: 255, or 0 where it was `halt`, or the code of a trap; 254 where no module is loaded. */
 export function step(): u32 {
+  if (codeCount == 0) return NOT_LOADED;
   return execute();
 }
 

@@ -4,7 +4,7 @@ import { makeLabel } from '../../../vm/label.ts';
 import { encodeModule, type Module } from '../../../vm/module.ts';
 import { packSymbol } from '../../../vm/symbol.ts';
 import { assembled } from '../machine.ts';
-import { sourceOf } from '../text-program.ts';
+import { declarations } from '../text-program.ts';
 
 export interface HostileCase {
   readonly name: string;
@@ -37,8 +37,16 @@ export function placesOf(bytes: Uint8Array): Places {
   const starts = [64];
   for (const [index, size] of sizes.entries())
     starts.push((starts.at(-1) ?? 64) + view.getUint16(8 + 2 * index, true) * size);
-  const [levels = 0, constants = 0, segments = 0, tables = 0, ports = 0, grants = 0, functions = 0, entries = 0] =
-    starts;
+  const [
+    levels = 0,
+    constants = 0,
+    segments = 0,
+    tables = 0,
+    ports = 0,
+    grants = 0,
+    functions = 0,
+    entries = 0,
+  ] = starts;
   const code = entries + view.getUint32(24, true) * 8;
   const end = code + view.getUint32(28, true) * 8;
   return { levels, constants, segments, tables, ports, grants, functions, entries, code, end };
@@ -134,14 +142,29 @@ export function spoilt(
   return { name, refused, offset, bytes: poked(goodBytes, ...fields) };
 }
 
-/** A program in text, refused at the instruction counted from 0 over all functions. */
+/** A whole program after the declarations of test/vm/text-program.ts, its instructions parted by commas or lines. */
+export function program(text: string): Uint8Array {
+  return assembled(`${declarations}${text.replaceAll(/, */g, '\n')}`).bytes;
+}
+
+/** The byte of an instruction, counted from 0 over all functions. */
+export function codeByte(bytes: Uint8Array, instruction: number): number {
+  return placesOf(bytes).code + instruction * 8;
+}
+
+/** A program in text, to its end, refused at the instruction counted from 0 over all functions. */
 export function written(text: string, refused: RefusalName, instruction: number): HostileCase {
-  const { bytes } = assembled(sourceOf(text));
-  return { name: text, refused, offset: placesOf(bytes).code + instruction * 8, bytes };
+  const bytes = program(text);
+  return { name: text, refused, offset: codeByte(bytes, instruction), bytes };
 }
 
 /** A module of other parts. */
-export function changed(name: string, refused: RefusalName, parts: Partial<Module>, offset: (places: Places) => number): HostileCase {
+export function changed(
+  name: string,
+  refused: RefusalName,
+  parts: Partial<Module>,
+  offset: (places: Places) => number,
+): HostileCase {
   const bytes = encodeModule({ ...good, ...parts });
   return { name, refused, offset: offset(placesOf(bytes)), bytes };
 }

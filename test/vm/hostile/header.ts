@@ -48,7 +48,9 @@ const beginnings: readonly HostileCase[] = [
   ...[0, 1, 3, 0x102, 0x0200_0000, 0xffff_ffff].map((version) =>
     spoilt(`version ${version}`, 'header', 0, ['u32', 4, version]),
   ),
-  ...[1, 0x100, 0xffff].map((value) => spoilt(`${value} where the header has zero`, 'header', 0, ['u16', 22, value])),
+  ...[1, 0x100, 0xffff].map((value) =>
+    spoilt(`${value} where the header has zero`, 'header', 0, ['u16', 22, value]),
+  ),
 ];
 
 /** Each section cut off at its beginning, one byte before and one after, and in the middle of its first entry. */
@@ -98,7 +100,14 @@ const whole: readonly HostileCase[] = [
     name: 'the longest module that the machine has room for, with nothing in it',
     refused: 'header',
     offset: 0,
-    bytes: poked(new Uint8Array(limits.moduleBytes), ['u32', 0, 0x4d56_4d52], ['u32', 4, 2], ['u16', 20, 1], ['u32', 24, limits.moduleBytes / 8], ['u32', 28, 1]),
+    bytes: poked(
+      new Uint8Array(limits.moduleBytes),
+      ['u32', 0, 0x4d56_4d52],
+      ['u32', 4, 2],
+      ['u16', 20, 1],
+      ['u32', 24, limits.moduleBytes / 8],
+      ['u32', 28, 1],
+    ),
   },
   {
     name: 'the header of a good module, twice',

@@ -1,6 +1,6 @@
 /** What is declared: levels, constants, segments, tables, ports, grants, functions. */
 import type { Grant, Module } from '../../../vm/module.ts';
-import { changed, type Field, good, goodPlaces as at, type HostileCase, label, spoilt } from './case.ts';
+import { goodPlaces as at, changed, type Field, good, type HostileCase, label, spoilt } from './case.ts';
 
 /** Every label of the good module: its name, its byte, the byte of its entry. */
 const places: readonly (readonly [name: string, byte: number, entry: number])[] = [
@@ -32,7 +32,9 @@ const badLabels: Readonly<Record<string, number>> = {
 };
 
 const labels: readonly HostileCase[] = places.flatMap(([name, byte, entry]) =>
-  Object.entries(badLabels).map(([what, bits]) => spoilt(`${name}: ${what}`, 'label', entry, ['u32', byte, bits])),
+  Object.entries(badLabels).map(([what, bits]) =>
+    spoilt(`${name}: ${what}`, 'label', entry, ['u32', byte, bits]),
+  ),
 );
 
 const types: readonly HostileCase[] = (
@@ -43,7 +45,9 @@ const types: readonly HostileCase[] = (
     ['a port', at.ports + 4, at.ports],
   ] as const
 ).flatMap(([name, byte, entry]) =>
-  [2, 0x100, 0xffff_ffff].map((type) => spoilt(`${name} of type ${type}`, 'label', entry, ['u32', byte, type])),
+  [2, 0x100, 0xffff_ffff].map((type) =>
+    spoilt(`${name} of type ${type}`, 'label', entry, ['u32', byte, type]),
+  ),
 );
 
 const levels: readonly HostileCase[] = [1, 0x0100_0000, 0xffff_ffff].map((value) =>
@@ -64,27 +68,65 @@ const segments: readonly HostileCase[] = [
   ),
   // Together more than there is room for, or less by overflow.
   ...[65_535, 65_536, 0xffff_fffe, 0xffff_ffff].map((length) =>
-    spoilt(`a second segment of ${length} words`, 'segment', at.segments + 16, ['u32', at.segments + 16, length]),
+    spoilt(`a second segment of ${length} words`, 'segment', at.segments + 16, [
+      'u32',
+      at.segments + 16,
+      length,
+    ]),
   ),
   changed('two segments of 32769 words', 'segment', { segments: [segment(32_769), segment(32_769)] }, second),
-  changed('64 segments of 1024 words, and the last with one more', 'segment', {
-    segments: Array.from({ length: 64 }, (_, index) => segment(index === 63 ? 1025 : 1024)),
-  }, ({ segments: first }) => first + 63 * 16),
-  changed('a segment more secret than its ceiling', 'segment', { segments: [segment(1), segment(1, label(4, 8), label(3, 8))] }, second),
-  changed('a segment less trusted than its ceiling', 'segment', { segments: [segment(1), segment(1, label(0, 3), label(0, 4))] }, second),
-  changed('a segment of a category that its ceiling has not', 'segment', { segments: [segment(1), segment(1, label(4, 8, 1), label(4, 8, 2))] }, second),
+  changed(
+    '64 segments of 1024 words, and the last with one more',
+    'segment',
+    {
+      segments: Array.from({ length: 64 }, (_, index) => segment(index === 63 ? 1025 : 1024)),
+    },
+    ({ segments: first }) => first + 63 * 16,
+  ),
+  changed(
+    'a segment more secret than its ceiling',
+    'segment',
+    { segments: [segment(1), segment(1, label(4, 8), label(3, 8))] },
+    second,
+  ),
+  changed(
+    'a segment less trusted than its ceiling',
+    'segment',
+    { segments: [segment(1), segment(1, label(0, 3), label(0, 4))] },
+    second,
+  ),
+  changed(
+    'a segment of a category that its ceiling has not',
+    'segment',
+    { segments: [segment(1), segment(1, label(4, 8, 1), label(4, 8, 2))] },
+    second,
+  ),
 ];
 
 const tables: readonly HostileCase[] = [
   ...[0, 6, 0xffff_ffff, 0x2000_0000, 0x8000_0000].map((count) =>
-    spoilt(`a table of ${count} entries, where there are 5`, 'table', at.tables, ['u32', at.tables + 8, count]),
+    spoilt(`a table of ${count} entries, where there are 5`, 'table', at.tables, [
+      'u32',
+      at.tables + 8,
+      count,
+    ]),
   ),
   ...[0, 3, 0xffff_fffd, 0xffff_ffff].map((count) =>
-    spoilt(`a last table of ${count} entries, where 2 are left`, 'table', at.tables + 16, ['u32', at.tables + 24, count]),
+    spoilt(`a last table of ${count} entries, where 2 are left`, 'table', at.tables + 16, [
+      'u32',
+      at.tables + 24,
+      count,
+    ]),
   ),
   spoilt('an entry that is in no table', 'table', at.ports, ['u32', at.tables + 24, 1]),
   spoilt('a first table that takes an entry of the last', 'table', at.tables + 16, ['u32', at.tables + 8, 4]),
-  spoilt('a first table without entries, a last with all', 'table', at.tables, ['u32', at.tables + 8, 0], ['u32', at.tables + 24, 5]),
+  spoilt(
+    'a first table without entries, a last with all',
+    'table',
+    at.tables,
+    ['u32', at.tables + 8, 0],
+    ['u32', at.tables + 24, 5],
+  ),
   ...[2, 0xffff_ffff].map((value) =>
     spoilt(`a table that ascends by ${value}`, 'table', at.tables, ['u32', at.tables + 12, value]),
   ),
@@ -92,7 +134,13 @@ const tables: readonly HostileCase[] = [
   spoilt('an entry below the one before it', 'table', at.entries + 16, ['i64', at.entries + 16, 0]),
   // Ascending only where the sign is not looked at.
   spoilt('a negative entry after a positive one', 'table', at.entries + 16, ['i64', at.entries + 16, -1]),
-  spoilt('the least word after the greatest', 'table', at.entries + 16, ['i64', at.entries + 8, 2n ** 63n - 1n], ['i64', at.entries + 16, -(2n ** 63n)]),
+  spoilt(
+    'the least word after the greatest',
+    'table',
+    at.entries + 16,
+    ['i64', at.entries + 8, 2n ** 63n - 1n],
+    ['i64', at.entries + 16, -(2n ** 63n)],
+  ),
   spoilt('a last table said to ascend that does not', 'table', at.entries + 32, ['u32', at.tables + 28, 1]),
 ];
 
@@ -105,12 +153,17 @@ const grant = (parts: Partial<Grant>, name: string): HostileCase => {
 };
 
 const grants: readonly HostileCase[] = [
-  ...[0, 3, 0x101, 0xffff_ffff].map((kind) => spoilt(`a grant of kind ${kind}`, 'grant', at.grants, ['u32', at.grants, kind])),
+  ...[0, 3, 0x101, 0xffff_ffff].map((kind) =>
+    spoilt(`a grant of kind ${kind}`, 'grant', at.grants, ['u32', at.grants, kind]),
+  ),
   grant({ uses: 0 }, 'a grant of no use'),
   grant({ kind: 'endorse', uses: 0 }, 'an endorsement of no use'),
   grant({ least: 1n, most: 0n }, 'a grant with an empty range'),
   grant({ least: 2n ** 63n - 1n, most: -(2n ** 63n) }, 'a grant with a range from the greatest to the least'),
-  grant({ least: 0n, most: -1n }, 'a grant with a range that is not empty only where signs are not looked at'),
+  grant(
+    { least: 0n, most: -1n },
+    'a grant with a range that is not empty only where signs are not looked at',
+  ),
   grant({ from: label(0, 4), to: label(4, 4) }, 'a declassification that raises secrecy'),
   grant({ from: label(4, 4), to: label(0, 4, 1) }, 'a declassification that gives a category'),
   grant({ from: label(4, 4), to: label(0, 8) }, 'a declassification that raises authority'),
@@ -128,10 +181,18 @@ const field = (entry: number, byte: number, value: number): Field => ['u8', entr
 
 const functions: readonly HostileCase[] = [
   ...[0, 8, 0x2000_0000, 0x8000_0000, 0xffff_ffff].map((count) =>
-    spoilt(`a function of ${count} instructions, where there are 7`, 'function', first, ['u32', first, count]),
+    spoilt(`a function of ${count} instructions, where there are 7`, 'function', first, [
+      'u32',
+      first,
+      count,
+    ]),
   ),
   ...[0, 6, 0xffff_fffe, 0xffff_ffff].map((count) =>
-    spoilt(`a last function of ${count} instructions, where 5 are left`, 'function', last, ['u32', last, count]),
+    spoilt(`a last function of ${count} instructions, where 5 are left`, 'function', last, [
+      'u32',
+      last,
+      count,
+    ]),
   ),
   spoilt('an instruction that is in no function', 'function', at.entries, ['u32', last, 4]),
   spoilt('a first function that leaves nothing to the last', 'function', last, ['u32', first, 7]),
@@ -139,16 +200,24 @@ const functions: readonly HostileCase[] = [
     spoilt(`${count} parameters`, 'function', first, field(first, 8, count)),
     spoilt(`${count} results`, 'function', first, field(first, 9, count)),
   ]),
-  ...[4, 128, 255].map((bits) => spoilt(`types of parameters that are not there: ${bits}`, 'function', first, field(first, 10, bits))),
-  ...[2, 128, 255].map((bits) => spoilt(`types of results that are not there: ${bits}`, 'function', first, field(first, 11, bits))),
+  ...[4, 128, 255].map((bits) =>
+    spoilt(`types of parameters that are not there: ${bits}`, 'function', first, field(first, 10, bits)),
+  ),
+  ...[2, 128, 255].map((bits) =>
+    spoilt(`types of results that are not there: ${bits}`, 'function', first, field(first, 11, bits)),
+  ),
   spoilt('a main function with a parameter', 'function', last, field(last, 8, 1)),
   spoilt('a main function with a result', 'function', last, field(last, 9, 1)),
   spoilt('the type of a parameter, and no parameter', 'function', last, field(last, 10, 1)),
-  ...[1, 0xffff_ffff].map((value) => spoilt(`${value} where a function has zero`, 'function', first, ['u32', first + 12, value])),
-  ...Object.entries({ 'secrecy': label(1, 8), 'a category': label(0, 8, 3), 'both': label(8, 8, 15) }).flatMap(([what, bits]) => [
-    spoilt(`${what} in the authority of a function`, 'function', first, ['u32', first + 4, bits]),
-    spoilt(`${what} in the authority of the main function`, 'function', last, ['u32', last + 4, bits]),
-  ]),
+  ...[1, 0xffff_ffff].map((value) =>
+    spoilt(`${value} where a function has zero`, 'function', first, ['u32', first + 12, value]),
+  ),
+  ...Object.entries({ secrecy: label(1, 8), 'a category': label(0, 8, 3), both: label(8, 8, 15) }).flatMap(
+    ([what, bits]) => [
+      spoilt(`${what} in the authority of a function`, 'function', first, ['u32', first + 4, bits]),
+      spoilt(`${what} in the authority of the main function`, 'function', last, ['u32', last + 4, bits]),
+    ],
+  ),
 ];
 
 export const declarations: readonly HostileCase[] = [

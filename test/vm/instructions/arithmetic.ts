@@ -6,12 +6,8 @@ const least = '-9223372036854775808';
 /** (2^64 - 1) ÷ 3: three halves of it lie just between 2^63 - 1 and 2^63. */
 const third = 'constant third 6148914691236517205 C0 A8\nconstant fourth 4611686018427387904 C0 A8';
 
-function both(
-  mnemonic: string,
-  a: string,
-  b: string,
-  result: string | 'overflow' | 'division',
-): InstructionCase {
+/** `result`: the value, or the trap. */
+function both(mnemonic: string, a: string, b: string, result: string): InstructionCase {
   const text = `const r1 ${a}, const r2 ${b}, ${mnemonic} r5 r1 r2`;
   return result === 'overflow' || result === 'division'
     ? traps(text, result, 2, 'C0 A8')

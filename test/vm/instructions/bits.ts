@@ -3,7 +3,8 @@ import { gives, type InstructionCase, traps } from './case.ts';
 const most = '9223372036854775807';
 const least = '-9223372036854775808';
 
-function both(mnemonic: string, a: string, b: string, result: string | 'shift'): InstructionCase {
+/** `result`: the value, or the trap. */
+function both(mnemonic: string, a: string, b: string, result: string): InstructionCase {
   const text = `const r1 ${a}, const r2 ${b}, ${mnemonic} r5 r1 r2`;
   return result === 'shift' ? traps(text, 'shift', 2, 'C0 A8') : gives(text, { 5: `${result} C0 A8` });
 }

@@ -1,0 +1,141 @@
+/**
+ * Runs a command to its end, whatever ends it: signals reach it, and nothing of it is left running.
+ */
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { isatty } from 'node:tty';
+import { SetupError } from './setup-error.js';
+
+/** Those after which a command is expected to end, and those that mean what it makes of them. */
+const ending = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+const others = /** @type {const} */ (['SIGUSR1', 'SIGUSR2']);
+
+/**
+ * @typedef {object} CommandOptions
+ * @property {Readonly<Record<string, string | undefined>>} environment
+ * @property {number} graceMs how long the command has to end after a signal, before it is killed
+ * @property {(group: number) => void} onGroup is told the command's process group, where it has its own
+ */
+
+/**
+ * Runs the command, and gives its exit status, or 128 and the signal's number where a signal ended it. Without a terminal
+ * it has a process group of its own, and what it leaves running there is ended with it; on a terminal it stays in the
+ * foreground, where Ctrl-C reaches it without help.
+ *
+ * @param {string} command
+ * @param {readonly string[]} words
+ * @param {CommandOptions} options
+ * @returns {Promise<number>}
+ */
+export async function runCommand(command, words, { environment, graceMs, onGroup }) {
+  const ownGroup = process.platform !== 'win32' && !isatty(0);
+  const child = spawn(command, words, {
+    env: /** @type {NodeJS.ProcessEnv} */ (environment),
+    stdio: 'inherit',
+    detached: ownGroup,
+    // Programs of npm are scripts there.
+    shell: process.platform === 'win32',
+  });
+  const { pid } = child;
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  /** @type {(signal: NodeJS.Signals) => void} */
+  const send = (signal) => {
+    if (pid === undefined) return;
+    if (ownGroup) signalGroup(pid, signal);
+    else child.kill(signal);
+  };
+  /** @type {(signal: NodeJS.Signals) => void} */
+  const forward = (signal) => {
+    // The terminal gave it to the command as well, and an interactive program may go on after Ctrl-C.
+    if (!ownGroup && (signal === 'SIGINT' || signal === 'SIGQUIT')) return;
+    send(signal);
+    if (ending.some((known) => known === signal)) timer ??= setTimeout(() => send('SIGKILL'), graceMs);
+  };
+  for (const signal of [...ending, ...others]) process.on(signal, forward);
+  if (ownGroup && pid !== undefined) onGroup(pid);
+  try {
+    return await statusOf(child, command);
+  } finally {
+    clearTimeout(timer);
+    if (ownGroup && pid !== undefined) await endGroup(pid);
+    for (const signal of [...ending, ...others]) process.off(signal, forward);
+  }
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {string} command
+ * @returns {Promise<number>}
+ */
+function statusOf(child, command) {
+  return new Promise((resolve, reject) => {
+    child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      reject(
+        error.code === 'ENOENT'
+          ? new SetupError(
+              'command_not_found',
+              `there is no command \`${command}\`: a program on the PATH, or a path, is accepted`,
+            )
+          : new SetupError(
+              'command_not_executable',
+              `the command \`${command}\` cannot be run (${error.code})`,
+            ),
+      );
+    });
+    child.on('exit', (status, signal) => resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL']));
+  });
+}
+
+/**
+ * Ends what a command left running in its group: its tokens go, so that it could do nothing right any more.
+ *
+ * @param {number} group
+ */
+async function endGroup(group) {
+  if (!signalGroup(group, 'SIGTERM')) return;
+  for (let waitedMs = 0; waitedMs < 2_000; waitedMs += 20) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (!isRunning(group)) return;
+  }
+  signalGroup(group, 'SIGKILL');
+}
+
+/**
+ * Whether anybody in the group still does something: in a container without an init, those who have ended wait in vain to be
+ * reaped, and still count as members.
+ *
+ * @param {number} group
+ */
+function isRunning(group) {
+  if (!signalGroup(group, 0)) return false;
+  if (process.platform !== 'linux') return true;
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      // proc(5): `pid (command) state parent group …`, where the command may hold anything.
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      const [state, , of] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(of) === group && state !== 'Z' && state !== 'X';
+    } catch {
+      // It has ended between the two calls.
+      return false;
+    }
+  });
+}
+
+/**
+ * @param {number} group
+ * @param {NodeJS.Signals | 0} signal
+ * @returns {boolean} whether anybody is in the group
+ */
+function signalGroup(group, signal) {
+  try {
+    process.kill(-group, signal);
+    return true;
+  } catch {
+    // ESRCH: nobody is left. EPERM: whoever has the number now is not ours.
+    return false;
+  }
+}

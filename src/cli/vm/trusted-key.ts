@@ -1,0 +1,99 @@
+/** The keys by which a module may be signed: from files of public keys, or from a trust bundle. */
+import { createPublicKey } from 'node:crypto';
+import { moduleKeyId } from '../../../vm/signed-module.ts';
+import { fromHex } from '../../kit/bytes.ts';
+import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
+import { openBundle } from '../../verifier/verify.ts';
+import { readInput } from '../file.ts';
+
+export interface TrustArguments {
+  /** Files of public keys. */
+  readonly key: readonly string[];
+  /** A trust bundle. */
+  readonly trust: string | undefined;
+  /** Id of the root key of the bundle, in hex. */
+  readonly root: string | undefined;
+  readonly nowSeconds: number;
+}
+
+/** The points of the trusted keys; `undefined` where none is asked for, and anything may run. */
+export async function readTrustedKeys(
+  given: TrustArguments,
+): Promise<Result<readonly Uint8Array[] | undefined>> {
+  const { key, trust, root } = given;
+  if (root !== undefined && trust === undefined)
+    return refuse('usage', '--root: accepted with `--trust`, whose root key it names');
+  if (key.length === 0 && trust === undefined) return succeed(undefined);
+  const points: Uint8Array[] = [];
+  for (const path of key) {
+    const point = await readPublicKey(path);
+    if (!point.ok) return point;
+    points.push(point.value);
+  }
+  if (trust === undefined) return succeed(points);
+  const central = await readBundleKeys(trust, given);
+  return central.ok ? succeed([...points, ...central.value]) : central;
+}
+
+const accepted =
+  'a public key on P-256 is accepted: PEM, or the uncompressed point as 65 bytes or 130 hex digits';
+
+/** PEM, or an uncompressed point as bytes or hex. */
+async function readPublicKey(path: string): Promise<Result<Uint8Array>> {
+  const bytes = await readInput(path, 64 * 1024);
+  if (!bytes.ok) return bytes;
+  const malformed = refuse('key_malformed', `${quote(path)}: ${accepted}`);
+  const text = new TextDecoder().decode(bytes.value).trim();
+  const point =
+    bytes.value.length === 65 ? bytes.value : text.startsWith('-----') ? pointOfPem(text) : fromHex(text);
+  if (point === undefined) return malformed;
+  try {
+    moduleKeyId(point);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return malformed;
+  }
+  return succeed(point);
+}
+
+function pointOfPem(text: string): Uint8Array | undefined {
+  // A private key would be taken too, and should be in no file that a verifier reads.
+  if (!text.startsWith('-----BEGIN PUBLIC KEY-----')) return undefined;
+  try {
+    const { crv, x = '', y = '' } = createPublicKey(text).export({ format: 'jwk' });
+    if (crv !== 'P-256') return undefined;
+    return new Uint8Array(
+      Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]),
+    );
+  } catch {
+    // Node tells of a text that is no key with errors of several kinds.
+    return undefined;
+  }
+}
+
+/** Of central management, which signs modules; of a bundle that its root signed, and that is valid now. */
+async function readBundleKeys(
+  path: string,
+  { root, nowSeconds }: TrustArguments,
+): Promise<Result<readonly Uint8Array[]>> {
+  const rootKeyId = root === undefined ? undefined : fromHex(root);
+  if (root !== undefined && rootKeyId?.length !== 32)
+    return refuse('usage', `--root ${quote(root)}: the root key's id, 64 hex digits, is accepted`);
+  const bytes = await readInput(path, 1024 * 1024);
+  if (!bytes.ok) return bytes;
+  const bundle = openBundle({
+    bundle: bytes.value,
+    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    at: nowSeconds,
+    verifySignature: makeNodeVerifySignature(),
+  });
+  if (!bundle.ok) return refuse('trust_bundle_invalid', `${quote(path)}: ${bundle.message} [${bundle.code}]`);
+  const points = bundle.value.keys
+    .filter(
+      ({ role, revoked, notBefore, notAfter }) =>
+        role === 'central' && !revoked && nowSeconds >= notBefore && nowSeconds <= notAfter,
+    )
+    .map(({ key }) => key.point);
+  return succeed(points);
+}
