@@ -20,6 +20,8 @@ export interface GuardOptions {
 export interface GuardedSigner extends Signer {
   readonly figures: SigningFigures;
   readonly logHead: { readonly number: number; readonly hash: string };
+  /** From now on throws `error` for whatever is to be signed, until the role is started anew. */
+  halt(error: SignerError): void;
 }
 
 /** Opens the log, counts from it what the limits have used up, and guards `signer`. Throws `log_broken`, `log_unwritable`. */
@@ -43,6 +45,7 @@ export async function guardSigner(
     },
   });
   const metrics = new SigningMetrics();
+  let halted: SignerError | undefined;
 
   async function sign(message: Uint8Array, request: SigningRequest): Promise<Uint8Array> {
     const key = Buffer.from(request.keyId).toString('hex');
@@ -53,6 +56,7 @@ export async function guardSigner(
     let signature: Uint8Array | undefined;
     let failure: unknown;
     try {
+      if (halted !== undefined) throw halted;
       limitsOf(key).admit(now().getTime(), request.amount);
       signature = await signer.sign(message, request);
     } catch (error) {
@@ -90,6 +94,9 @@ export async function guardSigner(
     async close() {
       await signer.close();
       await log.close();
+    },
+    halt(error) {
+      halted ??= error;
     },
     get figures() {
       return metrics.figures;

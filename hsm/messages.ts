@@ -38,7 +38,9 @@ export type Call =
     }
   /** What the key's mechanism takes: the digest, or the message. */
   | { readonly name: 'sign'; readonly input: Uint8Array }
-  | { readonly name: 'derive'; readonly peerPoint: Uint8Array };
+  | { readonly name: 'derive'; readonly peerPoint: Uint8Array }
+  /** Gives the findings of the audit of its keys. */
+  | { readonly name: 'audit' };
 
 export interface CallMessage {
   readonly id: number;
@@ -50,6 +52,8 @@ export interface OpenedToken {
   /** What `sign` takes. */
   readonly takes: 'message' | 'digest';
   readonly agreement: PublicKey | undefined;
+  /** Other tokens that the process could reach, by label. */
+  readonly others: readonly string[];
 }
 
 export type Reply =

@@ -36,6 +36,8 @@ async function answer(call: Call): Promise<unknown> {
     }
     case 'sign':
       return openToken().sign(call.input);
+    case 'audit':
+      return openToken().audit();
     case 'derive':
       return openToken().derive(call.peerPoint);
   }

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { algorithmOf } from './algorithm.ts';
+import { type AuditFinding, showFindings } from './audit-finding.ts';
 import type { BreakerState } from './breaker.ts';
 import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
 import { formatPinSource, type PinSource } from './pin-source.ts';
@@ -47,6 +48,10 @@ export interface TokenSigner extends Signer {
   sign(message: Uint8Array): Promise<Uint8Array>;
   readonly agreement: KeyAgreement | undefined;
   readonly health: TokenHealth;
+  /** Labels of other tokens that its process could reach when it was opened. */
+  readonly others: readonly string[];
+  /** Throws `key_unfit` where an attribute of its keys is not what an issuing key has to have. */
+  audit(): Promise<void>;
   /** The signer processes' ids, for operators to watch and tests to kill. */
   readonly processIds: readonly number[];
 }
@@ -113,7 +118,13 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     async check() {
       await sign(makeCanary());
     },
+    async audit() {
+      const findings = await pool.call({ name: 'audit' }, async (value) => value as AuditFinding[]);
+      if (findings.length > 0)
+        throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
+    },
     close: () => pool.close(),
+    others: opened.others,
     agreement,
     get health() {
       return pool.health;

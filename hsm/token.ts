@@ -12,6 +12,8 @@
  */
 import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf, algorithmOfKey, type SigningMechanism } from './algorithm.ts';
+import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
+import type { AuditFinding } from './audit-finding.ts';
 import type { OpenedToken, TokenAddress } from './messages.ts';
 import { checkTemplate, findKey, findSlot, readBytes, readNumber, signerError } from './module.ts';
 import { publicKeyOf, rsaPublicKey, signatureLengthOf } from './public-key.ts';
@@ -69,6 +71,7 @@ export class Token {
       signing,
       takes: this.mechanism.takes,
       agreement: agreement === undefined ? undefined : readPublicKey(module, session, agreement),
+      others: otherTokens(module, this.state.slot),
     };
   }
 
@@ -140,6 +143,26 @@ export class Token {
       } finally {
         this.module.C_DestroyObject(session, secret);
       }
+    });
+  }
+
+  /** What is wrong with the attributes of its keys. */
+  audit(): Promise<AuditFinding[]> {
+    const { signing, agreement } = this.options.keys;
+    const { module } = this;
+    return this.withSession((session, { signingKey, agreementKey }) => {
+      const publicKey = (label: string): Handle => findKey(module, session, pkcs11js.CKO_PUBLIC_KEY, label);
+      const pairs = [
+        { label: signing, kind: 'signing' as KeyKind, privateKey: signingKey, publicKey: publicKey(signing) },
+      ];
+      if (agreement !== undefined && agreementKey !== undefined)
+        pairs.push({
+          label: agreement,
+          kind: 'agreement',
+          privateKey: agreementKey,
+          publicKey: publicKey(agreement),
+        });
+      return Promise.resolve(pairs.flatMap((pair) => auditKeyPair(module, session, pair)));
     });
   }
 
@@ -271,6 +294,13 @@ export class Token {
         `the key labelled \`${this.options.keys.signing}\` is another one than before: was the token exchanged or made anew?`,
       );
   }
+}
+
+function otherTokens(module: PKCS11, own: Handle): string[] {
+  return module.C_GetSlotList(true).flatMap((slot) => {
+    const { flags, label } = module.C_GetTokenInfo(slot);
+    return slot.equals(own) || (flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0 ? [] : [label.trim()];
+  });
 }
 
 /** The first mechanism of the algorithm that the token has for signing; throws `mechanism_missing`. */

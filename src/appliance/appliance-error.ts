@@ -8,6 +8,7 @@ export type ApplianceErrorCode =
   | 'configuration_invalid'
   | 'trust_bundle_invalid'
   | 'allocation_refused'
+  | 'token_shared'
   | 'port_in_use'
   | 'start_failed';
 

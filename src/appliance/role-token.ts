@@ -1,7 +1,7 @@
 /** A role's token, opened: what signs for it, within limits and with a log. */
 import { type GuardedSigner, guardSigner } from '../../hsm/guarded-signer.ts';
 import { findModule } from '../../hsm/module-path.ts';
-import type { CurveKey, KeyAgreement } from '../../hsm/signer.ts';
+import { type CurveKey, type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { systemClock } from '../kit/clock.ts';
@@ -17,9 +17,11 @@ import {
   readConfiguration,
   type SigningConfiguration,
 } from './configuration.ts';
-import { type Home, homeAt, type Role } from './home.ts';
+import { type Home, homeAt, type Role, roles } from './home.ts';
 import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
 import { readTrustBundle } from './trust.ts';
+
+const auditEveryMs = 3_600_000;
 
 export interface RoleToken {
   readonly signer: GuardedSigner;
@@ -42,6 +44,8 @@ export async function openRoleToken(
   const signing = await readSigning(home, options.role);
   const token = await openPublishedToken(home, options, configuration, bundle, signing);
   try {
+    assertAlone(options.role, token.others);
+    await token.audit();
     const { signaturesPerMinute, amountPerDay } = signing;
     const signer = await guardSigner(token, {
       log: home.signingLog(options.role),
@@ -57,7 +61,7 @@ export async function openRoleToken(
       },
       now: () => new Date(systemClock.nowMs()),
     });
-    return { signer, agreement: token.agreement };
+    return { signer: auditedHourly(signer, token), agreement: token.agreement };
   } catch (error) {
     await token.close();
     throw error;
@@ -96,6 +100,32 @@ async function openPublishedToken(
 
 function holderOf(role: Role, issuer: string): KeyHolder {
   return { role, name: role === 'issuance' ? issuer : role };
+}
+
+/** Whoever reaches the keys of two roles can issue alone. */
+function assertAlone(role: Role, others: readonly string[]): void {
+  const shared = roles.find((other) => other !== role && others.includes(tokenLabel(other)));
+  if (shared !== undefined)
+    throw new ApplianceError(
+      'token_shared',
+      `the module of ${role} reaches the token of ${shared} too: give each role a configuration, and an HSM or partition, of its own`,
+    );
+}
+
+/** A key whose attributes were changed signs no more. That the token cannot be asked just now is no finding. */
+function auditedHourly(signer: GuardedSigner, token: TokenSigner): GuardedSigner {
+  const timer = setInterval(() => {
+    token.audit().catch((error: unknown) => {
+      if (error instanceof SignerError && error.code === 'key_unfit') signer.halt(error);
+    });
+  }, auditEveryMs).unref();
+  const { close } = signer;
+  return Object.assign(signer, {
+    close: () => {
+      clearInterval(timer);
+      return close();
+    },
+  });
 }
 
 async function readSigning(home: Home, role: Role): Promise<SigningConfiguration> {

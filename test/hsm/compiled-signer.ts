@@ -33,7 +33,25 @@ export async function compileSigner(): Promise<CompiledSigner> {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    plugins: [{ name: 'm', setup(b) { b.onLoad({ filter: /hsm.supervisor.ts$/ }, async (a) => { console.log('MUTATED'); return { loader: 'ts', contents: (await import('node:fs')).readFileSync(a.path, 'utf8').replace("(error.code === 'pin_incorrect' || error.code === 'pin_locked')", () => "(error.code === 'device_error')") }; }); } }],
+    plugins: [
+      {
+        name: 'm',
+        setup(b) {
+          b.onLoad({ filter: /hsm.supervisor.ts$/ }, async (a) => {
+            console.log('MUTATED');
+            return {
+              loader: 'ts',
+              contents: (await import('node:fs'))
+                .readFileSync(a.path, 'utf8')
+                .replace(
+                  "(error.code === 'pin_incorrect' || error.code === 'pin_locked')",
+                  () => "(error.code === 'device_error')",
+                ),
+            };
+          });
+        },
+      },
+    ],
   });
   const url = pathToFileURL(join(folder, 'supervised-token.js')).href;
   const { openToken } = (await import(url)) as typeof import('../../hsm/supervised-token.ts');
