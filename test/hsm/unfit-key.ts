@@ -20,6 +20,11 @@ const wanted = new Map<number, boolean>([
   [pkcs11js.CKA_SENSITIVE, true],
   [pkcs11js.CKA_EXTRACTABLE, false],
   [pkcs11js.CKA_SIGN, true],
+  // Where nothing is said, SoftHSM allows these.
+  [pkcs11js.CKA_DERIVE, false],
+  [pkcs11js.CKA_DECRYPT, false],
+  [pkcs11js.CKA_UNWRAP, false],
+  [pkcs11js.CKA_SIGN_RECOVER, false],
 ]);
 for (const attribute of attributes) {
   const [name = '', value] = attribute.split('=');
