@@ -42,6 +42,7 @@ export type Call =
   /** Gives the findings of the audit of its keys. */
   | { readonly name: 'audit' };
 
+/** Calls, and replies, go together in one message where they come together: a message costs more than a signature's share of it. */
 export interface CallMessage {
   readonly id: number;
   readonly call: Call;

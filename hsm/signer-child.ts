@@ -30,6 +30,7 @@ export class SignerChild {
   readonly ended: Promise<void>;
   private readonly child: ChildProcess;
   private readonly pending = new Map<number, Pending>();
+  private readonly outbox: CallMessage[] = [];
   private lastId = 0;
   private lost = false;
 
@@ -60,7 +61,9 @@ export class SignerChild {
         if (this.child.pid === undefined) resolve();
       });
     });
-    this.child.on('message', (reply: Reply) => this.settle(reply));
+    this.child.on('message', (replies: readonly Reply[]) => {
+      for (const reply of replies) this.settle(reply);
+    });
     this.child.on('error', () => this.forget());
     this.child.on('exit', () => this.forget());
   }
@@ -99,10 +102,18 @@ export class SignerChild {
       };
       const timer = setTimeout(onDeadline, Math.max(1, deadlineMs - sentMs));
       this.pending.set(id, { resolve, reject, timer });
-      this.child.send({ id, call } satisfies CallMessage, (error) => {
-        // The pipe is told of a dead process before `exit` is: without this, the second try would go to it too.
-        if (error) this.forget();
-      });
+      this.outbox.push({ id, call });
+      if (this.outbox.length === 1) setImmediate(() => this.flush());
+    });
+  }
+
+  /** Sends what has come in this turn of the event loop. */
+  private flush(): void {
+    const calls = this.outbox.splice(0);
+    if (calls.length === 0 || this.lost) return;
+    this.child.send(calls, (error) => {
+      // The pipe is told of a dead process before `exit` is: without this, the second try would go to it too.
+      if (error) this.forget();
     });
   }
 

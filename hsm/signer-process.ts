@@ -48,25 +48,33 @@ function openToken(): Token {
   return token;
 }
 
-process.on('message', (message: CallMessage) => {
-  answer(message.call).then(
-    (value) => reply({ id: message.id, ok: true, value }),
-    (thrown: unknown) => {
-      const { error, recovery } = signerError(thrown);
-      const { code, message: text, ckr } = error;
-      reply({
-        id: message.id,
-        ok: false,
-        error: { code, message: text, ckr, fatal: recovery === 'replace' || token?.isBroken === true },
-      });
-    },
-  );
+process.on('message', (messages: readonly CallMessage[]) => {
+  for (const { id, call } of messages) {
+    answer(call).then(
+      (value) => reply({ id, ok: true, value }),
+      (thrown: unknown) => {
+        const { error, recovery } = signerError(thrown);
+        const { code, message, ckr } = error;
+        const fatal = recovery === 'replace' || token?.isBroken === true;
+        reply({ id, ok: false, error: { code, message, ckr, fatal } });
+      },
+    );
+  }
 });
 
+const replies: Reply[] = [];
+
 function reply(message: Reply): void {
+  replies.push(message);
+  if (replies.length === 1) setImmediate(flush);
+}
+
+/** Sends what came about in this turn of the event loop. */
+function flush(): void {
+  const sent = replies.splice(0);
   // The parent may have gone in the meantime; `disconnect` then ends this process. Without a callback, a broken
   // pipe would be an unhandled `error` event.
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+  if (process.connected) process.send?.(sent, undefined, undefined, () => undefined);
 }
 
 process.on('disconnect', end);
