@@ -12,6 +12,7 @@ import {
   open,
   projectFolder,
   provision,
+  provisionOwn,
   softhsm,
   temporaryFolder,
 } from './temporary-token.ts';
@@ -41,7 +42,7 @@ async function startParent(
 
 test('ends when its parent is killed under load', async () => {
   const path = join(temporaryFolder(), 'token');
-  await provision(path);
+  await provisionOwn(path);
   const { process: started, signer } = await startParent(path);
   expect(await isRunning(signer)).toBe(true);
   started.kill('SIGKILL');
@@ -50,7 +51,7 @@ test('ends when its parent is killed under load', async () => {
 
 test('starts from any working directory', async () => {
   const path = join(temporaryFolder(), 'token');
-  await provision(path);
+  await provisionOwn(path);
   const { signer } = await startParent(path, tmpdir());
   expect(await isRunning(signer)).toBe(true);
 });
