@@ -51,7 +51,7 @@ describe.skipIf(obstacle !== undefined)('a signer whose device fails by plan', (
       // Another seed each time; RINGMINT_SEED=N repeats one.
       const seed = Number(process.env['RINGMINT_SEED'] ?? Date.now() % 1_000_000);
       const lanes = 8;
-      const faults = nightly ? 10_000 : 2_000;
+      const faults = nightly ? 50_000 : 2_000;
       const startedMs = performance.now();
       const report = await sweep({
         seed,
@@ -60,7 +60,7 @@ describe.skipIf(obstacle !== undefined)('a signer whose device fails by plan', (
         folder: temporaryFolder(),
         makeSigner,
         codes: new Set(codes),
-        timeoutMs: 2_000,
+        timeoutMs: 3_000,
         openingsHang: nightly,
       });
       const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);

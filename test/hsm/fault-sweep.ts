@@ -111,16 +111,19 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   try {
     const original = join(options.folder, 'token');
     await provision(original, keys, 'swept');
-    await Promise.all(
-      Array.from({ length: options.lanes }, async (_, number) => {
-        const folder = join(options.folder, `lane ${number}`);
-        mkdirSync(folder);
-        cpSync(original, join(folder, 'token'), { recursive: true });
-        // The copy's own configuration is written; its key is the original's.
-        const directory = await provision(join(folder, 'token'), keys, 'swept');
-        await new Lane(state, number, directory, new FaultShim(join(folder, 'shim'), softhsm)).run();
-      }),
-    );
+    const lanes = [];
+    for (let number = 0; number < options.lanes; number++) {
+      const folder = join(options.folder, `lane ${number}`);
+      mkdirSync(folder);
+      cpSync(original, join(folder, 'token'), { recursive: true });
+      // The copy's own configuration is written; its key is the original's.
+      const directory = await provision(join(folder, 'token'), keys, 'swept');
+      const shim = new FaultShim(join(folder, 'shim'), softhsm);
+      // One after the other: this opening has no fault, and a busy machine must not look like one.
+      const signer = await options.makeSigner(directory, shim.module, options.timeoutMs);
+      lanes.push(new Lane(state, number, directory, shim, signer));
+    }
+    await Promise.all(lanes.map((lane) => lane.run()));
     await new Promise((resolve) => setImmediate(resolve));
   } finally {
     process.off('unhandledRejection', note);
@@ -132,8 +135,8 @@ class Lane {
   private readonly state: Sweep;
   private readonly name: string;
   private readonly dice: Dice;
-  private readonly directory: TokenDirectory;
   private readonly shim: FaultShim;
+  private readonly signer: SweptSigner;
   private readonly point: Uint8Array;
   private readonly processes = new Set<number>();
   /** Faults that happened, by function and count: a call that waits is logged twice. */
@@ -145,18 +148,18 @@ class Lane {
   private hasSigned = false;
   private hasFailed = false;
 
-  constructor(state: Sweep, number: number, directory: TokenDirectory, shim: FaultShim) {
+  constructor(state: Sweep, number: number, directory: TokenDirectory, shim: FaultShim, signer: SweptSigner) {
     this.state = state;
     this.name = `lane ${number}`;
     this.dice = new Dice(state.options.seed * 1_000 + number);
-    this.directory = directory;
     this.shim = shim;
+    this.signer = signer;
     this.point = directory.points.get('signing') ?? new Uint8Array();
   }
 
   async run(): Promise<void> {
-    const { makeSigner, timeoutMs, openingsHang, faults, lanes } = this.state.options;
-    const signer = await makeSigner(this.directory, this.shim.module, timeoutMs);
+    const { signer } = this;
+    const { openingsHang, faults, lanes } = this.state.options;
     try {
       const opening = countCalls(this.read().calls);
       const plan = drawPlan({

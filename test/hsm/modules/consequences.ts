@@ -131,6 +131,12 @@ const consequences: readonly { readonly text: string; readonly holds: (sheets: S
     },
   },
   {
+    text: 'tpm2-pkcs11 answers CKR_OK to C_SetPIN with a wrong old PIN: the PIN stays as it was, and the TPM counts a failure. After C_SetPIN a login says whether it was changed.',
+    holds: ({ tpm2 }) =>
+      answers(tpm2, 'pin-changes', 'C_SetPIN', 'nobody is logged in, the old PIN wrong') === 'CKR_OK' &&
+      answers(tpm2, 'pin-changes', 'C_Login', 'the right PIN after that') === 'CKR_OK',
+  },
+  {
     text: 'NSS empties its database on C_InitToken with any PIN of a security officer, also with a session open.',
     holds: ({ softokn }) =>
       answers(softokn, 'pin-changes', 'C_InitToken', 'with a session open, a wrong SO PIN') === 'CKR_OK',
