@@ -22,6 +22,7 @@ import { eventually, isRunning, isValid, messageOf, provision, softhsm } from '.
 /** All that the sweep knows of a signer. */
 export interface SweptSigner {
   sign(message: Uint8Array): Promise<Uint8Array>;
+  /** May be called again when it is closed. */
   close(): Promise<void>;
 }
 
@@ -107,11 +108,12 @@ class Sweep {
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const state = new Sweep(options);
   const note = (reason: unknown) => state.violations.push(`a rejection that nobody heard: ${String(reason)}`);
+  const signers: SweptSigner[] = [];
   process.on('unhandledRejection', note);
   try {
     const original = join(options.folder, 'token');
     await provision(original, keys, 'swept');
-    const lanes = [];
+    const lanes: Lane[] = [];
     for (let number = 0; number < options.lanes; number++) {
       const folder = join(options.folder, `lane ${number}`);
       mkdirSync(folder);
@@ -121,11 +123,14 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
       const shim = new FaultShim(join(folder, 'shim'), softhsm);
       // One after the other: this opening has no fault, and a busy machine must not look like one.
       const signer = await options.makeSigner(directory, shim.module, options.timeoutMs);
-      lanes.push(new Lane(state, number, directory, shim, signer));
+      signers.push(signer);
+      lanes.push(new Lane(state, number, shim, signer, directory.points.get('signing') ?? new Uint8Array()));
     }
     await Promise.all(lanes.map((lane) => lane.run()));
     await new Promise((resolve) => setImmediate(resolve));
   } finally {
+    // Each lane closes its own; these are left where another one could not be opened.
+    await Promise.all(signers.map((signer) => signer.close()));
     process.off('unhandledRejection', note);
   }
   return state;
@@ -148,13 +153,13 @@ class Lane {
   private hasSigned = false;
   private hasFailed = false;
 
-  constructor(state: Sweep, number: number, directory: TokenDirectory, shim: FaultShim, signer: SweptSigner) {
+  constructor(state: Sweep, number: number, shim: FaultShim, signer: SweptSigner, point: Uint8Array) {
     this.state = state;
     this.name = `lane ${number}`;
     this.dice = new Dice(state.options.seed * 1_000 + number);
     this.shim = shim;
     this.signer = signer;
-    this.point = directory.points.get('signing') ?? new Uint8Array();
+    this.point = point;
   }
 
   async run(): Promise<void> {
