@@ -239,6 +239,8 @@ class Lane {
     const rest = outcomes.filter((_, index) => messages.length === 1 || !explained.has(index));
     const other = rest.find((outcome) => outcome !== 'right') ?? 'right';
     for (const call of faults) this.state.count(kindOf(call), outcomes[indexOf(call) ?? -1] ?? other);
+    // Most of these are refused in the pause after a failure; a signer_timeout among them wants an explanation.
+    if (faults.length === 0 && other !== 'right') this.state.count('(none)', other);
   }
 
   private nextIntent(): Uint8Array {
