@@ -233,9 +233,9 @@ function tell(value) {
 function refuse(error, words) {
   const end = words.indexOf('--');
   const wrapping = end >= 0;
-  const known = error instanceof SetupError;
-  const code = known ? error.code : 'internal';
-  const message = known ? error.message : String(/** @type {Error} */ (error)?.stack ?? error);
+  const known = error instanceof SetupError ? error : ofSystem(error);
+  const code = known?.code ?? 'internal';
+  const message = known?.message ?? String(/** @type {Error} */ (error)?.stack ?? error);
   const json = (wrapping ? words.slice(0, end) : words).includes('--json');
   if (json && wrapping) tell({ ok: false, code, message });
   else if (json) process.stdout.write(`${JSON.stringify({ ok: false, code, message }, null, 2)}\n`);
@@ -247,7 +247,18 @@ function refuse(error, words) {
   if (code === 'command_not_found') return 127;
   if (code === 'command_not_executable') return 126;
   if (wrapping) return 125;
-  return known ? errorCodes[error.code] : exitStatus.failed;
+  return known === undefined ? exitStatus.failed : errorCodes[known.code];
+}
+
+/**
+ * What the file system refused, such as a full disk.
+ *
+ * @param {unknown} error
+ */
+function ofSystem(error) {
+  const { syscall, path, code } = /** @type {NodeJS.ErrnoException} */ (error ?? {});
+  if (syscall === undefined || path === undefined) return undefined;
+  return new SetupError('directory_unusable', `the system refuses ${syscall} on \`${path}\` (${code})`);
 }
 
 for (const signal of interruptions) process.on(signal, interrupt);

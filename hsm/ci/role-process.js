@@ -66,7 +66,9 @@ function refusal(thrown, request) {
   if (thrown instanceof pkcs11js.Pkcs11Error) {
     if (thrown.code === pkcs11js.CKR_PIN_INCORRECT && request.action !== 'mechanisms')
       return { code: 'token_lost', message: `the token refuses the PIN in \`${request.role.pinFile}\`` };
-    return { code: 'token_failed', message: `the token answered ${thrown.name} to ${thrown.method}` };
+    // pkcs11js has the CKR name in the message, and not always the function in `method`.
+    const asked = thrown.method === '' ? '' : ` to ${thrown.method}`;
+    return { code: 'token_failed', message: `the token answered ${thrown.message}${asked}` };
   }
   return { code: 'token_failed', message: String(/** @type {Error} */ (thrown)?.message ?? thrown) };
 }

@@ -30,7 +30,32 @@ const others = /** @type {const} */ (['SIGUSR1', 'SIGUSR2']);
  */
 export async function runCommand(command, words, { environment, graceMs, onGroup }) {
   const ownGroup = process.platform !== 'win32' && !isatty(0);
-  const child = spawn(command, words, {
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  let child;
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  /** @type {NodeJS.Signals[]} */
+  const early = [];
+  /** @type {(signal: NodeJS.Signals) => void} */
+  const send = (signal) => {
+    if (child?.pid === undefined) return;
+    if (ownGroup) signalGroup(child.pid, signal);
+    else child.kill(signal);
+  };
+  /** @type {(signal: NodeJS.Signals) => void} */
+  const forward = (signal) => {
+    if (child === undefined) {
+      early.push(signal);
+      return;
+    }
+    // The terminal gave it to the command as well, and an interactive program may go on after Ctrl-C.
+    if (!ownGroup && (signal === 'SIGINT' || signal === 'SIGQUIT')) return;
+    send(signal);
+    if (ending.some((known) => known === signal)) timer ??= setTimeout(() => send('SIGKILL'), graceMs);
+  };
+  // First: the command may have said something, and been answered with a signal, before this process goes on after `spawn`.
+  for (const signal of [...ending, ...others]) process.on(signal, forward);
+  child = spawn(command, words, {
     env: /** @type {NodeJS.ProcessEnv} */ (environment),
     stdio: 'inherit',
     detached: ownGroup,
@@ -38,23 +63,8 @@ export async function runCommand(command, words, { environment, graceMs, onGroup
     shell: process.platform === 'win32',
   });
   const { pid } = child;
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  /** @type {(signal: NodeJS.Signals) => void} */
-  const send = (signal) => {
-    if (pid === undefined) return;
-    if (ownGroup) signalGroup(pid, signal);
-    else child.kill(signal);
-  };
-  /** @type {(signal: NodeJS.Signals) => void} */
-  const forward = (signal) => {
-    // The terminal gave it to the command as well, and an interactive program may go on after Ctrl-C.
-    if (!ownGroup && (signal === 'SIGINT' || signal === 'SIGQUIT')) return;
-    send(signal);
-    if (ending.some((known) => known === signal)) timer ??= setTimeout(() => send('SIGKILL'), graceMs);
-  };
-  for (const signal of [...ending, ...others]) process.on(signal, forward);
   if (ownGroup && pid !== undefined) onGroup(pid);
+  for (const signal of early) forward(signal);
   try {
     return await statusOf(child, command);
   } finally {

@@ -23,12 +23,13 @@ export async function runPage(program: string, folder: string, timeoutMs: number
   const answer = new Promise<string>((resolve) => {
     answered = resolve;
   });
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const name = (request.url ?? '/').slice(1);
     if (request.method === 'POST') {
-      const body = await text(request);
-      response.end();
-      answered(body);
+      const failed = (error: Error): void => answered(`the answer was cut off: ${error.message}`);
+      text(request)
+        .then(answered, failed)
+        .finally(() => response.end());
     } else if (pages.includes(name)) {
       response.setHeader('content-type', mediaTypes[extname(name)] ?? 'application/octet-stream');
       response.end(readFileSync(join(folder, name)));

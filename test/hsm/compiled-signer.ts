@@ -6,10 +6,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import type { openToken } from '../../hsm/token-signer.ts';
 import { projectFolder } from './temporary-token.ts';
 
 export interface CompiledSigner {
-  readonly openToken: typeof import('../../hsm/supervised-token.ts').openToken;
+  readonly openToken: typeof openToken;
   /** Removes the compiled files; not before the last process has ended. */
   remove(): void;
 }
@@ -33,27 +34,8 @@ export async function compileSigner(): Promise<CompiledSigner> {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    plugins: [
-      {
-        name: 'm',
-        setup(b) {
-          b.onLoad({ filter: /hsm.supervisor.ts$/ }, async (a) => {
-            console.log('MUTATED');
-            return {
-              loader: 'ts',
-              contents: (await import('node:fs'))
-                .readFileSync(a.path, 'utf8')
-                .replace(
-                  "(error.code === 'pin_incorrect' || error.code === 'pin_locked')",
-                  () => "(error.code === 'device_error')",
-                ),
-            };
-          });
-        },
-      },
-    ],
   });
-  const url = pathToFileURL(join(folder, 'supervised-token.js')).href;
-  const { openToken } = (await import(url)) as typeof import('../../hsm/supervised-token.ts');
-  return { openToken, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const url = pathToFileURL(join(folder, 'token-signer.js')).href;
+  const compiled = (await import(url)) as Pick<CompiledSigner, 'openToken'>;
+  return { openToken: compiled.openToken, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -49,15 +49,15 @@ const wrongSignatures = [
 ] as const;
 const crashes = ['segv', 'abort', 'exit', 'kill'] as const;
 
-/** Faults of C_Sign and C_SignInit: one in `weights` of each. */
+/** Faults of C_Sign and C_SignInit. Most are of kinds that cost no process, so that there is time for many. */
 const atSigning: readonly (readonly [weight: number, draw: (dice: Dice, otherKey: string) => string])[] = [
-  [270, (dice) => `${eitherSide(dice)} delay ${1 + dice.below(25)}`],
+  [330, (dice) => `${eitherSide(dice)} delay ${1 + dice.below(25)}`],
   [290, (dice) => `${eitherSide(dice)} answer ${dice.pick(frequent)}`],
-  [110, () => 'C_Sign signature negated'],
+  [120, () => 'C_Sign signature negated'],
   [90, () => 'C_Sign buffer-too-small'],
-  [50, (dice) => `${eitherSide(dice)} answer ${dice.pick(answers)}`],
+  [36, (dice) => `${eitherSide(dice)} answer ${dice.pick(answers)}`],
   [
-    60,
+    50,
     (dice, otherKey) => {
       const way = dice.pick(wrongSignatures);
       return `C_Sign signature ${way}${way === 'other-key' ? ` ${otherKey}` : ''}`;
@@ -107,7 +107,7 @@ function drawOpenings({ dice, before, opening, signatures, openingsHang }: PlanO
   const names = [...opening.keys()].filter((name) => !/^(\*|C_Sign|C_SignInit|C_CloseSession)$/.test(name));
   // How often the signer opens is not known beforehand: faults for more openings than there will be.
   for (let number = 0; number < signatures; number++) {
-    if (dice.below(5) > 0) continue;
+    if (dice.below(6) > 0) continue;
     const name = dice.pick(names);
     const each = opening.get(name) ?? 1;
     const count = (before.get(name) ?? 0) + number * each + 1 + dice.below(each);
@@ -143,7 +143,7 @@ function drawWindows({ dice, before, signatures }: PlanOptions): string[] {
   const lines = [];
   const all = before.get('*') ?? 0;
   // A signature is two calls, and openings come on top.
-  for (let call = 50 + dice.below(200); call < signatures * 4; call += 100 + dice.below(500)) {
+  for (let call = 50 + dice.below(200); call < signatures * 4; call += 150 + dice.below(600)) {
     const last = call + dice.pick([0, 1, 1, 2, 5]);
     const answer = dice.pick(['CKR_OBJECT_HANDLE_INVALID', 'CKR_TOKEN_NOT_PRESENT']);
     lines.push(`* ${all + call}-${all + last} token-gone ${answer}`);

@@ -26,16 +26,16 @@ async function openFaulty() {
   const folder = temporaryFolder();
   const directory = await provision(join(folder, 'token'));
   const shim = new FaultShim(join(folder, 'shim'), softhsm);
-  const { address, configuration } = directory;
+  const { address, environment } = directory;
   const token = await compiled.openToken({
     address: { ...address, module: shim.module },
-    configuration,
+    environment,
     signingKey: 'signing',
   });
   onTestFinished(() => token.close());
   const counts = countCalls(shim.readLog());
   const killProcess = async () => {
-    const pid = token.processId() ?? 0;
+    const pid = token.processIds[0] ?? 0;
     process.kill(pid, 'SIGKILL');
     await eventually(async () => !(await isRunning(pid)));
   };
@@ -51,7 +51,7 @@ describe.skipIf(obstacle !== undefined)('a signer', () => {
       shim.plan([`C_Login 2 answer ${answer}`]);
       await killProcess();
       for (let request = 0; request < 10; request++) {
-        await expect(token.signer.sign(messageOf(request))).rejects.toMatchObject({ ckr: answer });
+        await expect(token.sign(messageOf(request))).rejects.toMatchObject({ ckr: answer });
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       expect(shim.readLog().filter((call) => call.name === 'C_Login')).toHaveLength(1);
@@ -63,7 +63,7 @@ describe.skipIf(obstacle !== undefined)('a signer', () => {
     shim.plan(['C_Sign 2-33 signature negated']);
     for (let request = 0; request < 32; request++) {
       const message = messageOf(request);
-      expect(isValid(point, message, await token.signer.sign(message))).toBe(true);
+      expect(isValid(point, message, await token.sign(message))).toBe(true);
     }
     const negated = shim.readLog().filter((call) => call.fault !== undefined);
     expect(negated.filter((call) => call.fault?.unfit === false)).toHaveLength(32);
@@ -79,7 +79,7 @@ describe.skipIf(obstacle !== undefined)('a signer', () => {
       await killProcess();
       const message = messageOf(name);
       await eventually(() =>
-        token.signer.sign(message).then(
+        token.sign(message).then(
           (signature) => isValid(point, message, signature),
           () => false,
         ),

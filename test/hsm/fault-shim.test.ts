@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parsePkcs11Uri } from '../../hsm/pkcs11-uri.ts';
 import { importPoint } from '../../hsm/public-key.ts';
 import { nightly } from '../nightly.ts';
 import { FaultShim, shimObstacle } from './fault-shim.ts';
 import {
   eventually,
   isValid,
+  pinFileOf,
   projectFolder,
   provision,
   softhsm,
@@ -45,7 +47,8 @@ async function prepare() {
   const shim = new FaultShim(join(temporaryFolder(), 'the shim'), softhsm);
   const point = directory.points.get('signing') ?? new Uint8Array();
   const start = (options: object) => {
-    const { tokenLabel, pinFile } = directory.address;
+    const { token: tokenLabel = '' } = parsePkcs11Uri(directory.address.uri);
+    const pinFile = pinFileOf(directory);
     const base = {
       module: shim.module,
       tokenLabel,
@@ -58,7 +61,7 @@ async function prepare() {
     const child = spawn(
       process.execPath,
       ['--import', import.meta.resolve('tsx'), probe, JSON.stringify({ ...base, ...options })],
-      { env: { ...process.env, SOFTHSM2_CONF: directory.configuration }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { env: { ...process.env, ...directory.environment }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     onTestFinished(() => void child.kill('SIGKILL'));
     let output = '';

@@ -25,42 +25,52 @@ const codes: readonly SignerErrorCode[] = [
   'device_error',
 ];
 
+/** The sweep says itself where a signer no longer signs, which takes longer than a test has otherwise. */
+const sweepTimeoutMs = nightly ? 3_600_000 : 240_000;
+
 let compiled: CompiledSigner | undefined;
 afterAll(() => compiled?.remove());
 
 /** The one place where the sweep meets the signer. */
-const makeSigner: SignerMaker = async ({ address, configuration }, module, timeoutMs) => {
+const makeSigner: SignerMaker = async ({ address, environment }, module, timeoutMs) => {
   compiled ??= await compileSigner();
   const token = await compiled.openToken({
     address: { ...address, module },
-    configuration,
+    environment,
     signingKey: 'signing',
     timeoutMs,
   });
-  return { sign: (message) => token.signer.sign(message), close: () => token.close() };
+  return { sign: (message) => token.sign(message), close: () => token.close() };
 };
 
 describe.skipIf(obstacle !== undefined)('a signer whose device fails by plan', () => {
-  test('lets out no wrong signature, ends every request once, and signs again when the plan is over', async () => {
-    compiled = await compileSigner();
-    // Another seed each time; RINGMINT_SEED=N repeats one.
-    const seed = Number(process.env['RINGMINT_SEED'] ?? Date.now() % 1_000_000);
-    const faults = nightly ? 50_000 : 400;
-    const startedMs = performance.now();
-    const report = await sweep({
-      seed,
-      faults,
-      lanes: 8,
-      folder: temporaryFolder(),
-      makeSigner,
-      codes: new Set(codes),
-      timeoutMs: 2_000,
-      openingsHang: nightly,
-    });
-    const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-    console.log(`faults: seed ${seed}, ${seconds} s; ${describeSweep(report)}`);
-    expect(report.violations).toEqual([]);
-    expect(report.fired).toBeGreaterThanOrEqual(faults);
-    expect(report.table.size).toBeGreaterThan(25);
-  });
+  test(
+    'lets out no wrong signature, ends every request once, and signs again when the plan is over',
+    async () => {
+      compiled = await compileSigner();
+      // Another seed each time; RINGMINT_SEED=N repeats one.
+      const seed = Number(process.env['RINGMINT_SEED'] ?? Date.now() % 1_000_000);
+      const lanes = 8;
+      const faults = nightly ? 50_000 : 2_000;
+      const startedMs = performance.now();
+      const report = await sweep({
+        seed,
+        faults,
+        lanes,
+        folder: temporaryFolder(),
+        makeSigner,
+        codes: new Set(codes),
+        timeoutMs: 3_000,
+        openingsHang: nightly,
+      });
+      const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+      console.log(`faults: seed ${seed}, ${seconds} s; ${describeSweep(report)}`);
+      expect(report.violations).toEqual([]);
+      // A session that could not be replaced costs one caller a failure: no more of them than the signers have sessions.
+      expect(report.lateFailures).toBeLessThanOrEqual(lanes * 4);
+      expect(report.fired).toBeGreaterThanOrEqual(faults);
+      expect(report.table.size).toBeGreaterThan(25);
+    },
+    sweepTimeoutMs,
+  );
 });

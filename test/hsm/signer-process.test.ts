@@ -13,6 +13,7 @@ import {
   pinFileOf,
   projectFolder,
   provision,
+  provisionOwn,
   softhsm,
   temporaryFolder,
 } from './temporary-token.ts';
@@ -42,7 +43,7 @@ async function startParent(
 
 test('ends when its parent is killed under load', async () => {
   const path = join(temporaryFolder(), 'token');
-  await provision(path);
+  await provisionOwn(path);
   const { process: started, signer } = await startParent(path);
   expect(await isRunning(signer)).toBe(true);
   started.kill('SIGKILL');
@@ -51,7 +52,7 @@ test('ends when its parent is killed under load', async () => {
 
 test('starts from any working directory', async () => {
   const path = join(temporaryFolder(), 'token');
-  await provision(path);
+  await provisionOwn(path);
   const { signer } = await startParent(path, tmpdir());
   expect(await isRunning(signer)).toBe(true);
 });

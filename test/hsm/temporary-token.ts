@@ -1,12 +1,14 @@
 /** Real SoftHSM tokens in temporary directories, for the tests of hsm/. */
 import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { setUp } from '../../hsm/ci/index.js';
 import type { KeyTemplate } from '../../hsm/messages.ts';
 import { findModule } from '../../hsm/module-path.ts';
+import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
 import { openToken, type TokenOptions, type TokenSigner } from '../../hsm/token-signer.ts';
 
@@ -23,7 +25,54 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-export function provision(
+/** A token in `path`, made by softhsm-ci-setup: what Ringmint signs with need not have been made by it. */
+export async function provision(
+  path: string,
+  keys = signingOnly,
+  tokenLabel = 'test token',
+): Promise<TokenDirectory> {
+  const tokens = await setUp({
+    directory: path,
+    prefix: join(projectFolder, '.softhsm'),
+    template: {
+      version: 1,
+      roles: [
+        {
+          name: 'token',
+          label: tokenLabel,
+          keys: keys.map(({ label, kind }) => ({
+            name: label,
+            type: 'ec-p256',
+            usage: [kind === 'signing' ? 'sign' : 'derive'],
+          })),
+        },
+      ],
+    },
+  });
+  const [role] = tokens.roles;
+  if (role === undefined) throw new Error('softhsm-ci-setup made no token');
+  const { configuration, pinFile } = role;
+  const points = role.keys.map(({ label, publicKeyFile }) => [label, pointIn(publicKeyFile ?? '')] as const);
+  return {
+    path: dirname(configuration),
+    environment: { SOFTHSM2_CONF: configuration },
+    address: {
+      module: softhsm,
+      uri: formatPkcs11Uri({ token: tokenLabel }),
+      pin: { kind: 'file', path: pinFile },
+    },
+    points: new Map(points),
+  };
+}
+
+/** The point of a P-256 key: the last 65 bytes of its SubjectPublicKeyInfo (RFC 5480 §2). */
+function pointIn(pemFile: string): Uint8Array {
+  const der = createPublicKey(readFileSync(pemFile)).export({ type: 'spki', format: 'der' });
+  return new Uint8Array(der.subarray(-65));
+}
+
+/** A token in `path` as Ringmint makes its own. */
+export function provisionOwn(
   path: string,
   keys = signingOnly,
   tokenLabel = 'test token',

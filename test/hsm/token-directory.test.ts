@@ -19,7 +19,7 @@ import {
   open,
   pinFileOf,
   pointOf,
-  provision,
+  provisionOwn,
   softhsm,
   temporaryFolder,
 } from './temporary-token.ts';
@@ -50,7 +50,7 @@ function readAttributes(directory: TokenDirectory, key: string) {
 
 test('makes a directory that only its owner can read', async () => {
   const path = join(temporaryFolder(), 'a token');
-  await provision(path);
+  await provisionOwn(path);
   expect(modeOf(path)).toBe(0o700);
   expect(modeOf(join(path, 'tokens'))).toBe(0o700);
   for (const file of ['softhsm2.conf', 'pin', 'so-pin']) expect(modeOf(join(path, file))).toBe(0o600);
@@ -63,7 +63,7 @@ test('gives every token PINs of its own', async () => {
   const folder = temporaryFolder();
   const pins = [];
   for (const name of ['a', 'b']) {
-    await provision(join(folder, name));
+    await provisionOwn(join(folder, name));
     pins.push(
       readFileSync(join(folder, name, 'pin'), 'utf8'),
       readFileSync(join(folder, name, 'so-pin'), 'utf8'),
@@ -74,7 +74,7 @@ test('gives every token PINs of its own', async () => {
 });
 
 test('generates keys that never leave the token and have one use each', async () => {
-  const directory = await provision(join(temporaryFolder(), 'token'), bothKinds);
+  const directory = await provisionOwn(join(temporaryFolder(), 'token'), bothKinds);
   const inToken = {
     CKA_TOKEN: true,
     CKA_PRIVATE: true,
@@ -103,16 +103,16 @@ test('generates keys that never leave the token and have one use each', async ()
 
 test('leaves a finished token alone', async () => {
   const path = join(temporaryFolder(), 'token');
-  const first = await provision(path);
+  const first = await provisionOwn(path);
   const files = readdirSync(join(path, 'tokens'));
-  const second = await provision(path);
+  const second = await provisionOwn(path);
   expect(second.points).toEqual(first.points);
   expect(readdirSync(join(path, 'tokens'))).toEqual(files);
   expect(pointOf(await open(second))).toEqual(first.points.get('signing'));
 });
 
 test('gives the points that the token signs with', async () => {
-  const directory = await provision(join(temporaryFolder(), 'token'), bothKinds);
+  const directory = await provisionOwn(join(temporaryFolder(), 'token'), bothKinds);
   const token = await open(directory, { agreementKey: 'agreement' });
   expect(directory.points.get('signing')).toEqual(pointOf(token));
   expect(directory.points.get('agreement')).toEqual(token.agreement?.publicKey.point);
@@ -139,7 +139,7 @@ test.each([
     if (readTokenDirectory(path, softhsm, 'test token') !== undefined) continue;
     // The signer process, orphaned in mid-provisioning, needs up to half a second to see that its parent has gone.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const token = await open(await provision(path));
+    const token = await open(await provisionOwn(path));
     await token.check();
     return;
   }
@@ -150,30 +150,30 @@ test('never removes a folder that it did not make', async () => {
   const path = join(temporaryFolder(), 'documents');
   mkdirSync(path);
   writeFileSync(join(path, 'thesis.txt'), 'ten years');
-  await provision(path).catch(() => undefined);
+  await provisionOwn(path).catch(() => undefined);
   expect(existsSync(join(path, 'thesis.txt'))).toBe(true);
 });
 
 test('refuses to make a token anew whose marker is lost: its key may have been published', async () => {
   const path = join(temporaryFolder(), 'token');
-  await provision(path);
+  await provisionOwn(path);
   const keys = readdirSync(join(path, 'tokens'));
   rmSync(join(path, 'provisioned.json'));
-  await expect(provision(path)).rejects.toMatchObject({ name: 'SignerError' });
+  await expect(provisionOwn(path)).rejects.toMatchObject({ name: 'SignerError' });
   expect(readdirSync(join(path, 'tokens'))).toEqual(keys);
 });
 
 test('refuses a finished token that lacks a key that is asked for', async () => {
   const path = join(temporaryFolder(), 'token');
-  await provision(path);
-  await expect(provision(path, bothKinds)).rejects.toThrow('agreement');
+  await provisionOwn(path);
+  await expect(provisionOwn(path, bothKinds)).rejects.toThrow('agreement');
 });
 
 test('finds its token after the project was moved to another folder', async () => {
   const folder = temporaryFolder();
-  await provision(join(folder, 'before'));
+  await provisionOwn(join(folder, 'before'));
   renameSync(join(folder, 'before'), join(folder, 'after'));
-  const token = await open(await provision(join(folder, 'after')));
+  const token = await open(await provisionOwn(join(folder, 'after')));
   await token.check();
 });
 
@@ -182,7 +182,7 @@ test.each(['#', '='])(
   async (character) => {
     // softhsm2.conf has no quoting: a path is cut at these (SimpleConfigLoader.cpp).
     const path = join(temporaryFolder(), `a${character}b`);
-    const outcome = await provision(path).then(
+    const outcome = await provisionOwn(path).then(
       async (directory) => {
         await (await open(directory)).check();
         return 'works';
@@ -195,7 +195,7 @@ test.each(['#', '='])(
 
 test('refuses a token label longer than the 32 bytes that PKCS#11 has for it', async () => {
   const path = join(temporaryFolder(), 'token');
-  await expect(provision(path, undefined, 'x'.repeat(33))).rejects.toMatchObject({
+  await expect(provisionOwn(path, undefined, 'x'.repeat(33))).rejects.toMatchObject({
     message: expect.stringContaining('32'),
   });
 });

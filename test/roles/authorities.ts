@@ -6,9 +6,10 @@ import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setUp } from '../../hsm/ci/index.js';
 import { findModule } from '../../hsm/module-path.ts';
+import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
-import { provisionDirectory } from '../../hsm/token-directory.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
 import { calendarDays } from '../../src/quota/window.ts';
@@ -47,25 +48,32 @@ export interface Tokens {
 }
 
 export async function openTokens(): Promise<Tokens> {
-  const folder = mkdtempSync(join(tmpdir(), 'ringmint-tokens-'));
-  const module = findModule('auto', process.env, join(import.meta.dirname, '../..'));
-  const open = async (holder: Holder): Promise<TokenSigner> => {
-    const agreement = holder === 'quota' ? 'agreement' : undefined;
-    const directory = await provisionDirectory({
-      module,
-      path: join(folder, holder),
-      tokenLabel: holder,
-      keys: [
-        { label: 'signing', kind: 'signing' },
-        ...(agreement === undefined ? [] : [{ label: agreement, kind: 'agreement' } as const]),
-      ],
-      random: randomBytes,
-    });
+  const project = join(import.meta.dirname, '../..');
+  const signing = { name: 'signing', type: 'ec-p256' };
+  const agreement = { name: 'agreement', type: 'ec-p256', usage: ['derive'] };
+  const made = await setUp({
+    prefix: join(project, '.softhsm'),
+    template: {
+      version: 1,
+      roles: ['central', 'issuance', 'quota', 'other'].map((name) => ({
+        name,
+        keys: name === 'quota' ? [signing, agreement] : [signing],
+      })),
+    },
+  });
+  const module = findModule('auto', process.env, project);
+  const open = (holder: Holder): Promise<TokenSigner> => {
+    const role = made.roles.find(({ name }) => name === holder);
+    if (role === undefined) throw new Error(`softhsm-ci-setup made no token for ${holder}`);
     return openToken({
-      address: directory.address,
-      environment: directory.environment,
+      address: {
+        module,
+        uri: formatPkcs11Uri({ token: role.label }),
+        pin: { kind: 'file', path: role.pinFile },
+      },
+      environment: { SOFTHSM2_CONF: role.configuration },
       signingKey: 'signing',
-      ...(agreement === undefined ? {} : { agreementKey: agreement }),
+      ...(holder === 'quota' ? { agreementKey: 'agreement' } : {}),
     });
   };
   const [central, issuance, quotaToken, other] = await Promise.all([
@@ -84,7 +92,7 @@ export async function openTokens(): Promise<Tokens> {
     machine: await startMachine(new Uint8Array(wasm)),
     async close() {
       await Promise.all(Object.values(of).map((token) => token.close()));
-      rmSync(folder, { recursive: true, force: true });
+      made.remove();
     },
   };
 }

@@ -14,7 +14,8 @@ export async function buildMachine(defect?: Defect): Promise<Uint8Array<ArrayBuf
   let wasm: Uint8Array<ArrayBuffer> | undefined;
   const options =
     '--runtime stub --use abort= --use TAGGED=1 --use STEPPING=1 --initialMemory 40 --outFile out.wasm';
-  const { error, stderr } = await compile(['stepping.ts', ...options.split(' ')], {
+  let complaint = '';
+  const { error } = await compile(['stepping.ts', ...options.split(' ')], {
     readFile(name) {
       const source = sources.get(name);
       if (source === undefined || defect?.file !== name) return source ?? null;
@@ -24,8 +25,13 @@ export async function buildMachine(defect?: Defect): Promise<Uint8Array<ArrayBuf
       if (typeof contents !== 'string') wasm = new Uint8Array(contents);
     },
     listFiles: () => [],
+    stderr: {
+      write(chunk) {
+        complaint += typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk);
+      },
+    },
   });
   if (error !== null || wasm === undefined)
-    throw new Error(`${defect?.name}: ${error?.message} ${stderr.toString()}`);
+    throw new Error(`${defect?.name}: ${error?.message} ${complaint}`);
   return wasm;
 }

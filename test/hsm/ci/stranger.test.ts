@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parseCommandLine } from '../../../hsm/ci/command-line.js';
 import { errorCodes } from '../../../hsm/ci/setup-error.js';
 import { keyTypes } from '../../../hsm/ci/template.js';
 import { leftIn, packageFolder, run, Started, temporaryFolder } from './cli-process.ts';
@@ -142,10 +143,16 @@ test.each([
   [['setup', '--role', 'a', '--template', 't.json'], 'both given'],
   [['setup', '--accept-version', '2'], '`--accept-version 2`: two numbers'],
   [['setup', '--bogus'], "unknown option '--bogus'"],
-])('refuses %j as wrong usage, with status 2', async (words, message) => {
-  const { status, stdout, stderr } = await run(words, temporaryFolder());
+])('refuses %j as wrong usage', (words, message) => {
+  expect(() => parseCommandLine(words, {})).toThrow(
+    expect.objectContaining({ code: 'usage_invalid', message: expect.stringContaining(message) }),
+  );
+});
+
+test('ends with 2 on wrong usage, and says where to read on', async () => {
+  const { status, stdout, stderr } = await run(['setup', '--bogus'], temporaryFolder());
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-  expect(stderr).toContain(message);
+  expect(stderr).toContain("unknown option '--bogus'");
   expect(stderr).toContain('see --help (usage_invalid)');
 });
 

@@ -207,6 +207,11 @@ describe('a directory', () => {
     writeFileSync(join(folder, 'file'), '');
     const { status, stderr } = await run(['setup', '--dir', 'file/tokens'], folder);
     expect({ status, stderr }).toMatchObject({ status: 4, stderr: expect.stringContaining('ENOTDIR') });
+    const cleanup = await run(['cleanup', '--dir', 'file', '--json'], folder);
+    expect(cleanup.status).toBe(4);
+    expect(JSON.parse(cleanup.stdout)).toMatchObject({ ok: false, code: 'directory_unusable' });
+    const nowhere = await run(['--', 'true'], folder, { TMPDIR: join(folder, 'nowhere') });
+    expect(nowhere).toMatchObject({ status: 125, stderr: expect.stringContaining('ENOENT') });
   });
 
   test('is removed by cleanup, with what a crash left in it; a second cleanup finds nothing', async () => {
@@ -288,6 +293,15 @@ describe('a token that is lost', () => {
       status: 4,
       stderr: expect.stringContaining('holds another key `signing`'),
     });
+  });
+
+  test('by damage is told with what SoftHSM answers, by the name of PKCS#11', async () => {
+    const folder = temporaryFolder();
+    const tokens = join(copyOf('one', folder), 'roles/token/tokens');
+    writeFileSync(join(tokens, readdirSync(tokens)[0] ?? '', 'token.object'), 'damaged');
+    const { status, stderr } = await run(['smoke', '--dir', 'tokens'], folder);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/role `token`: the token answered CKR_[A-Z_]+ to C_\w+ \(token_failed\)/);
   });
 
   test('with its directory is told by whoever asks for it', async () => {

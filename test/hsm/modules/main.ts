@@ -6,7 +6,9 @@
  * With `--write`, writes sheets/NAME.json, ckr-by-module.json and docs/HSM-MODULES.md; without, prints the sheets. Takes
  * about five minutes for all four.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { codesByModule, type SourceCounts } from './code-table.ts';
 import { documentOf } from './matrix.ts';
@@ -41,4 +43,9 @@ if (write) {
   const codes = codesByModule(sheets, counts);
   writeJson(join(here, 'ckr-by-module.json'), codes);
   writeFileSync(join(here, '..', '..', '..', 'docs', 'HSM-MODULES.md'), documentOf(sheets, codes));
+  // Committed JSON is formatted as everything else is.
+  const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
+  execFileSync(process.execPath, [biome, 'format', '--write', here], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }

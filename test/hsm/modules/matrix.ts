@@ -1,6 +1,7 @@
 /** docs/HSM-MODULES.md: the sheets of all modules side by side. Deterministic, so that it can be checked for drift. */
 import type { CodesByModule } from './code-table.ts';
-import type { ProbeRecord, Sheet } from './sheet.ts';
+import { consequencesOf } from './consequences.ts';
+import { type ProbeRecord, raceRuns, type Sheet } from './sheet.ts';
 import type { SignedRoute } from './token-tasks.ts';
 
 const heads: Readonly<Record<Sheet['module'], string>> = {
@@ -118,6 +119,18 @@ function breakageTables(sheet: Sheet): string {
   ].join('\n');
 }
 
+function raceRows(sheets: readonly Sheet[]): string[][] {
+  const names = [...new Set(sheets.flatMap(({ races }) => Object.keys(races)))];
+  return names.map((name) => [
+    name,
+    ...sheets.map(({ races }) =>
+      Object.entries(races[name] ?? {})
+        .map(([outcome, count]) => `${count}: ${outcome.replaceAll('CKR_OK', 'ok').replaceAll('CKR_', '')}`)
+        .join('; '),
+    ),
+  ]);
+}
+
 function codeRows(sheets: readonly Sheet[], { codes }: CodesByModule): string[][] {
   return codes
     .filter(({ name }) => name !== 'CKR_OK')
@@ -169,6 +182,10 @@ export function documentOf(sheets: readonly Sheet[], codes: CodesByModule): stri
   const describe = (of: (sheet: Sheet) => string): string[] => sheets.map(of);
   const sections = [
     intro,
+    '## What follows for a signer\n',
+    `${consequencesOf(sheets)
+      .hold.map((text) => `- ${text}`)
+      .join('\n')}\n`,
     '## What was measured\n',
     table('', sheets, [
       ['date', ...describe(({ date }) => date)],
@@ -245,7 +262,9 @@ export function documentOf(sheets: readonly Sheet[], codes: CodesByModule): stri
         probeRows(sheets, ({ probes }) => probes[name]),
       )}\n`,
     ]),
-    '## A token that breaks under a signer\n\nOne process had signed when it was broken, and went on; `in a new process` is one that starts then.\n',
+    `## Races\n\nEach run ${raceRuns} times: how many runs came out how. Never let C_Finalize or C_CloseSession meet an operation in flight.\n`,
+    table('', sheets, raceRows(sheets)),
+    '\n## A token that breaks under a signer\n\nOne process had signed when it was broken, and went on; `in a new process` is one that starts then.\n',
     ...sheets.map((sheet) => `${breakageTables(sheet)}\n`),
     `## Codes\n\nHow many of the probes above made a module give a code, and how many places in its source give it (${sheets
       .map(({ module }) => `${heads[module]}: ${codes.sources[module]}`)

@@ -17,7 +17,7 @@ import {
   routes,
 } from './algorithms.ts';
 import { handleOf, readWrite, type TokenSession } from './token-session.ts';
-import { generateKey, publicAttributes, type Task, type TaskContext } from './token-tasks.ts';
+import { generateKey, publicAttributes, type Task } from './token-tasks.ts';
 
 /** The first of Ringmint's algorithms that the token has a key and a mechanism for, with that key. */
 export interface Working {
@@ -335,7 +335,7 @@ const operations: Task = ({ token }) => {
   token.ask('C_Sign', 'afterwards', () => sign());
 };
 
-const closedSession: Task = async ({ token }: TaskContext) => {
+const closedSession: Task = ({ token }) => {
   const { session, route, key, sign } = openWorking(token);
   const { module } = token;
   const other = token.open();
@@ -349,15 +349,6 @@ const closedSession: Task = async ({ token }: TaskContext) => {
   token.ask('C_Sign', 'in another session', () => sign());
   const input = route.input(digest);
   const output = Buffer.alloc(512);
-  const racing = token.open();
-  module.C_SignInit(racing, mechanismOf(route), key);
-  const signing = token.askAsync('C_Sign', 'C_CloseSession on another thread at the same time', () =>
-    module.C_SignAsync(racing, input, output),
-  );
-  token.ask('C_CloseSession', 'C_Sign on another thread at the same time', () =>
-    module.C_CloseSession(racing),
-  );
-  await signing;
   module.C_SignInit(session, mechanismOf(route), key);
   module.C_CloseAllSessions(token.slot());
   token.ask('C_Sign', 'after C_CloseAllSessions', () => module.C_Sign(session, input, output));
@@ -369,35 +360,6 @@ const closedSession: Task = async ({ token }: TaskContext) => {
   token.ask('C_Login', 'after C_CloseAllSessions', () => token.login(fresh));
   token.ask('C_Sign', 'after a new login', () => workingIn(token, fresh).sign());
 };
-
-const finaliseInFlight: Task = async ({ token }: TaskContext) => {
-  const { session, route, key } = openWorking(token);
-  const { module } = token;
-  const pool = [session, token.open(), token.open(), token.open()];
-  const kept: Buffer[] = [];
-  const signing = pool.map((own, index) => {
-    const input = route.input(digest);
-    const output = Buffer.alloc(512);
-    kept.push(input, output);
-    module.C_SignInit(own, mechanismOf(route), key);
-    return token.askAsync(
-      'C_Sign',
-      `C_Finalize on another thread at the same time, session ${index + 1}`,
-      () => module.C_SignAsync(own, input, output),
-    );
-  });
-  token.ask('C_Finalize', 'with 4 operations in flight', () => module.C_Finalize());
-  await Promise.all(signing);
-  token.ask('C_Initialize', 'after that', () => token.initialise());
-  token.ask('C_Sign', 'after that', () => workingIn(token, loggedIn(token)).sign());
-  if (kept.length === 0) throw new Error('never: keeps them alive');
-};
-
-function loggedIn(token: TokenSession): Handle {
-  const session = token.open();
-  token.login(session);
-  return session;
-}
 
 const destroyedKey: Task = ({ token }) => {
   const { session, route } = openWorking(token);
@@ -436,6 +398,5 @@ export const probes: Readonly<Record<string, Task>> = {
   'invalid-handles': handles,
   operations,
   'closed-session': closedSession,
-  'finalise-in-flight': finaliseInFlight,
   'destroyed-key': destroyedKey,
 };

@@ -7,6 +7,7 @@ import { breakages } from './breakages.ts';
 import { type Answer, runTask, type TaskOutcome } from './module-task.ts';
 import { objectProbes } from './object-probes.ts';
 import { probes } from './probes.ts';
+import { races } from './races.ts';
 import { type ModuleName, type StartedModule, startModule } from './started-module.ts';
 import type { AuditedKey, Description, MadeKey, SignArgument, SignedRoute } from './token-tasks.ts';
 
@@ -26,6 +27,8 @@ export interface Sheet {
   readonly audit: readonly AuditedKey[];
   readonly concurrency: readonly SignedRoute[];
   readonly probes: Readonly<Record<string, ProbeRecord>>;
+  /** By race and outcome: how many of `raceRuns` runs came out so. */
+  readonly races: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly breakages: Readonly<Record<string, ProbeRecord>>;
 }
 
@@ -44,6 +47,7 @@ const signLimitMs = 600_000;
 const concurrentSignatures = 1_600;
 const slowSignatures = 200;
 const slowPerSecond = 50;
+export const raceRuns = 20;
 
 /** Fails where a task that must succeed did not. */
 async function mustRun<T>(
@@ -93,6 +97,11 @@ export async function measureSheet(
       progress(probe);
       seen[probe] = recordOf(await runTask(started, probe, started.folder, probeLimitMs));
     }
+    const raced: Record<string, Record<string, number>> = {};
+    for (const race of Object.keys(races)) {
+      progress(race);
+      raced[race] = await measureRace(started, race);
+    }
     progress('concurrency');
     return {
       keys: made.map(({ kind, answer }) => ({ kind, answer })),
@@ -100,6 +109,7 @@ export async function measureSheet(
       routes,
       audit,
       probes: seen,
+      races: raced,
       concurrency: await measureConcurrency(started, routes),
     };
   });
@@ -123,6 +133,18 @@ export async function measureSheet(
     probes: { ...measured.probes, ...destructive },
     breakages: broken,
   };
+}
+
+/** Runs a race again and again; an outcome is how the process ended and what the racing calls answered. */
+async function measureRace(started: StartedModule, race: string): Promise<Record<string, number>> {
+  const counted = new Map<string, number>();
+  for (let i = 0; i < raceRuns; i++) {
+    const { end, answers } = await runTask(started, race, undefined, probeLimitMs);
+    const answered = answers.map(({ call, answer }) => `${call} ${answer}`);
+    const outcome = end === 'finished' ? [...new Set(answered)].sort().join(', ') : end;
+    counted.set(outcome, (counted.get(outcome) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counted].sort(([, a], [, b]) => b - a));
 }
 
 async function measureConcurrency(

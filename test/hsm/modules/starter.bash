@@ -60,7 +60,7 @@ start_daemon() {
   printf 'daemon %s %s\n' "$name" "$!"
 }
 dies_with_starter=()
-if command -v setpriv >/dev/null && setpriv --help 2>&1 | grep -q pdeathsig; then dies_with_starter=(setpriv --pdeathsig TERM); fi
+if command -v setpriv >/dev/null && [[ $(setpriv --help 2>&1) == *pdeathsig* ]]; then dies_with_starter=(setpriv --pdeathsig TERM); fi
 
 # Waits until a command succeeds; fails with the daemon's output where it ends first or takes over ten seconds.
 await() {
@@ -73,6 +73,19 @@ await() {
   done
   say "$name does not come up: $(tail -n 3 "$folder/$name.log" | tr '\n' ' ')"
   exit 1
+}
+
+# Whether the daemon that was started last listens on a socket bound to this path. The file alone says nothing: between
+# bind and listen it is there, and refuses connections. 00010000 is __SO_ACCEPTCON (proc(5), /proc/net/unix).
+listens() {
+  local socket inode
+  for socket in /proc/"${daemons[-1]}"/fd/*; do
+    inode=$(readlink "$socket") || continue
+    [[ $inode == socket:* ]] || continue
+    inode=${inode//[^0-9]/}
+    awk -v inode="$inode" -v path="$1" '$4 == "00010000" && $7 == inode && $8 == path { found = 1 } END { exit !found }' /proc/net/unix && return 0
+  done
+  return 1
 }
 
 # Says that all is up, and holds it up.

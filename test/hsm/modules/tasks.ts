@@ -2,6 +2,7 @@
 import { breakageTasks } from './breakage-tasks.ts';
 import { objectProbes } from './object-probes.ts';
 import { probes } from './probes.ts';
+import { races } from './races.ts';
 import { auditKeys, describeToken, makeKeys, makeToken, signRoutes, type Task } from './token-tasks.ts';
 
 export const tasks: Readonly<Record<string, Task>> = {
@@ -12,5 +13,6 @@ export const tasks: Readonly<Record<string, Task>> = {
   'describe-token': describeToken,
   ...probes,
   ...objectProbes,
+  ...races,
   ...breakageTasks,
 };
