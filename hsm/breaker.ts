@@ -10,14 +10,12 @@
  *  stopped: the PIN was refused. It is never tried twice; an operator opens the signer anew.
  * ```
  */
-import { SignerError } from './signer.ts';
+import { isPinRefusal, SignerError } from './signer.ts';
 
 /** The pause after `failures` in a row. The first costs none: a crash is made good at once. */
 function pauseMs(failures: number): number {
   return failures < 2 ? 0 : Math.min(5_000, 50 * 2 ** failures);
 }
-
-const stopping: ReadonlySet<string> = new Set(['pin_incorrect', 'pin_locked', 'pin_expired']);
 
 export type BreakerState = 'closed' | 'open' | 'half-open' | 'stopped';
 
@@ -54,6 +52,6 @@ export class Breaker {
     this.lastError = error;
     this.pausedUntilMs = this.nowMs() + pauseMs(this.failures);
     // A real token locks itself after a few wrong PINs.
-    this.stopped ||= error instanceof SignerError && stopping.has(error.code);
+    this.stopped ||= error instanceof SignerError && isPinRefusal(error.code);
   }
 }

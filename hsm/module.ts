@@ -127,10 +127,24 @@ export function signerError(thrown: unknown): { error: SignerError; recovery: Re
       recovery: 'replace',
     };
   }
-  const { name, code, recovery } = returnValue(thrown.code);
-  const message =
-    code === 'pin_incorrect'
-      ? 'the token refuses the PIN: put the right one where it is read from; nothing is tried again by itself'
-      : `the token answered ${name}`;
-  return { error: new SignerError(code, message, name), recovery };
+  const { name, code, failure, recovery } = returnValue(thrown.code);
+  // Only a login refuses a PIN: another call that says so is broken.
+  if (failure === 'pin')
+    return {
+      error: new SignerError('device_error', `the token answered ${name}`, name),
+      recovery: 'replace',
+    };
+  return { error: new SignerError(code, `the token answered ${name}`, name), recovery };
+}
+
+/** What C_Login threw: a refusal of the PIN by its own code. */
+export function loginError(thrown: unknown): unknown {
+  if (!(thrown instanceof pkcs11js.Pkcs11Error)) return thrown;
+  const { name, code, failure } = returnValue(thrown.code);
+  if (failure !== 'pin') return thrown;
+  return new SignerError(
+    code,
+    `the token refuses the PIN (${name}): put the right one where it is read from; nothing is tried again by itself`,
+    name,
+  );
 }

@@ -18,12 +18,11 @@ export interface PoolOptions {
   readonly prove: (opened: OpenedToken, call: (call: Call) => Promise<unknown>) => Promise<void>;
   /** What a call may take, waiting included. */
   readonly timeoutMs: number;
+  /** What starting a process, loading its module, logging in and a first signature may take. */
+  readonly startTimeoutMs: number;
   /** Calls that may wait or run; one more is refused as `signer_busy`. */
   readonly queueLimit: number;
 }
-
-/** Starting Node, loading a module and logging in take longer than a signature, on a busy machine by far. */
-export const startTimeoutMs = 30_000;
 
 export class ProcessPool {
   private readonly options: PoolOptions;
@@ -129,17 +128,7 @@ export class ProcessPool {
     deadlineMs: number,
     accept: (value: unknown) => Promise<T>,
   ): Promise<T> {
-    const sentMs = performance.now();
-    let value: unknown;
-    try {
-      value = await child.call(call, deadlineMs);
-    } catch (error) {
-      // A call that hangs holds a native thread, and only the end of the process frees it. One that came to the
-      // process late, after a start, says nothing of it.
-      const hung = performance.now() - sentMs >= this.options.timeoutMs / 2;
-      if (isLate(error) && hung) child.kill();
-      throw error;
-    }
+    const value = await child.call(call, deadlineMs);
     try {
       return await accept(value);
     } catch (error) {
@@ -173,7 +162,7 @@ export class ProcessPool {
 
   private async openChild(): Promise<SignerChild> {
     this.breaker.admit();
-    const { surroundings, open, prove } = this.options;
+    const { surroundings, open, prove, timeoutMs, startTimeoutMs } = this.options;
     const child = new SignerChild(surroundings, open.sessions);
     this.alive.add(child);
     void child.ended.then(() => this.noteEnd(child));
@@ -187,6 +176,7 @@ export class ProcessPool {
       this.breaker.fail(error);
       throw error;
     }
+    child.watch(Math.max(250, timeoutMs / 4));
     this.ready.add(child);
     return child;
   }

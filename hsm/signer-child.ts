@@ -33,6 +33,12 @@ export class SignerChild {
   private readonly outbox: CallMessage[] = [];
   private lastId = 0;
   private lost = false;
+  /** Calls whose deadline is over, and what ends the process where they are not answered all the same. */
+  private readonly late = new Map<number, NodeJS.Timeout>();
+  /** Since when it has said nothing although it was asked. */
+  private silentSinceMs = 0;
+  private silentMostMs: number | undefined;
+  private listening: NodeJS.Timeout | undefined;
 
   constructor({ environment, typedPin }: Surroundings, sessions: number) {
     const inSources = import.meta.url.endsWith('.ts');
@@ -62,6 +68,7 @@ export class SignerChild {
       });
     });
     this.child.on('message', (replies: readonly Reply[]) => {
+      this.silentSinceMs = performance.now();
       for (const reply of replies) this.settle(reply);
     });
     this.child.on('error', () => this.forget());
@@ -99,12 +106,41 @@ export class SignerChild {
         this.take(id)?.reject(
           new SignerError('signer_timeout', `the token did not answer within ${waitedMs} ms`),
         );
+        // A call that hangs holds a session and a native thread, and only the end of the process frees them.
+        if (this.silentMostMs !== undefined)
+          this.late.set(
+            id,
+            setTimeout(() => this.kill(), this.silentMostMs),
+          );
       };
       const timer = setTimeout(onDeadline, Math.max(1, deadlineMs - sentMs));
       this.pending.set(id, { resolve, reject, timer });
       this.outbox.push({ id, call });
+      if (this.pending.size === 1) this.silentSinceMs = sentMs;
+      this.listen();
       if (this.outbox.length === 1) setImmediate(() => this.flush());
     });
+  }
+
+  /**
+   * From now on ends the process where it says nothing for `mostMs` although it was asked: a module that hangs in a call that
+   * has no asynchronous form stops everything in its process. What was in flight throws `signer_crashed`.
+   */
+  watch(mostMs: number): void {
+    this.silentMostMs = mostMs;
+  }
+
+  private listen(): void {
+    const { silentMostMs } = this;
+    if (silentMostMs === undefined || this.listening !== undefined) return;
+    const check = (): void => {
+      this.listening = undefined;
+      if (this.lost || this.pending.size === 0) return;
+      const leftMs = this.silentSinceMs + silentMostMs - performance.now();
+      if (leftMs <= 0) this.kill();
+      else this.listening = setTimeout(check, leftMs);
+    };
+    this.listening = setTimeout(check, silentMostMs);
   }
 
   /** Sends what has come in this turn of the event loop. */
@@ -133,6 +169,8 @@ export class SignerChild {
   }
 
   private settle(reply: Reply): void {
+    clearTimeout(this.late.get(reply.id));
+    this.late.delete(reply.id);
     const pending = this.take(reply.id);
     if (pending === undefined) return;
     if (reply.ok) {
@@ -147,6 +185,9 @@ export class SignerChild {
 
   private forget(): void {
     this.lost = true;
+    clearTimeout(this.listening);
+    for (const timer of this.late.values()) clearTimeout(timer);
+    this.late.clear();
     for (const id of [...this.pending.keys()]) this.take(id)?.reject(crashed());
   }
 

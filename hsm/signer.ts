@@ -45,6 +45,7 @@ export type SignerErrorCode =
   | 'mechanism_missing'
   | 'point_invalid'
   | 'signature_wrong'
+  | 'secret_wrong'
   | 'signer_crashed'
   | 'signer_timeout'
   | 'signer_busy'
@@ -56,6 +57,11 @@ export type SignerErrorCode =
   | 'login_lost'
   | 'device_busy'
   | 'device_error';
+
+/** Whether a token refused a PIN: nothing is tried again then, for a real token locks itself after a few wrong ones. */
+export function isPinRefusal(code: SignerErrorCode): boolean {
+  return code === 'pin_incorrect' || code === 'pin_locked' || code === 'pin_expired';
+}
 
 /** A broken device, a wrong PIN or a missing module: never a refusal of a request, so it is thrown. */
 export class SignerError extends Error {

@@ -8,7 +8,7 @@ import { type AuditFinding, showFindings } from './audit-finding.ts';
 import type { BreakerState } from './breaker.ts';
 import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
 import { formatPinSource, type PinSource } from './pin-source.ts';
-import { ProcessPool, startTimeoutMs } from './process-pool.ts';
+import { ProcessPool } from './process-pool.ts';
 import { importPoint, verifierOf } from './public-key.ts';
 import { type KeyAgreement, type PublicKey, type Signer, SignerError } from './signer.ts';
 import { SignerChild, type Surroundings } from './signer-child.ts';
@@ -28,6 +28,8 @@ export interface TokenOptions {
   readonly sessions?: number;
   /** What a call may take, waiting included; 10,000 unless given. */
   readonly timeoutMs?: number;
+  /** What starting a process, loading its module, logging in and a first signature may take; 15,000 unless given. */
+  readonly startTimeoutMs?: number;
   /** Calls that may wait or run, 256 unless given; one more is refused as `signer_busy`. */
   readonly queueLimit?: number;
   /** Asks on the terminal for the PIN of this token; called once, and only where the PIN's source is `prompt`. */
@@ -56,6 +58,9 @@ export interface TokenSigner extends Signer {
   readonly processIds: readonly number[];
 }
 
+/** On a busy machine starting Node takes longer than a signature by far. */
+const startTimeoutMs = 15_000;
+
 /**
  * What a canary signs: this, then 32 random bytes. A Sig_structure (RFC 9052 §4.4) is a CBOR array, so it
  * begins with 0x84; this begins with 0x72, a text string. A canary's signature is therefore worth nothing.
@@ -80,6 +85,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     open: { name: 'open', token: address, signing: signingKey, agreement: agreementKey, sessions },
     processes,
     timeoutMs,
+    startTimeoutMs: options.startTimeoutMs ?? startTimeoutMs,
     queueLimit,
     async prove(opened, call) {
       assertExpected(opened.signing, first?.signing, options.expectedKeyId, signingKey);
@@ -99,6 +105,15 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
   });
   const opened = await pool.start();
   const verify = verifierOf(opened.signing);
+  const agreementKeyOf = async (): Promise<KeyAgreement | undefined> => {
+    if (opened.agreement === undefined) return undefined;
+    try {
+      return agreementOf(pool, opened.agreement);
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+  };
 
   async function sign(message: Uint8Array): Promise<Uint8Array> {
     // Ours: the caller may reuse its array, and what is verified has to be what was signed.
@@ -111,7 +126,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     });
   }
 
-  const agreement = opened.agreement === undefined ? undefined : agreementOf(pool, opened.agreement);
+  const agreement = await agreementKeyOf();
   return {
     publicKey: opened.signing,
     sign,

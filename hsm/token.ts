@@ -15,12 +15,22 @@ import { algorithmOf, algorithmOfKey, type SigningMechanism } from './algorithm.
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
 import type { AuditFinding } from './audit-finding.ts';
 import type { OpenedToken, TokenAddress } from './messages.ts';
-import { checkTemplate, findKey, findSlot, readBytes, readNumber, signerError } from './module.ts';
+import {
+  checkTemplate,
+  findKey,
+  findSlot,
+  loginError,
+  readBytes,
+  readNumber,
+  signerError,
+} from './module.ts';
 import { publicKeyOf, rsaPublicKey, signatureLengthOf } from './public-key.ts';
-import { type PublicKey, type SignatureAlgorithm, SignerError } from './signer.ts';
+import { isPinRefusal, type PublicKey, type SignatureAlgorithm, SignerError } from './signer.ts';
 
 /** CKD_NULL (PKCS#11 v3.1 §6.3.2): the shared secret as it is; the KDF is COSE's. */
 const noDerivation = 1;
+
+const sessionFlags = pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION;
 
 export interface TokenKeys {
   readonly signing: string;
@@ -95,13 +105,8 @@ export class Token {
       this.module.C_SignInit(session, mechanism, signingKey);
       this.pinned.add(data).add(output);
       try {
-        const signature = await this.module.C_SignAsync(session, data, output);
-        if (signature.length !== length)
-          throw new SignerError(
-            'device_error',
-            `a signature of ${signature.length} bytes: ${length} are accepted`,
-          );
-        return new Uint8Array(signature);
+        // Whatever it is: who asked looks at it.
+        return new Uint8Array(await this.module.C_SignAsync(session, data, output));
       } finally {
         this.pinned.delete(data);
         this.pinned.delete(output);
@@ -109,8 +114,19 @@ export class Token {
     });
   }
 
-  /** CKM_ECDH1_DERIVE (PKCS#11 v3.1 §6.3.18): the x-coordinate of the shared point, 32 bytes; its object is destroyed at once. */
-  derive(peerPoint: Uint8Array): Promise<Uint8Array> {
+  /**
+   * CKM_ECDH1_DERIVE (PKCS#11 v3.1 §6.3.18): the x-coordinate of the shared point, 32 bytes. No one outside can check it as a
+   * signature is checked; so it is derived twice, and two that differ, or zeros, are not given out.
+   */
+  async derive(peerPoint: Uint8Array): Promise<Uint8Array> {
+    const [first, second] = [await this.deriveOnce(peerPoint), await this.deriveOnce(peerPoint)];
+    if (!Buffer.from(first).equals(second) || first.every((byte) => byte === 0))
+      throw new SignerError('secret_wrong', 'the token derived two secrets from one point, or none');
+    return first;
+  }
+
+  /** Its object is destroyed at once. */
+  private deriveOnce(peerPoint: Uint8Array): Promise<Uint8Array> {
     return this.withSession((session, { agreementKey }) => {
       if (agreementKey === undefined)
         throw new SignerError('key_missing', 'this token was opened without a key-agreement key');
@@ -137,6 +153,8 @@ export class Token {
       );
       try {
         const value = readBytes(this.module, session, secret, pkcs11js.CKA_VALUE);
+        if (value.length > 32)
+          throw new SignerError('secret_wrong', `a shared secret of ${value.length} bytes: 32 are accepted`);
         const shared = new Uint8Array(32);
         shared.set(value, 32 - value.length);
         return Promise.resolve(shared);
@@ -183,15 +201,14 @@ export class Token {
     const { address, keys, sessions, readPin } = this.options;
     const { module } = this;
     const slot = findSlot(module, address.uri);
-    const open = (): Handle =>
-      module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+    const open = (): Handle => module.C_OpenSession(slot, sessionFlags);
     // The first keeps the login, which ends with a process's last session (PKCS#11 v3.1 §5.6.2): it is never given to an operation.
     const keeper = open();
     try {
       module.C_Login(keeper, pkcs11js.CKU_USER, readPin());
     } catch (error) {
       if (!(error instanceof pkcs11js.Pkcs11Error) || error.code !== pkcs11js.CKR_USER_ALREADY_LOGGED_IN)
-        throw error;
+        throw loginError(error);
     }
     return {
       slot,
@@ -240,19 +257,20 @@ export class Token {
     this.inFlight--;
     // Of an opening that is over, all sessions are closed.
     if (state === this.state && this.reopening === undefined) {
-      state.idle.push(spoiled ? this.replaceSession(session, state.slot) : session);
+      if (!spoiled) state.idle.push(session);
+      else this.replaceSession(session, state);
     }
     if (this.inFlight === 0) this.nothingInFlight?.();
     this.waiting.shift()?.();
   }
 
-  private replaceSession(session: Handle, slot: Handle): Handle {
+  /** Puts another session in the place of one that has seen an error. Where that cannot be, all are opened anew. */
+  private replaceSession(session: Handle, state: Opening): void {
     try {
       this.module.C_CloseSession(session);
-      return this.module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
-    } catch {
-      // The token has gone: the next operation says so, and what that costs.
-      return session;
+      state.idle.push(this.module.C_OpenSession(state.slot, sessionFlags));
+    } catch (error) {
+      this.reopen(state, error);
     }
   }
 
@@ -263,8 +281,8 @@ export class Token {
       .catch((thrown: unknown) => {
         this.broken = true;
         // A refused PIN, and a token with other keys, have to be known; anything else tells less than what led here.
-        const { error, recovery } = signerError(thrown);
-        throw recovery === 'stop' || error.code === 'key_missing' ? thrown : cause;
+        const { error } = signerError(thrown);
+        throw isPinRefusal(error.code) || error.code === 'key_missing' ? thrown : cause;
       })
       .finally(() => {
         this.reopening = undefined;

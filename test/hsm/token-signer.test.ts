@@ -223,11 +223,11 @@ test('gives only right signatures when its process is killed in mid-load, and st
   expect(unhandled).toEqual([]);
 });
 
-test('throws signer_timeout when the process hangs, replaces it, and signs again', async () => {
-  const token = await open(await provision(temporaryFolder()), { timeoutMs: 1_500 });
+test('replaces a process that hangs, and signs in the next one before the deadline', async () => {
+  const token = await open(await provision(temporaryFolder()), { timeoutMs: 6_000 });
   const pid = token.processIds[0] ?? 0;
   process.kill(pid, 'SIGSTOP');
-  await expect(token.sign(messageOf('a'))).rejects.toMatchObject({ code: 'signer_timeout' });
+  expect(isValid(pointOf(token), messageOf('a'), await token.sign(messageOf('a')))).toBe(true);
   await eventually(async () => !(await isRunning(pid)));
   await eventually(() =>
     token.check().then(

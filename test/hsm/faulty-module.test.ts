@@ -1,13 +1,10 @@
-/**
- * Defects that the sweep and single faults found in the signer of 21 November 2026. Each fails with it. To adopt: copy
- * to test/hsm/ and keep what the new signer has to hold.
- */
+/** What a module does wrong costs one request at most, and no process: each was a defect of the signer once, found by the fault shim. */
 import { createECDH } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type CompiledSigner, compileSigner } from './compiled-signer.ts';
 import { countCalls } from './fault-plan.ts';
-import { FaultShim } from './fault-shim.ts';
+import { FaultShim, shimObstacle } from './fault-shim.ts';
 import {
   bothKinds,
   eventually,
@@ -18,6 +15,7 @@ import {
   temporaryFolder,
 } from './temporary-token.ts';
 
+const obstacle = shimObstacle() !== undefined;
 let compiled: CompiledSigner;
 beforeAll(async () => {
   compiled = await compileSigner();
@@ -34,6 +32,7 @@ async function prepare(options: object = {}) {
       environment: directory.environment,
       signingKey: 'signing',
       timeoutMs: 1_500,
+      startTimeoutMs: 3_000,
       ...options,
     });
     onTestFinished(() => token.close());
@@ -53,9 +52,9 @@ const outcome = (promise: Promise<unknown>): Promise<string> =>
     (error: { code: string }) => error.code,
   );
 
-test('D1 leaves no process where the first opening shows a point off the curve', async () => {
+test.skipIf(obstacle)('leaves no process where the first opening shows a point off the curve', async () => {
   const { shim, open } = await prepare();
-  shim.plan(['C_GetAttributeValue 2 point flipped']);
+  shim.plan(['C_GetAttributeValue 1-9 point flipped']);
   await expect(open()).rejects.toMatchObject({ name: 'SignerError' });
   const [pid = 0] = shim.readLog().map((call) => call.processId);
   onTestFinished(() => {
@@ -68,7 +67,7 @@ test('D1 leaves no process where the first opening shows a point off the curve',
   await eventually(async () => !(await isRunning(pid)), 5_000);
 });
 
-test('D2 gives up an opening that hangs long before 30 s', async () => {
+test.skipIf(obstacle)('gives up an opening that hangs, and opens another', async () => {
   const { shim, open } = await prepare();
   const token = await open();
   shim.plan(['C_Login 2 hang']);
@@ -76,10 +75,10 @@ test('D2 gives up an opening that hangs long before 30 s', async () => {
   await eventually(async () => (await outcome(token.sign(messageOf('a')))) === 'right', 10_000);
 });
 
-test.each([
+test.skipIf(obstacle).each([
   ['zeros', (n: number) => [`C_GetAttributeValue ${n + 1}-${n + 2} nothing`]],
   ['memory that nobody wrote', (n: number) => [`C_GetAttributeValue ${n + 2} nothing`]],
-])('D3 gives out no %s as a shared secret', async (_name, plan) => {
+])('gives out no %s as a shared secret', async (_name, plan) => {
   const { shim, open } = await prepare({ agreementKey: 'agreement' });
   const token = await open();
   shim.plan(plan(countCalls(shim.readLog()).get('C_GetAttributeValue') ?? 0));
@@ -92,50 +91,56 @@ test.each([
     expect(Buffer.from(secret)).toEqual(peer.computeSecret(agreement.publicKey.point));
 });
 
-test('D4 gives no caller a session that could not be closed after a fault', async () => {
+test.skipIf(obstacle)('gives no caller a session that could not be closed after a fault', async () => {
   const { shim, open } = await prepare({ sessions: 1 });
   const token = await open();
   shim.plan(['C_Sign 2 buffer-too-small', 'C_CloseSession 1 answer CKR_FUNCTION_FAILED']);
-  expect(await outcome(token.sign(messageOf(1)))).toBe('device_error');
-  expect(await outcome(token.sign(messageOf(2)))).toBe('right');
+  for (let i = 0; i < 3; i++) expect(await outcome(token.sign(messageOf(i)))).toBe('right');
 });
 
-test('D5 gives no caller a closed session after a C_OpenSession that failed once', async () => {
+test.skipIf(obstacle)('gives no caller a closed session after a C_OpenSession that failed once', async () => {
   const { shim, open } = await prepare({ sessions: 1 });
   const token = await open();
   const opened = countCalls(shim.readLog()).get('C_OpenSession') ?? 0;
   shim.plan(['C_Sign 2 answer CKR_FUNCTION_FAILED', `C_OpenSession ${opened + 1} answer CKR_SESSION_COUNT`]);
-  expect(await outcome(token.sign(messageOf(1)))).toBe('device_error');
-  expect(await outcome(token.sign(messageOf(2)))).toBe('right');
+  for (let i = 0; i < 3; i++) expect(await outcome(token.sign(messageOf(i)))).toBe('right');
 });
 
-test('D6 pauses for a token that lies all the time, instead of a process for every request', async () => {
-  const { shim, open } = await prepare();
-  const token = await open();
-  shim.plan(['C_Sign 2-9999 signature flipped']);
-  for (let i = 0; i < 20; i++) await outcome(token.sign(messageOf(i)));
-  expect(new Set(shim.readLog().map((call) => call.processId)).size).toBeLessThan(10);
-});
+test.skipIf(obstacle)(
+  'pauses for a token that lies all the time, instead of a process for every request',
+  async () => {
+    const { shim, open } = await prepare();
+    const token = await open();
+    shim.plan(['C_Sign 2-9999 signature flipped']);
+    for (let i = 0; i < 20; i++) await outcome(token.sign(messageOf(i)));
+    expect(new Set(shim.readLog().map((call) => call.processId)).size).toBeLessThan(10);
+  },
+);
 
-test('D7 one C_SignInit that hangs costs its own request, not all that came with it', async () => {
-  const { shim, open } = await prepare();
-  const token = await open();
-  shim.plan(['C_SignInit 10 hang']);
-  const outcomes = await Promise.all(Array.from({ length: 40 }, (_, i) => outcome(token.sign(messageOf(i)))));
-  expect(outcomes.filter((each) => each === 'right').length).toBeGreaterThan(30);
-});
+test.skipIf(obstacle)(
+  'one C_SignInit that hangs costs its own request, not all that came with it',
+  async () => {
+    const { shim, open } = await prepare();
+    const token = await open();
+    shim.plan(['C_SignInit 10 hang']);
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => outcome(token.sign(messageOf(i)))),
+    );
+    expect(outcomes.filter((each) => each === 'right').length).toBeGreaterThan(30);
+  },
+);
 
-test('D8 replaces the process of a call that hung, also where it was sent late', async () => {
+test.skipIf(obstacle)('replaces the process of a call that hung, also where it was sent late', async () => {
   const { shim, open } = await prepare({ timeoutMs: 2_000, sessions: 2 });
   const token = await open();
   shim.plan(['C_Login 2 delay 1300', 'C_Sign 2 hang']);
   await kill(token.processIds[0]);
-  expect(await outcome(token.sign(messageOf('a')))).toBe('signer_timeout');
+  expect(await outcome(token.sign(messageOf('a')))).not.toBe('right');
   const pid = token.processIds[0] ?? 0;
   await eventually(async () => pid === 0 || !(await isRunning(pid)), 5_000);
 });
 
-test('D9 takes only C_Login for a refusal of the PIN', async () => {
+test.skipIf(obstacle)('takes only C_Login for a refusal of the PIN', async () => {
   const { shim, open } = await prepare();
   const token = await open();
   const counts = countCalls(shim.readLog());
@@ -144,9 +149,13 @@ test('D9 takes only C_Login for a refusal of the PIN', async () => {
   await eventually(async () => (await outcome(token.sign(messageOf('a')))) === 'right', 5_000);
 });
 
-test('D10 takes a signature of a wrong length for a lie, as one that does not verify', async () => {
-  const { shim, open } = await prepare();
-  const token = await open();
-  shim.plan(['C_Sign 2 signature shorter']);
-  expect(await outcome(token.sign(messageOf(1)))).toBe('signature_wrong');
-});
+test.skipIf(obstacle)(
+  'takes a signature of a wrong length for a lie, as one that does not verify',
+  async () => {
+    const { shim, open } = await prepare();
+    const token = await open();
+    // The canary of the process that takes its place lies as well.
+    shim.plan(['C_Sign 2-9 signature shorter']);
+    expect(await outcome(token.sign(messageOf(1)))).toBe('signature_wrong');
+  },
+);
