@@ -25,7 +25,7 @@ import {
   signerError,
 } from './module.ts';
 import { publicKeyOf, rsaPublicKey, signatureLengthOf } from './public-key.ts';
-import { isPinRefusal, type PublicKey, type SignatureAlgorithm, SignerError } from './signer.ts';
+import { isPinRefusal, type PublicKey, SignerError } from './signer.ts';
 
 /** CKD_NULL (PKCS#11 v3.1 §6.3.2): the shared secret as it is; the KDF is COSE's. */
 const noDerivation = 1;
@@ -75,7 +75,7 @@ export class Token {
     const [session] = this.state.idle;
     if (session === undefined) throw new Error('a token has a session at least');
     const signing = readPublicKey(module, session, options.keys.signing);
-    this.mechanism = chooseMechanism(module, this.state.slot, signing.algorithm);
+    this.mechanism = chooseMechanism(module, this.state, signing);
     const { agreement } = options.keys;
     this.opened = {
       signing,
@@ -321,19 +321,47 @@ function otherTokens(module: PKCS11, own: Handle): string[] {
   });
 }
 
-/** The first mechanism of the algorithm that the token has for signing; throws `mechanism_missing`. */
-function chooseMechanism(module: PKCS11, slot: Handle, algorithm: SignatureAlgorithm): SigningMechanism {
-  const { mechanisms } = algorithmOf(algorithm);
+/**
+ * The first mechanism of the key's algorithm with which the token signs; throws `mechanism_missing`. A list of mechanisms is not
+ * enough: tpm2-pkcs11 lists what it then refuses, by the key's attributes. So each is tried.
+ */
+function chooseMechanism(module: PKCS11, { slot, signingKey }: Opening, key: PublicKey): SigningMechanism {
+  const { mechanisms, hash } = algorithmOf(key.algorithm);
   const has = new Set(module.C_GetMechanismList(slot));
-  const found = mechanisms.find(
-    ({ type }) => has.has(type) && (module.C_GetMechanismInfo(slot, type).flags & pkcs11js.CKF_SIGN) !== 0,
-  );
-  if (found === undefined)
-    throw new SignerError(
-      'mechanism_missing',
-      `the token has no mechanism for ${algorithm}: ${mechanisms.map(({ name }) => name).join(' or ')} is accepted`,
+  const refusals: string[] = [];
+  for (const mechanism of mechanisms) {
+    const { type, name, takes, parameter } = mechanism;
+    if (!has.has(type) || (module.C_GetMechanismInfo(slot, type).flags & pkcs11js.CKF_SIGN) === 0) {
+      refusals.push(`${name} is not in its list`);
+      continue;
+    }
+    // No record begins so (see the canary in token-signer.ts), and no digest is that of one.
+    const trial = Buffer.alloc(
+      takes === 'message' || hash === undefined ? 64 : hash === 'sha256' ? 32 : 48,
+      'trial ',
     );
-  return found;
+    const session = module.C_OpenSession(slot, sessionFlags);
+    try {
+      module.C_SignInit(
+        session,
+        parameter === undefined ? { mechanism: type } : { mechanism: type, parameter },
+        signingKey,
+      );
+      module.C_Sign(session, trial, Buffer.alloc(signatureLengthOf(key)));
+      return mechanism;
+    } catch (error) {
+      const { error: refusal, recovery } = signerError(error);
+      if (recovery !== 'refuse') throw error;
+      refusals.push(`${name}: ${refusal.message}`);
+    } finally {
+      // A refused operation may stay active in it.
+      module.C_CloseSession(session);
+    }
+  }
+  throw new SignerError(
+    'mechanism_missing',
+    `the token cannot sign ${key.algorithm}: ${refusals.join('; ')}`,
+  );
 }
 
 /**
