@@ -126,7 +126,10 @@ export function differsFromSpecification(
     for (const { opcode } of body.code) count(tally, `generated ${mnemonics.get(opcode)}`);
   // One in sixteen runs short of fuel.
   const limit = seed % 16 === 0 ? BigInt(new Dice(seed).below(80)) : fuel;
-  return differs(machine, module, inputsOf(seed, module), limit, tally);
+  // One in four has words that are not given: those are zero, whatever the program before left there.
+  const dice = new Dice(seed);
+  const inputs = inputsOf(seed, module).filter(() => seed % 4 !== 0 || dice.below(4) !== 0);
+  return differs(machine, module, inputs, limit, tally);
 }
 
 /** The first thing in which the machine and the specification differ on a module and its inputs, or `undefined`. */
