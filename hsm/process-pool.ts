@@ -100,7 +100,11 @@ export class ProcessPool {
           this.breaker.succeed();
           return value;
         } catch (error) {
-          if (lost !== undefined || child.usable || isLate(error)) throw error;
+          if (lost !== undefined || child.usable || isLate(error)) {
+            // A process that ended was counted as it ended.
+            if (child.usable) this.breaker.fail(error);
+            throw error;
+          }
           lost = error;
         }
       }

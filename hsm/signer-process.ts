@@ -87,9 +87,15 @@ function end(): void {
   process.exit(0);
 }
 
-// `disconnect` is not heard while a module hangs in a call on this thread; a thread of its own sees the parent go.
+// `disconnect` is not heard while a module hangs in a call on this thread; a thread of its own sees the parent go. It leaves this one
+// time to end by itself: see SignerChild.kill.
 new Worker(
-  `const { ppid } = process; setInterval(() => process.ppid === ppid || process.kill(process.pid, 'SIGKILL'), 500);`,
+  `const { ppid } = process;
+  const watch = setInterval(() => {
+    if (process.ppid === ppid) return;
+    clearInterval(watch);
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 2_000);
+  }, 500);`,
   { eval: true, execArgv: [], env: {} },
 ).unref();
 

@@ -230,8 +230,10 @@ export class Token {
         return await operate(session, state);
       } catch (thrown) {
         spoiled = true;
+        // What is asked for is checked before: a module that finds fault with it is at fault itself, now and then.
+        if (attempt === 2 || thrown instanceof SignerError) throw thrown;
         const { recovery } = signerError(thrown);
-        if (attempt === 2 || (recovery !== 'session' && recovery !== 'reopen')) throw thrown;
+        if (recovery === 'replace') throw thrown;
         // Not awaited in here: it waits until nothing is in flight, and this still is.
         if (recovery === 'reopen') this.reopen(state, thrown);
       } finally {
@@ -243,6 +245,8 @@ export class Token {
   private async take(): Promise<{ session: Handle; state: Opening }> {
     for (;;) {
       if (this.reopening !== undefined) await this.reopening;
+      if (this.broken)
+        throw new SignerError('device_error', 'the token could not be opened again: its process is given up');
       const { state } = this;
       const session = state.idle.pop();
       if (session !== undefined) {

@@ -1,5 +1,7 @@
 /** Plans for the fault shim, drawn at random: which calls of a signer fail, and how. */
+
 import pkcs11js from 'pkcs11js';
+import { returnValues } from '../../hsm/ckr.ts';
 import type { Dice } from '../vm/random-program.ts';
 import type { LoggedCall } from './fault-shim.ts';
 
@@ -26,7 +28,9 @@ const answers = [
   '0x80000031',
 ];
 /** A refused PIN is final for a signer, rightly: these have a test of their own. */
-const refusals = new Set(['CKR_PIN_INCORRECT', 'CKR_PIN_INVALID', 'CKR_PIN_LEN_RANGE', 'CKR_PIN_LOCKED']);
+const refusals = new Set(
+  [...returnValues.values()].filter(({ failure }) => failure === 'pin').map(({ name }) => name),
+);
 const answersAtOpening = answers.filter((name) => !refusals.has(name));
 /** Answers about a call or a session. They come up more often: the others cost a process each, and so time. */
 const frequent = [

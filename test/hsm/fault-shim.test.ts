@@ -118,7 +118,7 @@ describe.skipIf(obstacle !== undefined)('the fault shim', () => {
       expect(log.map((call) => call.name)).toContain(name);
   });
 
-  test(`lets the scenarios of supervised-token.test.ts pass as they do without it${nightly ? '' : ' (three of them: all in the nightly run)'}`, {
+  test(`lets the scenarios of token-signer.test.ts pass as they do without it${nightly ? '' : ' (three of them: all in the nightly run)'}`, {
     timeout: 240_000,
   }, () => {
     const shim = new FaultShim(temporaryFolder(), softhsm);
@@ -126,7 +126,7 @@ describe.skipIf(obstacle !== undefined)('the fault shim', () => {
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST') && name !== 'NODE_ENV'),
     );
-    const file = 'test/hsm/supervised-token.test.ts';
+    const file = 'test/hsm/token-signer.test.ts';
     const some = nightly ? [] : ['-t', '200 callers|after it has returned|deriv'];
     const vitest = join(projectFolder, 'node_modules', 'vitest', 'vitest.mjs');
     const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, 'run', file, ...some], {
@@ -229,7 +229,7 @@ describe.skipIf(obstacle !== undefined)('the fault shim', () => {
     expect(shown).not.toEqual(point);
     expect(shown.subarray(0, 33)).toEqual(point.subarray(0, 33));
     if (isPoint) importPoint(shown);
-    else expect(() => importPoint(shown)).toThrow('not on P-256');
+    else expect(() => importPoint(shown)).toThrow('not on its curve');
     expect(log.find((call) => call.fault !== undefined)?.fault).toMatchObject({ unfit: false });
   });
 

@@ -16,12 +16,17 @@ const codes: readonly SignerErrorCode[] = [
   'token_missing',
   'key_missing',
   'key_ambiguous',
+  'key_unfit',
   'mechanism_missing',
+  'point_invalid',
   'pin_incorrect',
   'pin_locked',
   'signature_wrong',
   'signer_crashed',
   'signer_timeout',
+  'request_refused',
+  'login_lost',
+  'device_busy',
   'device_error',
 ];
 
