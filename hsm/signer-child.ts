@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Call, CallMessage, Reply } from './messages.ts';
 import { SignerError } from './signer.ts';
@@ -55,7 +56,7 @@ export class SignerChild {
       env: environmentOf(environment, sessions),
     });
     const channel = this.child.stdio[4];
-    if (typedPin !== undefined && channel != null && 'end' in channel) {
+    if (typedPin !== undefined && channel instanceof Writable) {
       // A process that ends before it reads is heard of elsewhere.
       channel.on('error', () => undefined);
       channel.end(typedPin);

@@ -119,7 +119,7 @@ function auditedHourly(signer: GuardedSigner, token: TokenSigner): GuardedSigner
       if (error instanceof SignerError && error.code === 'key_unfit') signer.halt(error);
     });
   }, auditEveryMs).unref();
-  const { close } = signer;
+  const close = signer.close.bind(signer);
   return Object.assign(signer, {
     close: () => {
       clearInterval(timer);

@@ -5,9 +5,9 @@ import { SignerError } from '../../hsm/signer.ts';
 
 const lost = new SignerError('token_missing', 'gone');
 
-function atStart(): { breaker: Breaker; after: (ms: number) => void } {
+function atStart(): { breaker: Breaker; advance: (ms: number) => void } {
   let nowMs = 1_000;
-  return { breaker: new Breaker(() => nowMs), after: (ms) => (nowMs += ms) };
+  return { breaker: new Breaker(() => nowMs), advance: (ms) => (nowMs += ms) };
 }
 
 describe('the breaker', () => {
@@ -22,22 +22,22 @@ describe('the breaker', () => {
   });
 
   it('pauses longer with each failure, up to five seconds, and lets one try at the end of each pause', () => {
-    const { breaker, after } = atStart();
+    const { breaker, advance } = atStart();
     breaker.fail(lost);
     for (const pauseMs of [200, 400, 800, 1_600, 3_200, 5_000, 5_000]) {
       breaker.fail(lost);
-      after(pauseMs - 1);
+      advance(pauseMs - 1);
       expect(breaker.state, `${pauseMs} ms`).toBe('open');
-      after(1);
+      advance(1);
       expect(breaker.state, `${pauseMs} ms`).toBe('half-open');
       breaker.admit();
     }
   });
 
   it('closes with the first success', () => {
-    const { breaker, after } = atStart();
+    const { breaker, advance } = atStart();
     for (let i = 0; i < 5; i++) breaker.fail(lost);
-    after(5_000);
+    advance(5_000);
     breaker.succeed();
     expect(breaker.state).toBe('closed');
     breaker.fail(lost);
@@ -47,9 +47,9 @@ describe('the breaker', () => {
   it.each(['pin_incorrect', 'pin_locked', 'pin_expired'] as const)(
     'stops for good at %s, whatever succeeds after it',
     (code) => {
-      const { breaker, after } = atStart();
+      const { breaker, advance } = atStart();
       breaker.fail(new SignerError(code, 'no'));
-      after(1_000_000);
+      advance(1_000_000);
       expect(breaker.state).toBe('stopped');
       expect(() => breaker.admit()).toThrow(expect.objectContaining({ code }));
       breaker.succeed();
