@@ -3,12 +3,12 @@ import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf } from './algorithm.ts';
 import { auditKeyPair } from './attribute-audit.ts';
 import { showFindings } from './audit-finding.ts';
+import { readPublicKey } from './key-pair.ts';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
 import { checkTemplate, findSlot, loadModule } from './module.ts';
 import type { PinSource } from './pin-source.ts';
 import { parsePkcs11Uri } from './pkcs11-uri.ts';
 import { type PublicKey, SignerError } from './signer.ts';
-import { readPublicKey } from './token.ts';
 
 const rsaBits = 3072;
 

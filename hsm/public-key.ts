@@ -84,7 +84,7 @@ export function importPoint(point: Uint8Array): KeyObject {
 }
 
 /** The key as node:crypto has it; throws `point_invalid`. */
-export function importKey(key: PublicKey): KeyObject {
+function importKey(key: PublicKey): KeyObject {
   if (key.algorithm !== 'PS256') return importPoint(key.point);
   const { modulus, exponent } = key;
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');

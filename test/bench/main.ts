@@ -33,6 +33,7 @@ import { startMachine } from '../../vm/host.ts';
 import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
 import { benchEmbeddedCall } from './embedded-call.ts';
 import { benchMachine } from './machine.ts';
+import { benchSigning } from './signing.ts';
 
 const project = join(import.meta.dirname, '../..');
 const batchUnits = 65_536;
@@ -289,6 +290,7 @@ async function benchAppliance(): Promise<Row[]> {
 
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   appliance: benchAppliance,
+  signing: benchSigning,
   machine: benchMachine,
   embedded: benchEmbeddedCall,
 };

@@ -15,7 +15,9 @@ import {
   temporaryFolder,
 } from './temporary-token.ts';
 
-const obstacle = shimObstacle() !== undefined;
+const reason = shimObstacle();
+if (reason !== undefined) console.warn(`SKIPPED: a faulty module is not tried, since ${reason}`);
+const obstacle = reason !== undefined;
 let compiled: CompiledSigner;
 beforeAll(async () => {
   compiled = await compileSigner();
