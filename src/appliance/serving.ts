@@ -1,6 +1,7 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { showFigures } from '../../hsm/signing-metrics.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import { addCredentials } from '../api/credentials.ts';
@@ -92,7 +93,10 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       { home, configuration, bundle, token, store, client },
       server,
     );
-    addStatus(server, () => readStatus(options.role, token.signer, store));
+    addStatus(server, {
+      status: () => readStatus(options.role, token.signer, store),
+      metrics: () => showFigures(options.role, token.signer.figures),
+    });
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
   } catch (error) {

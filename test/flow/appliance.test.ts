@@ -13,6 +13,7 @@ import {
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSigningLog } from '../../hsm/signing-log.ts';
 import { makeWorkplace, processesOf, project, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 let place: Workplace;
@@ -282,15 +283,16 @@ describe('the systems', () => {
     url: string,
     holder: string | undefined,
     body: string,
+    method: 'POST' | 'GET' = 'POST',
   ): Promise<{ status: number; body: string }> {
     const file = (name: string): Buffer => readFileSync(join(place.home, holder ?? 'operator', name));
     return new Promise((resolve, reject) => {
       const sent = request(
         url,
         {
-          method: 'POST',
+          method,
           ca: file('tls-authority.pem'),
-          headers: { 'content-type': 'application/cbor' },
+          headers: method === 'POST' ? { 'content-type': 'application/cbor' } : {},
           ...(holder === undefined ? {} : { key: file('tls-key.pem'), cert: file('tls-certificate.pem') }),
         },
         (response) => {
@@ -300,7 +302,7 @@ describe('the systems', () => {
         },
       );
       sent.on('error', reject);
-      sent.end(body);
+      sent.end(method === 'POST' ? body : undefined);
     });
   }
 
@@ -321,6 +323,32 @@ describe('the systems', () => {
         { currency: 'JPY', issued: '0' },
       ],
     });
+  });
+
+  it('tell the operator what was signed, how often and how quickly, and no role', async () => {
+    for (const role of ['central', 'issuance', 'quota']) {
+      const { status, body } = await post(`${endpoint(role)}/metrics`, 'operator', '', 'GET');
+      expect(status).toBe(200);
+      expect(body).toMatch(new RegExp(`^ringmint_signing_seconds_count\\{role="${role}"\\} \\d+$`, 'm'));
+      expect((await post(`${endpoint(role)}/metrics`, 'quota', '', 'GET')).status).toBe(403);
+    }
+  });
+
+  it('have a log of every signature, each with its intent, in a chain', () => {
+    for (const [role, purposes] of [
+      ['central', ['decision']],
+      ['issuance', ['currency', 'request']],
+      ['quota', ['control-bit']],
+    ] as const) {
+      const entries = [...readSigningLog(readFileSync(join(place.home, role, 'signing.log'), 'utf8'))];
+      expect([...new Set(entries.map(({ purpose }) => purpose))].sort()).toEqual(purposes);
+      for (const { outcome, intent } of entries) {
+        expect(outcome).toBe('signed');
+        expect(intent).toMatch(/^[0-9a-f]{32}$/);
+      }
+      const worth = entries.filter(({ amount }) => amount !== undefined).map(({ purpose }) => purpose);
+      if (role !== 'central') expect(new Set(worth)).toEqual(new Set([purposes[0]]));
+    }
   });
 
   it('talk to nobody without a certificate, and to no role about what is not its business', async () => {
