@@ -19,6 +19,8 @@ interface Pending {
 export interface Surroundings {
   /** Variables that its module wants, such as SOFTHSM2_CONF: they are one for a whole process. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Starts Node, for a module that is only to be reached from within, such as a namespace; its environment has RINGMINT_NODE. */
+  readonly launcher?: string;
   /** A PIN that was typed; it goes through a pipe of its own, and never through an argument or the environment. */
   readonly typedPin?: string;
 }
@@ -41,19 +43,20 @@ export class SignerChild {
   private silentMostMs: number | undefined;
   private listening: NodeJS.Timeout | undefined;
 
-  constructor({ environment, typedPin }: Surroundings, sessions: number) {
+  constructor({ environment, launcher, typedPin }: Surroundings, sessions: number) {
     const inSources = import.meta.url.endsWith('.ts');
     const entry = fileURLToPath(
       new URL(inSources ? './signer-process.ts' : './signer-process.js', import.meta.url),
     );
     this.child = fork(entry, [], {
+      ...(launcher === undefined ? {} : { execPath: launcher }),
       // In development the sources run as they are. By its path: a bare `tsx` is looked for in the working directory.
       execArgv: inSources
         ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
         : [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', typedPin === undefined ? 'ignore' : 'pipe'],
-      env: environmentOf(environment, sessions),
+      env: environmentOf({ ...environment, RINGMINT_NODE: process.execPath }, sessions),
     });
     const channel = this.child.stdio[4];
     if (typedPin !== undefined && channel instanceof Writable) {

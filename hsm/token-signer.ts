@@ -17,6 +17,8 @@ export interface TokenOptions {
   readonly address: TokenAddress;
   /** Variables that the module wants, such as SOFTHSM2_CONF. */
   readonly environment: Readonly<Record<string, string>>;
+  /** See `Surroundings`. */
+  readonly launcher?: string;
   readonly signingKey: string;
   readonly agreementKey?: string;
   /** Key ids (RFC 9679 thumbprints, 32 bytes) that the keys must have; `key_missing` where the token holds others. */
@@ -207,22 +209,24 @@ function assertExpected(
 /** What a process needs to read its PIN, besides what its module wants. */
 function surroundingsOf(
   { pin }: TokenAddress,
-  { environment, askPin }: Pick<TokenOptions, 'environment' | 'askPin'>,
+  { environment, launcher, askPin }: Pick<TokenOptions, 'environment' | 'launcher' | 'askPin'>,
 ): Surroundings {
+  const started = launcher === undefined ? {} : { launcher };
   if (pin.kind === 'prompt') {
     if (askPin === undefined)
       throw new SignerError(
         'pin_missing',
         'the PIN is to be asked for, but there is no terminal: name another source, such as file:PATH',
       );
-    return { environment, typedPin: askPin() };
+    return { ...started, environment, typedPin: askPin() };
   }
   const name =
     pin.kind === 'env' ? pin.name : pin.kind === 'credential' ? 'CREDENTIALS_DIRECTORY' : undefined;
   const value = name === undefined ? undefined : process.env[name];
-  return name === undefined || value === undefined
-    ? { environment }
-    : { environment: { ...environment, [name]: value } };
+  return {
+    ...started,
+    environment: name === undefined || value === undefined ? environment : { ...environment, [name]: value },
+  };
 }
 
 export interface ProvisionRequest {

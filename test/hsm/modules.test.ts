@@ -2,9 +2,11 @@
  * Four real PKCS#11 modules (SoftHSM2, a TPM 2.0, NSS, opencryptoki), each put through what a signer does. Everything that a
  * module can crash on runs in a process of its own; what a module cannot do is checked against its sheet.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
+import { openToken } from '../../hsm/token-signer.ts';
 import { algorithms, keyKindOf, keyKinds } from './modules/algorithms.ts';
 import { codesByModule, type SourceCounts } from './modules/code-table.ts';
 import { consequencesOf } from './modules/consequences.ts';
@@ -106,6 +108,38 @@ describe.each(running)('$name', ({ name, module }) => {
       console.warn(
         `SKIPPED: ${name} ${description.library.version} is not compared with its sheet, which is of ${version}`,
       );
+  });
+
+  test('is signed with by Ringmint, with each of its algorithms that a key of one use can', async () => {
+    const pinFile = join(module.folder, 'signer-pin');
+    writeFileSync(pinFile, module.pin, { mode: 0o600 });
+    for (const { algorithm, perSecond } of preferred) {
+      const token = await openToken({
+        address: {
+          module: module.modulePath,
+          uri: formatPkcs11Uri({ token: module.tokenLabel }),
+          pin: { kind: 'file', path: pinFile },
+          ...(module.initParameters === undefined ? {} : { libraryParameters: module.initParameters }),
+        },
+        environment: module.environment,
+        ...(module.execPath === undefined ? {} : { launcher: module.execPath }),
+        signingKey: keyKindOf[algorithm],
+        sessions: 2,
+        timeoutMs: 30_000,
+      });
+      try {
+        expect(token.publicKey.algorithm).toBe(algorithm);
+        // Each was verified before it was given out.
+        const count = perSecond < 50 ? 10 : 40;
+        const signed = await Promise.all(
+          Array.from({ length: count }, (_, i) => token.sign(Buffer.from(`message ${i}`))),
+        );
+        expect(new Set(signed.map((one) => Buffer.from(one).toString('hex'))).size).toBe(count);
+        await token.check();
+      } finally {
+        await token.close();
+      }
+    }
   });
 
   test('signs over 4 sessions at once: none wrong', async () => {
