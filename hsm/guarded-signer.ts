@@ -37,11 +37,12 @@ export async function guardSigner(
     byKey.set(key, made);
     return made;
   };
+  const startedMs = now().getTime();
   const log = await openSigningLog(path, {
     now,
     seen(entry) {
       if (entry.outcome !== 'limit_reached' && entry.key !== '')
-        limitsOf(entry.key).restore(Date.parse(entry.at), amountOf(entry));
+        limitsOf(entry.key).restore(Date.parse(entry.at), amountOf(entry), startedMs);
     },
   });
   const metrics = new SigningMetrics();
@@ -50,7 +51,7 @@ export async function guardSigner(
   async function sign(message: Uint8Array, request: SigningRequest): Promise<Uint8Array> {
     const key = Buffer.from(request.keyId).toString('hex');
     const digest = createHash('sha256').update(message).digest('hex');
-    const startedMs = performance.now();
+    const begunMs = performance.now();
     metrics.begin();
     let outcome = 'signed';
     let signature: Uint8Array | undefined;
@@ -63,7 +64,7 @@ export async function guardSigner(
       failure = error;
       outcome = error instanceof SignerError ? error.code : 'device_error';
     }
-    const ms = performance.now() - startedMs;
+    const ms = performance.now() - begunMs;
     const { purpose, intent, amount } = request;
     try {
       await log.append({

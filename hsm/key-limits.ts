@@ -14,20 +14,43 @@ export interface KeyLimitOptions {
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
+/** What was signed for in a day, by the minute: an amount counts until its whole minute is a day old. */
+class DaySum {
+  private readonly minutes = new Map<number, bigint>();
+  private total = 0n;
+
+  add(atMs: number, minor: bigint): void {
+    const minute = Math.floor(atMs / minuteMs);
+    this.minutes.set(minute, (this.minutes.get(minute) ?? 0n) + minor);
+    this.total += minor;
+  }
+
+  at(nowMs: number): bigint {
+    // In the order in which they came, so that the first that counts ends this.
+    for (const [minute, minor] of this.minutes) {
+      if ((minute + 1) * minuteMs > nowMs - dayMs) break;
+      this.minutes.delete(minute);
+      this.total -= minor;
+    }
+    return this.total;
+  }
+}
+
 export class KeyLimits {
   private readonly options: KeyLimitOptions;
-  /** When the signatures of the last minute were begun. */
+  /** When the signatures of the last minute were begun; kept only where they are limited. */
   private readonly recent: number[] = [];
-  private readonly amounts = new Map<string, { readonly atMs: number; readonly minor: bigint }[]>();
+  private readonly amounts = new Map<string, DaySum>();
 
   constructor(options: KeyLimitOptions) {
     this.options = options;
   }
 
-  /** Counts a signature that was begun before this process was, as the log tells. */
-  restore(atMs: number, amount: SigningRequest['amount']): void {
-    this.recent.push(atMs);
-    if (amount !== undefined) this.amountsOf(amount.currency).push({ atMs, minor: amount.minor });
+  /** Counts a signature that was begun before this process was, as the log tells; `nowMs` is the time of the restart. */
+  restore(atMs: number, amount: SigningRequest['amount'], nowMs: number): void {
+    if (atMs > nowMs - minuteMs) this.note(atMs);
+    if (amount !== undefined && atMs > nowMs - dayMs - minuteMs)
+      this.sumOf(amount.currency).add(atMs, amount.minor);
   }
 
   /** Counts a signature, or throws `limit_reached`: which limit, how much of it is used, and when there is more. */
@@ -43,33 +66,32 @@ export class KeyLimits {
     }
     if (amount !== undefined && amountPerDay !== undefined) {
       const { currency, minor } = amount;
-      const most = amountPerDay[currency];
+      const most = Object.hasOwn(amountPerDay, currency) ? amountPerDay[currency] : undefined;
       if (most === undefined)
         throw new SignerError(
           'limit_reached',
           `this key may not sign for ${currency}: ${Object.keys(amountPerDay).join(', ')} are accepted`,
         );
-      const used = this.usedOf(currency, nowMs);
+      const sum = this.sumOf(currency);
+      const used = sum.at(nowMs);
       if (minor < 0n || used + minor > most)
         throw new SignerError(
           'limit_reached',
           `this key has signed for ${used} of ${most} minor units of ${currency} in a day: ${most - used} more are accepted, and not ${minor}`,
         );
-      this.amountsOf(currency).push({ atMs: nowMs, minor });
+      sum.add(nowMs, minor);
     }
-    this.recent.push(nowMs);
+    this.note(nowMs);
   }
 
-  private usedOf(currency: string, nowMs: number): bigint {
-    const amounts = this.amountsOf(currency);
-    while ((amounts[0]?.atMs ?? nowMs) <= nowMs - dayMs) amounts.shift();
-    return amounts.reduce((sum, { minor }) => sum + minor, 0n);
+  private note(atMs: number): void {
+    if (this.options.signaturesPerMinute !== undefined) this.recent.push(atMs);
   }
 
-  private amountsOf(currency: string): { readonly atMs: number; readonly minor: bigint }[] {
+  private sumOf(currency: string): DaySum {
     const known = this.amounts.get(currency);
     if (known !== undefined) return known;
-    const made: { readonly atMs: number; readonly minor: bigint }[] = [];
+    const made = new DaySum();
     this.amounts.set(currency, made);
     return made;
   }

@@ -28,10 +28,11 @@ describe('the limits of a key', () => {
     );
     admit(3, 'EUR', 40n);
     expect(() => admit(4, 'EUR', 1n)).toThrow(reached);
-    expect(() => admit(day - 1, 'EUR', 1n)).toThrow(reached);
-    admit(day, 'EUR', 60n);
-    expect(() => admit(day + 2, 'EUR', 1n)).toThrow(reached);
-    admit(day + 3, 'EUR', 40n);
+    // Counted by the minute: until the whole minute is a day old.
+    expect(() => admit(day + minute - 1, 'EUR', 1n)).toThrow(reached);
+    admit(day + minute, 'EUR', 60n);
+    admit(day + minute + 1, 'EUR', 40n);
+    expect(() => admit(day + minute + 2, 'EUR', 1n)).toThrow(reached);
   });
 
   it('refuse a currency that is not named, and an amount below zero, where any amount is limited', () => {
@@ -51,8 +52,10 @@ describe('the limits of a key', () => {
 
   it('know what was signed before a restart', () => {
     const limits = new KeyLimits({ signaturesPerMinute: 2, amountPerDay: { EUR: 10n } });
-    limits.restore(0, { currency: 'EUR', minor: 8n });
-    limits.restore(minute, undefined);
+    // Too old to count: an amount of a day ago, a signature of a minute ago.
+    limits.restore(-day, { currency: 'EUR', minor: 10n }, minute);
+    limits.restore(0, { currency: 'EUR', minor: 8n }, minute);
+    limits.restore(minute, undefined, minute);
     expect(() => limits.admit(minute + 1, { currency: 'EUR', minor: 3n })).toThrow(reached);
     limits.admit(minute + 1, { currency: 'EUR', minor: 2n });
     expect(() => limits.admit(minute + 2, undefined)).toThrow(reached);
