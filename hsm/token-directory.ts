@@ -7,6 +7,7 @@
  *   provisioning        written first, removed last: this directory is ours, and nothing of it is published
  *   softhsm2.conf       where the module finds the rest
  *   tokens/             0700, SoftHSM's files
+ *   token-object        0600, a copy of the file in there that SoftHSM writes at each login
  *   pin  so-pin         0600, 32 random hex digits each
  *   provisioned.json    written when the rest is on the disk: labels and public points
  * ```
@@ -17,6 +18,7 @@
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -25,9 +27,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
 import { formatPkcs11Uri } from './pkcs11-uri.ts';
 import { type PublicKey, SignerError } from './signer.ts';
@@ -53,12 +56,14 @@ export interface ProvisionOptions {
 const markerName = 'provisioned.json';
 const startedName = 'provisioning';
 const configurationName = 'softhsm2.conf';
+const copyName = 'token-object';
 const madeHere: ReadonlySet<string> = new Set([
   startedName,
   configurationName,
   'tokens',
   'pin',
   'so-pin',
+  copyName,
   `${markerName}.new`,
 ]);
 
@@ -102,6 +107,7 @@ export async function provisionDirectory(options: ProvisionOptions): Promise<Tok
     keys,
   });
   const points = Object.fromEntries(keys.map(({ label }, index) => [label, pointOf(made[index], label)]));
+  copyFileSync(tokenObjectIn(path), join(path, copyName));
   // The keys first, then the marker: a power cut must not leave a marker without its keys.
   synchroniseAll(path);
   // A crash before the rename leaves no marker: the next run makes the token anew.
@@ -131,6 +137,7 @@ export function readTokenDirectory(
       `the token in \`${path}\` is in use, but lacks ${lacking.join(', ')}: restore the directory from a backup`,
     );
   }
+  mend(path);
   const { points } = JSON.parse(readFileSync(marker, 'utf8')) as { points: Record<string, string> };
   return {
     path,
@@ -140,6 +147,29 @@ export function readTokenDirectory(
       Object.entries(points).map(([label, point]) => [label, new Uint8Array(Buffer.from(point, 'hex'))]),
     ),
   };
+}
+
+/** SoftHSM's file of the token itself: its label, flags and PINs, and no key. */
+function tokenObjectIn(path: string): string {
+  const tokens = join(path, 'tokens');
+  const [name = ''] = readdirSync(tokens);
+  return join(tokens, name, 'token.object');
+}
+
+/**
+ * SoftHSM 2.6.1 empties token.object at each login and writes it anew: a kill or a power cut in between leaves 0 bytes, and then the token
+ * is gone, while its keys are still there. The copy of the day it was made says the same.
+ */
+function mend(path: string): void {
+  const copy = join(path, copyName);
+  if (!existsSync(copy)) return;
+  const file = tokenObjectIn(path);
+  if (!existsSync(file) || statSync(file).size > 0) return;
+  // By a rename, so that a crash in here leaves the empty file or the whole one.
+  copyFileSync(copy, `${copy}.new`);
+  synchronise(`${copy}.new`);
+  renameSync(`${copy}.new`, file);
+  synchronise(dirname(file));
 }
 
 /** Removes what a crash left half made, and nothing else. */

@@ -111,6 +111,17 @@ test('leaves a finished token alone', async () => {
   expect(pointOf(await open(second))).toEqual(first.points.get('signing'));
 });
 
+test('brings back a token that a kill in the middle of a login left with 0 bytes', async () => {
+  const path = join(temporaryFolder(), 'token');
+  const made = await provisionOwn(path);
+  const [name = ''] = readdirSync(join(path, 'tokens'));
+  writeFileSync(join(path, 'tokens', name, 'token.object'), '');
+  await expect(open(made)).rejects.toMatchObject({ code: 'token_missing' });
+  const found = readTokenDirectory(path, softhsm, 'test token');
+  if (found === undefined) throw new Error('the directory is there');
+  expect(pointOf(await open(found))).toEqual(made.points.get('signing'));
+});
+
 test('gives the points that the token signs with', async () => {
   const directory = await provisionOwn(join(temporaryFolder(), 'token'), bothKinds);
   const token = await open(directory, { agreementKey: 'agreement' });
