@@ -73,7 +73,7 @@ async function wrap(request) {
     return await runCommand(command, words, {
       environment,
       graceMs: request.graceMs,
-      onGroup: (group) => guard?.watchGroup(group),
+      ...(guard && { groupFile: guard.groupFile }),
     });
   } finally {
     if (temporary) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });

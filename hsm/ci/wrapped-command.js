@@ -2,8 +2,9 @@
  * Runs a command to its end, whatever ends it: signals reach it, and nothing of it is left running.
  */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { constants as access, accessSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { SetupError } from './setup-error.js';
 
@@ -12,10 +13,15 @@ const ending = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
 const others = /** @type {const} */ (['SIGUSR1', 'SIGUSR2']);
 
 /**
+ * Writes the command's process group ($1) before there is a command: whoever reads it may come when this process was killed.
+ */
+const noteGroup = 'printf "%s\\n" "$$" >"$1" || exit 125; shift; exec "$@"';
+
+/**
  * @typedef {object} CommandOptions
  * @property {Readonly<Record<string, string | undefined>>} environment
  * @property {number} graceMs how long the command has to end after a signal, before it is killed
- * @property {(group: number) => void} onGroup is told the command's process group, where it has its own
+ * @property {string} [groupFile] is told the command's process group, where it has its own
  */
 
 /**
@@ -28,8 +34,10 @@ const others = /** @type {const} */ (['SIGUSR1', 'SIGUSR2']);
  * @param {CommandOptions} options
  * @returns {Promise<number>}
  */
-export async function runCommand(command, words, { environment, graceMs, onGroup }) {
-  const ownGroup = process.platform !== 'win32' && !isatty(0);
+export async function runCommand(command, words, { environment, graceMs, groupFile }) {
+  const windows = process.platform === 'win32';
+  const ownGroup = !windows && !isatty(0);
+  if (!windows) findCommand(command, environment['PATH'] ?? '');
   /** @type {import('node:child_process').ChildProcess | undefined} */
   let child;
   /** @type {NodeJS.Timeout | undefined} */
@@ -55,15 +63,19 @@ export async function runCommand(command, words, { environment, graceMs, onGroup
   };
   // First: the command may have said something, and been answered with a signal, before this process goes on after `spawn`.
   for (const signal of [...ending, ...others]) process.on(signal, forward);
-  child = spawn(command, words, {
-    env: /** @type {NodeJS.ProcessEnv} */ (environment),
-    stdio: 'inherit',
-    detached: ownGroup,
-    // Programs of npm are scripts there.
-    shell: process.platform === 'win32',
-  });
+  const noted = ownGroup && groupFile !== undefined;
+  child = spawn(
+    noted ? 'sh' : command,
+    noted ? ['-c', noteGroup, 'sh', groupFile, command, ...words] : words,
+    {
+      env: /** @type {NodeJS.ProcessEnv} */ (environment),
+      stdio: 'inherit',
+      detached: ownGroup,
+      // Programs of npm are scripts there.
+      shell: windows,
+    },
+  );
   const { pid } = child;
-  if (ownGroup && pid !== undefined) onGroup(pid);
   for (const signal of early) forward(signal);
   try {
     return await statusOf(child, command);
@@ -75,24 +87,46 @@ export async function runCommand(command, words, { environment, graceMs, onGroup
 }
 
 /**
+ * Whether there is such a command, before anything is started: a shell's own words for it would be no error of this tool's.
+ *
+ * @param {string} command
+ * @param {string} path
+ */
+function findCommand(command, path) {
+  const places = command.includes('/')
+    ? [command]
+    : path.split(delimiter).map((folder) => join(folder, command));
+  if (places.some(isExecutable)) return;
+  if (places.some((place) => existsSync(place)))
+    throw new SetupError(
+      'command_not_executable',
+      `the command \`${command}\` cannot be run: an executable file is accepted`,
+    );
+  throw new SetupError(
+    'command_not_found',
+    `there is no command \`${command}\`: a program on the PATH, or a path, is accepted`,
+  );
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, access.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
  * @param {import('node:child_process').ChildProcess} child
  * @param {string} command
  * @returns {Promise<number>}
  */
 function statusOf(child, command) {
   return new Promise((resolve, reject) => {
-    child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-      reject(
-        error.code === 'ENOENT'
-          ? new SetupError(
-              'command_not_found',
-              `there is no command \`${command}\`: a program on the PATH, or a path, is accepted`,
-            )
-          : new SetupError(
-              'command_not_executable',
-              `the command \`${command}\` cannot be run (${error.code})`,
-            ),
-      );
+    child.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) => {
+      reject(new SetupError('command_not_executable', `the command \`${command}\` cannot be run (${code})`));
     });
     child.on('exit', (status, signal) => resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL']));
   });
