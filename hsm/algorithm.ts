@@ -27,9 +27,11 @@ export interface Algorithm {
   readonly keyType: number;
   /** Of the message, outside the token; `undefined` where there is none (EdDSA). */
   readonly hash: 'sha256' | 'sha384' | undefined;
+  /** Of that hash, bytes. */
+  readonly digestLength: number | undefined;
   /** Of r ‖ s (RFC 9053 §2.1), or of an EdDSA signature; `undefined` where it is as long as the modulus. */
   readonly signatureLength: number | undefined;
-  /** The first that the token has is used. */
+  /** The first with which the token signs is used. */
   readonly mechanisms: readonly SigningMechanism[];
   /** CKM_…_KEY_PAIR_GEN. */
   readonly generation: number;
@@ -44,12 +46,12 @@ const p256 = Uint8Array.from([0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x
 const p384 = Uint8Array.from([0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22]);
 const ed25519 = Uint8Array.from([0x06, 0x03, 0x2b, 0x65, 0x70]);
 
-/** In the order in which a new key gets the first that its token can. */
 export const algorithms: readonly Algorithm[] = [
   {
     name: 'ES256',
     keyType: 0x03,
     hash: 'sha256',
+    digestLength: 32,
     signatureLength: 64,
     mechanisms: [
       { type: 0x1041, name: 'CKM_ECDSA', takes: 'digest' },
@@ -62,6 +64,7 @@ export const algorithms: readonly Algorithm[] = [
     name: 'ES384',
     keyType: 0x03,
     hash: 'sha384',
+    digestLength: 48,
     signatureLength: 96,
     mechanisms: [
       { type: 0x1041, name: 'CKM_ECDSA', takes: 'digest' },
@@ -74,6 +77,7 @@ export const algorithms: readonly Algorithm[] = [
     name: 'EdDSA',
     keyType: 0x40,
     hash: undefined,
+    digestLength: undefined,
     signatureLength: 64,
     mechanisms: [{ type: 0x1057, name: 'CKM_EDDSA', takes: 'message' }],
     generation: 0x1055,
@@ -83,6 +87,7 @@ export const algorithms: readonly Algorithm[] = [
     name: 'PS256',
     keyType: 0x00,
     hash: 'sha256',
+    digestLength: 32,
     signatureLength: undefined,
     mechanisms: [
       { type: 0x0d, name: 'CKM_RSA_PKCS_PSS', takes: 'digest', parameter: pss },

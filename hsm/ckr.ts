@@ -26,11 +26,12 @@ export type FailureClass =
 /**
  * What is done, least first:
  *
- * - `refuse`: the caller is told; nothing is tried again.
+ * - `refuse`: what is asked for was checked before, so the module may be at fault: as `session`, and then the caller is told.
  * - `session`: the session is thrown away, and the call made once more in a new one.
  * - `reopen`: all sessions are closed; log in, look for the keys, once more. In the same process.
  * - `replace`: the process is ended, and the call made once more in a new one, which loads the module anew.
- * - `stop`: nothing is tried again until an operator has opened the signer anew: a PIN locks itself.
+ * - `stop`: where C_Login answers so, nothing is tried again until an operator has opened the signer anew: a PIN locks itself. From
+ *   any other call as `replace`.
  */
 export type Recovery = 'refuse' | 'session' | 'reopen' | 'replace' | 'stop';
 

@@ -5,13 +5,14 @@
  * one waits for its own HSM, and its intent has one record for ever.
  */
 import type { BreakerState } from './breaker.ts';
+import type { PoolHealth } from './process-pool.ts';
 import { type PublicKey, type Signer, SignerError } from './signer.ts';
-import type { TokenHealth, TokenSigner } from './token-signer.ts';
+import type { TokenSigner } from './token-signer.ts';
 
 export interface FailoverSigner extends Signer {
   /** Of all HSMs, the preferred one first. */
   readonly publicKeys: readonly PublicKey[];
-  readonly health: readonly TokenHealth[];
+  readonly health: readonly PoolHealth[];
 }
 
 const rank: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2, stopped: 3 };

@@ -3,7 +3,7 @@ import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js';
 import { algorithmOfKey } from './algorithm.ts';
 import { findKey, readBytes, readNumber } from './module.ts';
 import { publicKeyOf, rsaPublicKey } from './public-key.ts';
-import { type PublicKey, SignerError } from './signer.ts';
+import { type AgreementKey, type PublicKey, SignerError } from './signer.ts';
 
 /**
  * The public half of a key pair. CKA_EC_POINT is a DER OCTET STRING around the point (PKCS#11 v3.1 §6.3.3); some tokens give the point bare.
@@ -39,6 +39,15 @@ export function readPublicKey(module: PKCS11, session: Handle, label: string): P
       `the key labelled \`${label}\` has a point of ${given.length} bytes: an uncompressed one of ${length} is accepted`,
     );
   return publicKeyOf(Uint8Array.from(point));
+}
+
+/** The public half of a pair for key agreement; throws `key_unfit` where it is not on P-256. */
+export function readAgreementKey(module: PKCS11, session: Handle, label: string): AgreementKey {
+  const key = readPublicKey(module, session, label);
+  const { algorithm } = key;
+  if (algorithm !== 'ES256')
+    throw new SignerError('key_unfit', `a key-agreement key is ${algorithm}: a key on P-256 is accepted`);
+  return { ...key, algorithm };
 }
 
 function withoutZeros(bytes: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 /** What passes between a role's process and its signer processes. Neither a PIN nor a key is ever among it. */
 import type { PinSource } from './pin-source.ts';
-import type { PublicKey, SignatureAlgorithm, SignerErrorCode } from './signer.ts';
+import type { AgreementKey, PublicKey, SignatureAlgorithm, SignerErrorCode } from './signer.ts';
 
 /** How a signer process gets to a token, and in. */
 export interface TokenAddress {
@@ -52,7 +52,7 @@ export interface OpenedToken {
   readonly signing: PublicKey;
   /** What `sign` takes. */
   readonly takes: 'message' | 'digest';
-  readonly agreement: PublicKey | undefined;
+  readonly agreement: AgreementKey | undefined;
   /** Other tokens that the process could reach, by label. */
   readonly others: readonly string[];
 }

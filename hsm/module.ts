@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs';
 import pkcs11js, { type Handle, type InitializationOptions, type PKCS11, type Template } from 'pkcs11js';
 import { type Recovery, returnValue } from './ckr.ts';
-import { namesToken, parsePkcs11Uri } from './pkcs11-uri.ts';
+import { namesToken, parsePkcs11Uri, type TokenDescription } from './pkcs11-uri.ts';
 import { SignerError } from './signer.ts';
 
 /** Loads and initialises the module; throws `module_missing` or `module_unusable`. */
@@ -40,24 +40,28 @@ export function loadModule(path: string, libraryParameters: string | undefined):
   return module;
 }
 
+/** Every token that was initialised. */
+export function listTokens(module: PKCS11): { slot: Handle; description: TokenDescription }[] {
+  return module.C_GetSlotList(true).flatMap((slot) => {
+    const info = module.C_GetTokenInfo(slot);
+    if ((info.flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0) return [];
+    const description = {
+      label: info.label.trim(),
+      serial: info.serialNumber.trim(),
+      manufacturer: info.manufacturerID.trim(),
+      model: info.model.trim(),
+      slotId: slot.readUInt32LE(),
+    };
+    return [{ slot, description }];
+  });
+}
+
 /** The slot of the one token that `uri` names: slot numbers change, labels and serials do not. */
 export function findSlot(module: PKCS11, uri: string): Handle {
   const wanted = parsePkcs11Uri(uri);
-  const found = module.C_GetSlotList(true).filter((slot) => {
-    const info = module.C_GetTokenInfo(slot);
-    return (
-      (info.flags & pkcs11js.CKF_TOKEN_INITIALIZED) !== 0 &&
-      namesToken(wanted, {
-        label: info.label.trim(),
-        serial: info.serialNumber.trim(),
-        manufacturer: info.manufacturerID.trim(),
-        model: info.model.trim(),
-        slotId: slot.readUInt32LE(),
-      })
-    );
-  });
-  const [slot] = found;
-  if (slot === undefined)
+  const found = listTokens(module).filter(({ description }) => namesToken(wanted, description));
+  const [first] = found;
+  if (first === undefined)
     throw new SignerError(
       'token_missing',
       `no token is named by \`${uri}\`: has it gone, or was \`ringmint init\` not run?`,
@@ -67,7 +71,7 @@ export function findSlot(module: PKCS11, uri: string): Handle {
       'token_ambiguous',
       `${found.length} tokens are named by \`${uri}\`: one is accepted`,
     );
-  return slot;
+  return first.slot;
 }
 
 /** The one object of a class with a label; throws `key_missing` or `key_ambiguous`. */

@@ -10,12 +10,25 @@ import type { Call, OpenedToken } from './messages.ts';
 import { SignerError } from './signer.ts';
 import { SignerChild, type Surroundings } from './signer-child.ts';
 
+export interface PoolHealth {
+  readonly breaker: BreakerState;
+  readonly processes: number;
+  /** Calls that wait or run. */
+  readonly admitted: number;
+  /** Processes that ended and were made good. */
+  readonly replaced: number;
+}
+
 export interface PoolOptions {
   readonly surroundings: Surroundings;
   readonly open: Extract<Call, { name: 'open' }>;
   readonly processes: number;
-  /** Throws where the token that was opened is not the one expected, or does not sign. */
-  readonly prove: (opened: OpenedToken, call: (call: Call) => Promise<unknown>) => Promise<void>;
+  /** Throws where the token that was opened is not the one expected, such as that of the `first` opening, or does not sign. */
+  readonly prove: (
+    opened: OpenedToken,
+    first: OpenedToken | undefined,
+    call: (call: Call) => Promise<unknown>,
+  ) => Promise<void>;
   /** What a call may take, waiting included. */
   readonly timeoutMs: number;
   /** What starting a process, loading its module, logging in and a first signature may take. */
@@ -46,12 +59,7 @@ export class ProcessPool {
     return [...this.ready].flatMap(({ processId }) => processId ?? []);
   }
 
-  get health(): {
-    readonly breaker: BreakerState;
-    readonly processes: number;
-    readonly admitted: number;
-    readonly replaced: number;
-  } {
+  get health(): PoolHealth {
     return {
       breaker: this.breaker.state,
       processes: this.ready.size,
@@ -173,7 +181,7 @@ export class ProcessPool {
     const deadlineMs = performance.now() + startTimeoutMs;
     try {
       const opened = (await child.call(open, deadlineMs)) as OpenedToken;
-      await prove(opened, (call) => child.call(call, deadlineMs));
+      await prove(opened, this.opened, (call) => child.call(call, deadlineMs));
       this.opened ??= opened;
     } catch (error) {
       child.kill();

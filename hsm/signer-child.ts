@@ -1,6 +1,6 @@
 /**
  * One signer process as its parent sees it: started with a bare environment, called over IPC, and ended
- * for certain. What happens when it fails is the supervisor's business.
+ * for certain. What happens when it fails is the pool's business.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';

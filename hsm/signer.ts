@@ -26,6 +26,9 @@ export interface RsaKey extends KeyIdentity {
 
 export type PublicKey = CurveKey | RsaKey;
 
+/** Key agreement is ECDH on P-256. */
+export type AgreementKey = CurveKey & { readonly algorithm: 'ES256' };
+
 /** Why a signer could not do what it was asked; stable codes, shown to operators. */
 export type SignerErrorCode =
   | 'module_missing'
@@ -103,7 +106,7 @@ export interface Signer {
 
 /** The decryption side of a key-agreement key in an HSM (ECDH, CKM_ECDH1_DERIVE). */
 export interface KeyAgreement {
-  readonly publicKey: CurveKey & { readonly algorithm: 'ES256' };
+  readonly publicKey: AgreementKey;
   /** The x-coordinate of the shared point with `peerPoint` (65 bytes, uncompressed), 32 bytes. Throws SignerError. */
   deriveSharedSecret(peerPoint: Uint8Array): Promise<Uint8Array>;
 }

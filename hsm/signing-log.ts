@@ -48,28 +48,41 @@ const start = '0'.repeat(64);
 const newline = 0x0a;
 const syncEveryMs = 1_000;
 
-function hashOf(line: string): string {
-  return createHash('sha256').update(line).digest('hex');
-}
-
-/** Holds one line after the other against the one before it. */
+/** Where the chain of lines stands. */
 class Chain {
   number = 0;
   hash = start;
 
-  /** Throws `log_broken` where the line does not follow. */
+  /** Holds a line against the one before it; throws `log_broken` where it does not follow. */
   take(line: string): LoggedEntry {
-    this.number++;
     let entry: LoggedEntry;
+    const number = this.number + 1;
     try {
       entry = JSON.parse(line) as LoggedEntry;
     } catch {
-      throw broken(this.number, 'is no JSON');
+      throw broken(number, 'is no JSON');
     }
-    if (entry.number !== this.number) throw broken(this.number, `has the number ${entry.number}`);
-    if (entry.previous !== this.hash) throw broken(this.number, 'does not follow from the one before it');
-    this.hash = hashOf(line);
+    if (entry.number !== number) throw broken(number, `has the number ${entry.number}`);
+    if (entry.previous !== this.hash) throw broken(number, 'does not follow from the one before it');
+    this.goOn(line);
     return entry;
+  }
+
+  /** The line that comes next. */
+  add({ key, purpose, intent, digest, outcome, ms, ...amount }: SignedEntry, at: string): string {
+    const entry = { number: this.number + 1, at, key, purpose, intent, digest, outcome, ms, ...amount };
+    const line = JSON.stringify({ ...entry, previous: this.hash });
+    this.goOn(line);
+    return line;
+  }
+
+  get head(): { number: number; hash: string } {
+    return { number: this.number, hash: this.hash };
+  }
+
+  private goOn(line: string): void {
+    this.number++;
+    this.hash = createHash('sha256').update(line).digest('hex');
   }
 }
 
@@ -79,7 +92,7 @@ export function* readSigningLog(text: string): Generator<LoggedEntry, { number: 
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
   for (const line of lines) yield chain.take(line);
-  return { number: chain.number, hash: chain.hash };
+  return chain.head;
 }
 
 function broken(number: number, why: string): SignerError {
@@ -101,8 +114,8 @@ export async function openSigningLog(
     throw unwritable(path, error);
   }
   try {
-    const { size, isFile } = await sizeOf(file);
-    if (!isFile)
+    const stat = await file.stat();
+    if (!stat.isFile())
       throw new SignerError('log_unwritable', `the signing log \`${path}\` is no file: a file is accepted`);
     const chain = new Chain();
     const torn = await readLines(file, (line) => {
@@ -111,7 +124,7 @@ export async function openSigningLog(
     });
     const log = new AppendingLog(path, file, chain, now);
     if (torn > 0) {
-      await file.truncate(size - torn);
+      await file.truncate(stat.size - torn);
       await log.append({
         key: '',
         purpose: 'log',
@@ -126,11 +139,6 @@ export async function openSigningLog(
     await file.close();
     throw error instanceof SignerError ? error : unwritable(path, error);
   }
-}
-
-async function sizeOf(file: FileHandle): Promise<{ size: number; isFile: boolean }> {
-  const stat = await file.stat();
-  return { size: stat.size, isFile: stat.isFile() };
 }
 
 /** Gives every whole line; returns how many bytes of one are left at the end. */
@@ -152,46 +160,29 @@ class AppendingLog implements SigningLog {
   private readonly path: string;
   private readonly file: FileHandle;
   private readonly now: () => Date;
-  private number: number;
-  private hash: string;
+  private readonly chain: Chain;
   private waiting: { line: string; resolve: () => void; reject: (error: SignerError) => void }[] = [];
   private writing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private failed: SignerError | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor(path: string, file: FileHandle, head: { number: number; hash: string }, now: () => Date) {
+  constructor(path: string, file: FileHandle, chain: Chain, now: () => Date) {
     this.path = path;
     this.file = file;
-    this.number = head.number;
-    this.hash = head.hash;
+    this.chain = chain;
     this.now = now;
   }
 
   get head(): { number: number; hash: string } {
-    return { number: this.number, hash: this.hash };
+    return this.chain.head;
   }
 
   append(entry: SignedEntry): Promise<void> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
     if (this.closing !== undefined)
       return Promise.reject(new SignerError('signer_closed', 'the signing log is closed'));
-    this.number++;
-    const { key, purpose, intent, digest, outcome, ms, ...amount } = entry;
-    const at = this.now().toISOString();
-    const line = JSON.stringify({
-      number: this.number,
-      at,
-      key,
-      purpose,
-      intent,
-      digest,
-      outcome,
-      ms,
-      ...amount,
-      previous: this.hash,
-    });
-    this.hash = hashOf(line);
+    const line = this.chain.add(entry, this.now().toISOString());
     return new Promise((resolve, reject) => {
       this.waiting.push({ line, resolve, reject });
       this.writing ??= this.write();

@@ -185,7 +185,7 @@ function clear(path: string): void {
     );
   }
   // The mark goes with the directory, last of all: a crash in between leaves it in place.
-  // Retries: a signer process whose parent was killed may write for half a second more.
+  // Retries: a signer process whose parent was killed may write for some seconds more.
   for (const name of names) {
     if (name !== startedName) rmSync(join(path, name), { recursive: true, maxRetries: 10, retryDelay: 100 });
   }

@@ -5,12 +5,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { algorithmOf } from './algorithm.ts';
 import { type AuditFinding, showFindings } from './audit-finding.ts';
-import type { BreakerState } from './breaker.ts';
 import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
 import { formatPinSource, type PinSource } from './pin-source.ts';
-import { ProcessPool } from './process-pool.ts';
+import { type PoolHealth, ProcessPool } from './process-pool.ts';
 import { importPoint, verifierOf } from './public-key.ts';
-import { type KeyAgreement, type PublicKey, type Signer, SignerError } from './signer.ts';
+import { type AgreementKey, type KeyAgreement, type PublicKey, type Signer, SignerError } from './signer.ts';
 import { SignerChild, type Surroundings } from './signer-child.ts';
 
 export interface TokenOptions {
@@ -38,20 +37,11 @@ export interface TokenOptions {
   readonly askPin?: () => string;
 }
 
-export interface TokenHealth {
-  readonly breaker: BreakerState;
-  readonly processes: number;
-  /** Calls that wait or run. */
-  readonly admitted: number;
-  /** Processes that ended and were made good. */
-  readonly replaced: number;
-}
-
 /** The signer of one token: it signs with its one key, whatever that is for. */
 export interface TokenSigner extends Signer {
   sign(message: Uint8Array): Promise<Uint8Array>;
   readonly agreement: KeyAgreement | undefined;
-  readonly health: TokenHealth;
+  readonly health: PoolHealth;
   /** Labels of other tokens that its process could reach when it was opened. */
   readonly others: readonly string[];
   /** Throws `key_unfit` where an attribute of its keys is not what an issuing key has to have. */
@@ -81,7 +71,6 @@ const canaryPrefix = Buffer.from('ringmint.canary.v1: this signature authorises 
 export async function openToken(options: TokenOptions): Promise<TokenSigner> {
   const { address, signingKey, agreementKey, timeoutMs = 10_000, queueLimit = 256 } = options;
   const { sessions = 4, processes = 1 } = options;
-  let first: OpenedToken | undefined;
   const pool = new ProcessPool({
     surroundings: surroundingsOf(address, options),
     open: { name: 'open', token: address, signing: signingKey, agreement: agreementKey, sessions },
@@ -89,7 +78,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     timeoutMs,
     startTimeoutMs: options.startTimeoutMs ?? startTimeoutMs,
     queueLimit,
-    async prove(opened, call) {
+    async prove(opened, first, call) {
       assertExpected(opened.signing, first?.signing, options.expectedKeyId, signingKey);
       if (opened.agreement !== undefined) {
         assertExpected(
@@ -102,21 +91,10 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
       const canary = makeCanary();
       const signature = (await call(signCall(opened, canary))) as Uint8Array;
       if (!(await verifierOf(opened.signing)(canary, signature))) throw wrongSignature();
-      first ??= opened;
     },
   });
   const opened = await pool.start();
   const verify = verifierOf(opened.signing);
-  const agreementKeyOf = async (): Promise<KeyAgreement | undefined> => {
-    if (opened.agreement === undefined) return undefined;
-    try {
-      return agreementOf(pool, opened.agreement);
-    } catch (error) {
-      await pool.close();
-      throw error;
-    }
-  };
-
   async function sign(message: Uint8Array): Promise<Uint8Array> {
     // Ours: the caller may reuse its array, and what is verified has to be what was signed.
     const signed = Uint8Array.from(message);
@@ -128,7 +106,6 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     });
   }
 
-  const agreement = await agreementKeyOf();
   return {
     publicKey: opened.signing,
     sign,
@@ -142,7 +119,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     },
     close: () => pool.close(),
     others: opened.others,
-    agreement,
+    agreement: opened.agreement === undefined ? undefined : agreementOf(pool, opened.agreement),
     get health() {
       return pool.health;
     },
@@ -172,12 +149,9 @@ function wrongSignature(): SignerError {
   );
 }
 
-function agreementOf(pool: ProcessPool, key: PublicKey): KeyAgreement {
-  const { algorithm } = key;
-  if (algorithm !== 'ES256')
-    throw new SignerError('key_unfit', `a key-agreement key is ${algorithm}: a key on P-256 is accepted`);
+function agreementOf(pool: ProcessPool, publicKey: AgreementKey): KeyAgreement {
   return {
-    publicKey: { ...key, algorithm },
+    publicKey,
     async deriveSharedSecret(peerPoint) {
       // Here and not only in the module: the point comes from outside, and SoftHSM answers a bad one with
       // CKR_GENERAL_ERROR, which costs the process: anyone could stop the signer with it.

@@ -14,11 +14,19 @@ import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } fro
 import { algorithmOf, type SigningMechanism } from './algorithm.ts';
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
 import type { AuditFinding } from './audit-finding.ts';
-import { readPublicKey } from './key-pair.ts';
+import { readAgreementKey, readPublicKey } from './key-pair.ts';
 import type { OpenedToken, TokenAddress } from './messages.ts';
-import { checkTemplate, findKey, findSlot, loginError, readBytes, signerError } from './module.ts';
+import {
+  checkTemplate,
+  findKey,
+  findSlot,
+  listTokens,
+  loginError,
+  readBytes,
+  signerError,
+} from './module.ts';
 import { signatureLengthOf } from './public-key.ts';
-import { isPinRefusal, type PublicKey, SignerError } from './signer.ts';
+import { type AgreementKey, isPinRefusal, type PublicKey, SignerError } from './signer.ts';
 
 /** CKD_NULL (PKCS#11 v3.1 §6.3.2): the shared secret as it is; the KDF is COSE's. */
 const noDerivation = 1;
@@ -38,9 +46,11 @@ export interface TokenOptions {
   readonly readPin: () => string;
 }
 
-/** What is known of a token while it is open; all of it is worthless once it is opened again. */
+/** What is known of a token while it is open; the handles are worthless once it is opened again. */
 interface Opening {
   readonly slot: Handle;
+  readonly signing: PublicKey;
+  readonly agreement: AgreementKey | undefined;
   readonly signingKey: Handle;
   readonly agreementKey: Handle | undefined;
   readonly idle: Handle[];
@@ -65,31 +75,26 @@ export class Token {
     this.module = module;
     this.options = options;
     this.state = this.open();
-    const [session] = this.state.idle;
-    if (session === undefined) throw new Error('a token has a session at least');
-    const signing = readPublicKey(module, session, options.keys.signing);
-    this.mechanism = chooseMechanism(module, this.state, signing);
-    const { agreement } = options.keys;
+    const { slot, signing, agreement } = this.state;
+    this.mechanism = chooseMechanism(module, this.state);
+    const others = listTokens(module).filter((other) => !other.slot.equals(slot));
     this.opened = {
       signing,
       takes: this.mechanism.takes,
-      agreement: agreement === undefined ? undefined : readPublicKey(module, session, agreement),
-      others: otherTokens(module, this.state.slot),
+      agreement,
+      others: others.map(({ description }) => description.label),
     };
   }
 
   /** A signature over what the key's mechanism takes; a digest of another length than the hash's is refused, for SoftHSM signs any. */
   async sign(input: Uint8Array): Promise<Uint8Array> {
-    const { hash } = algorithmOf(this.opened.signing.algorithm);
-    const digestLength = hash === 'sha256' ? 32 : 48;
+    const { digestLength } = algorithmOf(this.opened.signing.algorithm);
     if (this.mechanism.takes === 'digest' && input.length !== digestLength)
       throw new SignerError(
         'request_refused',
         `a digest of ${input.length} bytes: ${digestLength} are accepted`,
       );
-    const { type, parameter } = this.mechanism;
-    const mechanism: Mechanism =
-      parameter === undefined ? { mechanism: type } : { mechanism: type, parameter };
+    const mechanism = mechanismOf(this.mechanism);
     const length = signatureLengthOf(this.opened.signing);
     return this.withSession(async (session, { signingKey }) => {
       // Buffers of this try alone: one that was given up may still be written to.
@@ -203,13 +208,14 @@ export class Token {
       if (!(error instanceof pkcs11js.Pkcs11Error) || error.code !== pkcs11js.CKR_USER_ALREADY_LOGGED_IN)
         throw loginError(error);
     }
+    const { signing, agreement } = keys;
     return {
       slot,
-      signingKey: findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, keys.signing),
+      signing: readPublicKey(module, keeper, signing),
+      agreement: agreement === undefined ? undefined : readAgreementKey(module, keeper, agreement),
+      signingKey: findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, signing),
       agreementKey:
-        keys.agreement === undefined
-          ? undefined
-          : findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, keys.agreement),
+        agreement === undefined ? undefined : findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, agreement),
       idle: Array.from({ length: sessions }, open),
     };
   }
@@ -299,52 +305,50 @@ export class Token {
       // The token has gone, and its sessions with it.
     }
     this.state = this.open();
-    const [session] = this.state.idle;
-    // Another token under the same name has other keys: what it signs would not be what the key set says.
-    const signing =
-      session === undefined ? undefined : readPublicKey(this.module, session, this.options.keys.signing);
-    if (signing === undefined || !Buffer.from(signing.keyId).equals(this.opened.signing.keyId))
-      throw new SignerError(
-        'key_missing',
-        `the key labelled \`${this.options.keys.signing}\` is another one than before: was the token exchanged or made anew?`,
-      );
+    const { keys } = this.options;
+    this.assertSame(this.state.signing, this.opened.signing, keys.signing);
+    this.assertSame(this.state.agreement, this.opened.agreement, keys.agreement);
+  }
+
+  /** Another token under the same name has other keys: what it signs would not be what the key set says. */
+  private assertSame(
+    key: PublicKey | undefined,
+    before: PublicKey | undefined,
+    label: string | undefined,
+  ): void {
+    if (key === before || (key && before && Buffer.from(key.keyId).equals(before.keyId))) return;
+    throw new SignerError(
+      'key_missing',
+      `the key labelled \`${label}\` is another one than before: was the token exchanged or made anew?`,
+    );
   }
 }
 
-function otherTokens(module: PKCS11, own: Handle): string[] {
-  return module.C_GetSlotList(true).flatMap((slot) => {
-    const { flags, label } = module.C_GetTokenInfo(slot);
-    return slot.equals(own) || (flags & pkcs11js.CKF_TOKEN_INITIALIZED) === 0 ? [] : [label.trim()];
-  });
+/** As pkcs11js takes it. */
+function mechanismOf({ type, parameter }: SigningMechanism): Mechanism {
+  return parameter === undefined ? { mechanism: type } : { mechanism: type, parameter };
 }
 
 /**
  * The first mechanism of the key's algorithm with which the token signs; throws `mechanism_missing`. A list of mechanisms is not
  * enough: tpm2-pkcs11 lists what it then refuses, by the key's attributes. So each is tried.
  */
-function chooseMechanism(module: PKCS11, { slot, signingKey }: Opening, key: PublicKey): SigningMechanism {
-  const { mechanisms, hash } = algorithmOf(key.algorithm);
+function chooseMechanism(module: PKCS11, { slot, signing, signingKey }: Opening): SigningMechanism {
+  const { mechanisms, digestLength } = algorithmOf(signing.algorithm);
   const has = new Set(module.C_GetMechanismList(slot));
   const refusals: string[] = [];
   for (const mechanism of mechanisms) {
-    const { type, name, takes, parameter } = mechanism;
+    const { type, name, takes } = mechanism;
     if (!has.has(type) || (module.C_GetMechanismInfo(slot, type).flags & pkcs11js.CKF_SIGN) === 0) {
       refusals.push(`${name} is not in its list`);
       continue;
     }
     // No record begins so (see the canary in token-signer.ts), and no digest is that of one.
-    const trial = Buffer.alloc(
-      takes === 'message' || hash === undefined ? 64 : hash === 'sha256' ? 32 : 48,
-      'trial ',
-    );
+    const trial = Buffer.alloc(takes === 'digest' ? (digestLength ?? 0) : 64, 'trial ');
     const session = module.C_OpenSession(slot, sessionFlags);
     try {
-      module.C_SignInit(
-        session,
-        parameter === undefined ? { mechanism: type } : { mechanism: type, parameter },
-        signingKey,
-      );
-      module.C_Sign(session, trial, Buffer.alloc(signatureLengthOf(key)));
+      module.C_SignInit(session, mechanismOf(mechanism), signingKey);
+      module.C_Sign(session, trial, Buffer.alloc(signatureLengthOf(signing)));
       return mechanism;
     } catch (error) {
       const { error: refusal, recovery } = signerError(error);
@@ -357,6 +361,6 @@ function chooseMechanism(module: PKCS11, { slot, signingKey }: Opening, key: Pub
   }
   throw new SignerError(
     'mechanism_missing',
-    `the token cannot sign ${key.algorithm}: ${refusals.join('; ')}`,
+    `the token cannot sign ${signing.algorithm}: ${refusals.join('; ')}`,
   );
 }
