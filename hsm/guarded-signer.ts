@@ -91,6 +91,7 @@ export async function guardSigner(
       return signer.publicKey;
     },
     sign,
+    holds: (keyId) => signer.holds(keyId),
     check: () => signer.check(),
     async close() {
       await signer.close();

@@ -36,6 +36,8 @@ export type Call =
       readonly soPin: PinSource;
       readonly keys: readonly KeyTemplate[];
     }
+  /** Makes one more key in a token that is there. */
+  | { readonly name: 'generate'; readonly token: TokenAddress; readonly key: KeyTemplate }
   /** What the key's mechanism takes: the digest, or the message. */
   | { readonly name: 'sign'; readonly input: Uint8Array }
   | { readonly name: 'derive'; readonly peerPoint: Uint8Array }

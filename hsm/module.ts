@@ -74,8 +74,8 @@ export function findSlot(module: PKCS11, uri: string): Handle {
   return first.slot;
 }
 
-/** The one object of a class with a label; throws `key_missing` or `key_ambiguous`. */
-export function findKey(module: PKCS11, session: Handle, objectClass: number, label: string): Handle {
+/** The objects of a class with a label; at most two. */
+export function findKeys(module: PKCS11, session: Handle, objectClass: number, label: string): Handle[] {
   module.C_FindObjectsInit(
     session,
     checkTemplate([
@@ -85,6 +85,12 @@ export function findKey(module: PKCS11, session: Handle, objectClass: number, la
   );
   const found = module.C_FindObjects(session, 2);
   module.C_FindObjectsFinal(session);
+  return found;
+}
+
+/** The one object of a class with a label; throws `key_missing` or `key_ambiguous`. */
+export function findKey(module: PKCS11, session: Handle, objectClass: number, label: string): Handle {
+  const found = findKeys(module, session, objectClass, label);
   const [key] = found;
   if (key === undefined) throw new SignerError('key_missing', `the token has no key labelled \`${label}\``);
   if (found.length > 1)

@@ -1,11 +1,12 @@
 /** Makes a token's keys inside the token, and audits their attributes; runs in a signer process. */
+import { createHash } from 'node:crypto';
 import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf } from './algorithm.ts';
 import { auditKeyPair } from './attribute-audit.ts';
 import { showFindings } from './audit-finding.ts';
 import { readPublicKey } from './key-pair.ts';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
-import { checkTemplate, findSlot, loadModule } from './module.ts';
+import { checkTemplate, findKeys, findSlot, loadModule, loginError } from './module.ts';
 import type { PinSource } from './pin-source.ts';
 import { parsePkcs11Uri } from './pkcs11-uri.ts';
 import { type PublicKey, SignerError } from './signer.ts';
@@ -43,19 +44,49 @@ export function provision(
     module.C_InitPIN(session, readPin(address.pin));
     module.C_Logout(session);
     module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pin));
-    return keys.map((key, index) => generateKey(module, session, key, index + 1));
+    return keys.map((key) => generateKey(module, session, key));
   } finally {
     module.C_Finalize();
   }
 }
 
-function generateKey(module: PKCS11, session: Handle, key: KeyTemplate, number: number): PublicKey {
+/**
+ * Generates one more key in the token of `address`; throws `key_ambiguous` where it has one of that label.
+ *
+ * A crash in here leaves a key that is published nowhere, so that nobody takes what it signs.
+ */
+export function generate(
+  address: TokenAddress,
+  key: KeyTemplate,
+  readPin: (source: PinSource) => string,
+): PublicKey {
+  const module = loadModule(address.module, address.libraryParameters);
+  try {
+    const slot = findSlot(module, address.uri);
+    const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+    try {
+      module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pin));
+    } catch (error) {
+      throw loginError(error);
+    }
+    if (findKeys(module, session, pkcs11js.CKO_PRIVATE_KEY, key.label).length > 0)
+      throw new SignerError(
+        'key_ambiguous',
+        `the token has a key labelled \`${key.label}\` already: a new label is accepted`,
+      );
+    return generateKey(module, session, key);
+  } finally {
+    module.C_Finalize();
+  }
+}
+
+function generateKey(module: PKCS11, session: Handle, key: KeyTemplate): PublicKey {
   const signing = key.kind === 'signing';
   const { generation, curve } = algorithmOf(key.algorithm ?? 'ES256');
   const common: Template = [
     { type: pkcs11js.CKA_TOKEN, value: true },
     { type: pkcs11js.CKA_LABEL, value: key.label },
-    { type: pkcs11js.CKA_ID, value: Buffer.from([number]) },
+    { type: pkcs11js.CKA_ID, value: createHash('sha256').update(key.label).digest().subarray(0, 8) },
   ];
   const kind: Template =
     curve === undefined

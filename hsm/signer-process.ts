@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import type { Call, CallMessage, Reply } from './messages.ts';
 import { loadModule, signerError } from './module.ts';
 import { readPin } from './pin-source.ts';
-import { provision } from './provisioning.ts';
+import { generate, provision } from './provisioning.ts';
 import { SignerError } from './signer.ts';
 import { Token } from './token.ts';
 
@@ -24,6 +24,8 @@ async function answer(call: Call): Promise<unknown> {
   switch (call.name) {
     case 'provision':
       return provision(call.token, call.soPin, call.keys, (source) => readPin(source, surroundings));
+    case 'generate':
+      return generate(call.token, call.key, (source) => readPin(source, surroundings));
     case 'open': {
       const { token: address, signing, agreement, sessions } = call;
       token = new Token(loadModule(address.module, address.libraryParameters), {

@@ -99,6 +99,8 @@ export interface Signer {
    * The signature was verified outside the HSM before it is given out. Throws SignerError.
    */
   sign(message: Uint8Array, request: SigningRequest): Promise<Uint8Array>;
+  /** Whether it has the key, and may use it. */
+  holds(keyId: Uint8Array): boolean;
   /** Signs a canary and verifies it: the only health check that sees a token that has gone. Throws SignerError. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -109,6 +109,8 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
   return {
     publicKey: opened.signing,
     sign,
+    holds: (keyId) =>
+      opened.signing.keyId.length === keyId.length && Buffer.from(keyId).equals(opened.signing.keyId),
     async check() {
       await sign(makeCanary());
     },
@@ -208,6 +210,30 @@ export interface ProvisionRequest {
   readonly environment: Readonly<Record<string, string>>;
   readonly soPin: PinSource;
   readonly keys: readonly KeyTemplate[];
+}
+
+/** Makes one more key in a token, in a process of its own; gives the public key. Throws SignerError, such as `key_ambiguous`. */
+export async function generateKey({
+  address,
+  environment,
+  key,
+  askPin,
+}: {
+  readonly address: TokenAddress;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly key: KeyTemplate;
+  readonly askPin?: () => string;
+}): Promise<PublicKey> {
+  const child = new SignerChild(
+    surroundingsOf(address, { environment, ...(askPin === undefined ? {} : { askPin }) }),
+    1,
+  );
+  try {
+    const call = { name: 'generate', token: address, key } as const;
+    return (await child.call(call, performance.now() + startTimeoutMs)) as PublicKey;
+  } finally {
+    await child.end();
+  }
 }
 
 /** Makes a token and its keys in a process of their own; gives the public keys in order. */

@@ -7,8 +7,10 @@ import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { homeAt } from './appliance/home.ts';
 import { initialise } from './appliance/initialisation.ts';
-import { openModuleSigner } from './appliance/role-token.ts';
-import { readTls, serve } from './appliance/serving.ts';
+import { listKeys, revokeKeyOf, rotateKey } from './appliance/key-management.ts';
+import { openModuleSigner } from './appliance/module-signing.ts';
+import { serveReloading } from './appliance/reloading.ts';
+import { readTls } from './appliance/serving.ts';
 import { type ServeMessage, supervise } from './appliance/supervision.ts';
 import type { Appliance } from './cli/appliance.ts';
 import { exitCode } from './cli/exit-code.ts';
@@ -39,18 +41,20 @@ const appliance: Appliance = {
   init: (options) => initialise({ ...options, projectFolder, clock: systemClock }),
   async serve({ home, role, port, ready }) {
     try {
-      const serving = await serve({
+      await serveReloading({
         home,
         role,
         ...(port === undefined ? {} : { port }),
         logLevel: 'warn',
-        endpoints: await readEndpoints(home),
+        endpoints: () => readEndpoints(home),
         projectFolder,
+        stopped: untilStopped(),
+        ready({ url, finished }) {
+          ready(url, finished);
+          tellSupervisor({ kind: 'ready', role, url, finished });
+        },
+        report: (line) => void process.stderr.write(`${line}\n`),
       });
-      ready(serving.url, serving.finished);
-      tellSupervisor({ kind: 'ready', role, url: serving.url, finished: serving.finished });
-      await untilStopped();
-      await serving.close();
     } catch (error) {
       const fault = describeFault(error);
       tellSupervisor({
@@ -73,6 +77,11 @@ const appliance: Appliance = {
   async connect(home) {
     const endpoints = await readEndpoints(home);
     return makeClient({ tls: await readTls(homeAt(home), 'operator'), timeoutMs: 120_000 }, endpoints);
+  },
+  keys: {
+    list: (home) => listKeys(home, systemClock),
+    rotate: (options) => rotateKey(options, { projectFolder, clock: systemClock }),
+    revoke: (options) => revokeKeyOf(options, { projectFolder, clock: systemClock }),
   },
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };

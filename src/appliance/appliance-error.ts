@@ -9,6 +9,14 @@ export type ApplianceErrorCode =
   | 'trust_bundle_invalid'
   | 'allocation_refused'
   | 'token_shared'
+  | 'key_unavailable'
+  | 'key_unknown'
+  | 'key_revoked'
+  | 'hsm_unknown'
+  | 'root_missing'
+  | 'root_invalid'
+  | 'keys_in_use'
+  | 'bundle_superseded'
   | 'port_in_use'
   | 'start_failed';
 

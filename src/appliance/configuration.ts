@@ -9,9 +9,35 @@ const currency = Type.String({ pattern: '^[A-Z]{3}$' });
 const issuer = Type.String({ pattern: '^[a-z0-9-]{1,64}$' });
 const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 
+const name = Type.String({ pattern: '^[a-z0-9-]{1,32}$' });
+
+/** An HSM of a system's: the SoftHSM token in its own folder, or any other through PKCS#11. */
+const hsm = Type.Union([
+  Type.Object({ name, kind: Type.Literal('softhsm') }, { additionalProperties: false }),
+  Type.Object(
+    {
+      name,
+      kind: Type.Literal('pkcs11'),
+      /** Path of its module. */
+      module: Type.String({ minLength: 1 }),
+      /** RFC 7512: which token. */
+      uri: Type.String({ pattern: '^pkcs11:' }),
+      /** Where the PIN is: file:PATH, credential:NAME or env:NAME. Never the PIN. */
+      pin: Type.String({ minLength: 1 }),
+      /** Of CK_C_INITIALIZE_ARGS, for a module that wants such. */
+      libraryParameters: Type.Optional(Type.String()),
+      /** Variables that the module wants. */
+      environment: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String()),
+    },
+    { additionalProperties: false },
+  ),
+]);
+
 /** How a system signs: with how many processes, and how much its key may sign at most. */
 const signing = Type.Object(
   {
+    /** Where its keys may be; the first one that is well signs. */
+    hsms: Type.Array(hsm, { minItems: 1, maxItems: 8 }),
     processes: Type.Integer({ minimum: 1, maximum: 16 }),
     sessions: Type.Integer({ minimum: 1, maximum: 64 }),
     signaturesPerMinute: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
@@ -80,6 +106,7 @@ export const quotaSchema = Type.Object(
   { additionalProperties: false },
 );
 
+export type HsmConfiguration = Static<typeof hsm>;
 export type SigningConfiguration = Static<typeof signing>;
 export type ApplianceConfiguration = Static<typeof applianceSchema>;
 export type CentralConfiguration = Static<typeof centralSchema>;

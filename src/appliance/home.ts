@@ -8,7 +8,7 @@
  *   endpoints.json           where the running systems listen; written by `ringmint up`, gone when it stops
  *   root/                    the offline root's key and the TLS authority's: move it off the machine
  *   central/ issuance/ quota/
- *     config.json  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
+ *     config.json  keys.json  trust-epoch  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
  *   operator/                the TLS key and certificate of the command line
  * ```
  */
@@ -30,6 +30,10 @@ export interface Home {
   /** What its key signed, in a hash chain. */
   readonly signingLog: (role: Role) => string;
   readonly config: (role: Role) => string;
+  /** Which key is in which of its HSMs. */
+  readonly keys: (role: Role) => string;
+  /** The highest revocation epoch that it has seen. */
+  readonly trustEpoch: (role: Role) => string;
 }
 
 export function homeAt(path: string): Home {
@@ -44,6 +48,8 @@ export function homeAt(path: string): Home {
     ledger: (role) => join(path, role, 'ledger.db'),
     signingLog: (role) => join(path, role, 'signing.log'),
     config: (role) => join(path, role, 'config.json'),
+    keys: (role) => join(path, role, 'keys.json'),
+    trustEpoch: (role) => join(path, role, 'trust-epoch'),
   };
 }
 

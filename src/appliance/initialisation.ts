@@ -28,8 +28,9 @@ import type {
   SigningConfiguration,
 } from './configuration.ts';
 import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
+import { type KeyPlace, writeInventory } from './key-inventory.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
-import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
+import { agreementKeyLabel, ownHsm, signingKeyLabel, tokenLabel } from './token-label.ts';
 import { makeTrustBundle } from './trust.ts';
 
 export interface InitialisationOptions extends InitOptions {
@@ -76,6 +77,14 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
     ],
     options.clock,
   );
+  const inventory = (role: Role): KeyPlace[] =>
+    [...(tokens.get(role)?.points ?? [])].map(([label, point]) => ({
+      keyId: toHex(keyThumbprint(point)),
+      kind: label === agreementKeyLabel ? 'agreement' : 'signing',
+      hsm: ownHsm,
+      label,
+    }));
+  for (const role of roles) await writeInventory(home, role, inventory(role));
   options.progress('making certificates for mutual TLS');
   await writeCertificates(home, options);
   options.progress('writing configuration, ledgers and quotas');
@@ -135,6 +144,7 @@ async function writeCertificates(home: Home, options: InitialisationOptions): Pr
 async function writeConfigurations(home: Home, options: InitialisationOptions): Promise<void> {
   const { issuer, quotas } = options;
   const signing: SigningConfiguration = {
+    hsms: [{ name: ownHsm, kind: 'softhsm' }],
     processes: 1,
     sessions: 4,
     signaturesPerMinute: null,

@@ -1,105 +1,173 @@
-/** A role's token, opened: what signs for it, within limits and with a log. */
+/** A role's keys, opened in their HSMs: what signs for it, within limits and with a log. */
+import { type HeldKey, makeFailoverSigner } from '../../hsm/failover.ts';
 import { type GuardedSigner, guardSigner } from '../../hsm/guarded-signer.ts';
-import { findModule } from '../../hsm/module-path.ts';
-import { type CurveKey, type KeyAgreement, SignerError } from '../../hsm/signer.ts';
-import { readTokenDirectory } from '../../hsm/token-directory.ts';
+import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
+import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
-import { currentKey, type KeyHolder } from '../records/key-ring.ts';
-import type { TrustBundle } from '../records/trust-bundle.ts';
+import { isValid, type KeyHolder, keysOf } from '../records/key-ring.ts';
+import type { KeyRole, TrustBundle, TrustedKey } from '../records/trust-bundle.ts';
 import { ApplianceError } from './appliance-error.ts';
-import {
-  type ApplianceConfiguration,
-  applianceSchema,
-  centralSchema,
-  issuanceSchema,
-  quotaSchema,
-  readConfiguration,
-  type SigningConfiguration,
-} from './configuration.ts';
-import { type Home, homeAt, type Role, roles } from './home.ts';
-import { agreementKeyLabel, signingKeyLabel, tokenLabel } from './token-label.ts';
-import { readTrustBundle } from './trust.ts';
+import type { SigningConfiguration } from './configuration.ts';
+import { type Role, roles } from './home.ts';
+import { accessHsm, type HsmSurroundings, readSigning } from './hsm-access.ts';
+import { type KeyPlace, readInventory } from './key-inventory.ts';
+import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
 
 export interface RoleToken {
   readonly signer: GuardedSigner;
-  /** Of quota control only. */
-  readonly agreement: KeyAgreement | undefined;
+  /** Of quota control only: the newest key first. */
+  readonly agreements: readonly KeyAgreement[];
+  close(): Promise<void>;
 }
 
-interface RoleTokenOptions {
-  readonly role: Role;
-  readonly projectFolder: string;
-}
-
-/** Opens the role's token and its signing log. The caller holds the role's ledger, so that no other process writes the log. */
-export async function openRoleToken(
-  home: Home,
-  options: RoleTokenOptions,
-  configuration: ApplianceConfiguration,
-  bundle: TrustBundle,
-): Promise<RoleToken> {
-  const signing = await readSigning(home, options.role);
-  const token = await openPublishedToken(home, options, configuration, bundle, signing);
+/** Opens the role's keys and its signing log. The caller holds the role's ledger, so that no other process writes the log. */
+export async function openRoleToken(surroundings: HsmSurroundings, bundle: TrustBundle): Promise<RoleToken> {
+  const { home, role } = surroundings;
+  const signing = await readSigning(home, role);
+  const opened = await openKeys(surroundings, bundle, signing);
+  const tokens = [...opened.signing, ...opened.agreement].map(({ token }) => token);
   try {
-    assertAlone(options.role, token.others);
-    await token.audit();
+    const [first, ...rest] = opened.signing;
+    if (first === undefined)
+      throw new ApplianceError(
+        'key_unavailable',
+        `no valid key of ${role} is in its HSMs, or none of them is well`,
+      );
+    for (const token of tokens) {
+      assertAlone(role, token.others);
+      await token.audit();
+    }
     const { signaturesPerMinute, amountPerDay } = signing;
-    const signer = await guardSigner(token, {
-      log: home.signingLog(options.role),
-      limits: {
-        ...(signaturesPerMinute === null ? {} : { signaturesPerMinute }),
-        ...(amountPerDay === null
-          ? {}
-          : {
-              amountPerDay: Object.fromEntries(
-                Object.entries(amountPerDay).map(([currency, minor]) => [currency, BigInt(minor)]),
-              ),
-            }),
+    const signer = await guardSigner(
+      makeFailoverSigner([first, ...rest], () => systemClock.nowSeconds()),
+      {
+        log: home.signingLog(role),
+        limits: {
+          ...(signaturesPerMinute === null ? {} : { signaturesPerMinute }),
+          ...(amountPerDay === null
+            ? {}
+            : {
+                amountPerDay: Object.fromEntries(
+                  Object.entries(amountPerDay).map(([currency, minor]) => [currency, BigInt(minor)]),
+                ),
+              }),
+        },
+        now: () => new Date(systemClock.nowMs()),
       },
-      now: () => new Date(systemClock.nowMs()),
-    });
-    return { signer: auditedHourly(signer, token), agreement: token.agreement };
+    );
+    const timer = setInterval(() => void auditAll(tokens, signer), auditEveryMs).unref();
+    return {
+      signer,
+      agreements: opened.agreement.flatMap(({ token }) => token.agreement ?? []),
+      async close() {
+        clearInterval(timer);
+        await signer.close();
+        await closeAll(opened.agreement);
+      },
+    };
   } catch (error) {
-    await token.close();
+    await closeAll([...opened.signing, ...opened.agreement]);
     throw error;
   }
 }
 
-/** Opens the role's token and holds its key against the trust bundle: a token with another key would sign what nobody accepts. */
-async function openPublishedToken(
-  home: Home,
-  options: RoleTokenOptions,
-  configuration: ApplianceConfiguration,
+interface OpenedKeys {
+  readonly signing: readonly HeldKey[];
+  readonly agreement: readonly HeldKey[];
+}
+
+/**
+ * Opens every key of the role that the bundle has as valid, now or later: the HSMs in their order, of each the newest key first. Where an
+ * HSM does not open, and another one does, the role goes on without it until it is started again.
+ */
+async function openKeys(
+  surroundings: HsmSurroundings,
   bundle: TrustBundle,
-  { processes, sessions }: Pick<SigningConfiguration, 'processes' | 'sessions'>,
-): Promise<TokenSigner> {
-  const { role } = options;
-  const module = findModule(configuration.module, process.env, options.projectFolder);
-  const directory = readTokenDirectory(home.token(role), module, tokenLabel(role));
-  if (directory === undefined)
-    throw new ApplianceError(
-      'home_incomplete',
-      `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`,
-    );
-  const published = currentKey(bundle, holderOf(role, configuration.issuer), systemClock.nowSeconds());
-  if (published === undefined)
-    throw new ApplianceError('trust_bundle_invalid', `the trust bundle has no valid key of ${role}`);
-  return openToken({
-    address: directory.address,
-    environment: directory.environment,
-    signingKey: signingKeyLabel,
-    expectedKeyId: published.keyId,
-    processes,
-    sessions,
-    ...(role === 'quota' ? { agreementKey: agreementKeyLabel } : {}),
+  { hsms, processes, sessions }: SigningConfiguration,
+): Promise<OpenedKeys> {
+  const { home, role, configuration } = surroundings;
+  const inventory = await readInventory(home, role);
+  const usable = (holder: KeyHolder): TrustedKey[] => usableKeys(bundle, holder, systemClock.nowSeconds());
+  const signingKeys = usable(holderOf(role, configuration.issuer));
+  const agreementKeys = role === 'quota' ? usable({ role: 'quota-agreement', name: 'quota' }) : [];
+  const signing: HeldKey[] = [];
+  const agreement: HeldKey[] = [];
+  const failures: unknown[] = [];
+  for (const hsm of hsms) {
+    const mine = placesIn(inventory, hsm.name, signingKeys);
+    const waiting = placesIn(inventory, hsm.name, agreementKeys);
+    const opened: HeldKey[] = [];
+    try {
+      const access = accessHsm(hsm, surroundings);
+      const open = async (own: PlacedKey, other: PlacedKey | undefined): Promise<HeldKey> => ({
+        hsm: hsm.name,
+        notBefore: own.entry.notBefore,
+        notAfter: own.entry.notAfter,
+        token: await openToken({
+          address: access.address,
+          environment: access.environment,
+          signingKey: own.place.label,
+          expectedKeyId: own.entry.key.keyId,
+          processes,
+          sessions,
+          ...(other === undefined
+            ? {}
+            : { agreementKey: other.place.label, expectedAgreementKeyId: other.entry.key.keyId }),
+        }),
+      });
+      for (const own of mine) opened.push(await open(own, waiting.shift()));
+      const paired = opened.filter(({ token }) => token.agreement !== undefined);
+      // A process has one key-agreement key: where there are more of them than signing keys, one of these is opened again.
+      const extra: HeldKey[] = [];
+      for (const other of waiting) {
+        const [own] = mine;
+        if (own === undefined) break;
+        const held = await open(own, other);
+        extra.push(held);
+        opened.push(held);
+      }
+      signing.push(...opened.filter((held) => !extra.includes(held)));
+      agreement.push(...paired, ...extra);
+    } catch (error) {
+      await closeAll(opened);
+      // What is wrong with the set-up is no failure of an HSM.
+      if (!(error instanceof SignerError) || hsms.length === 1) {
+        await closeAll([...signing, ...agreement]);
+        throw error;
+      }
+      failures.push(error);
+    }
+  }
+  if (signing.length === 0 && failures.length > 0) throw failures[0];
+  return { signing, agreement };
+}
+
+interface PlacedKey {
+  readonly entry: TrustedKey;
+  readonly place: KeyPlace;
+}
+
+function placesIn(inventory: readonly KeyPlace[], hsm: string, entries: readonly TrustedKey[]): PlacedKey[] {
+  return entries.flatMap((entry) => {
+    const id = toHex(entry.key.keyId);
+    const place = inventory.find(({ keyId, hsm: name }) => name === hsm && keyId === id);
+    return place === undefined ? [] : [{ entry, place }];
   });
 }
 
-function holderOf(role: Role, issuer: string): KeyHolder {
-  return { role, name: role === 'issuance' ? issuer : role };
+/** Valid now or later, the newest first. */
+function usableKeys(bundle: TrustBundle, holder: KeyHolder, now: number): TrustedKey[] {
+  return keysOf(bundle, holder)
+    .filter((entry) => isValid(entry, Math.max(now, entry.notBefore)))
+    .sort((a, b) => b.notBefore - a.notBefore);
+}
+
+/** The name under which a role's keys are in the trust bundle. */
+export function holderOf(role: KeyRole, issuer: string): KeyHolder {
+  return { role, name: role === 'issuance' ? issuer : role === 'quota-agreement' ? 'quota' : role };
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */
@@ -112,65 +180,17 @@ function assertAlone(role: Role, others: readonly string[]): void {
     );
 }
 
-/** A key whose attributes were changed signs no more. That the token cannot be asked just now is no finding. */
-function auditedHourly(signer: GuardedSigner, token: TokenSigner): GuardedSigner {
-  const timer = setInterval(() => {
-    token.audit().catch((error: unknown) => {
+/** A key whose attributes were changed signs no more. That a token cannot be asked just now is no finding. */
+async function auditAll(tokens: readonly TokenSigner[], signer: GuardedSigner): Promise<void> {
+  for (const token of tokens) {
+    try {
+      await token.audit();
+    } catch (error) {
       if (error instanceof SignerError && error.code === 'key_unfit') signer.halt(error);
-    });
-  }, auditEveryMs).unref();
-  const close = signer.close.bind(signer);
-  return Object.assign(signer, {
-    close: () => {
-      clearInterval(timer);
-      return close();
-    },
-  });
-}
-
-async function readSigning(home: Home, role: Role): Promise<SigningConfiguration> {
-  const path = home.config(role);
-  switch (role) {
-    case 'central':
-      return (await readConfiguration(path, centralSchema)).signing;
-    case 'issuance':
-      return (await readConfiguration(path, issuanceSchema)).signing;
-    case 'quota':
-      return (await readConfiguration(path, quotaSchema)).signing;
+    }
   }
 }
 
-/** What signs modules. */
-export interface ModuleSigner {
-  readonly publicKey: CurveKey;
-  sign(message: Uint8Array): Promise<Uint8Array>;
-  close(): Promise<void>;
-}
-
-/**
- * The signer of modules: central management's key, since it is central management that decides by a module. The type in
- * the protected header keeps what it signs here apart from its records. The role may be serving at the same time, and has
- * its log open: who signed a module is in the module.
- */
-export async function openModuleSigner(homePath: string, projectFolder: string): Promise<ModuleSigner> {
-  const home = homeAt(homePath);
-  const configuration = await readConfiguration(home.appliance, applianceSchema);
-  const bundle = await readTrustBundle(home);
-  const alone = { processes: 1, sessions: 1 };
-  const token = await openPublishedToken(
-    home,
-    { role: 'central', projectFolder },
-    configuration,
-    bundle,
-    alone,
-  );
-  const { publicKey } = token;
-  if (publicKey.algorithm === 'PS256') {
-    await token.close();
-    throw new ApplianceError(
-      'trust_bundle_invalid',
-      'modules are signed with a key on P-256, and central management has an RSA key',
-    );
-  }
-  return { publicKey, sign: (message) => token.sign(message), close: () => token.close() };
+async function closeAll(keys: readonly HeldKey[]): Promise<void> {
+  await Promise.all(keys.map(({ token }) => token.close()));
 }

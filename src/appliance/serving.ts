@@ -10,6 +10,7 @@ import { addQuota } from '../api/quota.ts';
 import { addRequests } from '../api/requests.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
+import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
@@ -35,6 +36,7 @@ import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundle } from './trust.ts';
+import { noteTrustEpoch } from './trust-epoch.ts';
 
 export interface ServeOptions {
   readonly home: string;
@@ -82,8 +84,10 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       random: systemRandom,
     });
     closers.push(() => store.close());
-    const token = await openRoleToken(home, options, configuration, bundle);
-    closers.push(() => token.signer.close());
+    await noteTrustEpoch(home, options.role, bundle);
+    const { role, projectFolder } = options;
+    const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle);
+    closers.push(() => token.close());
     const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
     closers.push(() => client.close());
     const server = makeServer({ tls, logLevel: options.logLevel, describeFault });
@@ -201,19 +205,15 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
 async function addIssuance(parts: Parts, server: Server): Promise<number> {
   const { home, bundle, store, token, client } = parts;
   const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
-  const centralKey = currentKey(bundle, { role: 'central', name: 'central' }, systemClock.nowSeconds());
-  if (centralKey === undefined)
-    throw new ApplianceError(
-      'trust_bundle_invalid',
-      'the trust bundle has no valid key of central management',
-    );
   const issuance = makeIssuance({
     issuer: parts.configuration.issuer,
     store,
     signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
-    keySet: keySetId(bundle),
-    centralKeyId: centralKey.keyId,
+    centralKeyId() {
+      const key = currentKey(bundle, { role: 'central', name: 'central' }, systemClock.nowSeconds());
+      return key === undefined ? null : toHex(key.keyId);
+    },
     peers: client,
     requestLifetimeSeconds: configuration.requestLifetimeSeconds,
     defaultRedemptionSeconds: configuration.redemptionSeconds,
@@ -231,17 +231,16 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
   const dayOf = calendarDays(configuration.timeZone);
   if (!dayOf.ok)
     throw new ApplianceError('configuration_invalid', `\`${home.config('quota')}\`: ${dayOf.message}`);
-  if (token.agreement === undefined)
+  if (token.agreements.length === 0)
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
     store,
     signer: token.signer,
-    agreement: token.agreement,
+    agreements: token.agreements,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     epoch: configuration.epoch,
     dayOf: dayOf.value,
-    issuanceKeyId: (issuer, at) => currentKey(bundle, { role: 'issuance', name: issuer }, at)?.keyId,
     clock: systemClock,
     random: systemRandom,
   });

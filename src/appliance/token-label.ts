@@ -4,6 +4,9 @@ import type { Role } from './home.ts';
 export const signingKeyLabel = 'signing';
 export const agreementKeyLabel = 'agreement';
 
+/** The name of the HSM in the appliance's own folder. */
+export const ownHsm = 'softhsm';
+
 export function tokenLabel(role: Role): string {
   return `ringmint-${role}`;
 }

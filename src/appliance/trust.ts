@@ -1,9 +1,11 @@
-/** The offline root and the trust bundle it signs; made once, by `ringmint init`. */
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+/** The offline root and the trust bundle it signs: made by `ringmint init`, signed anew by `ringmint keys`. */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { equalBytes } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { attachSignature, verifyRecord } from '../records/cose.ts';
+import { bundleLifetimeSeconds } from '../records/key-set.ts';
 import { type VerificationKey, verificationKey } from '../records/signature.ts';
 import {
   decodeTrustBundle,
@@ -17,13 +19,18 @@ import { ApplianceError } from './appliance-error.ts';
 import type { Home } from './home.ts';
 import { writeFileDurably } from './private-file.ts';
 
-/** Five years, for the bundle and its keys: rotation with overlap is not built yet. */
-const lifetimeSeconds = 5 * 365 * 86_400;
+const rootKeyName = 'root-key.pem';
 
 export interface PublishedKey {
   readonly role: KeyRole;
   readonly name: string;
   readonly point: Uint8Array;
+}
+
+/** What signs the trust bundle. */
+export interface Root {
+  readonly key: VerificationKey;
+  readonly privateKey: KeyObject;
 }
 
 /** Makes a root key, writes it to HOME/root and signs the bundle of `published` with it; gives the root's key. */
@@ -32,16 +39,13 @@ export async function makeTrustBundle(
   published: readonly PublishedKey[],
   clock: Clock,
 ): Promise<VerificationKey> {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  const rootKey = verificationKey(
-    new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])),
-  );
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const pem = privateKey.export({ format: 'pem', type: 'pkcs8' });
-  await writeFileDurably(join(home.root, 'root-key.pem'), pem.toString(), 0o600);
+  await writeFileDurably(join(home.root, rootKeyName), pem.toString(), 0o600);
+  const root = { key: pointOf(privateKey), privateKey };
 
   const notBefore = clock.nowSeconds();
-  const notAfter = notBefore + lifetimeSeconds;
+  const notAfter = notBefore + bundleLifetimeSeconds;
   const keys = published.map(
     ({ role, name, point }): TrustedKey => ({
       role,
@@ -49,14 +53,62 @@ export async function makeTrustBundle(
       key: verificationKey(point),
       notBefore,
       notAfter,
-      revoked: false,
+      revokedAt: null,
     }),
   );
-  const bundle: TrustBundle = { issuedAt: notBefore, expiresAt: notAfter, revocationEpoch: 0, rootKey, keys };
-  const toBeSigned = encodeTrustBundle(bundle, rootKey.keyId);
-  const signature = sign('sha256', toBeSigned, { key: createPrivateKey(pem), dsaEncoding: 'ieee-p1363' });
+  await publishBundle(
+    home,
+    { issuedAt: notBefore, expiresAt: notAfter, revocationEpoch: 0, rootKey: root.key, keys },
+    root,
+  );
+  return root.key;
+}
+
+/** Signs the bundle and puts it in the place of the one before. A crash leaves the old one or the new one. */
+export async function publishBundle(home: Home, bundle: TrustBundle, root: Root): Promise<void> {
+  const toBeSigned = encodeTrustBundle(bundle, root.key.keyId);
+  const signature = sign('sha256', toBeSigned, { key: root.privateKey, dsaEncoding: 'ieee-p1363' });
   await writeFileDurably(home.trustBundle, attachSignature(toBeSigned, signature), 0o644);
-  return rootKey;
+}
+
+/** The root of `bundle`, from the folder that `ringmint init` made; throws `root_missing` or `root_invalid`. */
+export async function readRoot(folder: string, bundle: TrustBundle): Promise<Root> {
+  const path = join(folder, rootKeyName);
+  let pem: string;
+  try {
+    pem = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new ApplianceError(
+      'root_missing',
+      `cannot read the root key \`${path}\` (${(error as NodeJS.ErrnoException).code}): bring the root's folder back for this, and name it with \`--root-folder\``,
+    );
+  }
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey(pem);
+  } catch {
+    // Node tells of a text that is no key with errors of several kinds.
+    throw new ApplianceError(
+      'root_invalid',
+      `\`${path}\` is no private key: the PEM that \`ringmint init\` wrote is accepted`,
+    );
+  }
+  if (
+    privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1' ||
+    !equalBytes(pointOf(privateKey).keyId, bundle.rootKey.keyId)
+  )
+    throw new ApplianceError(
+      'root_invalid',
+      `\`${path}\` is the key of another root than the one that signed the trust bundle`,
+    );
+  return { key: bundle.rootKey, privateKey };
+}
+
+function pointOf(privateKey: KeyObject): VerificationKey {
+  const { x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
+  return verificationKey(
+    new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])),
+  );
 }
 
 /** The appliance's own bundle, verified; throws `home_missing` or `trust_bundle_invalid`. */

@@ -1,6 +1,7 @@
 /** What the commands need of the appliance; the composition root hands it in, so that src/cli/ reaches neither HSM nor store. */
 import type { ModuleSigner } from '../../vm/signed-module.ts';
 import type { Result } from '../kit/result.ts';
+import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
@@ -53,6 +54,72 @@ export interface Operator {
   close(): Promise<void>;
 }
 
+/** A role's key in the key set; times in seconds since the epoch. */
+export interface ListedKey {
+  readonly keyId: string;
+  readonly role: KeyRole;
+  readonly name: string;
+  /** `coming` before it names records, `ending` while it overlaps with its successor. */
+  readonly state: 'coming' | 'current' | 'ending' | 'ended' | 'revoked';
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly revokedAt: number | null;
+  /** Where it is, as far as this appliance knows. */
+  readonly hsm: string | null;
+  readonly label: string | null;
+}
+
+export interface KeyListing {
+  readonly rootKeyId: string;
+  readonly revocationEpoch: number;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly keys: readonly ListedKey[];
+  /** Made in an HSM, and never published: nothing that they sign counts. */
+  readonly unpublished: readonly { role: Role; keyId: string; hsm: string; label: string }[];
+}
+
+interface KeyChangeOptions {
+  readonly home: string;
+  /** The root's folder, where it is not in the appliance's. */
+  readonly rootFolder: string | undefined;
+}
+
+export interface RotateOptions extends KeyChangeOptions {
+  readonly role: KeyRole;
+  /** Name of the HSM that is to make the key; the first of the system's unless given. */
+  readonly hsm: string | undefined;
+  /** Until the new key names records: every system has to have the new bundle by then. */
+  readonly delaySeconds: number;
+  /** How long the old key goes on after that. */
+  readonly overlapSeconds: number;
+}
+
+export interface RevokeOptions extends KeyChangeOptions {
+  /** The key's id in hex, or eight of its first digits or more. */
+  readonly keyId: string;
+  /** Seconds since the epoch; now unless given. */
+  readonly since: number | undefined;
+}
+
+export interface KeyChange {
+  readonly keyId: string;
+  readonly role: KeyRole;
+  readonly replaced: string | null;
+  readonly notBefore: number;
+  readonly revokedAt: number | null;
+  readonly revocationEpoch: number;
+  /** The role that has no valid key any more. */
+  readonly stopped?: KeyRole;
+}
+
+/** The keys of all three systems; each change is signed by the root. */
+export interface KeyCommands {
+  list(home: string): Promise<KeyListing>;
+  rotate(options: RotateOptions): Promise<KeyChange>;
+  revoke(options: RevokeOptions): Promise<KeyChange>;
+}
+
 /** The key that signs modules. */
 export interface ModuleKey extends ModuleSigner {
   readonly publicKey: { readonly keyId: Uint8Array; readonly point: Uint8Array };
@@ -76,6 +143,7 @@ export interface Appliance {
     ready: (urls: Readonly<Record<Role, string>>) => void;
   }): Promise<void>;
   connect(home: string): Promise<Operator>;
+  readonly keys: KeyCommands;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

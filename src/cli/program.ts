@@ -10,6 +10,7 @@ import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
 import { runIssue } from './issue.ts';
+import { addKeysCommands } from './keys/commands.ts';
 import { runQuota } from './quota.ts';
 import { runRequest } from './request.ts';
 import { runStatus } from './status.ts';
@@ -158,18 +159,25 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .argument('<file>', 'the file')
     .option('--trust <file>', 'the trust bundle', `${environment['RINGMINT_HOME'] ?? '.ringmint'}/trust.cbor`)
     .option('--root <id>', 'id of the root key that must have signed the trust bundle')
+    .option('--revocation-epoch <number>', 'refuse a trust bundle of a lower one: it lacks a revocation')
     .option('--at <time>', 'the moment to verify at, instead of now')
-    .action(async (file: string, given: { trust: string; root?: string; at?: string }) => {
-      done(
-        await runVerify(terminal, {
-          file,
-          trust: given.trust,
-          root: given.root,
-          at: given.at,
-          nowSeconds: clock.nowSeconds(),
-        }),
-      );
-    });
+    .action(
+      async (
+        file: string,
+        given: { trust: string; root?: string; revocationEpoch?: string; at?: string },
+      ) => {
+        done(
+          await runVerify(terminal, {
+            file,
+            trust: given.trust,
+            root: given.root,
+            revocationEpoch: given.revocationEpoch,
+            at: given.at,
+            nowSeconds: clock.nowSeconds(),
+          }),
+        );
+      },
+    );
 
   command('unit', 'take one unit out of a currency file, with its receipts')
     .argument('<file>', 'a currency file')
@@ -196,6 +204,13 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .action(async (given: { home: string }) => {
       done(await runStatus(appliance, terminal, given));
     });
+
+  addKeysCommands(command('keys', 'list, rotate and revoke the keys of the three systems'), {
+    appliance,
+    terminal,
+    home,
+    done,
+  });
 
   addVmCommands(command('vm', 'the label machine: assemble, run, look into and sign its programs'), {
     appliance,

@@ -13,6 +13,7 @@ export interface VerifyArguments {
   readonly file: string;
   readonly trust: string;
   readonly root: string | undefined;
+  readonly revocationEpoch: string | undefined;
   readonly at: string | undefined;
   readonly nowSeconds: number;
 }
@@ -29,6 +30,11 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
       refuse('usage', `--root ${quote(given.root)}: the root key's id, 64 hex digits, is accepted`),
     );
   }
+  const { revocationEpoch } = given;
+  if (revocationEpoch !== undefined && !/^\d{1,15}$/.test(revocationEpoch))
+    return terminal.refuse(
+      refuse('usage', `--revocation-epoch ${quote(revocationEpoch)}: a whole number is accepted`),
+    );
   const file = await readInput(given.file, fileSizeLimit);
   if (!file.ok) return terminal.refuse(file);
   const bundle = await readInput(given.trust, 1024 * 1024);
@@ -36,6 +42,7 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
   const verified = verifyFile(file.value, {
     bundle: bundle.value,
     ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    ...(revocationEpoch === undefined ? {} : { minimumEpoch: Number(revocationEpoch) }),
     at,
     verifySignature: makeNodeVerifySignature(),
   });

@@ -85,7 +85,7 @@ export const claim = {
   reasons: -65555,
   /** minor units, or null */
   wouldPass: -65556,
-  /** [[role, name, COSE_Key, not before, not after, revoked], …] */
+  /** [[role, name, COSE_Key, not before, not after, revoked at or null], …] */
   keys: -65557,
   revocationEpoch: -65558,
   /** COSE_Key of the offline root */

@@ -180,7 +180,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'key set', value: toHex(keySetId(record)), claim: claim.keySet },
         ...record.keys.map((entry) => ({
           name: `${entry.role} key of ${entry.name}`,
-          value: `${toHex(entry.key.keyId)}, ${isoTime(entry.notBefore)} to ${isoTime(entry.notAfter)}${entry.revoked ? ', REVOKED' : ''}`,
+          value: `${toHex(entry.key.keyId)}, ${isoTime(entry.notBefore)} to ${isoTime(entry.notAfter)}${entry.revokedAt === null ? '' : `, REVOKED from ${isoTime(entry.revokedAt)}`}`,
         })),
       ]);
     }

@@ -3,7 +3,7 @@ import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Result, refuse } from '../kit/result.ts';
 import { type Decoded, verifyRecord } from './cose.ts';
 import type { VerificationKey, VerifySignature } from './signature.ts';
-import type { KeyRole, TrustBundle } from './trust-bundle.ts';
+import type { KeyRole, TrustBundle, TrustedKey } from './trust-bundle.ts';
 
 export type KeyRingCode =
   | 'key_unknown'
@@ -13,8 +13,19 @@ export type KeyRingCode =
   | 'signature_invalid';
 
 export interface KeyRing {
-  /** Verifies that `decoded` was signed by a key of `role` (and `name`) that is valid at `at` (seconds). */
-  verify<T>(decoded: Decoded<T>, holder: KeyHolder, at: number): Result<T, KeyRingCode>;
+  /**
+   * Verifies that `decoded` was signed by a key of the holder's. What a record says of its own time is its signer's word: it tells
+   * which key was in use, and not that the key was still to be trusted. That is judged at a time that others vouch for.
+   */
+  verify<T>(decoded: Decoded<T>, holder: KeyHolder, moments: Moments): Result<T, KeyRingCode>;
+}
+
+/** In seconds since the epoch. */
+export interface Moments {
+  /** When the record says that it was made: the key has to be valid then. */
+  readonly madeAt: number;
+  /** When it is known to have been there: a key that is revoked from then on, or from before, does not count. */
+  readonly seenAt: number;
 }
 
 export interface KeyHolder {
@@ -25,7 +36,7 @@ export interface KeyHolder {
 
 export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignature): KeyRing {
   return {
-    verify(decoded, holder, at) {
+    verify(decoded, holder, { madeAt, seenAt }) {
       const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, decoded.keyId));
       if (entry === undefined || entry.role !== holder.role || entry.name !== holder.name) {
         return refuse(
@@ -33,12 +44,16 @@ export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignatur
           `signed by key \`${toHex(decoded.keyId).slice(0, 16)}\`, which is no ${holder.role} key of \`${holder.name}\` in the trust bundle`,
         );
       }
-      if (entry.revoked)
-        return refuse('key_revoked', `the ${holder.role} key of \`${holder.name}\` is revoked`);
-      if (at < entry.notBefore || at > entry.notAfter) {
+      if (entry.revokedAt !== null && seenAt >= entry.revokedAt) {
+        return refuse(
+          'key_revoked',
+          `the ${holder.role} key of \`${holder.name}\` is revoked from ${isoTime(entry.revokedAt)} on`,
+        );
+      }
+      if (madeAt < entry.notBefore || madeAt > entry.notAfter) {
         return refuse(
           'key_expired',
-          `the ${holder.role} key of \`${holder.name}\` is not valid at ${isoTime(at)}`,
+          `the ${holder.role} key of \`${holder.name}\` is not valid at ${isoTime(madeAt)}`,
         );
       }
       return verifyRecord(decoded, entry.key, verifySignature);
@@ -46,16 +61,21 @@ export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignatur
   };
 }
 
-/** The one key that a holder has now, for encryption to it or for comparing; `undefined` where there is none. */
+/** The key that a holder is to use now, the newest of those that are valid; `undefined` where there is none. */
 export function currentKey(bundle: TrustBundle, holder: KeyHolder, at: number): VerificationKey | undefined {
-  return bundle.keys.find(
-    (entry) =>
-      entry.role === holder.role &&
-      entry.name === holder.name &&
-      !entry.revoked &&
-      at >= entry.notBefore &&
-      at <= entry.notAfter,
-  )?.key;
+  let newest: TrustedKey | undefined;
+  for (const entry of keysOf(bundle, holder)) {
+    if (isValid(entry, at) && (newest === undefined || entry.notBefore > newest.notBefore)) newest = entry;
+  }
+  return newest?.key;
+}
+
+export function keysOf(bundle: TrustBundle, holder: KeyHolder): readonly TrustedKey[] {
+  return bundle.keys.filter((entry) => entry.role === holder.role && entry.name === holder.name);
+}
+
+export function isValid({ notBefore, notAfter, revokedAt }: TrustedKey, at: number): boolean {
+  return at >= notBefore && at <= notAfter && (revokedAt === null || at < revokedAt);
 }
 
 export function isoTime(seconds: number): string {

@@ -6,7 +6,7 @@ import { type ClaimReader, claim, nameAccepted, namePattern, type RecordErrorCod
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
 import { decodeCoseKey, encodeCoseKey, type VerificationKey, verificationKey } from './signature.ts';
 
-const keyRoles = ['central', 'issuance', 'quota', 'quota-agreement'] as const;
+export const keyRoles = ['central', 'issuance', 'quota', 'quota-agreement'] as const;
 export type KeyRole = (typeof keyRoles)[number];
 
 export interface TrustedKey {
@@ -16,13 +16,14 @@ export interface TrustedKey {
   readonly key: VerificationKey;
   readonly notBefore: number;
   readonly notAfter: number;
-  readonly revoked: boolean;
+  /** From when on nothing counts that it signed, seconds; `null` where it is not revoked. */
+  readonly revokedAt: number | null;
 }
 
 export interface TrustBundle {
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** Rises with each revocation; a verifier that has seen a higher one does not take a lower one. */
+  /** Rises by one with each revocation; a verifier that has seen a higher one does not take a lower one. */
   readonly revocationEpoch: number;
   /** The key that signs the bundle. Whoever pins its id needs to trust nothing else. */
   readonly rootKey: VerificationKey;
@@ -51,7 +52,7 @@ function encodeKeys(keys: readonly TrustedKey[]): CborValue {
     encodeCoseKey(entry.key.point),
     entry.notBefore,
     entry.notAfter,
-    entry.revoked,
+    entry.revokedAt,
   ]);
 }
 
@@ -78,18 +79,17 @@ export function decodeTrustBundle(bytes: Uint8Array): Result<Decoded<TrustBundle
 }
 
 function readEntry(reader: ClaimReader, item: CborValue, name: string): TrustedKey {
-  const [role, holder, key, notBefore, notAfter, revoked] = reader.listOf(item, name, 6);
+  const [role, holder, key, notBefore, notAfter, revokedAt] = reader.listOf(item, name, 6);
   const known = keyRoles.find((candidate) => candidate === role);
   if (known === undefined) reader.fail(`${name}.role`, keyRoles.join(', '));
   if (typeof holder !== 'string' || !namePattern.test(holder)) reader.fail(`${name}.name`, nameAccepted);
-  if (typeof revoked !== 'boolean') reader.fail(`${name}.revoked`, 'true or false');
   return {
     role: known ?? 'central',
     name: typeof holder === 'string' ? holder : '',
     key: readKey(reader, key, `${name}.key`),
     notBefore: reader.timeOf(notBefore, `${name}.notBefore`),
     notAfter: reader.timeOf(notAfter, `${name}.notAfter`),
-    revoked: revoked === true,
+    revokedAt: revokedAt === null ? null : reader.timeOf(revokedAt, `${name}.revokedAt`),
   };
 }
 

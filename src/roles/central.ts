@@ -18,7 +18,7 @@ import { decodeRequest, type Request } from '../records/request.ts';
 import type { VerificationKey } from '../records/signature.ts';
 import type { DecisionInput, IssuanceDecision } from '../rules/issuance-decision.ts';
 import type { Intent, QuotaPosition, Store } from '../store/store.ts';
-import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
+import { commitInTurn, finishIntent, finishLeft, sameBody, Turns } from './intent.ts';
 
 export { explainReason } from '../rules/issuance-decision.ts';
 
@@ -81,7 +81,11 @@ export function makeCentral(dependencies: CentralDependencies): Central {
       );
     }
     const now = clock.nowSeconds();
-    const verified = keys.verify(decoded.value, { role: 'issuance', name: request.issuer }, now);
+    const verified = keys.verify(
+      decoded.value,
+      { role: 'issuance', name: request.issuer },
+      { madeAt: request.issuedAt, seenAt: now },
+    );
     if (!verified.ok) return verified;
 
     const bodyHash = sha256(requestBytes);
@@ -180,9 +184,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   return {
     submit,
     async finishUnsigned() {
-      const left = await store.unsigned();
-      for (const intent of left) await finish(intent);
-      return left.length;
+      return finishLeft(store, signer, finish);
     },
   };
 }

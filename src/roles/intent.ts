@@ -67,6 +67,24 @@ export async function finishIntent(
   return recorded.signed;
 }
 
+/**
+ * Signs what a crash left between commit and signature; gives how many. What names a key that this role has no more, since it was revoked,
+ * stays as it is: it can never be signed, and the quota that it took is lost.
+ */
+export async function finishLeft(
+  store: Store,
+  signer: Signer,
+  finish: (intent: Intent) => Promise<unknown>,
+): Promise<number> {
+  let finished = 0;
+  for (const intent of await store.unsigned()) {
+    if (!signer.holds(readToBeSigned(intent.toBeSigned).keyId)) continue;
+    await finish(intent);
+    finished++;
+  }
+  return finished;
+}
+
 /** Refuses another body under a known id as `request_id_conflict`: an id stands for one request, for ever. */
 export function sameBody(intent: Intent, bodyHash: Uint8Array): Result<null, 'request_id_conflict'> {
   if (equalBytes(intent.bodyHash, bodyHash)) return succeed(null);

@@ -20,7 +20,7 @@ import { encodePresentation } from '../records/presentation.ts';
 import { decodeRequest, encodeRequest, type Lot, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent, Store } from '../store/store.ts';
-import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
+import { commitInTurn, finishIntent, finishLeft, sameBody, Turns } from './intent.ts';
 
 /** Central management and quota control as issuance sees them; behind these stands the network. */
 export interface IssuancePeers {
@@ -33,9 +33,8 @@ export interface IssuanceDependencies {
   readonly store: Store;
   readonly signer: Signer;
   readonly keys: KeyRing;
-  readonly keySet: Uint8Array;
-  /** Central management's key id: issuance shows it, quota control verifies with it. */
-  readonly centralKeyId: Uint8Array;
+  /** Id, in hex, of the key that central management is to use now: issuance shows it, and cannot see which it was. */
+  readonly centralKeyId: () => string | null;
   readonly peers: IssuancePeers;
   readonly requestLifetimeSeconds: number;
   /** What a draft without `redeemUntil` gets, in seconds from its request. */
@@ -86,7 +85,6 @@ export interface Issuance {
 export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   const { issuer, store, signer, keys, peers, clock, random } = dependencies;
   const turns = new Turns();
-  const ownKey = toHex(signer.publicKey.keyId);
 
   async function issue(draftBytes: Uint8Array): Promise<Result<IssuanceOutcome>> {
     const decoded = decodeDraft(draftBytes);
@@ -94,13 +92,13 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     const steps = new Steps(clock);
     const stored = await storeRequest(decoded.value);
     if (!stored.ok) return stored;
-    const { bytes: requestBytes, request, seed } = stored.value;
-    steps.add(1, 'request', 'issuance', ownKey, `${describe(request)}`);
+    const { bytes: requestBytes, request, keyId, seed } = stored.value;
+    steps.add(1, 'request', 'issuance', toHex(keyId), describe(request));
 
     const finished = await store.findIntent('currency', request.id);
     if (finished !== undefined) {
       // The control bit was verified before it was committed: it is what the retry hands out again.
-      return complete(request, requestBytes, seed, finished.context, steps);
+      return complete(request, requestBytes, seed, finished.context, steps, finished);
     }
     const answer = await peers.submitRequest(requestBytes);
     if (!answer.ok) return answer;
@@ -110,7 +108,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       3,
       'credential',
       'central',
-      toHex(dependencies.centralKeyId),
+      dependencies.centralKeyId(),
       'signed, then encrypted to quota control: issuance cannot read it',
     );
 
@@ -118,13 +116,13 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     const redeemed = await peers.redeemCredential(presentation);
     if (!redeemed.ok) return redeemed;
     steps.add(4, 'forwarding', 'issuance', null, `${presentation.length} bytes to quota control`);
-    return complete(request, requestBytes, seed, redeemed.value, steps);
+    return complete(request, requestBytes, seed, redeemed.value, steps, undefined);
   }
 
   /** Step 1: the stored request of this id, or a new one. A crash after its commit leaves a request without a signature, which the retry signs. */
   async function storeRequest(
     draft: Draft,
-  ): Promise<Result<{ bytes: Uint8Array; request: Request; seed: Uint8Array }>> {
+  ): Promise<Result<{ bytes: Uint8Array; request: Request; keyId: Uint8Array; seed: Uint8Array }>> {
     if (draft.id === undefined) {
       return refuse(
         'id_missing',
@@ -158,7 +156,8 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     const bytes = await finishIntent(store, signer, intent);
     const decoded = decodeRequest(bytes);
     assert(decoded.ok, 'a stored request decodes');
-    return succeed({ bytes, request: decoded.value.record, seed: intent.context });
+    const { record, keyId } = decoded.value;
+    return succeed({ bytes, request: record, keyId, seed: intent.context });
   }
 
   function makeRequest(draft: Draft, id: Uint8Array): Result<Request> {
@@ -197,7 +196,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   ): Result<IssuanceOutcome> {
     const decoded = decodeDenial(bytes);
     if (!decoded.ok) return decoded;
-    const verified = keys.verify(decoded.value, { role: 'central', name: 'central' }, clock.nowSeconds());
+    const verified = keys.verify(
+      decoded.value,
+      { role: 'central', name: 'central' },
+      { madeAt: decoded.value.record.issuedAt, seenAt: clock.nowSeconds() },
+    );
     if (!verified.ok) return verified;
     const denial = verified.value;
     if (!equalBytes(denial.requestHash, sha256(requestBytes))) {
@@ -220,12 +223,14 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     seed: Uint8Array,
     controlBitBytes: Uint8Array,
     steps: Steps,
+    known: Intent | undefined,
   ): Promise<Result<IssuanceOutcome>> {
     const decoded = decodeControlBit(controlBitBytes);
     if (!decoded.ok) return decoded;
     // Valid when it was made: a retry years later still gets the same bytes, after the key has been rotated.
     const madeAt = decoded.value.record.issuedAt;
-    const verified = keys.verify(decoded.value, { role: 'quota', name: 'quota' }, madeAt);
+    const seenAt = known === undefined ? clock.nowSeconds() : Math.floor(known.createdMs / 1000);
+    const verified = keys.verify(decoded.value, { role: 'quota', name: 'quota' }, { madeAt, seenAt });
     if (!verified.ok) return verified;
     const controlBit = verified.value;
     const leaves = deriveLeaves({
@@ -234,13 +239,20 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       epoch: controlBit.epoch,
       sequence: controlBit.sequence,
       reservation: controlBit.reservation,
-      keySet: dependencies.keySet,
+      keySet: controlBit.keySet,
       notBefore: controlBit.issuedAt,
       redeemUntil: request.redeemUntil,
       seed,
     });
     const bound = checkControlBit(controlBit, request, requestBytes, leaves);
     if (!bound.ok) return bound;
+    // What was signed before is handed out again, also with a key that is here no more.
+    if ((known === undefined || known.signed === null) && !signer.holds(controlBit.issuanceKey)) {
+      return refuse(
+        'control_bit_key_mismatch',
+        'the control bit names an issuance key that is not held here, or is revoked',
+      );
+    }
     steps.add(
       5,
       'control bit',
@@ -272,7 +284,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
           currency: controlBit.currency,
           controlBitHash: bodyHash,
         },
-        signer.publicKey.keyId,
+        controlBit.issuanceKey,
       ),
     }));
     if (!committed.ok) return committed;
@@ -282,7 +294,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       6,
       'currency',
       'issuance',
-      ownKey,
+      toHex(controlBit.issuanceKey),
       `the same root, signed a second time: ${currency.length} bytes`,
     );
     return succeed({
@@ -322,19 +334,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
         'the control bit names another count, total or currency than the request',
       );
     }
-    if (!equalBytes(controlBit.issuanceKey, signer.publicKey.keyId)) {
-      return refuse(
-        'control_bit_key_mismatch',
-        'the control bit names another issuance key than the one that would sign',
-      );
-    }
     return succeed(null);
   }
 
   async function finishUnsigned(): Promise<number> {
-    const left: readonly Intent[] = await store.unsigned();
-    for (const intent of left) await finishIntent(store, signer, intent);
-    return left.length;
+    return finishLeft(store, signer, (intent) => finishIntent(store, signer, intent));
   }
 
   return { issue, finishUnsigned };

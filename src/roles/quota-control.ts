@@ -11,19 +11,20 @@ import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
-import { decryptWith, encryptedCredentialType } from '../records/encryption.ts';
+import { decodeEnvelope, decryptWith, encryptedCredentialType } from '../records/encryption.ts';
 import { isoTime, type KeyRing } from '../records/key-ring.ts';
 import { merkleRoot } from '../records/merkle.ts';
 import { decodePresentation, type Presentation } from '../records/presentation.ts';
 import { decodeRequest, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { NewIntent, QuotaPosition, Store } from '../store/store.ts';
-import { commitInTurn, finishIntent, sameBody, Turns } from './intent.ts';
+import { commitInTurn, finishIntent, finishLeft, sameBody, Turns } from './intent.ts';
 
 export interface QuotaControlDependencies {
   readonly store: Store;
   readonly signer: Signer;
-  readonly agreement: KeyAgreement;
+  /** The key that credentials are encrypted to now, and those that they may still come encrypted to. */
+  readonly agreements: readonly KeyAgreement[];
   readonly keys: KeyRing;
   /** Identifies the key set of the trust bundle; it stands in every unit. */
   readonly keySet: Uint8Array;
@@ -31,8 +32,6 @@ export interface QuotaControlDependencies {
   readonly epoch: number;
   /** The window's key, such as `2026-11-20`, at a moment; the time zone is the composition root's. */
   readonly dayOf: (ms: number) => string;
-  /** The key that an issuer's currency must be signed with: the control bit names it. */
-  readonly issuanceKeyId: (issuer: string, at: number) => Uint8Array | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -47,35 +46,29 @@ export interface QuotaControl {
 }
 
 export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaControl {
-  const { store, signer, agreement, keys, clock, random } = dependencies;
+  const { store, signer, agreements, keys, clock, random } = dependencies;
   const turns = new Turns();
 
   async function redeem(presentationBytes: Uint8Array, peer: string): Promise<Result<Uint8Array>> {
     const presentation = decodePresentation(presentationBytes);
     if (!presentation.ok) return presentation;
     const now = clock.nowSeconds();
-    const request = verifyRequest(presentation.value.request, peer, now);
-    if (!request.ok) return request;
+    const verified = verifyRequest(presentation.value.request, peer, now);
+    if (!verified.ok) return verified;
+    const { request, keyId: issuanceKey } = verified.value;
 
     const bodyHash = sha256(presentationBytes);
-    const known = await store.findIntent('control-bit', request.value.id);
+    const known = await store.findIntent('control-bit', request.id);
     if (known !== undefined) {
       const same = sameBody(known, bodyHash);
       return same.ok ? succeed(await finishIntent(store, signer, known)) : same;
     }
-    const credential = await openCredential(presentation.value, request.value, now);
+    const credential = await openCredential(presentation.value, request, now);
     if (!credential.ok) return credential;
-    const issuanceKey = dependencies.issuanceKeyId(request.value.issuer, now);
-    if (issuanceKey === undefined) {
-      return refuse(
-        'key_unknown',
-        `issuer ${quote(request.value.issuer)} has no valid issuance key in the trust bundle`,
-      );
-    }
     const reservation = random(16);
     const committed = await commitInTurn(turns, store, (sequence) =>
       intentOf({
-        request: request.value,
+        request,
         credential: credential.value,
         presentation: presentation.value,
         bodyHash,
@@ -89,7 +82,12 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     return succeed(await finishIntent(store, signer, committed.value.intent));
   }
 
-  function verifyRequest(bytes: Uint8Array, peer: string, now: number): Result<Request> {
+  /** The request, and the key that signed it: the currency is to be signed with the same one. */
+  function verifyRequest(
+    bytes: Uint8Array,
+    peer: string,
+    now: number,
+  ): Result<{ request: Request; keyId: Uint8Array }> {
     const decoded = decodeRequest(bytes);
     if (!decoded.ok) return decoded;
     const { issuer } = decoded.value.record;
@@ -99,7 +97,13 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         `the credential is for issuer ${quote(issuer)}, but ${quote(peer)} presents it`,
       );
     }
-    return keys.verify(decoded.value, { role: 'issuance', name: issuer }, now);
+    const { issuedAt } = decoded.value.record;
+    const verified = keys.verify(
+      decoded.value,
+      { role: 'issuance', name: issuer },
+      { madeAt: issuedAt, seenAt: now },
+    );
+    return verified.ok ? succeed({ request: verified.value, keyId: decoded.value.keyId }) : verified;
   }
 
   /** The credential, decrypted, verified, not expired and for this very request. */
@@ -108,18 +112,25 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     request: Request,
     now: number,
   ): Promise<Result<Credential>> {
+    const envelope = decodeEnvelope(presentation.credential, encryptedCredentialType);
+    if (!envelope.ok) return envelope;
+    const { keyId } = envelope.value;
+    const agreement = agreements.find(({ publicKey }) => equalBytes(publicKey.keyId, keyId));
+    if (agreement === undefined)
+      return refuse('key_mismatch', 'the credential is encrypted to a key that is not here, or has ended');
     const opened = await decryptWith(
       presentation.credential,
-      {
-        keyId: agreement.publicKey.keyId,
-        deriveSharedSecret: (point) => agreement.deriveSharedSecret(point),
-      },
+      { keyId, deriveSharedSecret: (point) => agreement.deriveSharedSecret(point) },
       encryptedCredentialType,
     );
     if (!opened.ok) return opened;
     const decoded = decodeCredential(opened.value);
     if (!decoded.ok) return decoded;
-    const verified = keys.verify(decoded.value, { role: 'central', name: 'central' }, now);
+    const verified = keys.verify(
+      decoded.value,
+      { role: 'central', name: 'central' },
+      { madeAt: decoded.value.record.issuedAt, seenAt: now },
+    );
     if (!verified.ok) return verified;
     const credential = verified.value;
     if (!equalBytes(credential.requestHash, sha256(presentation.request))) {
@@ -215,9 +226,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     position: (issuer, currency) => store.position(issuer, currency, dependencies.dayOf(clock.nowMs())),
     positions: () => store.positions(dependencies.dayOf(clock.nowMs())),
     async finishUnsigned() {
-      const left = await store.unsigned();
-      for (const intent of left) await finishIntent(store, signer, intent);
-      return left.length;
+      return finishLeft(store, signer, (intent) => finishIntent(store, signer, intent));
     },
   };
 }

@@ -26,6 +26,7 @@ export type VerificationCode =
   | 'bundle_signature_invalid'
   | 'bundle_expired'
   | 'bundle_not_yet_valid'
+  | 'bundle_superseded'
   | 'root_mismatch'
   | KeyRingCode
   | 'merkle_root_mismatch'
@@ -40,6 +41,8 @@ export interface VerificationOptions {
   readonly bundle: Uint8Array;
   /** Id of the root key that the bundle must be signed with; without it whoever handed over the bundle is trusted. */
   readonly rootKeyId?: Uint8Array;
+  /** The highest revocation epoch that the caller knows of; a bundle of a lower one lacks a revocation, and is refused. */
+  readonly minimumEpoch?: number;
   /** The moment to verify at, seconds since the epoch. */
   readonly at: number;
   readonly verifySignature: VerifySignature;
@@ -61,6 +64,8 @@ export interface Verification {
   readonly issuedAt: number;
   readonly redeemUntil: number;
   readonly rootKeyId: Uint8Array;
+  /** Of the trust bundle; the next verification is to ask for this one at least. */
+  readonly revocationEpoch: number;
   /** What was checked, in words, in order. */
   readonly checks: readonly string[];
 }
@@ -108,6 +113,12 @@ export function openBundle(options: VerificationOptions): Result<TrustBundle, Ve
   const verified = verifyRecord(decoded.value, bundle.rootKey, options.verifySignature);
   if (!verified.ok)
     return refuse('bundle_signature_invalid', 'the trust bundle is not signed by its root: it was altered');
+  const { minimumEpoch = 0 } = options;
+  if (bundle.revocationEpoch < minimumEpoch)
+    return refuse(
+      'bundle_superseded',
+      `the trust bundle is of revocation epoch ${bundle.revocationEpoch}, and ${minimumEpoch} is known: ask for the newer one`,
+    );
   if (options.at < bundle.issuedAt)
     return refuse('bundle_not_yet_valid', 'the trust bundle is of a later time than the one to verify at');
   if (options.at > bundle.expiresAt)
@@ -182,16 +193,18 @@ function verifyPair(
   if (!decodedBit.ok) return decodedBit;
   const decodedRecord = decodeCurrencyRecord(file.currencyRecord);
   if (!decodedRecord.ok) return decodedRecord;
-  // Valid when it was made, and not revoked since.
   const keys = makeKeyRing(bundle, verifySignature);
+  const { issuer, issuedAt } = decodedRecord.value.record;
+  // The later of two dates by two authorities: whoever stole one key can date back one of them, and gains nothing by it.
+  const seenAt = Math.max(decodedBit.value.record.issuedAt, issuedAt);
   const bit = keys.verify(
     decodedBit.value,
     { role: 'quota', name: 'quota' },
-    decodedBit.value.record.issuedAt,
+    { madeAt: decodedBit.value.record.issuedAt, seenAt },
   );
   if (!bit.ok) return bit;
-  const { issuer, issuedAt } = decodedRecord.value.record;
-  const record = keys.verify(decodedRecord.value, { role: 'issuance', name: issuer }, issuedAt);
+  const holder = { role: 'issuance', name: issuer } as const;
+  const record = keys.verify(decodedRecord.value, holder, { madeAt: issuedAt, seenAt });
   if (!record.ok) return record;
   const controlBit = bit.value;
   const currency = record.value;
@@ -274,6 +287,7 @@ function describe(
     issuedAt: record.issuedAt,
     redeemUntil: controlBit.redeemUntil,
     rootKeyId: bundle.rootKey.keyId,
+    revocationEpoch: bundle.revocationEpoch,
     checks: [
       `trust bundle signed by root ${toHex(bundle.rootKey.keyId).slice(0, 16)} and valid`,
       'control bit signed by quota control',

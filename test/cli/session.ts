@@ -27,6 +27,11 @@ const appliance: Appliance = {
   serve: () => Promise.reject(new Error('there is no appliance here')),
   up: () => Promise.reject(new Error('there is no appliance here')),
   connect: () => Promise.reject(new Error('there is no appliance here')),
+  keys: {
+    list: () => Promise.reject(new Error('there is no appliance here')),
+    rotate: () => Promise.reject(new Error('there is no appliance here')),
+    revoke: () => Promise.reject(new Error('there is no appliance here')),
+  },
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),
   describeFault: () => undefined,
 };

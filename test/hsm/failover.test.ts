@@ -2,9 +2,10 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { makeFailoverSigner } from '../../hsm/failover.ts';
+import { type HeldKey, makeFailoverSigner } from '../../hsm/failover.ts';
 import type { SigningRequest } from '../../hsm/signer.ts';
 import type { TokenDirectory } from '../../hsm/token-directory.ts';
+import type { TokenSigner } from '../../hsm/token-signer.ts';
 import {
   eventually,
   isValid,
@@ -17,6 +18,8 @@ import {
 
 const requestFor = (keyId: Uint8Array): SigningRequest => ({ purpose: 'test', intent: '1', keyId });
 
+const always = (hsm: string, token: TokenSigner): HeldKey => ({ hsm, token, notBefore: 0, notAfter: 1 });
+
 function take(directory: TokenDirectory): () => void {
   const tokens = join(directory.path, 'tokens');
   renameSync(tokens, `${tokens}.away`);
@@ -27,7 +30,7 @@ test('new records go to the second HSM while the first is out, those of the firs
   const folder = temporaryFolder();
   const directories = [await provision(join(folder, 'a')), await provision(join(folder, 'b'))] as const;
   const [a, b] = [await open(directories[0], { timeoutMs: 3_000 }), await open(directories[1])];
-  const signer = makeFailoverSigner([a, b]);
+  const signer = makeFailoverSigner([always('a', a), always('b', b)], () => 0);
   onTestFinished(() => signer.close());
   const keys = { a: a.publicKey.keyId, b: b.publicKey.keyId };
   expect(signer.publicKeys.map(({ keyId }) => keyId)).toEqual([keys.a, keys.b]);
@@ -58,11 +61,11 @@ test('new records go to the second HSM while the first is out, those of the firs
 test('refuses a record that names a key of none, and two HSMs with one key', async () => {
   const directory = await provision(temporaryFolder());
   const token = await open(directory);
-  const signer = makeFailoverSigner([token]);
+  const signer = makeFailoverSigner([always('a', token)], () => 0);
   await expect(signer.sign(messageOf('a'), requestFor(new Uint8Array(32)))).rejects.toMatchObject({
     code: 'key_missing',
   });
-  expect(() => makeFailoverSigner([token, token])).toThrow(
+  expect(() => makeFailoverSigner([always('a', token), always('b', token)], () => 0)).toThrow(
     expect.objectContaining({ code: 'key_ambiguous' }),
   );
 });

@@ -68,6 +68,7 @@ describe('a guarded signer', () => {
     const asked: string[] = [];
     const counting: Signer = {
       publicKey: token.publicKey,
+      holds: (keyId) => token.holds(keyId),
       sign: (message) => {
         asked.push(Buffer.from(message).toString('hex'));
         return token.sign(message);
@@ -118,6 +119,7 @@ describe('a guarded signer', () => {
     const { token, log, request } = await place();
     const failing: Signer = {
       publicKey: token.publicKey,
+      holds: () => true,
       sign: () => Promise.reject(new SignerError('signer_timeout', 'late')),
       check: () => Promise.resolve(),
       close: () => Promise.resolve(),

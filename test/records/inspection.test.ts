@@ -131,7 +131,7 @@ describe('inspection', () => {
 
   it('says that a key is revoked', () => {
     const [first, ...rest] = trustBundle.keys;
-    const bundle = { ...trustBundle, keys: [{ ...(first ?? fail()), revoked: true }, ...rest] };
+    const bundle = { ...trustBundle, keys: [{ ...(first ?? fail()), revokedAt: 1_700_000_000 }, ...rest] };
     const bytes = signed(encodeTrustBundle(bundle, keys.root.key.keyId), keys.root);
     expect(field(accepted(inspectRecord(bytes)), 'central key of central')).toContain('REVOKED');
   });

@@ -90,7 +90,7 @@ describe('the times of any record', () => {
 
 describe('a trust bundle', () => {
   const entry = (changes: Partial<Record<0 | 1 | 2 | 3 | 4 | 5, CborValue>>): CborValue[] => {
-    const fields: CborValue[] = ['quota', 'quota', encodeCoseKey(keys.quota.key.point), now, now + 1, false];
+    const fields: CborValue[] = ['quota', 'quota', encodeCoseKey(keys.quota.key.point), now, now + 1, null];
     for (const [index, value] of Object.entries(changes)) fields[Number(index)] = value;
     return fields;
   };
@@ -114,7 +114,8 @@ describe('a trust bundle', () => {
     ['a start below zero', 'notBefore', entry({ 3: -1 })],
     ['an end that is text', 'notAfter', entry({ 4: 'never' })],
     ['an end after the year 9999', 'notAfter', entry({ 4: 253_402_300_800 })],
-    ['revoked as a number', 'revoked', entry({ 5: 1 })],
+    ['revoked as a boolean', 'revokedAt', entry({ 5: true })],
+    ['revoked after the year 9999', 'revokedAt', entry({ 5: 253_402_300_800 })],
   ])('refuses an entry with %s, and names it', (_name, field, fields) => {
     expect(decodeWith('trust bundle', claim.keys, [entry({}), fields])).toMatchObject({
       ok: false,
@@ -124,7 +125,7 @@ describe('a trust bundle', () => {
   });
 
   it('refuses a key that it lists twice, under whatever role', () => {
-    for (const again of [entry({}), entry({ 0: 'central', 1: 'central' }), entry({ 5: true })])
+    for (const again of [entry({}), entry({ 0: 'central', 1: 'central' }), entry({ 5: 1 })])
       expect(decodeWith('trust bundle', claim.keys, [entry({}), again])).toMatchObject({
         ok: false,
         field: 'keys',
@@ -146,14 +147,14 @@ describe('a trust bundle', () => {
         encodeCoseKey(item.key.point),
         item.notBefore,
         item.notAfter,
-        item.revoked,
+        item.revokedAt,
       ]),
     );
     expect(toHex(keySetId(trustBundle))).toBe(toHex(sha256(encoded)));
     const [first, ...rest] = trustBundle.keys;
     if (first === undefined) throw new Error('no keys');
     const variants = [
-      { ...first, revoked: true },
+      { ...first, revokedAt: 0 },
       { ...first, notAfter: first.notAfter + 1 },
       { ...first, key: keys.stranger.key },
       { ...first, name: 'other' },

@@ -54,7 +54,7 @@ describe('a trust bundle', () => {
   it('lists a key once: a second entry cannot hide a revocation', () => {
     const bundle = signBundle({
       ...trustBundle,
-      keys: [...trustBundle.keys, { ...quotaKey, revoked: true }],
+      keys: [...trustBundle.keys, { ...quotaKey, revokedAt: 0 }],
     });
     expect(decodeTrustBundle(bundle)).toMatchObject({ ok: false, code: 'record_malformed' });
   });

@@ -147,7 +147,7 @@ export const trustBundle: TrustBundle = {
     key,
     notBefore: now - day,
     notAfter: now + 365 * day,
-    revoked: false,
+    revokedAt: null,
   })),
 };
 

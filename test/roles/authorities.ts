@@ -11,6 +11,7 @@ import { findModule } from '../../hsm/module-path.ts';
 import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
+import { toHex } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
 import { calendarDays } from '../../src/quota/window.ts';
 import { attachSignature } from '../../src/records/cose.ts';
@@ -115,7 +116,7 @@ function makeBundle(of: Readonly<Record<Holder, TokenSigner>>): {
   const valid = {
     notBefore: startMs / 1000 - 86_400,
     notAfter: startMs / 1000 + 365 * 86_400,
-    revoked: false,
+    revokedAt: null,
   };
   const bundle: TrustBundle = {
     issuedAt: valid.notBefore,
@@ -208,12 +209,10 @@ function assemble(
     ...common,
     store: wrapStore(stores.quota, 'quota'),
     signer: wrapSigner(tokens.of.quota, 'quota'),
-    agreement,
+    agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
     dayOf: dayOf.value,
-    issuanceKeyId: (name) =>
-      tokens.bundle.keys.find((entry) => entry.role === 'issuance' && entry.name === name)?.key.keyId,
   });
   const central = makeCentral({
     ...common,
@@ -241,8 +240,7 @@ function assemble(
     issuer,
     store: wrapStore(stores.issuance, 'issuance'),
     signer: wrapSigner(tokens.of.issuance, 'issuance'),
-    keySet: keySetId(tokens.bundle),
-    centralKeyId: tokens.of.central.publicKey.keyId,
+    centralKeyId: () => toHex(tokens.of.central.publicKey.keyId),
     peers: options.peers?.(honest) ?? honest,
     requestLifetimeSeconds: 600,
     defaultRedemptionSeconds: 365 * 86_400,

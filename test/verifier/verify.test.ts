@@ -252,8 +252,8 @@ describe('a key is refused', () => {
   });
 
   it.each(['quota', 'issuance'] as const)('when the %s key is revoked', (role) => {
-    expectRefusal(currencyFile, 'key_revoked', withKey(role, { revoked: true }));
-    expectRefusal(unitFile, 'key_revoked', withKey(role, { revoked: true }));
+    expectRefusal(currencyFile, 'key_revoked', withKey(role, { revokedAt: 0 }));
+    expectRefusal(unitFile, 'key_revoked', withKey(role, { revokedAt: 0 }));
   });
 
   it.each(['quota', 'issuance'] as const)(
@@ -276,7 +276,7 @@ describe('a key is refused', () => {
   });
 
   it('and no other key’s state matters: central management’s may be revoked', () => {
-    expect(verifyFile(currencyFile, { ...options, ...withKey('central', { revoked: true }) }).ok).toBe(true);
+    expect(verifyFile(currencyFile, { ...options, ...withKey('central', { revokedAt: 0 }) }).ok).toBe(true);
   });
 
   it('when it is in no bundle', () => {

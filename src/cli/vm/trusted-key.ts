@@ -3,6 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { moduleKeyId } from '../../../vm/signed-module.ts';
 import { fromHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { isValid, keysOf } from '../../records/key-ring.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { openBundle } from '../../verifier/verify.ts';
 import { readInput } from '../file.ts';
@@ -89,11 +90,8 @@ async function readBundleKeys(
     verifySignature: makeNodeVerifySignature(),
   });
   if (!bundle.ok) return refuse('trust_bundle_invalid', `${quote(path)}: ${bundle.message} [${bundle.code}]`);
-  const points = bundle.value.keys
-    .filter(
-      ({ role, revoked, notBefore, notAfter }) =>
-        role === 'central' && !revoked && nowSeconds >= notBefore && nowSeconds <= notAfter,
-    )
+  const points = keysOf(bundle.value, { role: 'central', name: 'central' })
+    .filter((entry) => isValid(entry, nowSeconds))
     .map(({ key }) => key.point);
   return succeed(points);
 }

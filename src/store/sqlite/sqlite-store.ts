@@ -22,6 +22,7 @@ import { assert, quote, type Result, refuse, succeed } from '../../kit/result.ts
 import { checkTake, type QuotaPosition } from '../../quota/bucket.ts';
 import type { Allocation, CommitCode, Intent, IntentKind, NewIntent, QuotaTake, Store } from '../store.ts';
 import { StoreError } from '../store.ts';
+import { lockFile } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
 import {
   bytesOf,
@@ -62,13 +63,19 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
 class SqliteStore implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
-  private readonly lock: Database.Database;
+  private readonly release: () => void;
   private readonly statements: ReturnType<typeof prepare>;
   private readonly genesis: Uint8Array;
 
   constructor(options: SqliteStoreOptions) {
     this.path = options.path;
-    this.lock = takeLock(options.path);
+    const release = lockFile(`${options.path}.lock`);
+    if (release === undefined)
+      throw new StoreError(
+        'store_in_use',
+        `another process serves \`${options.path}\`: stop it first; two at once could issue twice`,
+      );
+    this.release = release;
     this.db = new Database(options.path);
     // Before WAL: SQLite gives -wal and -shm the mode that the database has when they are made.
     chmodSync(options.path, 0o600);
@@ -87,7 +94,7 @@ class SqliteStore implements Store {
       verifyWhole(this.db, this.genesis, options.path);
     } catch (error) {
       this.db.close();
-      this.lock.close();
+      this.release();
       throw error;
     }
   }
@@ -286,7 +293,7 @@ class SqliteStore implements Store {
 
   close(): Promise<void> {
     this.db.close();
-    this.lock.close();
+    this.release();
     return Promise.resolve();
   }
 
@@ -300,24 +307,6 @@ class SqliteStore implements Store {
     const transaction = this.db.transaction(write);
     return this.run(() => transaction.immediate());
   }
-}
-
-/** Held until the process ends, however it ends: the operating system gives it back after kill -9. */
-function takeLock(path: string): Database.Database {
-  const lock = new Database(`${path}.lock`);
-  lock.pragma('busy_timeout = 0');
-  try {
-    lock.pragma('locking_mode = EXCLUSIVE');
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    lock.close();
-    if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
-    throw new StoreError(
-      'store_in_use',
-      `another process serves \`${path}\`: stop it first; two at once could issue twice`,
-    );
-  }
-  return lock;
 }
 
 function configure(db: Database.Database, options: SqliteStoreOptions): void {
