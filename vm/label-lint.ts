@@ -7,6 +7,7 @@
  * instruction is reached, the run traps. What is not reported may trap too.
  */
 import type { TrapName } from './isa.ts';
+import { authorityBits, categoryBits } from './label.ts';
 import {
   areSameRanges,
   eitherRange,
@@ -28,9 +29,6 @@ export interface Finding {
   readonly trap: TrapName;
   readonly message: string;
 }
-
-const authorityBits = 0xff;
-const categoryBits = 0xffff00;
 
 /** Registers of a function; `undefined` where nothing gets. */
 type State = readonly LabelRange[] | undefined;

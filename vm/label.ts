@@ -20,6 +20,10 @@ export interface LabelParts {
 /** Least secret, highest authority: below every label. */
 export const bottom = 0;
 
+/** Where the complement of A and the categories are. */
+export const authorityBits = 0xff;
+export const categoryBits = 0xffff00;
+
 export function makeLabel(parts: LabelParts): number {
   const { secrecy, authority, categories } = parts;
   if (!isLevel(secrecy) || !isLevel(authority))
