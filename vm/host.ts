@@ -8,7 +8,7 @@
  * if (loaded.ok) loaded.program.run({ inputs: [{ segment: 0, index: 0, value: 5n }] });
  */
 import { type RefusalName, refusals, type TrapName, traps } from './isa.ts';
-import { flowsTo, makeLabel } from './label.ts';
+import { everybody, flowsTo } from './label.ts';
 import { hasItsHash, moduleHash, type Names, readNames, stripNames } from './module.ts';
 
 export interface InputWord {
@@ -123,9 +123,6 @@ interface Exports {
   trapAt(): number;
   trapLabel(): number;
 }
-
-/** Cleared for nothing, trusting nothing: what is public is for it. */
-const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
 
 const segmentLimit = 64;
 

@@ -24,6 +24,9 @@ export const bottom = 0;
 export const authorityBits = 0xff;
 export const categoryBits = 0xffff00;
 
+/** Cleared for nothing, trusting nothing: what is public is for it. */
+export const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
+
 export function makeLabel(parts: LabelParts): number {
   const { secrecy, authority, categories } = parts;
   if (!isLevel(secrecy) || !isLevel(authority))

@@ -2,7 +2,8 @@
  * Runs vm/conformance.txt, once on the bare exports of the machine and once through vm/host.ts. Nothing here belongs to one
  * host: Node, Deno, Bun, workerd and browsers run this very file, bundled.
  */
-import { flowsTo, makeLabel, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
+import { flowsTo, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
+import { everybody } from '../../vm/label.ts';
 
 /** What vm/ringmint_vm.h says that the machine exports. */
 interface Exports {
@@ -184,7 +185,6 @@ class BareRun {
   }
 }
 
-const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
 const everything = 0xffffffff;
 
 /** Through the host that is published: what everybody is told of each run, and what somebody who is cleared for all of it is told. */
