@@ -124,6 +124,9 @@ interface Exports {
   trapLabel(): number;
 }
 
+/** A run is given no more fuel than this. */
+export const fuelMost = 2n ** 60n;
+
 const segmentLimit = 64;
 
 /** Instantiates the machine; the wasm has no imports, so nothing of the host is in its reach. */
@@ -200,8 +203,6 @@ export async function startMachine(
     },
   };
 }
-
-const fuelMost = 2n ** 60n;
 
 interface Place {
   /** Of its first word, in words from the beginning of the memory. */

@@ -7,7 +7,7 @@
  * const loaded = machine.load(moduleBytes);
  * if (loaded.ok) for (let ended = loaded.program.begin({ inputs: [] }); ended === undefined; ) ended = loaded.program.step();
  */
-import { type InputWord, type LoadResult, type Machine, startMachine, trapName } from './host.ts';
+import { fuelMost, type InputWord, type LoadResult, type Machine, startMachine, trapName } from './host.ts';
 import type { TrapName } from './isa.ts';
 import { stripNames } from './module.ts';
 
@@ -206,5 +206,3 @@ class LoadedProgram implements SteppingProgram {
     return this.view.getUint32(this.machine.stackAddress() + index * cellBytes, true);
   }
 }
-
-const fuelMost = 2n ** 60n;
