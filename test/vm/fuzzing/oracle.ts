@@ -1,11 +1,11 @@
 /** What a loader and machine must make of any bytes, and whether they do. */
-import { refusalName } from '../../../vm/host.ts';
+import { refusalName, trapName } from '../../../vm/host.ts';
 import { instructions, type RefusalName, type TrapName } from '../../../vm/isa.ts';
 import { encodeModule, type Module } from '../../../vm/module.ts';
 import { readModule } from '../../../vm/module-reader.ts';
 import { dearestRun } from '../../../vm/specification/fuel-table.ts';
 import { expectedRefusal } from '../hostile/reference-loader.ts';
-import { type BareMachine, loadBare, trapNamed } from '../machine.ts';
+import { type BareMachine, loadBare } from '../machine.ts';
 import { count, differs, type Tally } from '../oracles.ts';
 import type { Input } from '../random-program.ts';
 import { nameOf } from './mutation.ts';
@@ -96,7 +96,7 @@ function judgeLoaded(machine: BareMachine, bytes: Uint8Array, conditions: Condit
   const instruction = machine.trapAt();
   const opcode = module.functions.flatMap((body) => body.code)[instruction]?.opcode;
   const mnemonic = instructions.find((own) => own.opcode === opcode)?.mnemonic ?? 'nothing';
-  const trap = trapNamed(code);
+  const trap = trapName(code);
   return { ok: true, answer: { kind: 'trapped', trap, instruction, name: `trapped ${trap} at ${mnemonic}` } };
 }
 
