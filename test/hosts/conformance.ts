@@ -4,33 +4,7 @@
  */
 import { flowsTo, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
 import { everybody } from '../../vm/label.ts';
-
-/** What vm/ringmint_vm.h says that the machine exports. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  moduleAddress(): number;
-  loadModule(length: number): number;
-  refusedAt(): number;
-  fuelBound(): bigint;
-  reset(): void;
-  setWord(segment: number, index: number, value: bigint): number;
-  segmentAddress(segment: number): number;
-  segmentLength(segment: number): number;
-  run(fuel: bigint): number;
-  portCount(): number;
-  portLabel(port: number): number;
-  portIsSymbol(port: number): number;
-  portWritten(port: number): number;
-  portValue(port: number): bigint;
-  fuelUsed(): bigint;
-  auditCount(): number;
-  auditEntry(index: number): bigint;
-  trapCode(): number;
-  trapAt(): number;
-  trapLabel(): number;
-  registerValue(register: number): bigint;
-  registerLabel(register: number): number;
-}
+import type { BareMachine } from '../vm/machine.ts';
 
 interface Case {
   readonly name: string;
@@ -90,7 +64,7 @@ function tallyOf(cases: readonly Case[], differs: (one: Case) => string | undefi
 /** On the bare exports: values, labels, traps, fuel, audit, bounds and refusals of every case. */
 export async function runBare(wasm: WebAssembly.Module, text: string): Promise<Tally> {
   const instance = await WebAssembly.instantiate(wasm, {});
-  const machine = instance.exports as unknown as Exports;
+  const machine = instance.exports as unknown as BareMachine;
   return tallyOf(readCases(text), (one) => new BareRun(machine, one).differs());
 }
 
@@ -106,12 +80,12 @@ const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 const labelOf = (word: string | undefined): number => Number.parseInt(word ?? '', 16);
 
 class BareRun {
-  private readonly machine: Exports;
+  private readonly machine: BareMachine;
   private readonly one: Case;
   private fuel = 0n;
   private audited = 0;
 
-  constructor(machine: Exports, one: Case) {
+  constructor(machine: BareMachine, one: Case) {
     this.machine = machine;
     this.one = one;
   }

@@ -33,7 +33,7 @@ export function trapOf(result: RunResult): TrapName | 'no trap' {
   return result.ok ? 'no trap' : (result.detail(fullClearance)?.trap ?? 'no trap');
 }
 
-/** The exports of vm/assembly/index.ts, without a host in between. */
+/** The exports of vm/assembly/index.ts, as vm/ringmint_vm.h has them, without a host in between. */
 export interface BareMachine {
   readonly memory: WebAssembly.Memory;
   moduleAddress(): number;
