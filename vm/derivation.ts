@@ -6,6 +6,7 @@
  */
 import { type Derived, joinDerived, type Part, type Source } from './derived-label.ts';
 import type { TrapName } from './isa.ts';
+import { authorityBits, categoryBits } from './label.ts';
 import {
   instructionAt,
   type ListedInstruction,
@@ -15,9 +16,6 @@ import {
 } from './listing.ts';
 import type { Ending } from './stepping-machine.ts';
 import type { Facts, Timeline } from './timeline.ts';
-
-const authorityBits = 0xff;
-const categoryBits = 0xffff00;
 
 /** What is known before a step, and not after it. */
 interface Before {

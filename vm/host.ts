@@ -8,7 +8,7 @@
  * if (loaded.ok) loaded.program.run({ inputs: [{ segment: 0, index: 0, value: 5n }] });
  */
 import { type RefusalName, refusals, type TrapName, traps } from './isa.ts';
-import { flowsTo, makeLabel } from './label.ts';
+import { everybody, flowsTo } from './label.ts';
 import { hasItsHash, moduleHash, type Names, readNames, stripNames } from './module.ts';
 
 export interface InputWord {
@@ -100,8 +100,15 @@ export type CompiledModule = typeof globalThis extends {
   ? Compiled
   : object;
 
+/** Apart from the other exports: whatever reads these is published with its types, and not every host has one of a memory. */
+interface SegmentExports {
+  segmentAddress(segment: number): number;
+  /** 0 where there is no such segment. */
+  segmentLength(segment: number): number;
+}
+
 /** What vm/assembly/index.ts exports. */
-interface Exports {
+interface Exports extends SegmentExports {
   readonly memory: WebAssembly.Memory;
   moduleAddress(): number;
   moduleCapacity(): number;
@@ -109,8 +116,6 @@ interface Exports {
   refusedAt(): number;
   fuelBound(): bigint;
   reset(): void;
-  segmentAddress(segment: number): number;
-  segmentLength(segment: number): number;
   run(fuel: bigint): number;
   portCount(): number;
   portWritten(port: number): number;
@@ -124,8 +129,8 @@ interface Exports {
   trapLabel(): number;
 }
 
-/** Cleared for nothing, trusting nothing: what is public is for it. */
-const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
+/** A run is given no more fuel than this. */
+export const fuelMost = 2n ** 60n;
 
 const segmentLimit = 64;
 
@@ -169,7 +174,7 @@ export async function startMachine(
       const fuelBound = machine.fuelBound();
       const places = readPlaces(machine);
       const portLabels = Array.from({ length: machine.portCount() }, (_, port) => machine.portLabel(port));
-      const dearest = fuelBound < fuelMost ? fuelBound : fuelMost;
+      const dearest = limitFuel(fuelBound);
       return {
         ok: true,
         program: {
@@ -185,9 +190,7 @@ export async function startMachine(
             try {
               // By number: an iterator takes 14 of the 145 ns of a call, and `finally` 10 (test/bench/embedded-call.ts).
               for (let at = 0; at < inputs.length; at++) setWord(words, places, inputs[at]);
-              if (fuel !== undefined && fuel < 0n)
-                throw new RangeError(`${fuel} is no amount of fuel: 0 or more is accepted`);
-              const limit = fuel === undefined ? dearest : fuel < fuelMost ? fuel : fuelMost;
+              const limit = fuel === undefined ? dearest : limitFuel(fuel);
               result = machine.run(limit) === 0 ? finished(machine, portLabels, clearance) : trapped(machine);
             } catch (error) {
               // Inputs before the one that was refused.
@@ -204,7 +207,11 @@ export async function startMachine(
   };
 }
 
-const fuelMost = 2n ** 60n;
+/** What a run that asks for `fuel` is given. Throws `RangeError` for what is no amount. */
+export function limitFuel(fuel: bigint): bigint {
+  if (fuel < 0n) throw new RangeError(`${fuel} is no amount of fuel: 0 or more is accepted`);
+  return fuel < fuelMost ? fuel : fuelMost;
+}
 
 interface Place {
   /** Of its first word, in words from the beginning of the memory. */
@@ -212,7 +219,8 @@ interface Place {
   readonly length: number;
 }
 
-function readPlaces(machine: Exports): Place[] {
+/** Where the segments of the module are that is loaded. */
+export function readPlaces(machine: SegmentExports): Place[] {
   const places: Place[] = [];
   for (let segment = 0; segment < segmentLimit; segment++) {
     const length = machine.segmentLength(segment);
@@ -222,7 +230,8 @@ function readPlaces(machine: Exports): Place[] {
   return places;
 }
 
-function setWord(words: BigInt64Array, places: readonly Place[], input: InputWord | undefined): void {
+/** Throws `RangeError` for an input that the module has no word for, or that no word can hold. */
+export function setWord(words: BigInt64Array, places: readonly Place[], input: InputWord | undefined): void {
   if (input === undefined) throw new RangeError('an input that is not there');
   const { segment, index, value } = input;
   const place = places[segment];

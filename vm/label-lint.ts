@@ -7,6 +7,7 @@
  * instruction is reached, the run traps. What is not reported may trap too.
  */
 import type { TrapName } from './isa.ts';
+import { authorityBits, categoryBits } from './label.ts';
 import {
   areSameRanges,
   eitherRange,
@@ -20,7 +21,7 @@ import {
 import { showLabel } from './label-text.ts';
 import { type Listing, registersWrittenIn } from './listing.ts';
 import type { Module } from './module.ts';
-import { parse, type Step } from './specification/syntax-tree.ts';
+import { parseBodies, type Step } from './specification/syntax-tree.ts';
 
 export interface Finding {
   /** The instruction that always traps, where it is reached; of a `call` the run may trap in the function. */
@@ -28,9 +29,6 @@ export interface Finding {
   readonly trap: TrapName;
   readonly message: string;
 }
-
-const authorityBits = 0xff;
-const categoryBits = 0xffff00;
 
 /** Registers of a function; `undefined` where nothing gets. */
 type State = readonly LabelRange[] | undefined;
@@ -65,7 +63,7 @@ class Interpretation {
     this.listing = listing;
     const { module, functions } = listing;
     this.module = module;
-    this.bodies = functions.map(({ body, first }) => parse(body.code, 0, first).steps);
+    this.bodies = parseBodies(module);
     this.segments = module.segments.map(({ label }) => exactly(label));
     this.results = functions.map(() => undefined);
     const main = functions.length - 1;

@@ -20,6 +20,13 @@ export interface LabelParts {
 /** Least secret, highest authority: below every label. */
 export const bottom = 0;
 
+/** Where the complement of A and the categories are. */
+export const authorityBits = 0xff;
+export const categoryBits = 0xffff00;
+
+/** Cleared for nothing, trusting nothing: what is public is for it. */
+export const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
+
 export function makeLabel(parts: LabelParts): number {
   const { secrecy, authority, categories } = parts;
   if (!isLevel(secrecy) || !isLevel(authority))

@@ -17,7 +17,7 @@ import {
   unpack,
   within,
 } from './specification/set-label.ts';
-import { parse, type Step } from './specification/syntax-tree.ts';
+import { parseBodies, type Step } from './specification/syntax-tree.ts';
 
 export type Outcome =
   | {
@@ -54,12 +54,7 @@ class Run {
   ) {
     this.module = module;
     this.limit = limit;
-    let first = 0;
-    this.bodies = module.functions.map(({ code }) => {
-      const { steps } = parse(code, 0, first);
-      first += code.length;
-      return steps;
-    });
+    this.bodies = parseBodies(module);
     this.operations = new Operations(module, inputs);
     this.table = new FuelTable(module, this.bodies);
   }

@@ -7,7 +7,16 @@
  * const loaded = machine.load(moduleBytes);
  * if (loaded.ok) for (let ended = loaded.program.begin({ inputs: [] }); ended === undefined; ) ended = loaded.program.step();
  */
-import { type InputWord, type LoadResult, type Machine, startMachine, trapName } from './host.ts';
+import {
+  type InputWord,
+  type LoadResult,
+  limitFuel,
+  type Machine,
+  readPlaces,
+  setWord,
+  startMachine,
+  trapName,
+} from './host.ts';
 import type { TrapName } from './isa.ts';
 import { stripNames } from './module.ts';
 
@@ -67,8 +76,8 @@ interface Exports {
   loadModule(length: number): number;
   fuelBound(): bigint;
   reset(): void;
-  setWord(segment: number, index: number, value: bigint): number;
   segmentAddress(segment: number): number;
+  segmentLength(segment: number): number;
   segmentLabelAddress(segment: number): number;
   portWritten(port: number): number;
   portValue(port: number): bigint;
@@ -131,17 +140,13 @@ class LoadedProgram implements SteppingProgram {
     inputs: readonly InputWord[];
     fuel?: bigint;
   }): Ending | undefined {
-    if (fuel < 0n) throw new RangeError(`${fuel} is no amount of fuel: 0 or more is accepted`);
+    const limit = limitFuel(fuel);
     this.machine.reset();
-    for (const { segment, index, value } of inputs) {
-      if (BigInt.asIntN(64, value) !== value)
-        throw new RangeError(`${value} does not fit a signed 64-bit word`);
-      const isWord = index >= 0 && Number.isInteger(index) && segment >= 0 && Number.isInteger(segment);
-      if (!isWord || this.machine.setWord(segment, index, value) !== 0)
-        throw new RangeError(`the module has no word ${index} in segment ${segment}`);
-    }
+    const words = new BigInt64Array(this.machine.memory.buffer);
+    const places = readPlaces(this.machine);
+    for (const input of inputs) setWord(words, places, input);
     this.isOpen = true;
-    return this.endingOf(this.machine.begin(fuel < fuelMost ? fuel : fuelMost), 0);
+    return this.endingOf(this.machine.begin(limit), 0);
   }
 
   step(): Ending | undefined {
@@ -206,5 +211,3 @@ class LoadedProgram implements SteppingProgram {
     return this.view.getUint32(this.machine.stackAddress() + index * cellBytes, true);
   }
 }
-
-const fuelMost = 2n ** 60n;

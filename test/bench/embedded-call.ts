@@ -2,15 +2,11 @@
 import { startMachine } from '../../vm/host.ts';
 import { packSymbol } from '../../vm/symbol.ts';
 import { assembled, bareMachine, loadBare, wasm } from '../vm/machine.ts';
+import type { Row } from './figure.ts';
 
 const rounds = 40;
 const warmRounds = 10;
 const callsOfRound = 20_000;
-
-interface Row {
-  readonly what: string;
-  readonly figure: string;
-}
 
 /** At most so much at once, no more than there is, no more than a day's limit; in euros, and to no embargoed country. */
 export const paymentRule = `

@@ -4,17 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assembled, type BareMachine, bareMachine, bareSteppingMachine, loadBare } from '../vm/machine.ts';
+import { median, type Row } from './figure.ts';
 import { arithmetic, fibonacci, rule, sieve } from './machine-programs.ts';
 
 const project = join(import.meta.dirname, '../..');
 const rounds = 15;
 const runsOfRound = 3;
 const fuel = 1n << 60n;
-
-interface Row {
-  readonly what: string;
-  readonly figure: string;
-}
 
 const programs: Readonly<Record<string, string>> = { sieve, fibonacci, arithmetic, rule };
 const ruleWords: readonly (readonly [number, number, bigint])[] = [
@@ -75,10 +71,6 @@ function runEngine({
         return [name, { ms: Number(ms), answer }];
       }),
   );
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 /** How many instructions a run takes, counted one by one. */

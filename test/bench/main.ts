@@ -32,6 +32,7 @@ import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
 import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
 import { benchEmbeddedCall } from './embedded-call.ts';
+import { median, type Row } from './figure.ts';
 import { benchMachine } from './machine.ts';
 import { benchSigning } from './signing.ts';
 
@@ -39,11 +40,6 @@ const project = join(import.meta.dirname, '../..');
 const batchUnits = 65_536;
 const loneRequests = 100;
 const signatures = 4_000;
-
-interface Row {
-  readonly what: string;
-  readonly figure: string;
-}
 
 interface Issued {
   readonly currency: Uint8Array;
@@ -81,10 +77,6 @@ async function time(work: () => Promise<unknown>): Promise<number> {
   const startedMs = performance.now();
   await work();
   return performance.now() - startedMs;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 /** Issues through the three systems: one by one, eight at once, and in full batches. */

@@ -12,15 +12,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findModule } from '../../hsm/module-path.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
+import { median, type Row } from './figure.ts';
 
 const project = join(import.meta.dirname, '../..');
 const secondsEach = 2;
 const rounds = 3;
-
-interface Row {
-  readonly what: string;
-  readonly figure: string;
-}
 
 const shapes: readonly (readonly [processes: number, sessions: number])[] = [
   [1, 1],
@@ -32,10 +28,6 @@ const shapes: readonly (readonly [processes: number, sessions: number])[] = [
   [4, 1],
   [4, 4],
 ];
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
-}
 
 function show(value: number): string {
   return Math.round(value).toLocaleString('en-US');

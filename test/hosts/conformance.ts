@@ -2,34 +2,9 @@
  * Runs vm/conformance.txt, once on the bare exports of the machine and once through vm/host.ts. Nothing here belongs to one
  * host: Node, Deno, Bun, workerd and browsers run this very file, bundled.
  */
-import { flowsTo, makeLabel, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
-
-/** What vm/ringmint_vm.h says that the machine exports. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  moduleAddress(): number;
-  loadModule(length: number): number;
-  refusedAt(): number;
-  fuelBound(): bigint;
-  reset(): void;
-  setWord(segment: number, index: number, value: bigint): number;
-  segmentAddress(segment: number): number;
-  segmentLength(segment: number): number;
-  run(fuel: bigint): number;
-  portCount(): number;
-  portLabel(port: number): number;
-  portIsSymbol(port: number): number;
-  portWritten(port: number): number;
-  portValue(port: number): bigint;
-  fuelUsed(): bigint;
-  auditCount(): number;
-  auditEntry(index: number): bigint;
-  trapCode(): number;
-  trapAt(): number;
-  trapLabel(): number;
-  registerValue(register: number): bigint;
-  registerLabel(register: number): number;
-}
+import { flowsTo, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
+import { everybody } from '../../vm/label.ts';
+import type { BareMachine } from '../vm/machine.ts';
 
 interface Case {
   readonly name: string;
@@ -89,7 +64,7 @@ function tallyOf(cases: readonly Case[], differs: (one: Case) => string | undefi
 /** On the bare exports: values, labels, traps, fuel, audit, bounds and refusals of every case. */
 export async function runBare(wasm: WebAssembly.Module, text: string): Promise<Tally> {
   const instance = await WebAssembly.instantiate(wasm, {});
-  const machine = instance.exports as unknown as Exports;
+  const machine = instance.exports as unknown as BareMachine;
   return tallyOf(readCases(text), (one) => new BareRun(machine, one).differs());
 }
 
@@ -105,12 +80,12 @@ const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 const labelOf = (word: string | undefined): number => Number.parseInt(word ?? '', 16);
 
 class BareRun {
-  private readonly machine: Exports;
+  private readonly machine: BareMachine;
   private readonly one: Case;
   private fuel = 0n;
   private audited = 0;
 
-  constructor(machine: Exports, one: Case) {
+  constructor(machine: BareMachine, one: Case) {
     this.machine = machine;
     this.one = one;
   }
@@ -184,7 +159,6 @@ class BareRun {
   }
 }
 
-const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
 const everything = 0xffffffff;
 
 /** Through the host that is published: what everybody is told of each run, and what somebody who is cleared for all of it is told. */

@@ -4,19 +4,11 @@
  *
  * Arguments: module, token label, PIN file, key label.
  */
-import { readFileSync } from 'node:fs';
 import pkcs11js from 'pkcs11js';
+import { openBareSession } from './bare-session.ts';
 
 const [modulePath = '', tokenLabel = '', pinFile = '', keyLabel = ''] = process.argv.slice(2);
-const module = new pkcs11js.PKCS11();
-module.load(modulePath);
-module.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK });
-const slot = module
-  .C_GetSlotList(true)
-  .find((candidate) => module.C_GetTokenInfo(candidate).label.trim() === tokenLabel);
-if (slot === undefined) throw new Error(`no token \`${tokenLabel}\``);
-const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
-module.C_Login(session, pkcs11js.CKU_USER, readFileSync(pinFile, 'utf8').trim());
+const { module, session } = openBareSession({ modulePath, tokenLabel, pinFile });
 module.C_FindObjectsInit(session, [
   { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PRIVATE_KEY },
   { type: pkcs11js.CKA_LABEL, value: keyLabel },

@@ -3,6 +3,7 @@ import { instructions, limits, type RefusalName } from '../../vm/isa.ts';
 import { makeLabel } from '../../vm/label.ts';
 import { type CodeWord, encodeModule, type Module } from '../../vm/module.ts';
 import { packSymbol } from '../../vm/symbol.ts';
+import { headerBytes, type SectionName, sectionNames, sectionSizes } from './fuzzing/sections.ts';
 
 export interface RefusedCase {
   readonly name: string;
@@ -51,33 +52,17 @@ const base: Omit<Module, 'functions'> = {
   ],
 };
 
-const sections = ['levels', 'constants', 'segments', 'tables', 'ports', 'grants', 'functions'] as const;
-const entryBytes = {
-  levels: 8,
-  constants: 16,
-  segments: 16,
-  tables: 16,
-  ports: 8,
-  grants: 32,
-  functions: 16,
-};
-
 /** Where an entry is in the bytes of a module (docs/LABEL-MACHINE.md, Modules). */
-function offsetOf(
-  module: Module,
-  section: (typeof sections)[number] | 'entries' | 'code',
-  index: number,
-): number {
-  let at = 64;
-  for (const name of sections) {
-    if (name === section) return at + index * entryBytes[name];
-    at += module[name].length * entryBytes[name];
-  }
-  const entries = module.tables.reduce((sum, table) => sum + table.entries.length, 0);
-  return section === 'entries' ? at + index * 8 : at + entries * 8 + index * 8;
+function offsetOf(module: Module, section: SectionName, index: number): number {
+  const entries = module.tables.flatMap((table) => table.entries);
+  const code = module.functions.flatMap((body) => body.code);
+  const lists = { ...module, entries, code };
+  const before = sectionNames.slice(0, sectionNames.indexOf(section));
+  const start = before.reduce((at, name) => at + lists[name].length * sectionSizes[name], headerBytes);
+  return start + index * sectionSizes[section];
 }
 
-type At = number | readonly [section: (typeof sections)[number] | 'entries' | 'code', index: number];
+type At = number | readonly [section: SectionName, index: number];
 
 function refusedCase(name: string, refused: RefusalName, at: At, module: Module): RefusedCase {
   const offset = typeof at === 'number' ? at : offsetOf(module, at[0], at[1]);

@@ -1,9 +1,10 @@
 /** Hosts that go past vm/host.ts: calls in the wrong order, with numbers of nothing, with too much; each has a defined answer. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { trapName } from '../../vm/host.ts';
 import { limits, refusals } from '../../vm/isa.ts';
 import { good, goodBytes, poked, program } from './hostile/case.ts';
 import { stoppedPrograms } from './hostile/stopped.ts';
-import { type BareMachine, bareMachine, bareSteppingMachine, loadBare, trapNamed } from './machine.ts';
+import { type BareMachine, bareMachine, bareSteppingMachine, loadBare } from './machine.ts';
 
 const notReady = 2;
 /** As i32: -1, the least, and what is next to every limit. */
@@ -133,7 +134,7 @@ describe('a machine without its host', () => {
     expect([machine.portWritten(0), machine.portValue(0), machine.fuelUsed()]).toEqual([0, 0n, 0n]);
     machine.reset();
     expect([machine.run(6n), machine.run(100n)]).toEqual([1, notReady]);
-    expect([trapNamed(machine.trapCode()), machine.fuelUsed(), machine.portValue(0)]).toEqual([
+    expect([trapName(machine.trapCode()), machine.fuelUsed(), machine.portValue(0)]).toEqual([
       'fuel',
       0n,
       0n,
@@ -150,7 +151,7 @@ describe('a machine without its host', () => {
       // Charged at once, 2^61 and more are wanted: a run that would not end in a lifetime does not begin.
       const endless = program('const r1 s1, loop most, while r1, loop most, while r1, end, end, halt');
       expect(loadBare(machine, endless)).toBe(0);
-      expect([machine.run(fuel), trapNamed(machine.trapCode())]).toEqual([1, 'fuel']);
+      expect([machine.run(fuel), trapName(machine.trapCode())]).toEqual([1, 'fuel']);
     },
   );
 

@@ -1,6 +1,6 @@
 /** Modules that must not be loaded, or not get far: each with its one answer; and none leaves anything behind. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { refusalName, startMachine } from '../../vm/host.ts';
+import { refusalName, startMachine, trapName } from '../../vm/host.ts';
 import { refusals, traps } from '../../vm/isa.ts';
 import { readModule } from '../../vm/module-reader.ts';
 import { goodBytes, type HostileCase, poked } from './hostile/case.ts';
@@ -12,7 +12,7 @@ import { expectedRefusal } from './hostile/reference-loader.ts';
 import { stoppedPrograms } from './hostile/stopped.ts';
 import { structure } from './hostile/structure.ts';
 import { declarations } from './hostile/tables.ts';
-import { type BareMachine, bareMachine, freshMachine, loadBare, loaded, trapNamed, wasm } from './machine.ts';
+import { type BareMachine, bareMachine, freshMachine, loadBare, loaded, wasm } from './machine.ts';
 import { differs } from './oracles.ts';
 
 const sections: Readonly<Record<string, readonly HostileCase[]>> = {
@@ -57,7 +57,7 @@ describe('hostile modules', () => {
       expect(expectedRefusal(bytes)).toBeUndefined();
       expect(loadBare(machine, bytes)).toBe(0);
       expect(machine.run(limit)).toBe(1);
-      expect([trapNamed(machine.trapCode()), machine.trapAt()]).toEqual([trap, at]);
+      expect([trapName(machine.trapCode()), machine.trapAt()]).toEqual([trap, at]);
       // What it wrote, used and took is not told.
       for (let port = 0; port < machine.portCount(); port++)
         expect([machine.portWritten(port), machine.portValue(port)]).toEqual([0, 0n]);

@@ -1,5 +1,6 @@
 /** What every instruction computes, labels, costs and traps at: cases by hand, on the machine, its stepping twin and the specification. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { trapName } from '../../vm/host.ts';
 import { instructions, type TrapName, traps } from '../../vm/isa.ts';
 import type { Module } from '../../vm/module.ts';
 import { specify } from '../../vm/specification.ts';
@@ -20,7 +21,6 @@ import {
   bareMachine,
   bareSteppingMachine,
   loadBare,
-  trapNamed,
 } from './machine.ts';
 import { differs } from './oracles.ts';
 import { auditOf, runText, type Seen, sourceOf } from './text-program.ts';
@@ -76,7 +76,7 @@ describe('instructions', () => {
         if (outcome === 255 || outcome === 0) ran.add(name);
       } while (outcome === 255);
     }
-    if (outcome !== 0) ran.add(`${nameAt(stepping.trapAt())}: ${trapNamed(outcome)}`);
+    if (outcome !== 0) ran.add(`${nameAt(stepping.trapAt())}: ${trapName(outcome)}`);
   }
 
   it('each run to their end and trap in every way that the table has for them', () => {
@@ -137,7 +137,7 @@ describe('instructions', () => {
         outcome = stepping.step();
       } while (outcome === 255);
     }
-    expect([trapNamed(outcome), stepping.trapAt()]).toEqual([trap, at]);
+    expect([trapName(outcome), stepping.trapAt()]).toEqual([trap, at]);
     expect(limit - stepping.fuelLeft()).toBe(charged);
   });
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Assembled, assemble } from '../../vm/assembler.ts';
 import { type Machine, type Program, type RunResult, startMachine } from '../../vm/host.ts';
-import { type TrapName, traps } from '../../vm/isa.ts';
+import type { TrapName } from '../../vm/isa.ts';
 
 const file = new URL('../../vm/machine.wasm', import.meta.url);
 if (!existsSync(file)) throw new Error('vm/machine.wasm is not built: run `npm run build`');
@@ -33,7 +33,7 @@ export function trapOf(result: RunResult): TrapName | 'no trap' {
   return result.ok ? 'no trap' : (result.detail(fullClearance)?.trap ?? 'no trap');
 }
 
-/** The exports of vm/assembly/index.ts, without a host in between. */
+/** The exports of vm/assembly/index.ts, as vm/ringmint_vm.h has them, without a host in between. */
 export interface BareMachine {
   readonly memory: WebAssembly.Memory;
   moduleAddress(): number;
@@ -69,16 +69,6 @@ export async function bareMachine(bytes: Uint8Array<ArrayBuffer> = wasm): Promis
 export function loadBare(machine: BareMachine, module: Uint8Array): number {
   new Uint8Array(machine.memory.buffer, machine.moduleAddress(), module.length).set(module);
   return machine.loadModule(module.length);
-}
-
-const trapNames: ReadonlyMap<number, TrapName> = new Map(
-  Object.entries(traps).map(([name, { code }]) => [code, name as TrapName]),
-);
-
-export function trapNamed(code: number): TrapName {
-  const name = trapNames.get(code);
-  if (name === undefined) throw new Error(`trap ${code} is not in the table`);
-  return name;
 }
 
 /** The exports of vm/assembly/stepping.ts: one instruction at a time, the whole state in sight. */

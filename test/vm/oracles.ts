@@ -1,9 +1,10 @@
 /** Two oracles that watch one generated program on a machine: the specification, and pairs of runs that differ in secrets only. */
+import { trapName } from '../../vm/host.ts';
 import { instructions } from '../../vm/isa.ts';
 import { flowsTo, makeLabel } from '../../vm/label.ts';
 import { encodeModule, type FunctionBody, type Module } from '../../vm/module.ts';
 import { specify } from '../../vm/specification.ts';
-import { type BareMachine, loadBare, trapNamed } from './machine.ts';
+import { type BareMachine, loadBare } from './machine.ts';
 import { Dice, type Input, randomInputs, randomProgram } from './random-program.ts';
 
 export const fuel = 10_000n;
@@ -148,7 +149,7 @@ export function differs(
   if (expected.ok === actual.trapped)
     return `specification ${show(expected)}, machine trapped: ${actual.trapped}`;
   if (!expected.ok) {
-    const trap = trapNamed(machine.trapCode());
+    const trap = trapName(machine.trapCode());
     count(tally, `trap ${trap}`);
     if (!expected.traps.includes(trap)) return `trap ${trap} where ${expected.traps.join()} is broken`;
     if (machine.trapAt() !== expected.instruction)

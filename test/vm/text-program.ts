@@ -1,8 +1,8 @@
 /** Programs of a few lines, run on the bare machine: what the tests of instructions, calls, loops, tables, grants and fuel look at. */
-import { refusalName } from '../../vm/host.ts';
+import { refusalName, trapName } from '../../vm/host.ts';
 import type { RefusalName, TrapName } from '../../vm/isa.ts';
 import { showLabel } from '../../vm/label-text.ts';
-import { assembled, type BareMachine, loadBare, trapNamed } from './machine.ts';
+import { assembled, type BareMachine, loadBare } from './machine.ts';
 
 /**
  * Levels: `all` handles everything, `plain` no category, `low` at most C2, `loud` is C3 itself. Constants: p public,
@@ -92,7 +92,7 @@ export function runLoaded(machine: BareMachine, fuel = 1_000_000n): Seen {
   machine.reset();
   const trapped = machine.run(fuel) !== 0;
   return {
-    trap: trapped ? trapNamed(machine.trapCode()) : 'none',
+    trap: trapped ? trapName(machine.trapCode()) : 'none',
     trapAt: machine.trapAt(),
     trapLabel: showLabel(machine.trapLabel() >>> 0),
     fuel: machine.fuelUsed(),

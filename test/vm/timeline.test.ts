@@ -157,6 +157,8 @@ describe('a timeline', () => {
     expect(begin(0, 2, 5n)).toThrow(RangeError);
     expect(begin(1, 0, 5n)).toThrow(RangeError);
     expect(begin(0, -1, 5n)).toThrow(RangeError);
+    // WebAssembly would wrap it to word 0.
+    expect(begin(0, 2 ** 32, 5n)).toThrow(RangeError);
     expect(begin(0, 0, 2n ** 63n)).toThrow(RangeError);
     expect(() => program.begin({ inputs: [], fuel: -1n })).toThrow(RangeError);
   });

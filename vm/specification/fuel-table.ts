@@ -1,6 +1,9 @@
 /** What blocks, and the dearest ways through branches, loops and functions, are charged. */
 import type { Module } from '../module.ts';
-import { blockEnds, findInstruction, type Step } from './syntax-tree.ts';
+import { blockEnds, findInstruction, parseBodies, type Step } from './syntax-tree.ts';
+
+/** As far as the machine counts the fuel of the dearest run. */
+const saturated = 1n << 61n;
 
 export class FuelTable {
   private readonly module: Module;
@@ -63,4 +66,11 @@ export class FuelTable {
   bound(loop: Step): bigint {
     return this.module.constants[loop.word.index]?.value ?? 0n;
   }
+}
+
+/** The fuel of the dearest run of a module, as the machine tells it. */
+export function dearestRun(module: Module): bigint {
+  const bodies = parseBodies(module);
+  const dearest = new FuelTable(module, bodies).dearest(bodies.at(-1) ?? []);
+  return dearest < saturated ? dearest : saturated;
 }

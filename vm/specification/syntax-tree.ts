@@ -1,6 +1,6 @@
 /** Code as a tree of branches and loops. */
 import { type Instruction, instructions } from '../isa.ts';
-import type { CodeWord } from '../module.ts';
+import type { CodeWord, Module } from '../module.ts';
 
 /** An instruction; of an `if` and a `loop` with all that is in it. */
 export interface Step {
@@ -28,7 +28,7 @@ interface Parsed {
 }
 
 /** Reads code into a tree, up to the `else` or `end` that closes what was open; `first` is the number of code[0]. */
-export function parse(code: readonly CodeWord[], from: number, first: number): Parsed {
+function parse(code: readonly CodeWord[], from: number, first: number): Parsed {
   const steps: Step[] = [];
   let at = from;
   for (;;) {
@@ -48,6 +48,16 @@ export function parse(code: readonly CodeWord[], from: number, first: number): P
     steps.push({ kind: mnemonic, at: first + at, end: first + other.next - 1, word, instruction, arms });
     at = other.next;
   }
+}
+
+/** The code of each function as a tree; instructions are counted from 0 over all of them. */
+export function parseBodies(module: Module): (readonly Step[])[] {
+  let first = 0;
+  return module.functions.map(({ code }) => {
+    const { steps } = parse(code, 0, first);
+    first += code.length;
+    return steps;
+  });
 }
 
 /** A block of code ends with these. */

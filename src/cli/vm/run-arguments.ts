@@ -1,6 +1,6 @@
 /** What runs of programs are given on the command line, as values. */
 
-import type { InputWord } from '../../../vm/host.ts';
+import { fuelMost, type InputWord, limitFuel } from '../../../vm/host.ts';
 import { readInputs } from '../../../vm/input-text.ts';
 import { parseLabel } from '../../../vm/label-text.ts';
 import type { Listing } from '../../../vm/listing.ts';
@@ -17,9 +17,6 @@ export interface RunGiven {
   readonly fuel: bigint;
 }
 
-/** More is never used. */
-const mostFuel = 2n ** 60n;
-
 export function readRunArguments(
   listing: Listing,
   fuelBound: bigint,
@@ -27,11 +24,10 @@ export function readRunArguments(
 ): Result<RunGiven> {
   const inputs = readInputs(listing, input);
   if (!inputs.ok) return inputs;
-  if (fuel === undefined)
-    return succeed({ inputs: inputs.inputs, fuel: fuelBound < mostFuel ? fuelBound : mostFuel });
+  if (fuel === undefined) return succeed({ inputs: inputs.inputs, fuel: limitFuel(fuelBound) });
   const amount = /^\d{1,19}$/.test(fuel) ? BigInt(fuel) : -1n;
-  if (amount < 0n || amount > mostFuel)
-    return refuse('usage', `--fuel ${quote(fuel)}: a whole number from 0 to ${mostFuel} is accepted`);
+  if (amount < 0n || amount > fuelMost)
+    return refuse('usage', `--fuel ${quote(fuel)}: a whole number from 0 to ${fuelMost} is accepted`);
   return succeed({ inputs: inputs.inputs, fuel: amount });
 }
 

@@ -1,7 +1,7 @@
 /** `ringmint vm run`: runs a program on the machine that the appliance runs, and tells what its reader is cleared for. */
 import type { Program, RunResult } from '../../../vm/host.ts';
 import { traps } from '../../../vm/isa.ts';
-import { flowsTo, makeLabel } from '../../../vm/label.ts';
+import { everybody, flowsTo } from '../../../vm/label.ts';
 import { showLabel } from '../../../vm/label-text.ts';
 import { instructionAt, type Listing, showPlace, showWord } from '../../../vm/listing.ts';
 import { readSymbol } from '../../../vm/symbol.ts';
@@ -9,9 +9,6 @@ import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import { type OpenedProgram, openProgram, type ProgramArguments, refuseProgram } from './program-file.ts';
 import { type RunArguments, readClearance, readRunArguments } from './run-arguments.ts';
-
-/** Cleared for nothing, trusting nothing: whoever says nothing is the public. */
-const everybody = makeLabel({ secrecy: 0, authority: 0, categories: [] });
 
 export async function runRun(
   terminal: Terminal,

@@ -1,17 +1,15 @@
 /** What a loader and machine must make of any bytes, and whether they do. */
-import { refusalName } from '../../../vm/host.ts';
+import { refusalName, trapName } from '../../../vm/host.ts';
 import { instructions, type RefusalName, type TrapName } from '../../../vm/isa.ts';
 import { encodeModule, type Module } from '../../../vm/module.ts';
 import { readModule } from '../../../vm/module-reader.ts';
-import { FuelTable } from '../../../vm/specification/fuel-table.ts';
-import { parse } from '../../../vm/specification/syntax-tree.ts';
+import { dearestRun } from '../../../vm/specification/fuel-table.ts';
 import { expectedRefusal } from '../hostile/reference-loader.ts';
-import { type BareMachine, loadBare, trapNamed } from '../machine.ts';
+import { type BareMachine, loadBare } from '../machine.ts';
 import { count, differs, type Tally } from '../oracles.ts';
 import type { Input } from '../random-program.ts';
 import { nameOf } from './mutation.ts';
 
-const saturated = 2n ** 61n;
 const hash = { from: 32, to: 64 };
 
 /** What a module came to: `refused type at while`, `trapped overflow at add`, `finished`. */
@@ -98,19 +96,8 @@ function judgeLoaded(machine: BareMachine, bytes: Uint8Array, conditions: Condit
   const instruction = machine.trapAt();
   const opcode = module.functions.flatMap((body) => body.code)[instruction]?.opcode;
   const mnemonic = instructions.find((own) => own.opcode === opcode)?.mnemonic ?? 'nothing';
-  const trap = trapNamed(code);
+  const trap = trapName(code);
   return { ok: true, answer: { kind: 'trapped', trap, instruction, name: `trapped ${trap} at ${mnemonic}` } };
-}
-
-function dearestRun(module: Module): bigint {
-  let first = 0;
-  const bodies = module.functions.map(({ code }) => {
-    const { steps } = parse(code, 0, first);
-    first += code.length;
-    return steps;
-  });
-  const dearest = new FuelTable(module, bodies).dearest(bodies.at(-1) ?? []);
-  return dearest < saturated ? dearest : saturated;
 }
 
 /** All that a host is told of a run. */

@@ -1,5 +1,6 @@
 /** A module as lists of entries of bytes: taken apart where its header fits its length, and put together with a header that fits. */
 
+/** In the order of a module; bytes of an entry. */
 export const sectionSizes = {
   levels: 8,
   constants: 16,
@@ -17,7 +18,7 @@ export const sectionNames = Object.keys(sectionSizes) as SectionName[];
 
 export type Sections = Record<SectionName, Uint8Array[]>;
 
-const headerBytes = 64;
+export const headerBytes = 64;
 
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
