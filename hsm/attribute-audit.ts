@@ -27,10 +27,8 @@ function privateKeyRules(kind: KeyKind): readonly Expected[] {
   ];
 }
 
-const publicKeyRules: readonly Expected[] = [
-  ['CKA_ENCRYPT', false],
-  ['CKA_WRAP', false],
-];
+/** Not CKA_ENCRYPT, which tpm2-pkcs11 has of every signing key: nobody can decrypt what would be encrypted with it. */
+const publicKeyRules: readonly Expected[] = [['CKA_WRAP', false]];
 
 /** Every attribute of the pair that is not as it has to be; none where the key may sign money. */
 export function auditKeyPair(

@@ -101,9 +101,8 @@ function generateKey(module: PKCS11, session: Handle, key: KeyTemplate): PublicK
     checkTemplate([
       ...common,
       ...kind,
-      { type: pkcs11js.CKA_VERIFY, value: signing },
-      // Where nothing is said, SoftHSM lets a public key do both.
-      { type: pkcs11js.CKA_ENCRYPT, value: false },
+      // Neither CKA_VERIFY nor CKA_ENCRYPT: tpm2-pkcs11 1.9.0 ties them to CKA_DECRYPT and CKA_SIGN of the private key, and
+      // makes no signing key that says otherwise. Signatures are verified outside.
       { type: pkcs11js.CKA_WRAP, value: false },
       { type: pkcs11js.CKA_DERIVE, value: !signing },
     ]),
@@ -117,6 +116,8 @@ function generateKey(module: PKCS11, session: Handle, key: KeyTemplate): PublicK
       { type: pkcs11js.CKA_DECRYPT, value: false },
       { type: pkcs11js.CKA_UNWRAP, value: false },
       { type: pkcs11js.CKA_SIGN_RECOVER, value: false },
+      // Otherwise whoever is logged in could give the key other uses later on (docs/HSM-MODULES.md).
+      { type: pkcs11js.CKA_MODIFIABLE, value: false },
     ]),
   );
   const findings = auditKeyPair(module, session, { ...key, ...pair });
