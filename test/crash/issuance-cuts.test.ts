@@ -159,4 +159,26 @@ describe('a power cut anywhere in an issue', () => {
     }
     expect([...ends].sort()).toEqual(['used 0 reserved 0', 'used 700 reserved 0', 'used 700 reserved 700']);
   });
+
+  it('between a commit and its signature, and the key is revoked before the retry: the quota is lost, nothing is issued, and the role starts', async () => {
+    for (const cut of ['central', 'quota', 'issuance'] as const) {
+      let authorities = await makeAuthorities(tokens);
+      const bytes = draft([{ value: 100n, count: 7 }], authorities.clock);
+      const failing = { sign: () => Promise.reject(new Cut('the power went off')) };
+      authorities = await authorities.restart({
+        wrapSigner: (signer, role) => (role === cut ? { ...signer, ...failing } : signer),
+      });
+      await expect(authorities.issuance.issue(bytes)).rejects.toBeInstanceOf(Cut);
+      const revoked = { holds: () => false, sign: () => Promise.reject(new Error('the key is revoked')) };
+      authorities = await authorities.restart({
+        wrapSigner: (signer, role) => (role === cut ? { ...signer, ...revoked } : signer),
+      });
+      for (const role of [authorities.central, authorities.quotaControl, authorities.issuance])
+        expect(await role.finishUnsigned()).toBe(0);
+      expect(await authorities.stores[cut].unsigned()).toHaveLength(1);
+      await expect(authorities.issuance.issue(bytes)).rejects.toThrow('the key is revoked');
+      expect((await taken(authorities)).used).toBe(cut === 'quota' ? 700n : 0n);
+      await authorities.close();
+    }
+  });
 });

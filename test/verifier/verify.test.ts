@@ -197,6 +197,17 @@ describe('the trust bundle is refused', () => {
     });
   });
 
+  it('of a lower revocation epoch than is known', () => {
+    expectRefusal(currencyFile, 'bundle_superseded', { minimumEpoch: 1 });
+    expectRefusal(unitFile, 'bundle_superseded', { minimumEpoch: 1 });
+    const later = bundleWith({ revocationEpoch: 7 });
+    expectRefusal(currencyFile, 'bundle_superseded', { ...later, minimumEpoch: 8 });
+    expect(verifyFile(currencyFile, { ...options, ...later, minimumEpoch: 7 })).toMatchObject({
+      ok: true,
+      value: { revocationEpoch: 7 },
+    });
+  });
+
   it('from the second after its end, and before its start', () => {
     const { issuedAt, expiresAt } = trustBundle;
     expect(verifyFile(currencyFile, { ...options, at: expiresAt }).ok).toBe(true);
@@ -273,6 +284,18 @@ describe('a key is refused', () => {
     expect(verifyFile(currencyFile, { ...options, ...withKey('quota', { notAfter: now + 30 }) }).ok).toBe(
       true,
     );
+  });
+
+  it('by the later of the two dates: whoever has one key and dates it back gains nothing', () => {
+    // The control bit is of `now`, and the currency of a second later.
+    for (const role of ['quota', 'issuance'] as const) {
+      expectRefusal(currencyFile, 'key_revoked', withKey(role, { revokedAt: now + 1 }));
+      expectRefusal(unitFile, 'key_revoked', withKey(role, { revokedAt: now + 1 }));
+      expect(verifyFile(currencyFile, { ...options, ...withKey(role, { revokedAt: now + 2 }) }).ok).toBe(
+        true,
+      );
+      expect(verifyFile(unitFile, { ...options, ...withKey(role, { revokedAt: now + 2 }) }).ok).toBe(true);
+    }
   });
 
   it('and no other key’s state matters: central management’s may be revoked', () => {
