@@ -3,7 +3,7 @@
  * attributes; a token that cannot tell one is taken to lack it.
  */
 import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js';
-import type { AuditFinding } from './audit-finding.ts';
+import type { AttributeReading } from './attribute-reading.ts';
 
 export type KeyKind = 'signing' | 'agreement';
 
@@ -30,7 +30,7 @@ function privateKeyRules(kind: KeyKind): readonly Expected[] {
 /** Not CKA_ENCRYPT, which tpm2-pkcs11 has of every signing key: nobody can decrypt what would be encrypted with it. */
 const publicKeyRules: readonly Expected[] = [['CKA_WRAP', false]];
 
-/** Every attribute of the pair that is not as it has to be; none where the key may sign money. */
+/** Every attribute of the pair that says whether it may sign money. */
 export function auditKeyPair(
   module: PKCS11,
   session: Handle,
@@ -40,7 +40,7 @@ export function auditKeyPair(
     privateKey,
     publicKey,
   }: { label: string; kind: KeyKind; privateKey: Handle; publicKey: Handle },
-): AuditFinding[] {
+): AttributeReading[] {
   return [
     ...auditObject(module, session, privateKey, label, privateKeyRules(kind)),
     ...auditObject(module, session, publicKey, label, publicKeyRules),
@@ -53,13 +53,13 @@ function auditObject(
   object: Handle,
   key: string,
   rules: readonly Expected[],
-): AuditFinding[] {
-  return rules.flatMap(([attribute, expected]) => {
-    const actual = readFlag(module, session, object, pkcs11js[attribute] as number);
-    // What a public key may not do, a token that does not know of it does not let it do.
-    if (actual === expected || (actual === undefined && !expected)) return [];
-    return [{ key, attribute, expected, actual }];
-  });
+): AttributeReading[] {
+  return rules.map(([attribute, expected]) => ({
+    key,
+    attribute,
+    expected,
+    actual: readFlag(module, session, object, pkcs11js[attribute] as number),
+  }));
 }
 
 function readFlag(module: PKCS11, session: Handle, object: Handle, type: number): boolean | undefined {

@@ -1,5 +1,6 @@
 /** What passes between a role's process and its signer processes. Neither a PIN nor a key is ever among it. */
 import type { PinSource } from './pin-source.ts';
+import type { TokenDescription } from './pkcs11-uri.ts';
 import type { AgreementKey, PublicKey, SignatureAlgorithm, SignerErrorCode } from './signer.ts';
 
 /** How a signer process gets to a token, and in. */
@@ -41,7 +42,7 @@ export type Call =
   /** What the key's mechanism takes: the digest, or the message. */
   | { readonly name: 'sign'; readonly input: Uint8Array }
   | { readonly name: 'derive'; readonly peerPoint: Uint8Array }
-  /** Gives the findings of the audit of its keys. */
+  /** Gives the attributes of its keys. */
   | { readonly name: 'audit' };
 
 /** Calls, and replies, go together in one message where they come together: a message costs more than a signature's share of it. */
@@ -55,6 +56,8 @@ export interface OpenedToken {
   /** What `sign` takes. */
   readonly takes: 'message' | 'digest';
   readonly agreement: AgreementKey | undefined;
+  /** Of the token itself. */
+  readonly description: TokenDescription | undefined;
   /** Other tokens that the process could reach, by label. */
   readonly others: readonly string[];
 }

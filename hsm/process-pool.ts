@@ -13,6 +13,8 @@ import { SignerChild, type Surroundings } from './signer-child.ts';
 export interface PoolHealth {
   readonly breaker: BreakerState;
   readonly processes: number;
+  /** Of all its processes. */
+  readonly sessions: number;
   /** Calls that wait or run. */
   readonly admitted: number;
   /** Processes that ended and were made good. */
@@ -63,6 +65,7 @@ export class ProcessPool {
     return {
       breaker: this.breaker.state,
       processes: this.ready.size,
+      sessions: this.ready.size * this.options.open.sessions,
       admitted: this.admitted,
       replaced: this.replaced,
     };

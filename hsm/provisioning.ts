@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf } from './algorithm.ts';
 import { auditKeyPair } from './attribute-audit.ts';
-import { showFindings } from './audit-finding.ts';
+import { isFinding, showFindings } from './attribute-reading.ts';
 import { readPublicKey } from './key-pair.ts';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
 import { checkTemplate, findKeys, findSlot, loadModule, loginError } from './module.ts';
@@ -120,7 +120,7 @@ function generateKey(module: PKCS11, session: Handle, key: KeyTemplate): PublicK
       { type: pkcs11js.CKA_MODIFIABLE, value: false },
     ]),
   );
-  const findings = auditKeyPair(module, session, { ...key, ...pair });
+  const findings = auditKeyPair(module, session, { ...key, ...pair }).filter(isFinding);
   if (findings.length > 0)
     throw new SignerError(
       'key_unfit',

@@ -1,4 +1,5 @@
 /** Counts and latencies of a signer, as Prometheus has them. */
+import type { PoolHealth } from './process-pool.ts';
 
 /** Upper bounds of the buckets, ms. */
 const boundsMs = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] as const;
@@ -67,6 +68,52 @@ export function showFigures(role: string, figures: SigningFigures): string {
     `ringmint_signing_seconds_bucket{${label},le="+Inf"} ${figures.count}`,
     `ringmint_signing_seconds_sum{${label}} ${figures.sumMs / 1000}`,
     `ringmint_signing_seconds_count{${label}} ${figures.count}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export interface KeyHealth {
+  /** Name of the HSM that the key is in. */
+  readonly hsm: string;
+  readonly keyId: string;
+  readonly health: PoolHealth;
+}
+
+/** How the HSMs of `role` are, key by key, in the same format. */
+export function showHealth(role: string, keys: readonly KeyHealth[]): string {
+  const family = (
+    name: string,
+    type: 'gauge' | 'counter',
+    help: string,
+    value: (health: PoolHealth) => number,
+  ): string[] => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...keys.map(
+      ({ hsm, keyId, health }) => `${name}{role="${role}",hsm="${hsm}",key="${keyId}"} ${value(health)}`,
+    ),
+  ];
+  const lines = [
+    ...family(
+      'ringmint_hsm_up',
+      'gauge',
+      'Whether the HSM is called: 0 while its breaker is open.',
+      ({ breaker }) => (breaker === 'closed' ? 1 : 0),
+    ),
+    ...family('ringmint_hsm_processes', 'gauge', 'Signer processes.', ({ processes }) => processes),
+    ...family(
+      'ringmint_hsm_sessions',
+      'gauge',
+      'Sessions of all signer processes.',
+      ({ sessions }) => sessions,
+    ),
+    ...family('ringmint_hsm_calls', 'gauge', 'Calls that wait or run.', ({ admitted }) => admitted),
+    ...family(
+      'ringmint_hsm_replaced_total',
+      'counter',
+      'Signer processes that ended and were made good.',
+      ({ replaced }) => replaced,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -4,9 +4,10 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { algorithmOf } from './algorithm.ts';
-import { type AuditFinding, showFindings } from './audit-finding.ts';
+import { type AttributeReading, isFinding, showFindings } from './attribute-reading.ts';
 import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
 import { formatPinSource, type PinSource } from './pin-source.ts';
+import type { TokenDescription } from './pkcs11-uri.ts';
 import { type PoolHealth, ProcessPool } from './process-pool.ts';
 import { importPoint, verifierOf } from './public-key.ts';
 import { type AgreementKey, type KeyAgreement, type PublicKey, type Signer, SignerError } from './signer.ts';
@@ -42,8 +43,12 @@ export interface TokenSigner extends Signer {
   sign(message: Uint8Array): Promise<Uint8Array>;
   readonly agreement: KeyAgreement | undefined;
   readonly health: PoolHealth;
+  /** Of the token, as it was when it was opened. */
+  readonly description: TokenDescription | undefined;
   /** Labels of other tokens that its process could reach when it was opened. */
   readonly others: readonly string[];
+  /** The attributes of its keys, with what they have to be. */
+  readAttributes(): Promise<readonly AttributeReading[]>;
   /** Throws `key_unfit` where an attribute of its keys is not what an issuing key has to have. */
   audit(): Promise<void>;
   /** The signer processes' ids, for operators to watch and tests to kill. */
@@ -106,8 +111,13 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     });
   }
 
+  const readAttributes = (): Promise<readonly AttributeReading[]> =>
+    pool.call({ name: 'audit' }, async (value) => value as AttributeReading[]);
+
   return {
     publicKey: opened.signing,
+    readAttributes,
+    description: opened.description,
     sign,
     holds: (keyId) =>
       opened.signing.keyId.length === keyId.length && Buffer.from(keyId).equals(opened.signing.keyId),
@@ -115,7 +125,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
       await sign(makeCanary());
     },
     async audit() {
-      const findings = await pool.call({ name: 'audit' }, async (value) => value as AuditFinding[]);
+      const findings = (await readAttributes()).filter(isFinding);
       if (findings.length > 0)
         throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
     },

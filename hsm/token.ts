@@ -13,7 +13,7 @@
 import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf, type SigningMechanism } from './algorithm.ts';
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
-import type { AuditFinding } from './audit-finding.ts';
+import type { AttributeReading } from './attribute-reading.ts';
 import { readAgreementKey, readPublicKey } from './key-pair.ts';
 import type { OpenedToken, TokenAddress } from './messages.ts';
 import {
@@ -77,11 +77,14 @@ export class Token {
     this.state = this.open();
     const { slot, signing, agreement } = this.state;
     this.mechanism = chooseMechanism(module, this.state);
-    const others = listTokens(module).filter((other) => !other.slot.equals(slot));
+    const tokens = listTokens(module);
+    const [own] = tokens.filter((token) => token.slot.equals(slot));
+    const others = tokens.filter((token) => token !== own);
     this.opened = {
       signing,
       takes: this.mechanism.takes,
       agreement,
+      description: own?.description,
       others: others.map(({ description }) => description.label),
     };
   }
@@ -162,8 +165,8 @@ export class Token {
     });
   }
 
-  /** What is wrong with the attributes of its keys. */
-  audit(): Promise<AuditFinding[]> {
+  /** The attributes of its keys. */
+  audit(): Promise<AttributeReading[]> {
     const { signing, agreement } = this.options.keys;
     const { module } = this;
     return this.withSession((session, { signingKey, agreementKey }) => {

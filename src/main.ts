@@ -7,6 +7,7 @@ import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { homeAt } from './appliance/home.ts';
 import { initialise } from './appliance/initialisation.ts';
+import { auditKeys } from './appliance/key-audit.ts';
 import { listKeys, revokeKeyOf, rotateKey } from './appliance/key-management.ts';
 import { openModuleSigner } from './appliance/module-signing.ts';
 import { serveReloading } from './appliance/reloading.ts';
@@ -81,6 +82,7 @@ const appliance: Appliance = {
   keys: {
     list: (home) => listKeys(home, systemClock),
     rotate: (options) => rotateKey(options, { projectFolder, clock: systemClock }),
+    audit: (home, role, report) => auditKeys(home, role, { projectFolder, clock: systemClock, report }),
     revoke: (options) => revokeKeyOf(options, { projectFolder, clock: systemClock }),
   },
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),

@@ -8,7 +8,7 @@
  *   endpoints.json           where the running systems listen; written by `ringmint up`, gone when it stops
  *   root/                    the offline root's key and the TLS authority's: move it off the machine
  *   central/ issuance/ quota/
- *     config.json  keys.json  trust-epoch  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
+ *     config.json  keys.json  trust-epoch  commands.log  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
  *   operator/                the TLS key and certificate of the command line
  * ```
  */
@@ -29,6 +29,8 @@ export interface Home {
   readonly ledger: (role: Role) => string;
   /** What its key signed, in a hash chain. */
   readonly signingLog: (role: Role) => string;
+  /** What commands had its key sign while it may have been serving, in a chain of its own. */
+  readonly commandLog: (role: Role) => string;
   readonly config: (role: Role) => string;
   /** Which key is in which of its HSMs. */
   readonly keys: (role: Role) => string;
@@ -47,6 +49,7 @@ export function homeAt(path: string): Home {
     token: (role) => join(path, role, 'token'),
     ledger: (role) => join(path, role, 'ledger.db'),
     signingLog: (role) => join(path, role, 'signing.log'),
+    commandLog: (role) => join(path, role, 'commands.log'),
     config: (role) => join(path, role, 'config.json'),
     keys: (role) => join(path, role, 'keys.json'),
     trustEpoch: (role) => join(path, role, 'trust-epoch'),

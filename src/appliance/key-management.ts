@@ -20,7 +20,7 @@ import { type ApplianceConfiguration, applianceSchema, readConfiguration } from 
 import { type Home, homeAt, type Role, roles } from './home.ts';
 import { accessHsm, readSigning } from './hsm-access.ts';
 import { type KeyPlace, readInventory, writeInventory } from './key-inventory.ts';
-import { holderOf } from './role-token.ts';
+import { holderOf } from './open-keys.ts';
 import { publishBundle, readRoot, readTrustBundle } from './trust.ts';
 
 export interface KeyManagement {

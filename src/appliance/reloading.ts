@@ -15,8 +15,6 @@ export interface ReloadingOptions extends Omit<ServeOptions, 'endpoints'> {
   readonly stopped: Promise<void>;
   /** Told once, when it serves for the first time. */
   readonly ready: (serving: ServingRole) => void;
-  /** Lines for the log. */
-  readonly report: (line: string) => void;
 }
 
 /** Serves until `stopped`. Throws what keeps the role from being started; later on it waits for a bundle with which it can be. */

@@ -1,11 +1,12 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { showFigures } from '../../hsm/signing-metrics.ts';
+import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import { addCredentials } from '../api/credentials.ts';
 import { addIssuances } from '../api/issuances.ts';
+import { addKeySet } from '../api/key-set.ts';
 import { addQuota } from '../api/quota.ts';
 import { addRequests } from '../api/requests.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
@@ -13,6 +14,7 @@ import { addStatus } from '../api/status.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
+import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
@@ -35,7 +37,7 @@ import {
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
-import { readTrustBundle } from './trust.ts';
+import { readTrustBundleFile } from './trust.ts';
 import { noteTrustEpoch } from './trust-epoch.ts';
 
 export interface ServeOptions {
@@ -46,6 +48,8 @@ export interface ServeOptions {
   readonly logLevel: ServerOptions['logLevel'];
   readonly endpoints: Endpoints;
   readonly projectFolder: string;
+  /** Lines for the log. */
+  readonly report: (line: string) => void;
 }
 
 export interface ServingRole {
@@ -70,7 +74,7 @@ interface Parts {
 export async function serve(options: ServeOptions): Promise<ServingRole> {
   const home = homeAt(options.home);
   const configuration = await readConfiguration(home.appliance, applianceSchema);
-  const bundle = await readTrustBundle(home);
+  const { bundle, bytes } = await readTrustBundleFile(home);
   const tls = await readTls(home, options.role);
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -86,7 +90,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => store.close());
     await noteTrustEpoch(home, options.role, bundle);
     const { role, projectFolder } = options;
-    const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle);
+    const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle, options.report);
     closers.push(() => token.close());
     const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
     closers.push(() => client.close());
@@ -97,9 +101,10 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       { home, configuration, bundle, token, store, client },
       server,
     );
+    addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });
     addStatus(server, {
       status: () => readStatus(options.role, token.signer, store),
-      metrics: () => showFigures(options.role, token.signer.figures),
+      metrics: () => showFigures(role, token.signer.figures) + showHealth(role, token.health),
     });
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };

@@ -113,6 +113,11 @@ function pointOf(privateKey: KeyObject): VerificationKey {
 
 /** The appliance's own bundle, verified; throws `home_missing` or `trust_bundle_invalid`. */
 export async function readTrustBundle(home: Home): Promise<TrustBundle> {
+  return (await readTrustBundleFile(home)).bundle;
+}
+
+/** The same, and the file's bytes. */
+export async function readTrustBundleFile(home: Home): Promise<{ bundle: TrustBundle; bytes: Uint8Array }> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(home.trustBundle);
@@ -128,5 +133,5 @@ export async function readTrustBundle(home: Home): Promise<TrustBundle> {
   const verified = verifyRecord(decoded.value, decoded.value.record.rootKey, makeNodeVerifySignature());
   if (!verified.ok)
     throw new ApplianceError('trust_bundle_invalid', `\`${home.trustBundle}\`: ${verified.message}`);
-  return verified.value;
+  return { bundle: verified.value, bytes };
 }

@@ -1,6 +1,7 @@
 /** What the commands need of the appliance; the composition root hands it in, so that src/cli/ reaches neither HSM nor store. */
 import type { ModuleSigner } from '../../vm/signed-module.ts';
 import type { Result } from '../kit/result.ts';
+import type { KeyAudit } from '../records/key-audit.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
@@ -113,11 +114,18 @@ export interface KeyChange {
   readonly stopped?: KeyRole;
 }
 
+/** What the HSMs of a system say of its keys, and that signed by its current key. */
+export interface KeyAuditReport {
+  readonly audit: KeyAudit;
+  readonly bytes: Uint8Array;
+}
+
 /** The keys of all three systems; each change is signed by the root. */
 export interface KeyCommands {
   list(home: string): Promise<KeyListing>;
   rotate(options: RotateOptions): Promise<KeyChange>;
   revoke(options: RevokeOptions): Promise<KeyChange>;
+  audit(home: string, role: Role, report: (line: string) => void): Promise<KeyAuditReport>;
 }
 
 /** The key that signs modules. */

@@ -41,6 +41,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'signer_closed',
       'device_error',
       'key_unavailable',
+      'key_unfit',
     ],
   ],
   [

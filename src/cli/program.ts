@@ -69,6 +69,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     new Option('--home <folder>', 'the folder of the appliance')
       .env('RINGMINT_HOME')
       .default(environment['RINGMINT_HOME'] ?? '.ringmint');
+  const trustFile = `${environment['RINGMINT_HOME'] ?? '.ringmint'}/trust.cbor`;
   const command = (name: string, description: string): Command =>
     program.command(name).description(description).option('--json', 'print one JSON document').exitOverride();
 
@@ -157,7 +158,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   command('verify', 'tell offline whether a currency file or a unit file is authentic')
     .argument('<file>', 'the file')
-    .option('--trust <file>', 'the trust bundle', `${environment['RINGMINT_HOME'] ?? '.ringmint'}/trust.cbor`)
+    .option('--trust <file>', 'the trust bundle', trustFile)
     .option('--root <id>', 'id of the root key that must have signed the trust bundle')
     .option('--revocation-epoch <number>', 'refuse a trust bundle of a lower one: it lacks a revocation')
     .option('--at <time>', 'the moment to verify at, instead of now')
@@ -205,10 +206,12 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStatus(appliance, terminal, given));
     });
 
-  addKeysCommands(command('keys', 'list, rotate and revoke the keys of the three systems'), {
+  addKeysCommands(command('keys', 'list, rotate, revoke and audit the keys of the three systems'), {
     appliance,
     terminal,
+    clock,
     home,
+    trustFile,
     done,
   });
 

@@ -92,6 +92,8 @@ export const claim = {
   rootKey: -65559,
   /** SHA-256 of the trust bundle's keys claim */
   keySet: -65560,
+  /** [[key id, HSM, label, [token label, serial, manufacturer, model], [[attribute, expected, actual or null], …], other tokens], …] */
+  auditedKeys: -65561,
 } as const;
 
 export type RecordErrorCode =

@@ -33,6 +33,7 @@ export const recordType = {
   currency: 'application/vnd.ringmint.currency+cose',
   denial: 'application/vnd.ringmint.denial+cose',
   trustBundle: 'application/vnd.ringmint.trust-bundle+cose',
+  keyAudit: 'application/vnd.ringmint.key-audit+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];

@@ -11,6 +11,7 @@ import { currencyFileKind, decodeCurrencyFile } from './currency-file.ts';
 import { decodeDenial } from './denial.ts';
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
+import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
 import { decodeRequest, type Lot, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
@@ -181,6 +182,20 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         ...record.keys.map((entry) => ({
           name: `${entry.role} key of ${entry.name}`,
           value: `${toHex(entry.key.keyId)}, ${isoTime(entry.notBefore)} to ${isoTime(entry.notAfter)}${entry.revokedAt === null ? '' : `, REVOKED from ${isoTime(entry.revokedAt)}`}`,
+        })),
+      ]);
+    }
+    case recordType.keyAudit: {
+      const decoded = decodeKeyAudit(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('key audit', `what the HSMs of ${record.role} say of its keys, signed by its current key`, [
+        { name: 'role', value: record.role, claim: claim.issuer },
+        { name: 'name', value: record.name, claim: claim.subject },
+        { name: 'made at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+        ...record.keys.map(({ keyId, hsm, label, token, attributes }) => ({
+          name: `key ${toHex(keyId).slice(0, 16)} in ${hsm}: ${label}`,
+          value: `token ${token.label} ${token.serial}: ${attributes.map(({ attribute, actual }) => `${attribute} ${actual ?? 'untold'}`).join(', ')}`,
         })),
       ]);
     }

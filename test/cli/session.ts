@@ -30,6 +30,7 @@ const appliance: Appliance = {
   keys: {
     list: () => Promise.reject(new Error('there is no appliance here')),
     rotate: () => Promise.reject(new Error('there is no appliance here')),
+    audit: () => Promise.reject(new Error('there is no appliance here')),
     revoke: () => Promise.reject(new Error('there is no appliance here')),
   },
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),

@@ -1,4 +1,5 @@
 /** The appliance as an operator meets it: three processes, mutual TLS, three tokens, one folder. */
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import {
   closeSync,
   copyFileSync,
@@ -14,6 +15,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSigningLog } from '../../hsm/signing-log.ts';
+import { keyThumbprint } from '../../src/records/signature.ts';
 import { makeWorkplace, processesOf, project, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 let place: Workplace;
@@ -330,7 +332,33 @@ describe('the systems', () => {
       const { status, body } = await post(`${endpoint(role)}/metrics`, 'operator', '', 'GET');
       expect(status).toBe(200);
       expect(body).toMatch(new RegExp(`^ringmint_signing_seconds_count\\{role="${role}"\\} \\d+$`, 'm'));
+      expect(body).toMatch(
+        new RegExp(`^ringmint_hsm_up\\{role="${role}",hsm="softhsm",key="[0-9a-f]{64}"\\} 1$`, 'm'),
+      );
+      expect(body).toMatch(/^ringmint_hsm_sessions\{.*\} 4$/m);
       expect((await post(`${endpoint(role)}/metrics`, 'quota', '', 'GET')).status).toBe(403);
+    }
+  });
+
+  it('publish the key set, as its root signed it and as a JWK Set, to whoever has a certificate', async () => {
+    const bundle = readFileSync(join(place.home, 'trust.cbor'));
+    for (const role of ['central', 'issuance', 'quota']) {
+      const cose = await post(`${endpoint(role)}/trust-bundle`, 'operator', '', 'GET');
+      expect([cose.status, cose.body]).toEqual([200, bundle.toString('utf8')]);
+      const { status, body } = await post(`${endpoint(role)}/jwks`, 'quota', '', 'GET');
+      expect(status).toBe(200);
+      const { keys } = JSON.parse(body) as { keys: (JsonWebKey & { kid: string })[] };
+      expect(keys.map(({ use, alg }) => [use, alg])).toEqual([
+        ['sig', 'ES256'],
+        ['sig', 'ES256'],
+        ['sig', 'ES256'],
+        ['enc', 'ECDH-ES'],
+      ]);
+      for (const key of keys) {
+        const { x = '', y = '' } = createPublicKey({ key, format: 'jwk' }).export({ format: 'jwk' });
+        const point = Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
+        expect(Buffer.from(keyThumbprint(point)).toString('hex')).toBe(key.kid);
+      }
     }
   });
 

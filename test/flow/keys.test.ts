@@ -2,6 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { readSigningLog } from '../../hsm/signing-log.ts';
 import { startModule } from '../hsm/modules/started-module.ts';
 import { makeWorkplace, type Ran, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
@@ -166,6 +167,52 @@ describe('keys of a running appliance', () => {
     writeFileSync(path, now);
     systems = await place.up();
     expect((await issue(place, 'restored')).code).toBe(0);
+  });
+
+  it('are audited while they sign: each role signs what its HSM says, and anybody verifies it', async () => {
+    const ran = await place.run('keys', 'audit', '--json');
+    const { reports } = ran.json() as {
+      reports: {
+        role: string;
+        file: string;
+        findings: string[];
+        keys: { keyId: string; attributes: object }[];
+      }[];
+    };
+    expect([ran.code, reports.map(({ role }) => role)]).toEqual([0, ['central', 'issuance', 'quota']]);
+    const live = (await listed(place)).filter(({ state }) => !['ended', 'revoked'].includes(state));
+    expect(reports.flatMap(({ keys }) => keys.map(({ keyId }) => keyId)).sort()).toEqual(
+      live.map(({ keyId }) => keyId).sort(),
+    );
+    const trust = join(place.home, 'trust.cbor');
+    for (const { role, file, keys, findings } of reports) {
+      expect(findings).toEqual([]);
+      expect(keys[0]?.attributes).toMatchObject({
+        CKA_SENSITIVE: true,
+        CKA_EXTRACTABLE: false,
+        CKA_LOCAL: true,
+      });
+      const checked = await place.run('keys', 'check-audit', file, '--trust', trust, '--json');
+      expect([checked.code, checked.json()]).toMatchObject([
+        0,
+        { authentic: true, reports: [{ role, findings: [] }] },
+      ]);
+      const bytes = readFileSync(join(place.folder, file));
+      bytes[bytes.length - 70] = (bytes[bytes.length - 70] ?? 0) ^ 1;
+      writeFileSync(join(place.folder, 'altered'), bytes);
+      const altered = await place.run('keys', 'check-audit', 'altered', '--trust', trust, '--json');
+      expect([altered.code, altered.json()['ok']]).toEqual([4, false]);
+      const log = [...readSigningLog(readFileSync(join(place.home, role, 'commands.log'), 'utf8'))];
+      expect(log.map(({ purpose, outcome }) => [purpose, outcome])).toEqual([['key-audit', 'signed']]);
+    }
+    // A key that came later was not audited: whoever checks is told.
+    await place.run('keys', 'rotate', 'central', '--delay', '0');
+    const first = reports[0]?.file ?? '';
+    expect((await place.run('keys', 'check-audit', first, '--trust', trust)).code).toBe(0);
+    const quota = await place.run('keys', 'audit', 'quota', '--out', 'second', '--json');
+    expect((quota.json()['reports'] as unknown[]).length).toBe(1);
+    const usage = await place.run('keys', 'audit', 'bank');
+    expect(usage.code).toBe(2);
   });
 
   it('stay as they are where a command is not as it should be', async () => {

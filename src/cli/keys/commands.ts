@@ -1,19 +1,28 @@
 /** `ringmint keys`: the keys of the three systems, made in their HSMs and published by the root. */
 import { Argument, type Command, Option } from 'commander';
+import type { Clock } from '../../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { isoTime } from '../../records/key-ring.ts';
 import type { KeyRole } from '../../records/trust-bundle.ts';
 import { keyRoles } from '../../records/trust-bundle.ts';
-import type { Appliance, KeyListing } from '../appliance.ts';
+import type { Appliance, KeyListing, Role } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
+import { runAudit, runCheckAudit } from './audit.ts';
 
 export interface KeysContext {
   readonly appliance: Appliance;
   readonly terminal: Terminal;
+  readonly clock: Clock;
   readonly home: () => Option;
+  /** Where the trust bundle is, unless told otherwise. */
+  readonly trustFile: string;
   readonly done: (code: ExitCode) => void;
 }
+
+type MakeCommand = (name: string, description: string, example: string) => Command;
+
+const roles = ['central', 'issuance', 'quota'] as const;
 
 interface ChangeGiven {
   readonly home: string;
@@ -21,27 +30,28 @@ interface ChangeGiven {
 }
 
 /** Adds the commands to `keys`, which is `ringmint keys`. */
-export function addKeysCommands(keys: Command, { appliance, terminal, home, done }: KeysContext): void {
-  const command = (name: string, description: string, example: string): Command =>
+export function addKeysCommands(keys: Command, context: KeysContext): void {
+  const { appliance, terminal, home, done } = context;
+  const command: MakeCommand = (name, description, example) =>
     keys
       .command(name)
       .description(description)
       .option('--json', 'print one JSON document')
-      .addOption(home())
       .exitOverride()
       .addHelpText('after', `\nExample:\n  $ ringmint keys ${example}\n`);
   const rootFolder = (): Option =>
     new Option('--root-folder <folder>', "the root's folder, where it is not in the appliance's");
 
-  command('list', 'show every key of the key set, and where it is', 'list').action(
-    async (given: { home: string }) => {
+  command('list', 'show every key of the key set, and where it is', 'list')
+    .addOption(home())
+    .action(async (given: { home: string }) => {
       const listing = await appliance.keys.list(given.home);
       done(terminal.result({ ...listing }, describeListing(listing)));
-    },
-  );
+    });
 
   command('rotate', 'make a new key in an HSM, and let it take over from the old one', 'rotate issuance')
     .addArgument(new Argument('<role>', 'whose').choices(keyRoles))
+    .addOption(home())
     .addOption(rootFolder())
     .option('--hsm <name>', "the HSM, by its name in the system's config.json; the first one unless given")
     .option(
@@ -82,6 +92,7 @@ export function addKeysCommands(keys: Command, { appliance, terminal, home, done
     'revoke 4f6a1c0e --since 2026-11-20T00:00:00Z',
   )
     .argument('<key>', 'its id, or eight of its first digits or more')
+    .addOption(home())
     .addOption(rootFolder())
     .option('--since <time>', 'from when on the key may have been in other hands; now unless given')
     .action(async (keyId: string, given: ChangeGiven & { since?: string }) => {
@@ -112,6 +123,35 @@ export function addKeysCommands(keys: Command, { appliance, terminal, home, done
               ]),
         ]),
       );
+    });
+
+  addAuditCommands(command, context);
+}
+
+function addAuditCommands(
+  command: MakeCommand,
+  { appliance, terminal, home, trustFile, clock, done }: KeysContext,
+): void {
+  command('audit', "read the keys' attributes in the HSMs, as a report that each role signs", 'audit quota')
+    .addArgument(new Argument('[role...]', 'whose; all three unless given').choices(roles))
+    .addOption(home())
+    .option('--out <folder>', 'where to write the reports', 'audit')
+    .action(async (given: Role[], { home: folder, out }: { home: string; out: string }) => {
+      const chosen = given.length === 0 ? roles : roles.filter((role) => given.includes(role));
+      done(await runAudit(appliance, terminal, { home: folder, roles: chosen, out }));
+    });
+
+  command(
+    'check-audit',
+    'verify such a report offline, and tell what it found',
+    'check-audit audit/quota-audit.cose',
+  )
+    .argument('<file>', 'what `ringmint keys audit` wrote')
+    .option('--trust <file>', 'the trust bundle', trustFile)
+    .option('--root <id>', 'id of the root key that must have signed the trust bundle')
+    .action(async (file: string, given: { trust: string; root?: string }) => {
+      const { trust, root } = given;
+      done(await runCheckAudit(terminal, { file, trust, root, nowSeconds: clock.nowSeconds() }));
     });
 }
 

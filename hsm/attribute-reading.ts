@@ -1,7 +1,6 @@
-/** What an audit of a key's attributes found. */
+/** What an audit reads of a key's attributes. */
 
-/** An attribute that is not as it has to be. */
-export interface AuditFinding {
+export interface AttributeReading {
   /** The label of the key pair. */
   readonly key: string;
   /** Such as `CKA_EXTRACTABLE`. */
@@ -11,8 +10,13 @@ export interface AuditFinding {
   readonly actual: boolean | undefined;
 }
 
+/** Whether the attribute is not as it has to be. What a token does not know of, it does not let a key do. */
+export function isFinding({ expected, actual }: AttributeReading): boolean {
+  return actual !== expected && !(actual === undefined && !expected);
+}
+
 /** The findings in one sentence. */
-export function showFindings(findings: readonly AuditFinding[]): string {
+export function showFindings(findings: readonly AttributeReading[]): string {
   return findings
     .map(
       ({ key, attribute, expected, actual }) =>
