@@ -95,14 +95,9 @@ export function toBeSigned(protectedHeader: Uint8Array, payload: Uint8Array): Ui
 
 /** Joins the bytes that were signed and their signature into the record: COSE_Sign1, tagged. */
 export function attachSignature(signedBytes: Uint8Array, signature: Uint8Array): Uint8Array {
-  const structure = decodeCbor(signedBytes);
-  assert(
-    structure.ok && Array.isArray(structure.value) && structure.value.length === 4,
-    'to be signed is a Sig_structure',
-  );
+  const { protectedHeader, payload } = takeApart(signedBytes);
   assert(signature.length === 64, 'an ES256 signature has 64 bytes');
-  const [, protectedHeader, , payload] = structure.value;
-  return encodeSign1(protectedHeader as Uint8Array, new Map(), payload as Uint8Array, signature);
+  return encodeSign1(protectedHeader, new Map(), payload, signature);
 }
 
 /** What bytes to be signed say of themselves: the key that is to sign them, and what the record is worth. */
@@ -111,21 +106,35 @@ export function readToBeSigned(signedBytes: Uint8Array): {
   /** Of a record that stands for money: a credential, a control bit, a currency record. */
   readonly amount: { readonly currency: string; readonly minor: bigint } | undefined;
 } {
-  const structure = decodeCbor(signedBytes);
-  assert(structure.ok && Array.isArray(structure.value), 'to be signed is a Sig_structure');
-  const protectedHeader = decodeCbor(structure.value[1] as Uint8Array);
-  assert(protectedHeader.ok && protectedHeader.value instanceof Map, 'a protected header is a map');
-  const { value: map } = protectedHeader;
+  const { protectedHeader, payload } = takeApart(signedBytes);
+  const decodedHeader = decodeCbor(protectedHeader);
+  assert(decodedHeader.ok && decodedHeader.value instanceof Map, 'a protected header is a map');
+  const { value: map } = decodedHeader;
   const keyId = map.get(header.keyId);
   assert(keyId instanceof Uint8Array && keyId.length === 32, 'a key id has 32 bytes');
   const type = map.get(header.type);
   if (type !== recordType.credential && type !== recordType.controlBit && type !== recordType.currency)
     return { keyId, amount: undefined };
-  const payload = decodeCbor(structure.value[3] as Uint8Array);
-  const claims = map.get(header.cwtClaims) ?? (payload.ok ? payload.value : undefined);
+  const decodedPayload = decodeCbor(payload);
+  const claims = map.get(header.cwtClaims) ?? (decodedPayload.ok ? decodedPayload.value : undefined);
   assert(claims instanceof Map, 'a record that stands for money has claims');
   const [currency] = claims.get(claim.currency) as [string, number];
   return { keyId, amount: { currency, minor: BigInt(claims.get(claim.total) as number | bigint) } };
+}
+
+/** The parts of a Sig_structure (RFC 9052 §4.4). */
+function takeApart(signedBytes: Uint8Array): { protectedHeader: Uint8Array; payload: Uint8Array } {
+  const structure = decodeCbor(signedBytes);
+  assert(
+    structure.ok && Array.isArray(structure.value) && structure.value.length === 4,
+    'to be signed is a Sig_structure',
+  );
+  const [, protectedHeader, , payload] = structure.value;
+  assert(
+    protectedHeader instanceof Uint8Array && payload instanceof Uint8Array,
+    'a Sig_structure holds byte strings',
+  );
+  return { protectedHeader, payload };
 }
 
 export function encodeSign1(

@@ -2,6 +2,7 @@
  * Records for tests: every key, time and id fixed, signatures deterministic (RFC 6979), so that a failure
  * repeats. The keys are of no use anywhere else: each is SHA-256 of its name.
  */
+
 import { p256 } from '@noble/curves/nist.js';
 import { concatBytes, sha256, utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
@@ -16,6 +17,7 @@ import {
   encodeCurrencyRecord,
 } from '../../src/records/currency.ts';
 import { type Denial, decodeDenial, encodeDenial } from '../../src/records/denial.ts';
+import { decodeKeyAudit, encodeKeyAudit, type KeyAudit } from '../../src/records/key-audit.ts';
 import { decodeRequest, encodeRequest, type Request } from '../../src/records/request.ts';
 import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import { decodeTrustBundle, encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
@@ -151,6 +153,43 @@ export const trustBundle: TrustBundle = {
   })),
 };
 
+export const keyAudit: KeyAudit = {
+  role: 'quota',
+  name: 'quota',
+  issuedAt: now,
+  keys: [
+    {
+      keyId: keys.quota.key.keyId,
+      hsm: 'softhsm',
+      label: 'signing',
+      token: {
+        label: 'ringmint-quota',
+        serial: '0123456789abcdef',
+        manufacturer: 'SoftHSM project',
+        model: 'SoftHSM v2',
+      },
+      attributes: [
+        { attribute: 'CKA_SENSITIVE', expected: true, actual: true },
+        { attribute: 'CKA_WRAP', expected: false, actual: null },
+      ],
+      others: [],
+    },
+    {
+      keyId: keys.agreement.key.keyId,
+      hsm: 'softhsm',
+      label: 'agreement',
+      token: {
+        label: 'ringmint-quota',
+        serial: '0123456789abcdef',
+        manufacturer: 'SoftHSM project',
+        model: 'SoftHSM v2',
+      },
+      attributes: [{ attribute: 'CKA_DERIVE', expected: true, actual: true }],
+      others: [],
+    },
+  ],
+};
+
 /** One type of record with a valid sample of it, its record type erased so that all can be walked alike. */
 export interface RecordKind {
   readonly name: string;
@@ -198,6 +237,7 @@ export const recordKinds: readonly RecordKind[] = [
     encodeTrustBundle,
     decodeTrustBundle,
   ),
+  kindOf('key audit', recordType.keyAudit, keys.quota, keyAudit, encodeKeyAudit, decodeKeyAudit),
 ];
 
 export type Parts = {
