@@ -15,6 +15,7 @@ export type ApplianceErrorCode =
   | 'hsm_unknown'
   | 'root_missing'
   | 'root_invalid'
+  | 'root_mismatch'
   | 'keys_in_use'
   | 'bundle_superseded'
   | 'port_in_use'

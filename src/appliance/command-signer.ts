@@ -44,10 +44,11 @@ export async function openCommandSigner(
       `another command signs with the key of ${role} just now: give this one again when it is done`,
     );
   try {
-    const { address, environment } = accessHsm(hsm, surroundings);
+    const { address, environment, askPin } = accessHsm(hsm, surroundings);
     const token = await openToken({
       address,
       environment,
+      askPin,
       signingKey: place.label,
       expectedKeyId: key.keyId,
       processes: 1,

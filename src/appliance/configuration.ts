@@ -22,7 +22,7 @@ const hsm = Type.Union([
       module: Type.String({ minLength: 1 }),
       /** RFC 7512: which token. */
       uri: Type.String({ pattern: '^pkcs11:' }),
-      /** Where the PIN is: file:PATH, credential:NAME or env:NAME. Never the PIN. */
+      /** Where the PIN is: file:PATH, credential:NAME, env:NAME or prompt. Never the PIN. */
       pin: Type.String({ minLength: 1 }),
       /** Of CK_C_INITIALIZE_ARGS, for a module that wants such. */
       libraryParameters: Type.Optional(Type.String()),

@@ -8,7 +8,7 @@
  *   endpoints.json           where the running systems listen; written by `ringmint up`, gone when it stops
  *   root/                    the offline root's key and the TLS authority's: move it off the machine
  *   central/ issuance/ quota/
- *     config.json  keys.json  trust-epoch  commands.log  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
+ *     config.json  keys.json  trust-pin.json  commands.log  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
  *   operator/                the TLS key and certificate of the command line
  * ```
  */
@@ -34,8 +34,8 @@ export interface Home {
   readonly config: (role: Role) => string;
   /** Which key is in which of its HSMs. */
   readonly keys: (role: Role) => string;
-  /** The highest revocation epoch that it has seen. */
-  readonly trustEpoch: (role: Role) => string;
+  /** The root and the highest revocation epoch that it knows. */
+  readonly trustPin: (role: Role) => string;
 }
 
 export function homeAt(path: string): Home {
@@ -52,7 +52,7 @@ export function homeAt(path: string): Home {
     commandLog: (role) => join(path, role, 'commands.log'),
     config: (role) => join(path, role, 'config.json'),
     keys: (role) => join(path, role, 'keys.json'),
-    trustEpoch: (role) => join(path, role, 'trust-epoch'),
+    trustPin: (role) => join(path, role, 'trust-pin.json'),
   };
 }
 

@@ -4,6 +4,7 @@ import { findModule } from '../../hsm/module-path.ts';
 import { parsePinSource } from '../../hsm/pin-source.ts';
 import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { ApplianceError } from './appliance-error.ts';
+import { askPin } from './ask-pin.ts';
 import {
   type ApplianceConfiguration,
   centralSchema,
@@ -20,6 +21,8 @@ export interface HsmAccess {
   readonly name: string;
   readonly address: TokenAddress;
   readonly environment: Readonly<Record<string, string>>;
+  /** Asks for the PIN where its source is `prompt`. */
+  readonly askPin: () => string;
 }
 
 export interface HsmSurroundings {
@@ -39,6 +42,7 @@ export function accessHsm(
     return {
       name,
       environment,
+      askPin: () => askPin(`the HSM ${name} of ${role}`),
       address: {
         module,
         uri,
@@ -54,7 +58,8 @@ export function accessHsm(
       'home_incomplete',
       `the ${role} token was never finished: remove \`${home.path}\` and make the appliance again`,
     );
-  return { name: hsm.name, address: directory.address, environment: directory.environment };
+  const { address, environment } = directory;
+  return { name: hsm.name, address, environment, askPin: () => askPin(`the token of ${role}`) };
 }
 
 /** How the system signs. Throws `configuration_invalid` where two of its HSMs have one name. */

@@ -32,6 +32,7 @@ import { type KeyPlace, writeInventory } from './key-inventory.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
 import { agreementKeyLabel, ownHsm, signingKeyLabel, tokenLabel } from './token-label.ts';
 import { makeTrustBundle } from './trust.ts';
+import { pinTrust } from './trust-pin.ts';
 
 export interface InitialisationOptions extends InitOptions {
   readonly projectFolder: string;
@@ -84,7 +85,10 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
       hsm: ownHsm,
       label,
     }));
-  for (const role of roles) await writeInventory(home, role, inventory(role));
+  for (const role of roles) {
+    await writeInventory(home, role, inventory(role));
+    await pinTrust(home, role, { rootKey, revocationEpoch: 0 });
+  }
   options.progress('making certificates for mutual TLS');
   await writeCertificates(home, options);
   options.progress('writing configuration, ledgers and quotas');

@@ -84,13 +84,13 @@ export async function rotateKey(options: RotateOptions, management: KeyManagemen
     const replaced = currentKey(here, holder, now);
 
     const label = `${kind}-${randomBytes(4).toString('hex')}`;
-    const { address, environment } = accessHsm(hsm, {
+    const { address, environment, askPin } = accessHsm(hsm, {
       home,
       role,
       configuration,
       projectFolder: management.projectFolder,
     });
-    const made = await generateKey({ address, environment, key: { label, kind } });
+    const made = await generateKey({ address, environment, askPin, key: { label, kind } });
     if (made.algorithm !== 'ES256')
       throw new ApplianceError(
         'key_unavailable',

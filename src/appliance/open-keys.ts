@@ -45,7 +45,7 @@ export async function openKeys(
   async function openIn(hsm: HsmConfiguration): Promise<void> {
     const signing = placedIn(hsm.name, inventory, signingKeys);
     const agreement = placedIn(hsm.name, inventory, agreementKeys);
-    const { address, environment } = accessHsm(hsm, surroundings);
+    const { address, environment, askPin } = accessHsm(hsm, surroundings);
     // A process has one key-agreement key: where there are more of them than signing keys, a signing key is opened again for each.
     for (let i = 0; i < Math.max(signing.length, agreement.length); i++) {
       const own = signing[i] ?? signing[0];
@@ -54,6 +54,7 @@ export async function openKeys(
       const token = await openToken({
         address,
         environment,
+        askPin,
         signingKey: own.place.label,
         expectedKeyId: own.entry.key.keyId,
         processes,

@@ -38,7 +38,7 @@ import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
-import { noteTrustEpoch } from './trust-epoch.ts';
+import { holdTrust } from './trust-pin.ts';
 
 export interface ServeOptions {
   readonly home: string;
@@ -88,7 +88,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       random: systemRandom,
     });
     closers.push(() => store.close());
-    await noteTrustEpoch(home, options.role, bundle);
+    await holdTrust(home, options.role, bundle);
     const { role, projectFolder } = options;
     const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle, options.report);
     closers.push(() => token.close());

@@ -85,6 +85,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'hsm_unknown',
       'root_missing',
       'root_invalid',
+      'root_mismatch',
       'draft_empty',
       'draft_not_text',
       'draft_not_json',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { readSigningLog } from '../../hsm/signing-log.ts';
 import { startModule } from '../hsm/modules/started-module.ts';
-import { makeWorkplace, type Ran, type Systems, type Workplace, waitFor } from './ringmint.ts';
+import { makeWorkplace, project, type Ran, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 interface Listed {
   readonly keyId: string;
@@ -157,13 +157,17 @@ describe('keys of a running appliance', () => {
     expect((await verify(place, 'none')).json()).toMatchObject({ authentic: true, revocationEpoch: 2 });
   });
 
-  it('are served by no system from a bundle that lacks a revocation it has seen', async () => {
+  it('are served by no system from a bundle of another root, or that lacks a revocation it has seen', async () => {
     await systems.stop();
     const path = join(place.home, 'trust.cbor');
     const now = readFileSync(path);
     writeFileSync(path, readFileSync(join(place.folder, 'old.cbor')));
     const refused = await place.run('serve', 'quota', '--port', '0', '--json');
     expect([refused.code, refused.json()]).toMatchObject([2, { code: 'bundle_superseded' }]);
+    await place.run('init', '--quotas', join(project, 'samples/quotas.json'), '--home', 'other');
+    writeFileSync(path, readFileSync(join(place.folder, 'other/trust.cbor')));
+    const foreign = await place.run('serve', 'quota', '--port', '0', '--json');
+    expect([foreign.code, foreign.json()]).toMatchObject([2, { code: 'root_mismatch' }]);
     writeFileSync(path, now);
     systems = await place.up();
     expect((await issue(place, 'restored')).code).toBe(0);
