@@ -229,6 +229,7 @@ describe('keys of a running appliance', () => {
       [['revoke', 'ffffffff'], 3, 'key_unknown'],
       [['revoke', 'f'], 3, 'key_unknown'],
       [['revoke', 'ffffffff', '--since', 'yesterday'], 2, 'usage'],
+      [['revoke', 'ffffffff', '--since', '2999-01-01'], 2, 'usage'],
       [['rotate', 'central', '--root-folder', 'nowhere'], 2, 'root_missing'],
       [['rotate', 'central', '--root-folder', place.folder], 2, 'root_missing'],
     ] as const) {

@@ -31,7 +31,7 @@ interface ChangeGiven {
 
 /** Adds the commands to `keys`, which is `ringmint keys`. */
 export function addKeysCommands(keys: Command, context: KeysContext): void {
-  const { appliance, terminal, home, done } = context;
+  const { appliance, terminal, home, clock, done } = context;
   const command: MakeCommand = (name, description, example) =>
     keys
       .command(name)
@@ -97,12 +97,12 @@ export function addKeysCommands(keys: Command, context: KeysContext): void {
     .option('--since <time>', 'from when on the key may have been in other hands; now unless given')
     .action(async (keyId: string, given: ChangeGiven & { since?: string }) => {
       const since = given.since === undefined ? undefined : Math.floor(Date.parse(given.since) / 1000);
-      if (since !== undefined && !(since >= 0))
+      if (since !== undefined && !(since >= 0 && since <= clock.nowSeconds()))
         return done(
           terminal.refuse(
             refuse(
               'usage',
-              `--since ${quote(given.since)}: a time such as \`2026-11-20T12:00:00Z\` is accepted`,
+              `--since ${quote(given.since)}: a time that is past, such as \`2026-11-20T12:00:00Z\`, is accepted`,
             ),
           ),
         );
