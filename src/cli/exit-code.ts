@@ -50,6 +50,10 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'login_lost',
       'device_busy',
       'device_error',
+      'backup_incomplete',
+      'backup_altered',
+      'backup_foreign',
+      'backup_outdated',
     ],
   ],
   [
@@ -71,6 +75,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'log_broken',
       'log_unwritable',
       'keys_in_use',
+      'backup_unsettled',
+      'drill_interrupted',
     ],
   ],
   [
@@ -96,6 +102,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'root_missing',
       'root_invalid',
       'uri_malformed',
+      'backup_unsupported',
+      'backup_exists',
       'draft_empty',
       'draft_not_text',
       'draft_not_json',

@@ -10,6 +10,7 @@ const refusals = ['limit_reached', 'key_unknown', 'key_revoked'];
 
 it.each([
   ['hsm/signer.ts', 'SignerErrorCode'],
+  ['hsm/backup-error.ts', 'BackupErrorCode'],
   ['src/appliance/appliance-error.ts', 'ApplianceErrorCode'],
 ])('has a class for every code of %s', (file, union) => {
   const text = readFileSync(join(project, file), 'utf8');
@@ -22,9 +23,14 @@ it.each([
 it.each([
   ['key_unfit', 5],
   ['token_shared', 5],
+  ['backup_altered', 5],
+  ['backup_outdated', 5],
+  ['backup_unsupported', 2],
+  ['backup_exists', 2],
   ['hsm_unknown', 2],
   ['root_missing', 2],
   ['keys_in_use', 6],
+  ['drill_interrupted', 6],
   ['limit_reached', 3],
 ])('%s is %i', (code, exit) => {
   expect(exitCodeOf(code)).toBe(exit);
