@@ -191,7 +191,8 @@ function clear(path: string): void {
   }
 }
 
-function assertUsable(path: string, tokenLabel: string): void {
+/** Throws `token_missing` where SoftHSM can have no token of that label in `path`. */
+export function assertUsable(path: string, tokenLabel: string): void {
   // SimpleConfigLoader.cpp cuts a line at `#` and at the second `=`, and reads 1,023 bytes of it.
   if (/[#=\n\r]/.test(path) || Buffer.byteLength(path) > 900) {
     throw new SignerError(
@@ -207,7 +208,8 @@ function assertUsable(path: string, tokenLabel: string): void {
   }
 }
 
-function configurationOf(path: string): string {
+/** The softhsm2.conf of a token in `path`, an absolute one. */
+export function configurationOf(path: string): string {
   return `directories.tokendir = ${join(path, 'tokens')}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n`;
 }
 

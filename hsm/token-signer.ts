@@ -141,7 +141,8 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
   };
 }
 
-function makeCanary(): Uint8Array {
+/** A new message to be signed for proof: its signature authorises nothing. */
+export function makeCanary(): Uint8Array {
   return Buffer.concat([canaryPrefix, randomBytes(32)]);
 }
 

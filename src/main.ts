@@ -8,9 +8,11 @@ import { describeFault } from './appliance/fault.ts';
 import { homeAt } from './appliance/home.ts';
 import { initialise } from './appliance/initialisation.ts';
 import { auditKeys } from './appliance/key-audit.ts';
+import { backUpKeys } from './appliance/key-backup.ts';
 import { listKeys, revokeKeyOf, rotateKey } from './appliance/key-management.ts';
 import { openModuleSigner } from './appliance/module-signing.ts';
 import { serveReloading } from './appliance/reloading.ts';
+import { drillRestore } from './appliance/restore-drill.ts';
 import { readTls } from './appliance/serving.ts';
 import { type ServeMessage, supervise } from './appliance/supervision.ts';
 import type { Appliance } from './cli/appliance.ts';
@@ -30,6 +32,13 @@ function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.once(signal, () => resolve());
   });
+}
+
+/** Aborted at the first signal that ends a program; from now on no such signal ends this one. */
+function abortedAtStop(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
+  return controller.signal;
 }
 
 function tellSupervisor(message: ServeMessage): void {
@@ -84,6 +93,9 @@ const appliance: Appliance = {
     rotate: (options) => rotateKey(options, { projectFolder, clock: systemClock }),
     audit: (home, role, report) => auditKeys(home, role, { projectFolder, clock: systemClock, report }),
     revoke: (options) => revokeKeyOf(options, { projectFolder, clock: systemClock }),
+    backUp: (options) => backUpKeys(options, systemClock),
+    drill: (options) =>
+      drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
   },
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };

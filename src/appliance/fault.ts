@@ -1,11 +1,17 @@
 /** The errors that a broken device, store or set-up throws, as a code and a sentence; anything else is a bug. */
+import { BackupError } from '../../hsm/backup-error.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import type { Fault } from '../api/problem.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 
 export function describeFault(error: unknown): Fault | undefined {
-  if (error instanceof SignerError || error instanceof StoreError || error instanceof ApplianceError) {
+  if (
+    error instanceof SignerError ||
+    error instanceof StoreError ||
+    error instanceof ApplianceError ||
+    error instanceof BackupError
+  ) {
     return { code: error.code, message: error.message };
   }
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {

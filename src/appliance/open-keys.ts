@@ -113,7 +113,7 @@ function placedIn(
 }
 
 /** Valid now or later, the newest first. */
-function usableKeys(bundle: TrustBundle, holder: KeyHolder, now: number): TrustedKey[] {
+export function usableKeys(bundle: TrustBundle, holder: KeyHolder, now: number): TrustedKey[] {
   return keysOf(bundle, holder)
     .filter((entry) => isValid(entry, Math.max(now, entry.notBefore)))
     .sort((a, b) => b.notBefore - a.notBefore);

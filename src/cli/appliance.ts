@@ -120,12 +120,59 @@ export interface KeyAuditReport {
   readonly bytes: Uint8Array;
 }
 
+export interface BackupOptions {
+  readonly home: string;
+  readonly role: Role;
+  /** A new folder, or an empty one. */
+  readonly out: string;
+  /** Name of the HSM; the first of the system's unless given. */
+  readonly hsm: string | undefined;
+}
+
+export interface BackedUpKey {
+  readonly label: string;
+  readonly kind: 'signing' | 'agreement';
+  readonly keyId: string;
+}
+
+export interface BackupReport {
+  readonly folder: string;
+  readonly role: Role;
+  readonly hsm: string;
+  readonly keys: readonly BackedUpKey[];
+  /** How many, without the manifest. */
+  readonly files: number;
+  /** Where the PIN is without which the backup is worth nothing, and which is not in it. */
+  readonly pinFile: string;
+}
+
+export interface DrillOptions {
+  readonly home: string;
+  readonly folder: string;
+  /** Where the PIN is, such as `file:PATH`; in the token's own folder unless given. Never the PIN. */
+  readonly pin: string | undefined;
+}
+
+export interface DrillReport {
+  readonly folder: string;
+  readonly role: Role;
+  readonly hsm: string;
+  /** Seconds since the epoch. */
+  readonly madeAt: number;
+  /** Each of them was used; `published` where what it did was held against its key in the trust bundle. */
+  readonly keys: readonly (BackedUpKey & { readonly published: boolean })[];
+  /** Keys of the system that are valid now or later, and that the backup does not have. */
+  readonly lacking: readonly { readonly role: KeyRole; readonly keyId: string }[];
+}
+
 /** The keys of all three systems; each change is signed by the root. */
 export interface KeyCommands {
   list(home: string): Promise<KeyListing>;
   rotate(options: RotateOptions): Promise<KeyChange>;
   revoke(options: RevokeOptions): Promise<KeyChange>;
   audit(home: string, role: Role, report: (line: string) => void): Promise<KeyAuditReport>;
+  backUp(options: BackupOptions): Promise<BackupReport>;
+  drill(options: DrillOptions): Promise<DrillReport>;
 }
 
 /** The key that signs modules. */

@@ -206,7 +206,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStatus(appliance, terminal, given));
     });
 
-  addKeysCommands(command('keys', 'list, rotate, revoke and audit the keys of the three systems'), {
+  addKeysCommands(command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'), {
     appliance,
     terminal,
     clock,

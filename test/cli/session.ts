@@ -32,6 +32,8 @@ const appliance: Appliance = {
     rotate: () => Promise.reject(new Error('there is no appliance here')),
     audit: () => Promise.reject(new Error('there is no appliance here')),
     revoke: () => Promise.reject(new Error('there is no appliance here')),
+    backUp: () => Promise.reject(new Error('there is no appliance here')),
+    drill: () => Promise.reject(new Error('there is no appliance here')),
   },
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),
   describeFault: () => undefined,

@@ -9,6 +9,7 @@ import type { Appliance, KeyListing, Role } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import { runAudit, runCheckAudit } from './audit.ts';
+import { addBackupCommands } from './backup.ts';
 
 export interface KeysContext {
   readonly appliance: Appliance;
@@ -20,7 +21,7 @@ export interface KeysContext {
   readonly done: (code: ExitCode) => void;
 }
 
-type MakeCommand = (name: string, description: string, example: string) => Command;
+export type MakeCommand = (name: string, description: string, example: string) => Command;
 
 const roles = ['central', 'issuance', 'quota'] as const;
 
@@ -126,6 +127,7 @@ export function addKeysCommands(keys: Command, context: KeysContext): void {
     });
 
   addAuditCommands(command, context);
+  addBackupCommands(command, context);
 }
 
 function addAuditCommands(

@@ -1,0 +1,37 @@
+/** Exit codes of what is thrown: a broken device or a wrong set-up must not look like a refusal by the rules. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { exitCode, exitCodeOf } from '../../src/cli/exit-code.ts';
+import { project } from '../flow/ringmint.ts';
+
+/** Rules that refused: a limit of the key, and a key that the operator names. */
+const refusals = ['limit_reached', 'key_unknown', 'key_revoked'];
+
+it.each([
+  ['hsm/signer.ts', 'SignerErrorCode'],
+  ['hsm/backup-error.ts', 'BackupErrorCode'],
+  ['src/appliance/appliance-error.ts', 'ApplianceErrorCode'],
+])('has a class for every code of %s', (file, union) => {
+  const text = readFileSync(join(project, file), 'utf8');
+  const codes = new RegExp(`type ${union} =([^;]*);`).exec(text)?.[1]?.match(/[a-z_]+/g) ?? [];
+  expect(codes.length).toBeGreaterThan(5);
+  const refused = codes.filter((code) => exitCodeOf(code) === exitCode.refused);
+  expect(refused.filter((code) => !refusals.includes(code))).toEqual([]);
+});
+
+it.each([
+  ['key_unfit', 5],
+  ['token_shared', 5],
+  ['backup_altered', 5],
+  ['backup_outdated', 5],
+  ['backup_unsupported', 2],
+  ['backup_exists', 2],
+  ['hsm_unknown', 2],
+  ['root_missing', 2],
+  ['keys_in_use', 6],
+  ['drill_interrupted', 6],
+  ['limit_reached', 3],
+])('%s is %i', (code, exit) => {
+  expect(exitCodeOf(code)).toBe(exit);
+});
