@@ -11,10 +11,7 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
-  closeSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -24,6 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BackupError } from './backup-error.ts';
+import { synchronise, writePrivate } from './durable-file.ts';
 import type { TokenFiles } from './token-snapshot.ts';
 
 /** What the manifest says of a file. */
@@ -72,12 +70,12 @@ export function writeBackup(folder: string, files: TokenFiles, manifest: string)
       tops.add(path.split('/')[0] ?? path);
       const target = join(folder, path);
       makeFolders(folder, path, folders);
-      writeNew(target, bytes);
+      writePrivate(target, bytes, 'wx');
     }
     // The deepest first: a folder's names last, when what they name is there.
     for (const made of [...folders].reverse()) synchronise(made);
     // Until the rename this is no backup; after it, all of it is on the disk already.
-    writeNew(join(folder, `${manifestName}.new`), Buffer.from(manifest));
+    writePrivate(join(folder, `${manifestName}.new`), Buffer.from(manifest), 'wx');
     renameSync(join(folder, `${manifestName}.new`), join(folder, manifestName));
     synchronise(folder);
     synchronise(dirname(folder));
@@ -162,27 +160,6 @@ function makeFolders(folder: string, path: string, made: Set<string>): void {
     mkdirSync(above, { mode: 0o700 });
     chmodSync(above, 0o700);
     made.add(above);
-  }
-}
-
-/** Writes a 0600 file that was not there, and waits until its bytes are on the disk. */
-function writeNew(path: string, bytes: Uint8Array): void {
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    writeFileSync(file, bytes);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Waits until a folder's names are on the disk. */
-function synchronise(folder: string): void {
-  const file = openSync(folder, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }
 

@@ -17,20 +17,17 @@
  */
 import {
   chmodSync,
-  closeSync,
   copyFileSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { synchronise, synchroniseAll, writePrivate } from './durable-file.ts';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
 import { formatPkcs11Uri } from './pkcs11-uri.ts';
 import { type PublicKey, SignerError } from './signer.ts';
@@ -230,34 +227,4 @@ function pointOf(key: PublicKey | undefined, label: string): string {
   if (key?.algorithm !== 'ES256')
     throw new SignerError('key_unfit', `the token made \`${label}\` as another kind of key than on P-256`);
   return Buffer.from(key.point).toString('hex');
-}
-
-/** Writes a 0600 file and waits until it is on the disk. */
-function writePrivate(path: string, text: string): void {
-  const file = openSync(path, 'w', 0o600);
-  try {
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Waits until a file's bytes, or a directory's names, are on the disk. */
-function synchronise(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-function synchroniseAll(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) synchroniseAll(path);
-    else synchronise(path);
-  }
-  synchronise(directory);
 }
