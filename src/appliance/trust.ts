@@ -58,7 +58,7 @@ export async function makeTrustBundle(
   );
   await publishBundle(
     home,
-    { issuedAt: notBefore, expiresAt: notAfter, revocationEpoch: 0, rootKey: root.key, keys },
+    { issuedAt: notBefore, expiresAt: notAfter, revocationEpoch: 0, rootKey: root.key, keys, approval: null },
     root,
   );
   return root.key;
