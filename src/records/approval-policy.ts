@@ -58,7 +58,7 @@ function readApprover(reader: ClaimReader, item: CborValue, name: string): Appro
 }
 
 /** Where the policy breaks its invariant, and what would be accepted there; `undefined` where it holds. */
-function faultOf({
+export function faultOf({
   threshold,
   approvers,
 }: ApprovalPolicy): { readonly field: 'approvers' | 'threshold'; readonly accepted: string } | undefined {

@@ -4,6 +4,9 @@ import type { Result } from '../kit/result.ts';
 import { claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
 
+/** No approval is larger. */
+export const approvalSizeLimit = 4 * 1024;
+
 export interface CeremonyApproval {
   /** The approver's name in the policy. */
   readonly approver: string;

@@ -23,7 +23,7 @@ export const ceremonyPlanKind = 'ringmint.ceremony-plan';
 const version = 1;
 
 /** No plan is larger: 32 actions and 16 approvers take some 5 KiB. */
-const planSizeLimit = 64 * 1024;
+export const planSizeLimit = 64 * 1024;
 const actionLimit = 32;
 /** Of a delay and an overlap: some 31 years. */
 const secondsLimit = 999_999_999;
@@ -116,7 +116,7 @@ export function decodePlan(bytes: Uint8Array): Result<CeremonyPlan, RecordErrorC
       .map((item, index) => readAction(reader, item, `actions[${index}]`)),
   };
   if (plan.expiresAt <= plan.madeAt) reader.fail('expiresAt', 'a time after `madeAt`');
-  checkActions(reader, plan.actions);
+  checkActions(reader, plan);
   return reader.finish(plan);
 }
 
@@ -169,7 +169,7 @@ function readSeconds(reader: ClaimReader, value: CborValue | undefined, name: st
   return 0;
 }
 
-function checkActions(reader: ClaimReader, actions: readonly CeremonyAction[]): void {
+function checkActions(reader: ClaimReader, { actions, madeAt }: CeremonyPlan): void {
   if (actions.length < 1 || actions.length > actionLimit)
     reader.fail('actions', `a list of 1 to ${actionLimit} actions`);
   // A second key of one HSM would have to take over from one that is not made yet.
@@ -178,6 +178,9 @@ function checkActions(reader: ClaimReader, actions: readonly CeremonyAction[]): 
   );
   if (new Set(places).size !== places.length)
     reader.fail('actions', 'a list that rotates the key of a role in an HSM once');
+  // As `ringmint keys revoke`: a key is revoked from now on or from before.
+  const late = actions.findIndex((action) => action.kind === 'revoke' && action.since > madeAt);
+  if (late >= 0) reader.fail(`actions[${late}].since`, 'a time until `madeAt`');
   if (actions.filter(({ kind }) => kind === 'approvers').length > 1)
     reader.fail('actions', 'a list that sets the approvers once');
 }

@@ -11,7 +11,7 @@ import { encodeCoseKey, type VerificationKey } from './signature.ts';
 import { decodeTrustBundle } from './trust-bundle.ts';
 
 /** No transcript is larger: bundles of a thousand keys take some 150 KiB each. */
-const transcriptSizeLimit = 4 * 1024 * 1024;
+export const transcriptSizeLimit = 4 * 1024 * 1024;
 
 /** A key that the ceremony made. */
 export interface MadeKey {

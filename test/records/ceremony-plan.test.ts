@@ -64,6 +64,15 @@ describe('a ceremony plan', () => {
     expect(withActions(approvers, { kind: 'approvers', policy: null })).toMatchObject({ field: 'actions' });
   });
 
+  it('revokes from its own time on or from before', () => {
+    const revoke = { kind: 'revoke', keyId: fill(32, 1), since: now } as const;
+    expect(withActions(revoke).ok).toBe(true);
+    expect(withActions(rotation, { ...revoke, since: now + 1 })).toMatchObject({
+      ok: false,
+      field: 'actions[1].since',
+    });
+  });
+
   it('delays and overlaps by at most 999,999,999 seconds', () => {
     expect(withActions({ ...rotation, delaySeconds: 999_999_999, overlapSeconds: 0 }).ok).toBe(true);
     expect(withActions({ ...rotation, delaySeconds: 1_000_000_000 })).toMatchObject({
