@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { makeClient } from './api/client.ts';
+import { planCeremony } from './appliance/ceremony-planning.ts';
+import { runCeremony } from './appliance/ceremony-run.ts';
 import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { homeAt } from './appliance/home.ts';
@@ -96,6 +98,10 @@ const appliance: Appliance = {
     backUp: (options) => backUpKeys(options, systemClock),
     drill: (options) =>
       drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
+  },
+  ceremony: {
+    plan: (options) => planCeremony(options, { clock: systemClock }),
+    run: (options) => runCeremony(options, { projectFolder, clock: systemClock }),
   },
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };

@@ -1,5 +1,10 @@
+import type { OutcomeCode } from '../records/ceremony-outcome.ts';
+import type { QuorumCode } from '../records/ceremony-quorum.ts';
+
 /** What stops an appliance from being made or started; a stable code and a sentence for the operator. */
 export type ApplianceErrorCode =
+  | QuorumCode
+  | OutcomeCode
   | 'home_missing'
   | 'home_exists'
   | 'home_unreadable'
@@ -10,13 +15,17 @@ export type ApplianceErrorCode =
   | 'allocation_refused'
   | 'token_shared'
   | 'key_unavailable'
-  | 'key_unknown'
-  | 'key_revoked'
   | 'hsm_unknown'
   | 'root_missing'
   | 'root_invalid'
   | 'root_mismatch'
   | 'keys_in_use'
+  | 'approval_missing'
+  | 'plan_stale'
+  | 'plan_early'
+  | 'plan_expired'
+  | 'plan_foreign'
+  | 'file_exists'
   | 'bundle_superseded'
   | 'port_in_use'
   | 'start_failed';

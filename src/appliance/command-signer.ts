@@ -11,7 +11,7 @@ import type { VerificationKey } from '../records/signature.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
 import { lockFile } from '../store/sqlite/file-lock.ts';
 import { ApplianceError } from './appliance-error.ts';
-import { accessHsm, type HsmSurroundings, readSigning } from './hsm-access.ts';
+import { accessHsm, type HsmAccess, type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
 import { holderOf } from './open-keys.ts';
 
@@ -36,6 +36,18 @@ export async function openCommandSigner(
   const hsm = (await readSigning(home, role)).hsms.find(({ name }) => name === place?.hsm);
   if (key === undefined || place === undefined || hsm === undefined)
     throw new ApplianceError('key_unavailable', `${role} has no valid key in its HSMs`);
+  return openLoggedKey(surroundings, { key, place, access: accessHsm(hsm, surroundings) });
+}
+
+/** Opens any key of the role, current or not yet published; throws as `openCommandSigner` does. */
+export async function openLoggedKey(
+  { home, role }: HsmSurroundings,
+  {
+    key,
+    place,
+    access,
+  }: { readonly key: VerificationKey; readonly place: KeyPlace; readonly access: HsmAccess },
+): Promise<CommandSigner> {
   const log = home.commandLog(role);
   const release = lockFile(`${log}.lock`);
   if (release === undefined)
@@ -44,7 +56,7 @@ export async function openCommandSigner(
       `another command signs with the key of ${role} just now: give this one again when it is done`,
     );
   try {
-    const { address, environment, askPin } = accessHsm(hsm, surroundings);
+    const { address, environment, askPin } = access;
     const token = await openToken({
       address,
       environment,

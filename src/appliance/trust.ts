@@ -56,19 +56,32 @@ export async function makeTrustBundle(
       revokedAt: null,
     }),
   );
-  await publishBundle(
-    home,
-    { issuedAt: notBefore, expiresAt: notAfter, revocationEpoch: 0, rootKey: root.key, keys },
-    root,
-  );
+  const bundle: TrustBundle = {
+    issuedAt: notBefore,
+    expiresAt: notAfter,
+    revocationEpoch: 0,
+    rootKey: root.key,
+    keys,
+    approval: null,
+  };
+  await publishBundle(home, signBundle(bundle, root));
   return root.key;
 }
 
-/** Signs the bundle and puts it in the place of the one before. A crash leaves the old one or the new one. */
-export async function publishBundle(home: Home, bundle: TrustBundle, root: Root): Promise<void> {
-  const toBeSigned = encodeTrustBundle(bundle, root.key.keyId);
+/** The signed bytes of the bundle. */
+export function signBundle(bundle: TrustBundle, root: Root): Uint8Array {
+  return signAsRoot(encodeTrustBundle(bundle, root.key.keyId), root);
+}
+
+/** The record that these bytes to be signed are of, signed by the root. */
+export function signAsRoot(toBeSigned: Uint8Array, root: Root): Uint8Array {
   const signature = sign('sha256', toBeSigned, { key: root.privateKey, dsaEncoding: 'ieee-p1363' });
-  await writeFileDurably(home.trustBundle, attachSignature(toBeSigned, signature), 0o644);
+  return attachSignature(toBeSigned, signature);
+}
+
+/** Puts a signed bundle in the place of the one before. A crash leaves the old one or the new one. */
+export async function publishBundle(home: Home, signed: Uint8Array): Promise<void> {
+  await writeFileDurably(home.trustBundle, signed, 0o644);
 }
 
 /** The root of `bundle`, from the folder that `ringmint init` made; throws `root_missing` or `root_invalid`. */
@@ -120,7 +133,7 @@ export async function readTrustBundle(home: Home): Promise<TrustBundle> {
 export async function readTrustBundleFile(home: Home): Promise<{ bundle: TrustBundle; bytes: Uint8Array }> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(home.trustBundle);
+    bytes = new Uint8Array(await readFile(home.trustBundle));
   } catch (error) {
     throw new ApplianceError(
       'home_missing',

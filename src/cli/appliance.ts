@@ -1,6 +1,7 @@
 /** What the commands need of the appliance; the composition root hands it in, so that src/cli/ reaches neither HSM nor store. */
 import type { ModuleSigner } from '../../vm/signed-module.ts';
 import type { Result } from '../kit/result.ts';
+import type { ApprovalPolicy } from '../records/approval-policy.ts';
 import type { KeyAudit } from '../records/key-audit.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
@@ -175,6 +176,70 @@ export interface KeyCommands {
   drill(options: DrillOptions): Promise<DrillReport>;
 }
 
+export interface CeremonyPlanOptions {
+  readonly home: string;
+  readonly rotate: readonly KeyRole[];
+  /** Ids as in `RevokeOptions`. */
+  readonly revoke: readonly Pick<RevokeOptions, 'keyId' | 'since'>[];
+  /** `null` lifts the policy; `undefined` leaves it as it is. */
+  readonly approvers: ApprovalPolicy | null | undefined;
+  readonly hsm: string | undefined;
+  readonly delaySeconds: number;
+  readonly overlapSeconds: number;
+  readonly validSeconds: number;
+}
+
+export interface PlannedCeremony {
+  /** The plan's bytes. */
+  readonly plan: Uint8Array;
+  /** Whose approval it needs. */
+  readonly policy: ApprovalPolicy | null;
+  readonly standstills: readonly Standstill[];
+}
+
+/** A role that has a valid key before a ceremony, and none when it ends. */
+export interface Standstill {
+  readonly role: KeyRole;
+  /** When its next key begins, seconds since the epoch; `null` where it has none. */
+  readonly until: number | null;
+}
+
+export interface CeremonyRunOptions extends KeyChangeOptions {
+  /** The plan's bytes. */
+  readonly plan: Uint8Array;
+  /** The approvals' bytes. */
+  readonly approvals: readonly Uint8Array[];
+  /** Where the transcript is to be. */
+  readonly out: string;
+  readonly progress: (message: string) => void;
+}
+
+export interface CeremonyReport {
+  readonly planId: string;
+  /** Whether an earlier run, which ended before it published the bundle, had written the transcript. */
+  readonly resumed: boolean;
+  readonly beganAt: number;
+  readonly endedAt: number;
+  readonly approvedBy: readonly string[];
+  readonly madeKeys: readonly {
+    readonly role: KeyRole;
+    readonly keyId: string;
+    readonly hsm: string;
+    readonly label: string;
+    readonly notBefore: number;
+  }[];
+  readonly revocationEpoch: number;
+  /** Who has to approve the next change. */
+  readonly policy: ApprovalPolicy | null;
+  readonly standstills: readonly Standstill[];
+}
+
+/** Changes of the keys that several people approve. */
+export interface CeremonyCommands {
+  plan(options: CeremonyPlanOptions): Promise<PlannedCeremony>;
+  run(options: CeremonyRunOptions): Promise<CeremonyReport>;
+}
+
 /** The key that signs modules. */
 export interface ModuleKey extends ModuleSigner {
   readonly publicKey: { readonly keyId: Uint8Array; readonly point: Uint8Array };
@@ -199,6 +264,7 @@ export interface Appliance {
   }): Promise<void>;
   connect(home: string): Promise<Operator>;
   readonly keys: KeyCommands;
+  readonly ceremony: CeremonyCommands;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import type { Appliance, Role } from './appliance.ts';
+import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
@@ -189,7 +190,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     });
 
   command('inspect', 'decode and explain any file of Ringmint')
-    .argument('<file>', 'a record, a currency file, a unit file, a draft or a trust bundle')
+    .argument(
+      '<file>',
+      'a record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony',
+    )
     .action(async (file: string) => {
       done(await runInspect(terminal, { file }));
     });
@@ -212,6 +216,15 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     clock,
     home,
     trustFile,
+    done,
+  });
+
+  addCeremonyCommands(command('ceremony', 'change keys by plans that several people approve'), {
+    appliance,
+    terminal,
+    clock,
+    home,
+    trust: `${environment['RINGMINT_HOME'] ?? '.ringmint'}/trust.cbor`,
     done,
   });
 

@@ -5,7 +5,7 @@
  * src/records/ may import kit only; it runs in a browser as in Node.
  */
 import type { CborValue } from '../kit/encoding.ts';
-import { quote, type Refusal, refuse } from '../kit/result.ts';
+import { quote, type Refusal, type Result, refuse } from '../kit/result.ts';
 
 /** COSE header parameters (IANA COSE Header Parameters). */
 export const header = {
@@ -94,6 +94,22 @@ export const claim = {
   keySet: -65560,
   /** [[key id, HSM, label, [token label, serial, manufacturer, model], [[attribute, expected, actual or null], …], other tokens], …] */
   auditedKeys: -65561,
+  /** [threshold, [[name, COSE_Key], …]], or null where nobody has to approve */
+  approval: -65562,
+  /** SHA-256 of a ceremony plan's bytes */
+  planId: -65563,
+  /** bytes of a ceremony plan */
+  plan: -65564,
+  /** bytes of the signed approvals */
+  approvals: -65565,
+  /** bytes of the signed trust bundle that a ceremony began with */
+  bundleBefore: -65566,
+  /** bytes of the signed trust bundle that a ceremony made */
+  bundleAfter: -65567,
+  /** seconds since the epoch */
+  beganAt: -65568,
+  /** [[hsm, label, COSE_Key, proof of possession or null], …] */
+  madeKeys: -65569,
 } as const;
 
 export type RecordErrorCode =
@@ -155,10 +171,7 @@ export class ClaimReader {
   }
 
   text(key: number, name: string, pattern: RegExp, accepted: string): string {
-    const value = this.take(key, name);
-    if (typeof value === 'string' && pattern.test(value)) return value;
-    this.fail(name, `${accepted}, not ${quote(value)},`);
-    return '';
+    return this.textOf(this.take(key, name), name, pattern, accepted);
   }
 
   exactText(key: number, name: string, expected: string): void {
@@ -167,10 +180,34 @@ export class ClaimReader {
   }
 
   bytes(key: number, name: string, length: number): Uint8Array {
-    const value = this.take(key, name);
+    return this.bytesOf(this.take(key, name), name, length);
+  }
+
+  bytesOf(value: CborValue | undefined, name: string, length: number): Uint8Array {
     if (value instanceof Uint8Array && value.length === length) return value;
     this.fail(name, `a byte string of ${length} bytes`);
     return new Uint8Array(length);
+  }
+
+  textOf(value: CborValue | undefined, name: string, pattern: RegExp, accepted: string): string {
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    this.fail(name, `${accepted}, not ${quote(value)},`);
+    return '';
+  }
+
+  /** A record or container inside of this one, as its bytes: refused where `decode` refuses it, with its code and message. */
+  enclosed(
+    value: CborValue | undefined,
+    name: string,
+    decode: (bytes: Uint8Array) => Result<unknown, RecordErrorCode>,
+  ): Uint8Array {
+    if (!(value instanceof Uint8Array)) {
+      this.fail(name, 'a byte string');
+      return new Uint8Array();
+    }
+    const decoded = decode(value);
+    if (!decoded.ok) this.refusal ??= refuse(decoded.code, `${name}: ${decoded.message}`, name);
+    return value;
   }
 
   /** A count, number or time: 0 to 2^53-1. */

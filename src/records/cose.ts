@@ -34,6 +34,8 @@ export const recordType = {
   denial: 'application/vnd.ringmint.denial+cose',
   trustBundle: 'application/vnd.ringmint.trust-bundle+cose',
   keyAudit: 'application/vnd.ringmint.key-audit+cose',
+  ceremonyApproval: 'application/vnd.ringmint.ceremony-approval+cose',
+  ceremonyTranscript: 'application/vnd.ringmint.ceremony-transcript+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];

@@ -2,6 +2,10 @@
 import { sha256, toHex } from '../kit/bytes.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount } from './amount.ts';
+import { describePolicy } from './approval-policy.ts';
+import { decodeApproval } from './ceremony-approval.ts';
+import { ceremonyPlanKind, decodePlan, describeAction, planId } from './ceremony-plan.ts';
+import { decodeTranscript } from './ceremony-transcript.ts';
 import { type Currency, claim, type RecordErrorCode } from './claims.ts';
 import { decodeControlBit } from './control-bit.ts';
 import { decodeSign1, recordType } from './cose.ts';
@@ -48,6 +52,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
   if (startsWith(bytes, currencyFileKind)) return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
+  if (startsWith(bytes, ceremonyPlanKind, 6)) return inspectPlan(bytes);
   // CBOR, or JSON with what may stand before its brace.
   if ([0x8a, 0x7b, 0xef, 0x20, 0x09, 0x0a, 0x0d].includes(bytes[0] ?? 0)) return inspectDraft(bytes);
   if (bytes[0] === 0x8d) return inspectUnit(bytes);
@@ -57,12 +62,13 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
 function unknown(): Refusal<'file_unknown'> {
   return refuse(
     'file_unknown',
-    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft or a trust bundle is accepted',
+    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony is accepted',
   );
 }
 
-function startsWith(bytes: Uint8Array, kind: string): boolean {
-  return bytes[0] === 0x85 && new TextDecoder().decode(bytes.subarray(2, 2 + kind.length)) === kind;
+/** An array of `items` that begins with the text `kind`, of 23 characters at most. */
+function startsWith(bytes: Uint8Array, kind: string, items = 5): boolean {
+  return bytes[0] === 0x80 + items && new TextDecoder().decode(bytes.subarray(2, 2 + kind.length)) === kind;
 }
 
 function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
@@ -179,6 +185,15 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'revocation epoch', value: String(record.revocationEpoch), claim: claim.revocationEpoch },
         { name: 'root key', value: toHex(record.rootKey.keyId), claim: claim.rootKey },
         { name: 'key set', value: toHex(keySetId(record)), claim: claim.keySet },
+        {
+          name: 'approval of changes',
+          value: record.approval === null ? 'nobody has to approve' : describePolicy(record.approval),
+          claim: claim.approval,
+        },
+        ...(record.approval?.approvers ?? []).map(({ name, key }) => ({
+          name: `approver ${name}`,
+          value: toHex(key.keyId),
+        })),
         ...record.keys.map((entry) => ({
           name: `${entry.role} key of ${entry.name}`,
           value: `${toHex(entry.key.keyId)}, ${isoTime(entry.notBefore)} to ${isoTime(entry.notAfter)}${entry.revokedAt === null ? '' : `, REVOKED from ${isoTime(entry.revokedAt)}`}`,
@@ -199,12 +214,79 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         })),
       ]);
     }
+    case recordType.ceremonyApproval: {
+      const decoded = decodeApproval(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('ceremony approval', 'an approver approves one plan of a key ceremony', [
+        { name: 'approver', value: record.approver, claim: claim.subject },
+        { name: 'plan', value: toHex(record.planId), claim: claim.planId },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+      ]);
+    }
+    case recordType.ceremonyTranscript: {
+      const decoded = decodeTranscript(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('ceremony transcript', 'what a key ceremony did: `ringmint ceremony verify` replays it', [
+        { name: 'began at', value: isoTime(record.beganAt), claim: claim.beganAt },
+        { name: 'ended at', value: isoTime(record.endedAt), claim: claim.issuedAt },
+        { name: 'plan', value: toHex(planId(record.plan)), claim: claim.plan },
+        ...planActions(record.plan),
+        { name: 'approvals', value: approvers(record.approvals), claim: claim.approvals },
+        {
+          name: 'trust bundle before',
+          value: toHex(sha256(record.bundleBefore)),
+          claim: claim.bundleBefore,
+        },
+        { name: 'trust bundle after', value: toHex(sha256(record.bundleAfter)), claim: claim.bundleAfter },
+        { name: 'new keys', value: String(record.madeKeys.length), claim: claim.madeKeys },
+        ...record.madeKeys.map(({ key, hsm, label, proof }) => ({
+          name: `${label} in ${hsm}`,
+          value: `${toHex(key.keyId)}, ${proof === null ? 'without' : 'with'} a proof of possession`,
+        })),
+      ]);
+    }
     default:
       return refuse(
         'record_type_mismatch',
         `a signed record of type ${quote(envelope.value.type)}, which is none of Ringmint's`,
       );
   }
+}
+
+function inspectPlan(bytes: Uint8Array): Result<Inspection, InspectionCode> {
+  const plan = decodePlan(bytes);
+  if (!plan.ok) return plan;
+  const { startsFrom, madeAt, expiresAt } = plan.value;
+  return succeed({
+    kind: 'ceremony plan',
+    explanation: 'what is to be done to the keys; it does nothing before it is approved and carried out',
+    fields: [
+      { name: 'plan', value: toHex(planId(bytes)) },
+      { name: 'starts from trust bundle', value: toHex(startsFrom) },
+      { name: 'made at', value: isoTime(madeAt) },
+      { name: 'expires at', value: isoTime(expiresAt) },
+      ...planActions(bytes),
+    ],
+  });
+}
+
+function planActions(bytes: Uint8Array): Fields {
+  const plan = decodePlan(bytes);
+  if (!plan.ok) return [];
+  return plan.value.actions.map((action, index) => ({
+    name: `action ${index + 1}`,
+    value: describeAction(action),
+  }));
+}
+
+function approvers(approvals: readonly Uint8Array[]): string {
+  if (approvals.length === 0) return 'none';
+  return approvals
+    .map(decodeApproval)
+    .map((decoded) => (decoded.ok ? decoded.value.record.approver : decoded.code))
+    .join(', ');
 }
 
 function inspectEncrypted(bytes: Uint8Array): Result<Inspection, InspectionCode> {

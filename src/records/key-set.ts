@@ -1,9 +1,10 @@
 /**
- * How the key set changes: a key joins, the one that it replaces goes on for an overlap, a key is revoked. Nothing is ever taken out, for
- * what an old key signed stays to be verified.
+ * How the key set changes: a key joins, the one that it replaces goes on for an overlap, a key is revoked, other people have to approve.
+ * No key is ever taken out, for what an old key signed stays to be verified.
  */
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
+import type { ApprovalPolicy } from './approval-policy.ts';
 import { isoTime } from './key-ring.ts';
 import type { VerificationKey } from './signature.ts';
 import type { KeyRole, TrustBundle, TrustedKey } from './trust-bundle.ts';
@@ -66,6 +67,15 @@ export function revokeKey(
     );
   const keys = bundle.keys.map((entry) => (entry === found ? { ...entry, revokedAt: since } : entry));
   return succeed(reissued(bundle, keys, bundle.revocationEpoch + 1, at));
+}
+
+/** The key set with its keys as they are, and changes of it approved by others from then on; `null` for by nobody. */
+export function changeApproval(
+  bundle: TrustBundle,
+  approval: ApprovalPolicy | null,
+  at: number,
+): TrustBundle {
+  return { ...reissued(bundle, bundle.keys, bundle.revocationEpoch, at), approval };
 }
 
 function reissued(

@@ -2,9 +2,11 @@
 import { sha256, toHex } from '../kit/bytes.ts';
 import { type CborValue, encodeCbor } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
+import { type ApprovalPolicy, encodePolicy, readPolicy } from './approval-policy.ts';
 import { type ClaimReader, claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
-import { decodeCoseKey, encodeCoseKey, type VerificationKey, verificationKey } from './signature.ts';
+import { readKey } from './key-claim.ts';
+import { encodeCoseKey, type VerificationKey } from './signature.ts';
 
 export const keyRoles = ['central', 'issuance', 'quota', 'quota-agreement'] as const;
 export type KeyRole = (typeof keyRoles)[number];
@@ -28,6 +30,8 @@ export interface TrustBundle {
   /** The key that signs the bundle. Whoever pins its id needs to trust nothing else. */
   readonly rootKey: VerificationKey;
   readonly keys: readonly TrustedKey[];
+  /** Who has to approve a change of the keys; `null` where the root's folder is enough. */
+  readonly approval: ApprovalPolicy | null;
 }
 
 export function encodeTrustBundle(bundle: TrustBundle, keyId: Uint8Array): Uint8Array {
@@ -41,6 +45,7 @@ export function encodeTrustBundle(bundle: TrustBundle, keyId: Uint8Array): Uint8
       [claim.revocationEpoch, bundle.revocationEpoch],
       [claim.rootKey, encodeCoseKey(bundle.rootKey.point)],
       [claim.keys, encodeKeys(bundle.keys)],
+      [claim.approval, encodePolicy(bundle.approval)],
     ]),
   );
 }
@@ -70,6 +75,7 @@ export function decodeTrustBundle(bytes: Uint8Array): Result<Decoded<TrustBundle
       revocationEpoch: reader.integer(claim.revocationEpoch, 'revocationEpoch'),
       rootKey: readKey(reader, reader.take(claim.rootKey, 'rootKey'), 'rootKey'),
       keys: reader.list(claim.keys, 'keys').map((item, index) => readEntry(reader, item, `keys[${index}]`)),
+      approval: readPolicy(reader, reader.take(claim.approval, 'approval'), 'approval'),
     };
     // A second entry could hide that the first is revoked.
     const ids = new Set(bundle.keys.map((entry) => toHex(entry.key.keyId)));
@@ -91,13 +97,4 @@ function readEntry(reader: ClaimReader, item: CborValue, name: string): TrustedK
     notAfter: reader.timeOf(notAfter, `${name}.notAfter`),
     revokedAt: revokedAt === null ? null : reader.timeOf(revokedAt, `${name}.revokedAt`),
   };
-}
-
-function readKey(reader: ClaimReader, value: CborValue | undefined, name: string): VerificationKey {
-  const key = decodeCoseKey(value);
-  if (key !== undefined) return key;
-  reader.fail(name, 'a COSE_Key of type EC2 on P-256');
-  const point = new Uint8Array(65);
-  point[0] = 4;
-  return verificationKey(point);
 }

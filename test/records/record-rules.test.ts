@@ -5,7 +5,18 @@ import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
 import { claim } from '../../src/records/claims.ts';
 import { encodeCoseKey } from '../../src/records/signature.ts';
 import { decodeTrustBundle, encodeTrustBundle, keySetId } from '../../src/records/trust-bundle.ts';
-import { accepted, fill, keys, now, rebuild, recordKinds, signed, trustBundle } from './samples.ts';
+import {
+  accepted,
+  fill,
+  keys,
+  now,
+  policy,
+  rebuild,
+  recordKinds,
+  signed,
+  testKey,
+  trustBundle,
+} from './samples.ts';
 
 function decodeWith(name: string, key: number, value: CborValue) {
   const kind = recordKinds.find((candidate) => candidate.name === name);
@@ -173,5 +184,79 @@ describe('a trust bundle', () => {
     const bytes = signed(encodeTrustBundle(trustBundle, keys.root.key.keyId), keys.root);
     for (const { key } of accepted(decodeTrustBundle(bytes)).record.keys)
       expect(toHex(sha256(encodeCbor(encodeCoseKey(key.point))))).toBe(toHex(key.keyId));
+  });
+});
+
+describe('the approval policy of a trust bundle', () => {
+  const member = (name: string, by = keys.alice): CborValue[] => [name, encodeCoseKey(by.key.point)];
+  const sixteen = Array.from({ length: 17 }, (_, index) => member(`a${index}`, testKey(`approver ${index}`)));
+
+  it('is null, or some of 1 to 16 approvers', () => {
+    for (const value of [
+      null,
+      [1, [member('alice')]],
+      [2, [member('alice'), member('bob', keys.bob)]],
+      [16, sixteen.slice(0, 16)],
+    ])
+      expect(decodeWith('trust bundle', claim.approval, value).ok).toBe(true);
+  });
+
+  it.each<readonly [string, string, CborValue]>([
+    ['no approvers', 'approval.approvers', [1, []]],
+    ['17 approvers', 'approval.approvers', [1, sixteen]],
+    ['a threshold of none', 'approval.threshold', [0, [member('alice')]]],
+    ['a threshold above their number', 'approval.threshold', [2, [member('alice')]]],
+    ['a threshold that is text', 'approval.threshold', ['1', [member('alice')]]],
+    ['a name twice', 'approval.approvers', [1, [member('alice'), member('alice', keys.bob)]]],
+    ['a key twice', 'approval.approvers', [1, [member('alice'), member('bob')]]],
+    ['a name in capitals', 'approval.approvers[0].name', [1, [member('Alice')]]],
+    ['a key that is bytes', 'approval.approvers[0].key', [1, [['alice', fill(65, 4)]]]],
+    ['an approver with more to it', 'approval.approvers[0]', [1, [[...member('alice'), 1]]]],
+    ['more than two items', 'approval', [1, [member('alice')], 1]],
+  ])('is refused with %s, which it names', (_name, field, value) => {
+    expect(decodeWith('trust bundle', claim.approval, value)).toMatchObject({
+      ok: false,
+      code: 'record_malformed',
+      field,
+    });
+  });
+
+  it('does not change the id of the key set', () => {
+    expect(toHex(keySetId({ ...trustBundle, approval: policy }))).toBe(toHex(keySetId(trustBundle)));
+  });
+});
+
+describe('a ceremony transcript', () => {
+  it('takes 16 approvals, and refuses 17', () => {
+    const approval = recordKinds.find(({ name }) => name === 'ceremony approval')?.bytes ?? fill(0, 0);
+    expect(decodeWith('ceremony transcript', claim.approvals, Array(16).fill(approval)).ok).toBe(true);
+    expect(decodeWith('ceremony transcript', claim.approvals, Array(17).fill(approval))).toMatchObject({
+      field: 'approvals',
+    });
+  });
+
+  it('refuses parts that are not what they should be, by their own codes', () => {
+    const bundle = recordKinds.find(({ name }) => name === 'trust bundle')?.bytes ?? fill(0, 0);
+    for (const [key, value, code, field] of [
+      [claim.plan, fill(3, 0xff), 'not_cbor', 'plan'],
+      [claim.plan, bundle, 'not_cbor', 'plan'],
+      [claim.approvals, [bundle], 'record_type_mismatch', 'approvals[0]'],
+      [claim.bundleBefore, bundle.slice(0, -1), 'not_cbor', 'bundleBefore'],
+      [claim.bundleAfter, fill(5, 1), 'record_malformed', 'bundleAfter'],
+      [claim.madeKeys, [[]], 'record_malformed', 'madeKeys[0]'],
+    ] as const)
+      expect(decodeWith('ceremony transcript', key, value)).toMatchObject({ ok: false, code, field });
+  });
+
+  it('takes a proof of 64 bytes or none', () => {
+    const made = (proof: CborValue): CborValue => [
+      ['softhsm', 'signing', encodeCoseKey(keys.alice.key.point), proof],
+    ];
+    for (const proof of [null, fill(64, 1)])
+      expect(decodeWith('ceremony transcript', claim.madeKeys, made(proof)).ok).toBe(true);
+    for (const proof of [fill(63, 1), fill(65, 1), false])
+      expect(decodeWith('ceremony transcript', claim.madeKeys, made(proof))).toMatchObject({
+        field: 'madeKeys[0].proof',
+      });
   });
 });

@@ -7,6 +7,17 @@ import { p256 } from '@noble/curves/nist.js';
 import { concatBytes, sha256, utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
+import {
+  type CeremonyApproval,
+  decodeApproval,
+  encodeApproval,
+} from '../../src/records/ceremony-approval.ts';
+import { type CeremonyPlan, encodePlan, planId } from '../../src/records/ceremony-plan.ts';
+import {
+  type CeremonyTranscript,
+  decodeTranscript,
+  encodeTranscript,
+} from '../../src/records/ceremony-transcript.ts';
 import { header, type RecordErrorCode } from '../../src/records/claims.ts';
 import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature, type Decoded, type RecordType, recordType } from '../../src/records/cose.ts';
@@ -45,6 +56,11 @@ export const keys = {
   quota: testKey('quota'),
   agreement: testKey('agreement'),
   stranger: testKey('stranger'),
+  alice: testKey('alice'),
+  bob: testKey('bob'),
+  carol: testKey('carol'),
+  newIssuance: testKey('new issuance'),
+  newAgreement: testKey('new agreement'),
 } as const;
 
 export const issuer = 'demo-issuer';
@@ -151,6 +167,54 @@ export const trustBundle: TrustBundle = {
     notAfter: now + 365 * day,
     revokedAt: null,
   })),
+  approval: null,
+};
+
+export const approvers = (['alice', 'bob', 'carol'] as const).map((name) => ({ name, key: keys[name].key }));
+/** Two of three. */
+export const policy = { threshold: 2, approvers };
+
+/** Of each kind of action one, each of which `plannedBundle` allows. */
+export const plan: CeremonyPlan = {
+  startsFrom: fill(32, 12),
+  madeAt: now,
+  expiresAt: now + day,
+  actions: [
+    {
+      kind: 'rotate',
+      role: 'issuance',
+      name: issuer,
+      hsm: 'softhsm',
+      replaced: keys.issuance.key.keyId,
+      delaySeconds: 15,
+      overlapSeconds: 3600,
+    },
+    { kind: 'revoke', keyId: keys.otherIssuance.key.keyId, since: now - 60 },
+    { kind: 'approvers', policy },
+  ],
+};
+
+export const approval: CeremonyApproval = { approver: 'alice', planId: fill(32, 13), issuedAt: now };
+
+function smallBundle(changes: Partial<TrustBundle>): Uint8Array {
+  const bundle = { ...trustBundle, keys: trustBundle.keys.slice(0, 1), ...changes };
+  return signed(encodeTrustBundle(bundle, keys.root.key.keyId), keys.root);
+}
+
+/** Well-formed, each part of it too; that nothing in it fits together is not the decoder's business. */
+export const transcript: CeremonyTranscript = {
+  beganAt: now,
+  endedAt: now + 1,
+  plan: encodePlan(plan),
+  approvals: [
+    signed(
+      encodeApproval({ ...approval, planId: planId(encodePlan(plan)) }, keys.alice.key.keyId),
+      keys.alice,
+    ),
+  ],
+  bundleBefore: smallBundle({}),
+  bundleAfter: smallBundle({ revocationEpoch: 1 }),
+  madeKeys: [{ hsm: 'softhsm', label: 'signing-0', key: keys.newIssuance.key, proof: fill(64, 14) }],
 };
 
 export const keyAudit: KeyAudit = {
@@ -238,6 +302,22 @@ export const recordKinds: readonly RecordKind[] = [
     decodeTrustBundle,
   ),
   kindOf('key audit', recordType.keyAudit, keys.quota, keyAudit, encodeKeyAudit, decodeKeyAudit),
+  kindOf(
+    'ceremony approval',
+    recordType.ceremonyApproval,
+    keys.alice,
+    approval,
+    encodeApproval,
+    decodeApproval,
+  ),
+  kindOf(
+    'ceremony transcript',
+    recordType.ceremonyTranscript,
+    keys.root,
+    transcript,
+    encodeTranscript,
+    decodeTranscript,
+  ),
 ];
 
 export type Parts = {

@@ -130,6 +130,7 @@ function makeBundle(of: Readonly<Record<Holder, TokenSigner>>): {
       { role: 'quota', name: 'quota', key: keyOf(of.quota), ...valid },
       { role: 'quota-agreement', name: 'quota', key: agreement, ...valid },
     ],
+    approval: null,
   };
   const toBeSigned = encodeTrustBundle(bundle, rootKey.keyId);
   return {

@@ -1,5 +1,4 @@
 /** The keys by which a module may be signed: from files of public keys, or from a trust bundle. */
-import { createPublicKey } from 'node:crypto';
 import { moduleKeyId } from '../../../vm/signed-module.ts';
 import { fromHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
@@ -7,6 +6,7 @@ import { isValid, keysOf } from '../../records/key-ring.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { openBundle } from '../../verifier/verify.ts';
 import { readInput } from '../file.ts';
+import { pointOfPem } from '../public-key.ts';
 
 export interface TrustArguments {
   /** Files of public keys. */
@@ -56,21 +56,6 @@ async function readPublicKey(path: string): Promise<Result<Uint8Array>> {
     return malformed;
   }
   return succeed(point);
-}
-
-function pointOfPem(text: string): Uint8Array | undefined {
-  // A private key would be taken too, and should be in no file that a verifier reads.
-  if (!text.startsWith('-----BEGIN PUBLIC KEY-----')) return undefined;
-  try {
-    const { crv, x = '', y = '' } = createPublicKey(text).export({ format: 'jwk' });
-    if (crv !== 'P-256') return undefined;
-    return new Uint8Array(
-      Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]),
-    );
-  } catch {
-    // Node tells of a text that is no key with errors of several kinds.
-    return undefined;
-  }
 }
 
 /** Of central management, which signs modules; of a bundle that its root signed, and that is valid now. */

@@ -1,0 +1,74 @@
+/** `ringmint ceremony verify`: replays a transcript offline; needs no appliance. */
+import { fromHex, sha256, toHex } from '../../kit/bytes.ts';
+import { quote, refuse } from '../../kit/result.ts';
+import { describeAction } from '../../records/ceremony-plan.ts';
+import { transcriptSizeLimit } from '../../records/ceremony-transcript.ts';
+import { replayCeremony } from '../../verifier/ceremony-replay.ts';
+import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { readInput } from '../file.ts';
+import type { Terminal } from '../terminal.ts';
+
+export interface VerifyCeremonyArguments {
+  readonly file: string;
+  readonly root: string | undefined;
+}
+
+export async function runVerifyCeremony(
+  terminal: Terminal,
+  { file, root }: VerifyCeremonyArguments,
+): Promise<ExitCode> {
+  const rootKeyId = root === undefined ? undefined : fromHex(root);
+  if (root !== undefined && rootKeyId?.length !== 32)
+    return terminal.refuse(
+      refuse('usage', `--root ${quote(root)}: the root key's id, 64 hex digits, is accepted`),
+    );
+  const bytes = await readInput(file, transcriptSizeLimit);
+  if (!bytes.ok) return terminal.refuse(bytes);
+  const replayed = replayCeremony(bytes.value, {
+    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    verifySignature: makeNodeVerifySignature(),
+  });
+  if (!replayed.ok)
+    return terminal.refuse(
+      { ...replayed, message: `not authentic: ${replayed.message}` },
+      { authentic: false },
+      exitCode.notAuthentic,
+    );
+  const { transcript, plan, planId, approvedBy, before, after, checks } = replayed.value;
+  const trusted = toHex(before.rootKey.keyId);
+  const bundleAfter = toHex(sha256(transcript.bundleAfter));
+  return terminal.result(
+    {
+      authentic: true,
+      planId: toHex(planId),
+      beganAt: transcript.beganAt,
+      endedAt: transcript.endedAt,
+      approvedBy,
+      threshold: before.approval?.threshold ?? 0,
+      actions: plan.actions.map(describeAction),
+      madeKeys: transcript.madeKeys.map(({ key, hsm, label, proof }) => ({
+        keyId: toHex(key.keyId),
+        hsm,
+        label,
+        proven: proof !== null,
+      })),
+      bundleBefore: toHex(sha256(transcript.bundleBefore)),
+      bundleAfter,
+      revocationEpoch: after.revocationEpoch,
+      rootKeyId: trusted,
+      pinned: rootKeyId !== undefined,
+      checks,
+    },
+    [
+      `authentic: the ceremony of the plan ${toHex(planId)}`,
+      ...checks.map((check) => `  - ${check}`),
+      `  SHA-256 of the trust bundle that it made: ${bundleAfter}`,
+      ...(rootKeyId === undefined
+        ? [
+            `  the root key was not pinned: give \`--root\` the id that you had from the issuer (here ${trusted.slice(0, 16)}…)`,
+          ]
+        : []),
+    ],
+  );
+}
