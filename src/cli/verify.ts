@@ -1,5 +1,5 @@
 /** `ringmint verify`: tells offline whether a file is authentic; needs the trust bundle and nothing else. */
-import { fromHex, toHex } from '../kit/bytes.ts';
+import { toHex } from '../kit/bytes.ts';
 import { quote, refuse } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { fileSizeLimit } from '../records/currency-file.ts';
@@ -7,6 +7,7 @@ import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { verifyFile } from '../verifier/verify.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { readInput } from './file.ts';
+import { readRootOption } from './root-option.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface VerifyArguments {
@@ -24,12 +25,8 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
     return terminal.refuse(
       refuse('usage', `--at ${quote(given.at)}: a time such as \`2026-11-20T12:00:00Z\` is accepted`),
     );
-  const rootKeyId = given.root === undefined ? undefined : fromHex(given.root);
-  if (given.root !== undefined && rootKeyId?.length !== 32) {
-    return terminal.refuse(
-      refuse('usage', `--root ${quote(given.root)}: the root key's id, 64 hex digits, is accepted`),
-    );
-  }
+  const root = readRootOption(given.root);
+  if (!root.ok) return terminal.refuse(root);
   const { revocationEpoch } = given;
   if (revocationEpoch !== undefined && !/^\d{1,15}$/.test(revocationEpoch))
     return terminal.refuse(
@@ -41,7 +38,7 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
   if (!bundle.ok) return terminal.refuse(bundle);
   const verified = verifyFile(file.value, {
     bundle: bundle.value,
-    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    ...root.value,
     ...(revocationEpoch === undefined ? {} : { minimumEpoch: Number(revocationEpoch) }),
     at,
     verifySignature: makeNodeVerifySignature(),
@@ -52,7 +49,7 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
       { authentic: false },
       exitCode.notAuthentic,
     );
-  const { checks, currency, total, root, rootKeyId: trusted, ...rest } = verified.value;
+  const { checks, currency, total, root: merkleRoot, rootKeyId: trusted, ...rest } = verified.value;
   const amount = formatAmount(total, currency);
   return terminal.result(
     {
@@ -60,15 +57,15 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
       ...rest,
       currency: currency.code,
       total: amount,
-      root: toHex(root),
+      root: toHex(merkleRoot),
       rootKeyId: toHex(trusted),
-      pinned: rootKeyId !== undefined,
+      pinned: given.root !== undefined,
       checks,
     },
     [
       `authentic: ${amount} ${currency.code} in ${verified.value.count} ${verified.value.count === 1 ? 'unit' : 'units'}, issued by ${verified.value.issuer}`,
       ...checks.map((check) => `  - ${check}`),
-      ...(rootKeyId === undefined
+      ...(given.root === undefined
         ? [
             `  the root key was not pinned: give \`--root\` the id that you had from the issuer (here ${toHex(trusted).slice(0, 16)}…)`,
           ]

@@ -1,12 +1,12 @@
 /** `ringmint ceremony verify`: replays a transcript offline; needs no appliance. */
-import { fromHex, sha256, toHex } from '../../kit/bytes.ts';
-import { quote, refuse } from '../../kit/result.ts';
+import { sha256, toHex } from '../../kit/bytes.ts';
 import { describeAction } from '../../records/ceremony-plan.ts';
 import { transcriptSizeLimit } from '../../records/ceremony-transcript.ts';
 import { replayCeremony } from '../../verifier/ceremony-replay.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { readInput } from '../file.ts';
+import { readRootOption } from '../root-option.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface VerifyCeremonyArguments {
@@ -18,15 +18,12 @@ export async function runVerifyCeremony(
   terminal: Terminal,
   { file, root }: VerifyCeremonyArguments,
 ): Promise<ExitCode> {
-  const rootKeyId = root === undefined ? undefined : fromHex(root);
-  if (root !== undefined && rootKeyId?.length !== 32)
-    return terminal.refuse(
-      refuse('usage', `--root ${quote(root)}: the root key's id, 64 hex digits, is accepted`),
-    );
+  const pinned = readRootOption(root);
+  if (!pinned.ok) return terminal.refuse(pinned);
   const bytes = await readInput(file, transcriptSizeLimit);
   if (!bytes.ok) return terminal.refuse(bytes);
   const replayed = replayCeremony(bytes.value, {
-    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    ...pinned.value,
     verifySignature: makeNodeVerifySignature(),
   });
   if (!replayed.ok)
@@ -57,14 +54,14 @@ export async function runVerifyCeremony(
       bundleAfter,
       revocationEpoch: after.revocationEpoch,
       rootKeyId: trusted,
-      pinned: rootKeyId !== undefined,
+      pinned: root !== undefined,
       checks,
     },
     [
       `authentic: the ceremony of the plan ${toHex(planId)}`,
       ...checks.map((check) => `  - ${check}`),
       `  SHA-256 of the trust bundle that it made: ${bundleAfter}`,
-      ...(rootKeyId === undefined
+      ...(root === undefined
         ? [
             `  the root key was not pinned: give \`--root\` the id that you had from the issuer (here ${trusted.slice(0, 16)}…)`,
           ]

@@ -1,7 +1,7 @@
 /** `ringmint keys audit` and `check-audit`: what the HSMs say of the keys, as records that are signed and verified. */
 import { join } from 'node:path';
-import { fromHex, toHex } from '../../kit/bytes.ts';
-import { quote, refuse } from '../../kit/result.ts';
+import { toHex } from '../../kit/bytes.ts';
+import { refuse } from '../../kit/result.ts';
 import type { KeyAudit } from '../../records/key-audit.ts';
 import { isoTime } from '../../records/key-ring.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
@@ -9,6 +9,7 @@ import { findingsOf, verifyKeyAudit } from '../../verifier/verify-audit.ts';
 import type { Appliance, Role } from '../appliance.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { makeFolder, readInput, writeOutput } from '../file.ts';
+import { readRootOption } from '../root-option.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface AuditArguments {
@@ -45,18 +46,15 @@ export interface CheckAuditArguments {
 }
 
 export async function runCheckAudit(terminal: Terminal, given: CheckAuditArguments): Promise<ExitCode> {
-  const rootKeyId = given.root === undefined ? undefined : fromHex(given.root);
-  if (given.root !== undefined && rootKeyId?.length !== 32)
-    return terminal.refuse(
-      refuse('usage', `--root ${quote(given.root)}: the root key's id, 64 hex digits, is accepted`),
-    );
+  const root = readRootOption(given.root);
+  if (!root.ok) return terminal.refuse(root);
   const file = await readInput(given.file, 1024 * 1024);
   if (!file.ok) return terminal.refuse(file);
   const bundle = await readInput(given.trust, 1024 * 1024);
   if (!bundle.ok) return terminal.refuse(bundle);
   const verified = verifyKeyAudit(file.value, {
     bundle: bundle.value,
-    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    ...root.value,
     at: given.nowSeconds,
     verifySignature: makeNodeVerifySignature(),
   });

@@ -1,4 +1,5 @@
 /** The keys by which a module may be signed: from files of public keys, or from a trust bundle. */
+
 import { moduleKeyId } from '../../../vm/signed-module.ts';
 import { fromHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
@@ -7,6 +8,7 @@ import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { openBundle } from '../../verifier/verify.ts';
 import { readInput } from '../file.ts';
 import { pointOfPem } from '../public-key.ts';
+import { readRootOption } from '../root-option.ts';
 
 export interface TrustArguments {
   /** Files of public keys. */
@@ -63,14 +65,13 @@ async function readBundleKeys(
   path: string,
   { root, nowSeconds }: TrustArguments,
 ): Promise<Result<readonly Uint8Array[]>> {
-  const rootKeyId = root === undefined ? undefined : fromHex(root);
-  if (root !== undefined && rootKeyId?.length !== 32)
-    return refuse('usage', `--root ${quote(root)}: the root key's id, 64 hex digits, is accepted`);
+  const pinned = readRootOption(root);
+  if (!pinned.ok) return pinned;
   const bytes = await readInput(path, 1024 * 1024);
   if (!bytes.ok) return bytes;
   const bundle = openBundle({
     bundle: bytes.value,
-    ...(rootKeyId === undefined ? {} : { rootKeyId }),
+    ...pinned.value,
     at: nowSeconds,
     verifySignature: makeNodeVerifySignature(),
   });
