@@ -1,7 +1,7 @@
 /** A key pair as a token shows it. */
 import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js';
 import { algorithmOfKey } from './algorithm.ts';
-import { findKey, readBytes, readNumber } from './module.ts';
+import { checkTemplate, findKey, readBytes, readNumber } from './module.ts';
 import { publicKeyOf, rsaPublicKey } from './public-key.ts';
 import { type AgreementKey, type PublicKey, SignerError } from './signer.ts';
 
@@ -9,7 +9,34 @@ import { type AgreementKey, type PublicKey, SignerError } from './signer.ts';
  * The public half of a key pair. CKA_EC_POINT is a DER OCTET STRING around the point (PKCS#11 v3.1 §6.3.3); some tokens give the point bare.
  */
 export function readPublicKey(module: PKCS11, session: Handle, label: string): PublicKey {
-  const key = findKey(module, session, pkcs11js.CKO_PUBLIC_KEY, label);
+  return readPublicKeyObject(
+    module,
+    session,
+    findKey(module, session, pkcs11js.CKO_PUBLIC_KEY, label),
+    label,
+  );
+}
+
+/** Of every public key that the session sees, the key id; a key of a kind that is not used has none. */
+export function readKeyIds(module: PKCS11, session: Handle): Uint8Array[] {
+  module.C_FindObjectsInit(
+    session,
+    checkTemplate([{ type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PUBLIC_KEY }]),
+  );
+  const found = module.C_FindObjects(session, 1_000);
+  module.C_FindObjectsFinal(session);
+  return found.flatMap((key) => {
+    try {
+      return [readPublicKeyObject(module, session, key, '').keyId];
+    } catch (error) {
+      // Not one of ours, then: those were all read once, as they were made.
+      if (error instanceof SignerError || error instanceof pkcs11js.Pkcs11Error) return [];
+      throw error;
+    }
+  });
+}
+
+function readPublicKeyObject(module: PKCS11, session: Handle, key: Handle, label: string): PublicKey {
   const keyType = readNumber(module, session, key, pkcs11js.CKA_KEY_TYPE);
   const curve =
     keyType === pkcs11js.CKK_RSA ? undefined : readBytes(module, session, key, pkcs11js.CKA_EC_PARAMS);

@@ -60,6 +60,8 @@ export interface OpenedToken {
   readonly description: TokenDescription | undefined;
   /** Other tokens that the process could reach, by label. */
   readonly others: readonly string[];
+  /** Ids of all keys that it sees, in its own token and, as far as they are shown without a login, in others. */
+  readonly keyIds: readonly Uint8Array[];
 }
 
 export type Reply =

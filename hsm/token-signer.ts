@@ -47,6 +47,8 @@ export interface TokenSigner extends Signer {
   readonly description: TokenDescription | undefined;
   /** Labels of other tokens that its process could reach when it was opened. */
   readonly others: readonly string[];
+  /** Ids of all keys that its process saw then. */
+  readonly keyIds: readonly Uint8Array[];
   /** The attributes of its keys, with what they have to be. */
   readAttributes(): Promise<readonly AttributeReading[]>;
   /** Throws `key_unfit` where an attribute of its keys is not what an issuing key has to have. */
@@ -131,6 +133,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
     },
     close: () => pool.close(),
     others: opened.others,
+    keyIds: opened.keyIds,
     agreement: opened.agreement === undefined ? undefined : agreementOf(pool, opened.agreement),
     get health() {
       return pool.health;

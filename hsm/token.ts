@@ -14,7 +14,7 @@ import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } fro
 import { algorithmOf, type SigningMechanism } from './algorithm.ts';
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
 import type { AttributeReading } from './attribute-reading.ts';
-import { readAgreementKey, readPublicKey } from './key-pair.ts';
+import { readAgreementKey, readKeyIds, readPublicKey } from './key-pair.ts';
 import type { OpenedToken, TokenAddress } from './messages.ts';
 import {
   checkTemplate,
@@ -86,7 +86,23 @@ export class Token {
       agreement,
       description: own?.description,
       others: others.map(({ description }) => description.label),
+      keyIds: tokens.flatMap((token) => this.keyIdsIn(token.slot)),
     };
+  }
+
+  /** As far as the token shows them: of one that is not its own, it may show none without a login. */
+  private keyIdsIn(slot: Handle): Uint8Array[] {
+    try {
+      const session = this.module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION);
+      try {
+        return readKeyIds(this.module, session);
+      } finally {
+        this.module.C_CloseSession(session);
+      }
+    } catch (error) {
+      if (error instanceof pkcs11js.Pkcs11Error) return [];
+      throw error;
+    }
   }
 
   /** A signature over what the key's mechanism takes; a digest of another length than the hash's is refused, for SoftHSM signs any. */

@@ -12,10 +12,10 @@ import type { BackupOptions, BackupReport } from '../cli/appliance.ts';
 import type { Clock } from '../kit/clock.ts';
 import { ApplianceError } from './appliance-error.ts';
 import type { BackupManifest } from './backup-manifest.ts';
-import type { HsmConfiguration } from './configuration.ts';
 import { type Home, homeAt, type Role } from './home.ts';
 import { readSigning } from './hsm-access.ts';
 import { readInventory } from './key-inventory.ts';
+import { findHsm } from './key-making.ts';
 import { makePrivateFolder } from './private-file.ts';
 import { tokenLabel } from './token-label.ts';
 
@@ -55,19 +55,12 @@ export async function backUpKeys(options: BackupOptions, clock: Clock): Promise<
 
 /** The name of the HSM, whose files are this machine's. */
 async function chooseHsm(home: Home, role: Role, name: string | undefined): Promise<string> {
-  const { hsms } = await readSigning(home, role);
-  const names = (some: readonly HsmConfiguration[]): string => some.map((hsm) => hsm.name).join(', ');
-  const hsm = name === undefined ? hsms[0] : hsms.find((candidate) => candidate.name === name);
-  if (hsm === undefined)
-    throw new ApplianceError(
-      'hsm_unknown',
-      `${role} has no HSM \`${name}\`: ${names(hsms)} is accepted, as its config.json has them`,
-    );
+  const hsm = await findHsm(home, role, name);
   if (hsm.kind === 'softhsm') return hsm.name;
-  const own = hsms.filter(({ kind }) => kind === 'softhsm');
+  const own = (await readSigning(home, role)).hsms.filter(({ kind }) => kind === 'softhsm');
   throw new BackupError(
     'backup_unsupported',
-    `the keys in \`${hsm.name}\` do not leave it through PKCS#11: back them up in the way of its vendor${own.length === 0 ? '' : `; here \`--hsm ${names(own)}\` is accepted`}`,
+    `the keys in \`${hsm.name}\` do not leave it through PKCS#11: back them up in the way of its vendor${own.length === 0 ? '' : `; here \`--hsm ${own.map((known) => known.name).join(', ')}\` is accepted`}`,
   );
 }
 

@@ -10,6 +10,7 @@ import type { TrustBundle } from '../records/trust-bundle.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
+import { systemOf } from './key-making.ts';
 import { closeKeys, openKeys } from './open-keys.ts';
 import { tokenLabel } from './token-label.ts';
 
@@ -44,7 +45,7 @@ export async function openRoleToken(
         `no valid key of ${role} is in its HSMs, or none of them is well`,
       );
     for (const token of tokens) {
-      assertAlone(role, token.others);
+      assertAlone(role, bundle, token);
       await token.audit();
     }
     const { signaturesPerMinute, amountPerDay } = signing;
@@ -89,8 +90,13 @@ export async function openRoleToken(
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */
-function assertAlone(role: Role, others: readonly string[]): void {
-  const shared = roles.find((other) => other !== role && others.includes(tokenLabel(other)));
+function assertAlone(role: Role, bundle: TrustBundle, { others, keyIds }: TokenSigner): void {
+  const seen = new Set(keyIds.map(toHex));
+  const shared =
+    roles.find((other) => other !== role && others.includes(tokenLabel(other))) ??
+    bundle.keys
+      .map((entry) => ({ of: systemOf(entry.role), id: toHex(entry.key.keyId) }))
+      .find(({ of, id }) => of !== role && seen.has(id))?.of;
   if (shared !== undefined)
     throw new ApplianceError(
       'token_shared',

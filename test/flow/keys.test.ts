@@ -2,6 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { findModule } from '../../hsm/module-path.ts';
 import { readSigningLog } from '../../hsm/signing-log.ts';
 import { startModule } from '../hsm/modules/started-module.ts';
 import { makeWorkplace, project, type Ran, type Systems, type Workplace, waitFor } from './ringmint.ts';
@@ -265,6 +266,30 @@ describe('keys of a running appliance', () => {
     expect((await place.run('keys', 'list', '--json')).json()['unpublished']).toEqual([]);
     await untilTaken(place, 'central', 'quota', 'issuance');
     expect((await issue(place, 'at once')).code).toBe(0);
+  });
+});
+
+describe('two systems with one HSM', () => {
+  it('do not start: whoever reaches the keys of two could issue alone', async () => {
+    const place = makeWorkplace();
+    onTestFinished(() => place.remove());
+    await place.init();
+    const path = join(place.home, 'quota/config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { signing: { hsms: object[] } };
+    const token = join(place.home, 'issuance/token');
+    config.signing.hsms.push({
+      name: 'shared',
+      kind: 'pkcs11',
+      module: findModule('auto', process.env, project),
+      uri: 'pkcs11:token=ringmint-issuance',
+      pin: `file:${join(token, 'pin')}`,
+      environment: { SOFTHSM2_CONF: join(token, 'softhsm2.conf') },
+    });
+    writeFileSync(path, JSON.stringify(config));
+    expect((await place.run('keys', 'rotate', 'quota', '--hsm', 'shared', '--json')).code).toBe(0);
+    const refused = await place.run('serve', 'quota', '--port', '0', '--json');
+    expect(refused.json()).toMatchObject({ ok: false, code: 'token_shared' });
+    expect(refused.json()['message']).toContain('reaches the token of issuance');
   });
 });
 

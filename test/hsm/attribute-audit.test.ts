@@ -49,4 +49,6 @@ test('names the other tokens that its process could reach', async () => {
     keys: [],
   });
   expect((await open(directory)).others).toEqual(['another role']);
+  // A token shows its public keys to whoever asks.
+  expect(alone.keyIds).toEqual([alone.publicKey.keyId]);
 });
