@@ -5,8 +5,11 @@ import { expect, it } from 'vitest';
 import { exitCode, exitCodeOf } from '../../src/cli/exit-code.ts';
 import { project } from '../flow/ringmint.ts';
 
-/** Rules that refused: a limit of the key, and a key that the operator names. */
-const refusals = ['limit_reached', 'key_unknown', 'key_revoked'];
+/** Rules that refused: a limit of the key, a key that the operator names, and a plan that may not be carried out. */
+const refusals = [
+  ...['limit_reached', 'key_unknown', 'key_revoked'],
+  ...['approval_missing', 'plan_stale', 'plan_early', 'plan_expired', 'plan_foreign'],
+];
 
 it.each([
   ['hsm/signer.ts', 'SignerErrorCode'],
@@ -14,7 +17,7 @@ it.each([
   ['src/appliance/appliance-error.ts', 'ApplianceErrorCode'],
 ])('has a class for every code of %s', (file, union) => {
   const text = readFileSync(join(project, file), 'utf8');
-  const codes = new RegExp(`type ${union} =([^;]*);`).exec(text)?.[1]?.match(/[a-z_]+/g) ?? [];
+  const codes = new RegExp(`type ${union} =([^;]*);`).exec(text)?.[1]?.match(/(?<=')[a-z_]+(?=')/g) ?? [];
   expect(codes.length).toBeGreaterThan(5);
   const refused = codes.filter((code) => exitCodeOf(code) === exitCode.refused);
   expect(refused.filter((code) => !refusals.includes(code))).toEqual([]);
