@@ -6,7 +6,7 @@ import { unpackBackup } from './backup-folder.ts';
 import type { TokenAddress } from './messages.ts';
 import type { PinSource } from './pin-source.ts';
 import { formatPkcs11Uri } from './pkcs11-uri.ts';
-import { assertUsable, configurationOf } from './token-directory.ts';
+import { assertUsable, configurationName, configurationOf } from './token-directory.ts';
 import type { TokenFiles } from './token-snapshot.ts';
 
 export interface RestoredToken {
@@ -15,8 +15,6 @@ export interface RestoredToken {
   /** Whoever restored it calls this, when no process has the token open any more. */
   readonly remove: () => void;
 }
-
-const configurationName = 'softhsm2.conf';
 
 /**
  * Puts the files into a new folder that only its owner can enter, below TMPDIR. Nothing is left where it fails; throws `token_missing` where

@@ -52,7 +52,7 @@ export interface ProvisionOptions {
 
 const markerName = 'provisioned.json';
 const startedName = 'provisioning';
-const configurationName = 'softhsm2.conf';
+export const configurationName = 'softhsm2.conf';
 const copyName = 'token-object';
 const madeHere: ReadonlySet<string> = new Set([
   startedName,

@@ -238,16 +238,8 @@ export async function generateKey({
   readonly key: KeyTemplate;
   readonly askPin?: () => string;
 }): Promise<PublicKey> {
-  const child = new SignerChild(
-    surroundingsOf(address, { environment, ...(askPin === undefined ? {} : { askPin }) }),
-    1,
-  );
-  try {
-    const call = { name: 'generate', token: address, key } as const;
-    return (await child.call(call, performance.now() + startTimeoutMs)) as PublicKey;
-  } finally {
-    await child.end();
-  }
+  const surroundings = surroundingsOf(address, { environment, ...(askPin === undefined ? {} : { askPin }) });
+  return (await callOnce(surroundings, { name: 'generate', token: address, key })) as PublicKey;
 }
 
 /** Makes a token and its keys in a process of their own; gives the public keys in order. */
@@ -258,10 +250,14 @@ export async function provisionToken(request: ProvisionRequest): Promise<PublicK
       'pin_missing',
       `a token is made with PINs from files, and not from ${formatPinSource(soPin)}: file:PATH is accepted`,
     );
-  const child = new SignerChild({ environment }, 1);
+  return (await callOnce({ environment }, { name: 'provision', token: address, soPin, keys })) as PublicKey[];
+}
+
+/** Makes one call in a process of its own, which ends with it. */
+async function callOnce(surroundings: Surroundings, call: Call): Promise<unknown> {
+  const child = new SignerChild(surroundings, 1);
   try {
-    const call = { name: 'provision', token: address, soPin, keys } as const;
-    return (await child.call(call, performance.now() + startTimeoutMs)) as PublicKey[];
+    return await child.call(call, performance.now() + startTimeoutMs);
   } finally {
     await child.end();
   }

@@ -7,9 +7,9 @@ import { ApplianceError } from './appliance-error.ts';
 import { applianceSchema, readConfiguration } from './configuration.ts';
 import { homeAt } from './home.ts';
 import type { KeyManagement } from './key-change.ts';
+import { holderOf } from './key-holder.ts';
 import { findHsm, replacedKey } from './key-making.ts';
 import { findByPrefix } from './key-management.ts';
-import { holderOf } from './open-keys.ts';
 import { findStandstills } from './standstill.ts';
 import { readTrustBundleFile } from './trust.ts';
 

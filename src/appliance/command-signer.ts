@@ -12,12 +12,11 @@ import type { TrustBundle } from '../records/trust-bundle.ts';
 import { lockFile } from '../store/sqlite/file-lock.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { accessHsm, type HsmAccess, type HsmSurroundings, readSigning } from './hsm-access.ts';
+import { holderOf } from './key-holder.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
-import { holderOf } from './open-keys.ts';
 
 export interface CommandSigner {
   readonly key: VerificationKey;
-  readonly place: KeyPlace;
   readonly token: TokenSigner;
   /** Signs, and logs it under `purpose`; throws SignerError. */
   sign(message: Uint8Array, purpose: string): Promise<Uint8Array>;
@@ -76,7 +75,6 @@ export async function openLoggedKey(
     });
     return {
       key,
-      place,
       token,
       sign: (message, purpose) => signer.sign(message, { purpose, intent: '', keyId: key.keyId }),
       async close() {

@@ -7,7 +7,8 @@ import { openCommandSigner } from './command-signer.ts';
 import { applianceSchema, readConfiguration } from './configuration.ts';
 import { homeAt } from './home.ts';
 import { readSigning } from './hsm-access.ts';
-import { closeKeys, holderOf, openKeys } from './open-keys.ts';
+import { holderOf } from './key-holder.ts';
+import { closeKeys, openKeys } from './open-keys.ts';
 import { readTrustBundle } from './trust.ts';
 
 /** Works while the role serves too. Throws what keeps the keys from being opened; what is wrong with them is in the report. */

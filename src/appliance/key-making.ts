@@ -10,16 +10,11 @@ import { type VerificationKey, verificationKey } from '../records/signature.ts';
 import type { KeyRole, TrustBundle } from '../records/trust-bundle.ts';
 import { ApplianceError } from './appliance-error.ts';
 import type { HsmConfiguration } from './configuration.ts';
-import type { Home, Role } from './home.ts';
+import type { Home } from './home.ts';
 import { accessHsm, type HsmAccess, readSigning } from './hsm-access.ts';
 import type { Situation } from './key-change.ts';
+import { holderOf, systemOf } from './key-holder.ts';
 import { type KeyPlace, readInventory, writeInventory } from './key-inventory.ts';
-import { holderOf } from './open-keys.ts';
-
-/** The system whose HSMs have the keys of this role. */
-export function systemOf(role: KeyRole): Role {
-  return role === 'quota-agreement' ? 'quota' : role;
-}
 
 /** An HSM of the role's system by its name, the first one where none is given; throws `hsm_unknown`. */
 export async function findHsm(

@@ -16,9 +16,9 @@ import { ApplianceError } from './appliance-error.ts';
 import { applianceSchema, readConfiguration } from './configuration.ts';
 import { type Home, homeAt, type Role, roles } from './home.ts';
 import { holdKeys, type KeyManagement, type Situation } from './key-change.ts';
+import { holderOf } from './key-holder.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
 import { findHsm, makeKey, replacedKey } from './key-making.ts';
-import { holderOf } from './open-keys.ts';
 import { publishBundle, readTrustBundle, signBundle } from './trust.ts';
 
 /** Every key of the key set with what is known of it here, and keys that were made and never published. */

@@ -5,9 +5,10 @@ import { openToken } from '../../hsm/token-signer.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import { isValid, type KeyHolder, keysOf } from '../records/key-ring.ts';
-import type { KeyRole, TrustBundle, TrustedKey } from '../records/trust-bundle.ts';
+import type { TrustBundle, TrustedKey } from '../records/trust-bundle.ts';
 import type { HsmConfiguration, SigningConfiguration } from './configuration.ts';
 import { accessHsm, type HsmSurroundings } from './hsm-access.ts';
+import { holderOf } from './key-holder.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
 
 /** A signing key in its HSM, and with it a key-agreement key of the same HSM where there is one. */
@@ -93,11 +94,6 @@ export async function openKeys(
 
 export async function closeKeys(keys: readonly OpenKey[]): Promise<void> {
   await Promise.all(keys.map(({ token }) => token.close()));
-}
-
-/** The name under which a role's keys are in the trust bundle. */
-export function holderOf(role: KeyRole, issuer: string): KeyHolder {
-  return { role, name: role === 'issuance' ? issuer : role === 'quota-agreement' ? 'quota' : role };
 }
 
 function placedIn(

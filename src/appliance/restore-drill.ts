@@ -23,8 +23,9 @@ import { ApplianceError } from './appliance-error.ts';
 import { type BackupManifest, readManifest } from './backup-manifest.ts';
 import { applianceSchema, readConfiguration } from './configuration.ts';
 import { type Home, homeAt, type Role } from './home.ts';
+import { holderOf } from './key-holder.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
-import { holderOf, usableKeys } from './open-keys.ts';
+import { usableKeys } from './open-keys.ts';
 import { readTrustBundle } from './trust.ts';
 
 export interface DrillSurroundings {

@@ -10,7 +10,7 @@ import type { TrustBundle } from '../records/trust-bundle.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
-import { systemOf } from './key-making.ts';
+import { systemOf } from './key-holder.ts';
 import { closeKeys, openKeys } from './open-keys.ts';
 import { tokenLabel } from './token-label.ts';
 

@@ -2,7 +2,7 @@
 import type { Standstill } from '../cli/appliance.ts';
 import { currentKey, isValid, keysOf } from '../records/key-ring.ts';
 import { keyRoles, type TrustBundle } from '../records/trust-bundle.ts';
-import { holderOf } from './open-keys.ts';
+import { holderOf } from './key-holder.ts';
 
 /** Of the roles of this issuer's appliance: those with a valid key in `before` at `at`, and none in `after`. */
 export function findStandstills(

@@ -1,9 +1,11 @@
 /** The offline root and the trust bundle it signs: made by `ringmint init`, signed anew by `ringmint keys`. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pointOfKey } from '../cli/public-key.ts';
 import { equalBytes } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
+import { assert } from '../kit/result.ts';
 import { attachSignature, verifyRecord } from '../records/cose.ts';
 import { bundleLifetimeSeconds } from '../records/key-set.ts';
 import { type VerificationKey, verificationKey } from '../records/signature.ts';
@@ -40,9 +42,11 @@ export async function makeTrustBundle(
   clock: Clock,
 ): Promise<VerificationKey> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const point = pointOfKey(privateKey);
+  assert(point !== undefined, 'a new root key is on P-256');
   const pem = privateKey.export({ format: 'pem', type: 'pkcs8' });
   await writeFileDurably(join(home.root, rootKeyName), pem.toString(), 0o600);
-  const root = { key: pointOf(privateKey), privateKey };
+  const root = { key: verificationKey(point), privateKey };
 
   const notBefore = clock.nowSeconds();
   const notAfter = notBefore + bundleLifetimeSeconds;
@@ -106,22 +110,13 @@ export async function readRoot(folder: string, bundle: TrustBundle): Promise<Roo
       `\`${path}\` is no private key: the PEM that \`ringmint init\` wrote is accepted`,
     );
   }
-  if (
-    privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1' ||
-    !equalBytes(pointOf(privateKey).keyId, bundle.rootKey.keyId)
-  )
+  const point = pointOfKey(privateKey);
+  if (point === undefined || !equalBytes(point, bundle.rootKey.point))
     throw new ApplianceError(
       'root_invalid',
       `\`${path}\` is the key of another root than the one that signed the trust bundle`,
     );
   return { key: bundle.rootKey, privateKey };
-}
-
-function pointOf(privateKey: KeyObject): VerificationKey {
-  const { x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
-  return verificationKey(
-    new Uint8Array(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])),
-  );
 }
 
 /** The appliance's own bundle, verified; throws `home_missing` or `trust_bundle_invalid`. */

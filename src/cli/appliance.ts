@@ -10,6 +10,8 @@ import type { RoleStatus } from '../roles/status.ts';
 
 export type Role = RoleStatus['role'];
 
+export const roles = ['central', 'issuance', 'quota'] as const satisfies readonly Role[];
+
 /** What an issuer may issue in one currency; minor units. */
 export interface IssuerQuota {
   readonly currency: string;

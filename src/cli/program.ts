@@ -4,7 +4,7 @@
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
-import type { Appliance, Role } from './appliance.ts';
+import { type Appliance, type Role, roles } from './appliance.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
@@ -107,7 +107,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     });
 
   command('serve', 'run one system until Ctrl-C')
-    .addArgument(new Argument('<role>', 'which one').choices(['central', 'issuance', 'quota']))
+    .addArgument(new Argument('<role>', 'which one').choices(roles))
     .addOption(home())
     .option('--port <port>', 'instead of the configured one; 0 lets the system choose')
     .action(async (role: Role, given: { home: string; port?: string }) => {
@@ -210,23 +210,13 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStatus(appliance, terminal, given));
     });
 
-  addKeysCommands(command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'), {
-    appliance,
-    terminal,
-    clock,
-    home,
-    trustFile,
-    done,
-  });
+  const context = { appliance, terminal, clock, home, trustFile, done };
+  addKeysCommands(
+    command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),
+    context,
+  );
 
-  addCeremonyCommands(command('ceremony', 'change keys by plans that several people approve'), {
-    appliance,
-    terminal,
-    clock,
-    home,
-    trust: `${environment['RINGMINT_HOME'] ?? '.ringmint'}/trust.cbor`,
-    done,
-  });
+  addCeremonyCommands(command('ceremony', 'change keys by plans that several people approve'), context);
 
   addVmCommands(command('vm', 'the label machine: assemble, run, look into and sign its programs'), {
     appliance,

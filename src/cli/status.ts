@@ -1,6 +1,6 @@
 /** `ringmint status`: whether each system answers and its token signs, and how far its journal is. */
 import type { Refusal } from '../kit/result.ts';
-import type { Appliance, Role } from './appliance.ts';
+import { type Appliance, roles } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -14,7 +14,7 @@ export async function runStatus(
   const lines: string[] = [];
   let firstRefusal: Refusal | undefined;
   try {
-    for (const role of ['central', 'issuance', 'quota'] satisfies Role[]) {
+    for (const role of roles) {
       const status = await operator.status(role);
       if (status.ok) {
         const { keyId, journal, unsigned } = status.value;

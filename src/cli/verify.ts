@@ -5,10 +5,10 @@ import { formatAmount } from '../records/amount.ts';
 import { fileSizeLimit } from '../records/currency-file.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { verifyFile } from '../verifier/verify.ts';
-import { type ExitCode, exitCode } from './exit-code.ts';
+import type { ExitCode } from './exit-code.ts';
 import { readInput } from './file.ts';
-import { readRootOption } from './root-option.ts';
 import type { Terminal } from './terminal.ts';
+import { readRootOption, refuseAsNotAuthentic } from './verification.ts';
 
 export interface VerifyArguments {
   readonly file: string;
@@ -43,12 +43,7 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
     at,
     verifySignature: makeNodeVerifySignature(),
   });
-  if (!verified.ok)
-    return terminal.refuse(
-      { ...verified, message: `not authentic: ${verified.message}` },
-      { authentic: false },
-      exitCode.notAuthentic,
-    );
+  if (!verified.ok) return refuseAsNotAuthentic(terminal, verified);
   const { checks, currency, total, root: merkleRoot, rootKeyId: trusted, ...rest } = verified.value;
   const amount = formatAmount(total, currency);
   return terminal.result(

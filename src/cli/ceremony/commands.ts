@@ -1,26 +1,11 @@
 /** `ringmint ceremony`: changes of the keys that several people approve, with a transcript that an auditor can replay. */
-import { type Command, InvalidArgumentError, type Option } from 'commander';
-import type { Clock } from '../../kit/clock.ts';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type KeyRole, keyRoles } from '../../records/trust-bundle.ts';
-import type { Appliance } from '../appliance.ts';
-import type { ExitCode } from '../exit-code.ts';
-import type { Terminal } from '../terminal.ts';
+import { type CommandContext, collect, rootFolderOption, subcommandsOf } from '../subcommands.ts';
 import { runApprove } from './approve.ts';
 import { runPlan } from './plan.ts';
 import { runRun } from './run.ts';
 import { runVerifyCeremony } from './verify.ts';
-
-export interface CeremonyContext {
-  readonly appliance: Appliance;
-  readonly terminal: Terminal;
-  readonly clock: Clock;
-  readonly home: () => Option;
-  /** Where the trust bundle is unless it is named. */
-  readonly trust: string;
-  readonly done: (code: ExitCode) => void;
-}
-
-const collect = (value: string, earlier: string[] | undefined): string[] => [...(earlier ?? []), value];
 
 function collectRole(value: string, earlier: KeyRole[] | undefined): KeyRole[] {
   const role = keyRoles.find((candidate) => candidate === value);
@@ -31,15 +16,9 @@ function collectRole(value: string, earlier: KeyRole[] | undefined): KeyRole[] {
 /** Adds the commands to `ceremony`, which is `ringmint ceremony`. */
 export function addCeremonyCommands(
   ceremony: Command,
-  { appliance, terminal, clock, home, trust, done }: CeremonyContext,
+  { appliance, terminal, clock, home, trustFile, done }: CommandContext,
 ): void {
-  const command = (name: string, description: string, example: string): Command =>
-    ceremony
-      .command(name)
-      .description(description)
-      .option('--json', 'print one JSON document')
-      .exitOverride()
-      .addHelpText('after', `\nExample:\n  $ ringmint ceremony ${example}\n`);
+  const command = subcommandsOf(ceremony);
 
   command(
     'plan',
@@ -80,7 +59,7 @@ export function addCeremonyCommands(
   )
     .argument('<plan>', 'what `ringmint ceremony plan` wrote')
     .requiredOption('--key <file>', 'your private key on P-256, PEM, that nobody else can read')
-    .option('--trust <file>', 'the trust bundle that the plan starts from', trust)
+    .option('--trust <file>', 'the trust bundle that the plan starts from', trustFile)
     .option('--root <id>', 'id of the root key that must have signed the trust bundle')
     .option('--out <file>', 'where to write the approval; your name and .cose unless given')
     .action(async (file: string, given: { key: string; trust: string; root?: string; out?: string }) => {
@@ -96,7 +75,7 @@ export function addCeremonyCommands(
     .argument('<plan>', 'what `ringmint ceremony plan` wrote')
     .argument('[approval...]', 'what `ringmint ceremony approve` wrote, as many as are asked for')
     .addOption(home())
-    .option('--root-folder <folder>', "the root's folder, where it is not in the appliance's")
+    .addOption(rootFolderOption())
     .option('--out <file>', 'where to write the transcript: a new file', 'transcript.cose')
     .action(
       async (

@@ -4,10 +4,10 @@ import { describeAction } from '../../records/ceremony-plan.ts';
 import { transcriptSizeLimit } from '../../records/ceremony-transcript.ts';
 import { replayCeremony } from '../../verifier/ceremony-replay.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
-import { type ExitCode, exitCode } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
 import { readInput } from '../file.ts';
-import { readRootOption } from '../root-option.ts';
 import type { Terminal } from '../terminal.ts';
+import { readRootOption, refuseAsNotAuthentic } from '../verification.ts';
 
 export interface VerifyCeremonyArguments {
   readonly file: string;
@@ -26,12 +26,7 @@ export async function runVerifyCeremony(
     ...pinned.value,
     verifySignature: makeNodeVerifySignature(),
   });
-  if (!replayed.ok)
-    return terminal.refuse(
-      { ...replayed, message: `not authentic: ${replayed.message}` },
-      { authentic: false },
-      exitCode.notAuthentic,
-    );
+  if (!replayed.ok) return refuseAsNotAuthentic(terminal, replayed);
   const { transcript, plan, planId, approvedBy, before, after, checks } = replayed.value;
   const trusted = toHex(before.rootKey.keyId);
   const bundleAfter = toHex(sha256(transcript.bundleAfter));

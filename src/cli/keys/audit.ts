@@ -7,10 +7,10 @@ import { isoTime } from '../../records/key-ring.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { findingsOf, verifyKeyAudit } from '../../verifier/verify-audit.ts';
 import type { Appliance, Role } from '../appliance.ts';
-import { type ExitCode, exitCode } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
 import { makeFolder, readInput, writeOutput } from '../file.ts';
-import { readRootOption } from '../root-option.ts';
 import type { Terminal } from '../terminal.ts';
+import { readRootOption, refuseAsNotAuthentic } from '../verification.ts';
 
 export interface AuditArguments {
   readonly home: string;
@@ -58,12 +58,7 @@ export async function runCheckAudit(terminal: Terminal, given: CheckAuditArgumen
     at: given.nowSeconds,
     verifySignature: makeNodeVerifySignature(),
   });
-  if (!verified.ok)
-    return terminal.refuse(
-      { ...verified, message: `not authentic: ${verified.message}` },
-      { authentic: false },
-      exitCode.notAuthentic,
-    );
+  if (!verified.ok) return refuseAsNotAuthentic(terminal, verified);
   const { audit, findings } = verified.value;
   return answer(terminal, { authentic: true }, [summaryOf(audit, findings, given.file)]);
 }

@@ -1,21 +1,21 @@
 /** `ringmint keys backup` and `ringmint keys restore-drill`: keys of a system kept elsewhere, and the proof that they could be used. */
 import { Argument } from 'commander';
 import { isoTime } from '../../records/key-ring.ts';
-import type { DrillReport, Role } from '../appliance.ts';
+import { type DrillReport, type Role, roles } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
-import type { KeysContext, MakeCommand } from './commands.ts';
+import type { CommandContext, MakeCommand } from '../subcommands.ts';
 
 /** Adds the commands by `command`, which makes a command of `ringmint keys`. */
 export function addBackupCommands(
   command: MakeCommand,
-  { appliance, terminal, home, done }: KeysContext,
+  { appliance, terminal, home, done }: CommandContext,
 ): void {
   command(
     'backup',
     "copy the keys of a system's SoftHSM token into a folder, also while the system runs",
     'backup quota --out backups/quota-2026-11-21',
   )
-    .addArgument(new Argument('<role>', 'whose').choices(['central', 'issuance', 'quota']))
+    .addArgument(new Argument('<role>', 'whose').choices(roles))
     .addOption(home())
     .requiredOption('--out <folder>', 'a new folder, or an empty one')
     .option('--hsm <name>', "the HSM, by its name in the system's config.json; the first one unless given")

@@ -1,29 +1,12 @@
 /** `ringmint keys`: the keys of the three systems, made in their HSMs and published by the root. */
-import { Argument, type Command, Option } from 'commander';
-import type { Clock } from '../../kit/clock.ts';
+import { Argument, type Command } from 'commander';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { isoTime } from '../../records/key-ring.ts';
-import type { KeyRole } from '../../records/trust-bundle.ts';
-import { keyRoles } from '../../records/trust-bundle.ts';
-import type { Appliance, KeyListing, Role } from '../appliance.ts';
-import type { ExitCode } from '../exit-code.ts';
-import type { Terminal } from '../terminal.ts';
+import { type KeyRole, keyRoles } from '../../records/trust-bundle.ts';
+import { type KeyListing, type Role, roles } from '../appliance.ts';
+import { type CommandContext, type MakeCommand, rootFolderOption, subcommandsOf } from '../subcommands.ts';
 import { runAudit, runCheckAudit } from './audit.ts';
 import { addBackupCommands } from './backup.ts';
-
-export interface KeysContext {
-  readonly appliance: Appliance;
-  readonly terminal: Terminal;
-  readonly clock: Clock;
-  readonly home: () => Option;
-  /** Where the trust bundle is, unless told otherwise. */
-  readonly trustFile: string;
-  readonly done: (code: ExitCode) => void;
-}
-
-export type MakeCommand = (name: string, description: string, example: string) => Command;
-
-const roles = ['central', 'issuance', 'quota'] as const;
 
 interface ChangeGiven {
   readonly home: string;
@@ -31,17 +14,9 @@ interface ChangeGiven {
 }
 
 /** Adds the commands to `keys`, which is `ringmint keys`. */
-export function addKeysCommands(keys: Command, context: KeysContext): void {
+export function addKeysCommands(keys: Command, context: CommandContext): void {
   const { appliance, terminal, home, clock, done } = context;
-  const command: MakeCommand = (name, description, example) =>
-    keys
-      .command(name)
-      .description(description)
-      .option('--json', 'print one JSON document')
-      .exitOverride()
-      .addHelpText('after', `\nExample:\n  $ ringmint keys ${example}\n`);
-  const rootFolder = (): Option =>
-    new Option('--root-folder <folder>', "the root's folder, where it is not in the appliance's");
+  const command = subcommandsOf(keys);
 
   command('list', 'show every key of the key set, and where it is', 'list')
     .addOption(home())
@@ -53,7 +28,7 @@ export function addKeysCommands(keys: Command, context: KeysContext): void {
   command('rotate', 'make a new key in an HSM, and let it take over from the old one', 'rotate issuance')
     .addArgument(new Argument('<role>', 'whose').choices(keyRoles))
     .addOption(home())
-    .addOption(rootFolder())
+    .addOption(rootFolderOption())
     .option('--hsm <name>', "the HSM, by its name in the system's config.json; the first one unless given")
     .option(
       '--delay <seconds>',
@@ -94,7 +69,7 @@ export function addKeysCommands(keys: Command, context: KeysContext): void {
   )
     .argument('<key>', 'its id, or eight of its first digits or more')
     .addOption(home())
-    .addOption(rootFolder())
+    .addOption(rootFolderOption())
     .option('--since <time>', 'from when on the key may have been in other hands; now unless given')
     .action(async (keyId: string, given: ChangeGiven & { since?: string }) => {
       const since = given.since === undefined ? undefined : Math.floor(Date.parse(given.since) / 1000);
@@ -132,7 +107,7 @@ export function addKeysCommands(keys: Command, context: KeysContext): void {
 
 function addAuditCommands(
   command: MakeCommand,
-  { appliance, terminal, home, trustFile, clock, done }: KeysContext,
+  { appliance, terminal, home, trustFile, clock, done }: CommandContext,
 ): void {
   command('audit', "read the keys' attributes in the HSMs, as a report that each role signs", 'audit quota')
     .addArgument(new Argument('[role...]', 'whose; all three unless given').choices(roles))

@@ -1,8 +1,10 @@
 /** `ringmint vm …`: the commands of the label machine, with their options. */
+
 import type { Command, Option } from 'commander';
 import type { Clock } from '../../kit/clock.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { collect } from '../subcommands.ts';
 import type { Streams, Terminal } from '../terminal.ts';
 import { runAsm, runCheck, runDisasm } from './assembly.ts';
 import { runCover } from './cover.ts';
@@ -40,7 +42,6 @@ interface RunGiven extends Given {
   readonly trace?: string;
 }
 
-const collect = (value: string, earlier: string[] | undefined): string[] => [...(earlier ?? []), value];
 const program = 'source text, a module or a signed module; `-` for standard input';
 
 /** Adds the commands to `vm`, which is `ringmint vm`. */

@@ -8,7 +8,7 @@ import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { openBundle } from '../../verifier/verify.ts';
 import { readInput } from '../file.ts';
 import { pointOfPem } from '../public-key.ts';
-import { readRootOption } from '../root-option.ts';
+import { readRootOption } from '../verification.ts';
 
 export interface TrustArguments {
   /** Files of public keys. */
