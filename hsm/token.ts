@@ -10,8 +10,10 @@
  * Measured (Node 20, SoftHSM 2.6.1): C_SignAsync with its input kept alive gave 0 wrong signatures of 1,600; after
  * CKR_BUFFER_TOO_SMALL a session stays CKR_OPERATION_ACTIVE for good, so that any error costs the session.
  */
+import process from 'node:process';
 import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf, type SigningMechanism } from './algorithm.ts';
+import type { AnchoredHead } from './anchor.ts';
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
 import type { AttributeReading } from './attribute-reading.ts';
 import { readAgreementKey, readKeyIds, readPublicKey } from './key-pair.ts';
@@ -27,6 +29,8 @@ import {
 } from './module.ts';
 import { signatureLengthOf } from './public-key.ts';
 import { type AgreementKey, isPinRefusal, type PublicKey, SignerError } from './signer.ts';
+import { AnchorSlots, type KnownSlots } from './token-anchor.ts';
+import { softhsmDisk } from './token-disk.ts';
 
 /** CKD_NULL (PKCS#11 v3.1 §6.3.2): the shared secret as it is; the KDF is COSE's. */
 const noDerivation = 1;
@@ -54,6 +58,7 @@ interface Opening {
   readonly signingKey: Handle;
   readonly agreementKey: Handle | undefined;
   readonly idle: Handle[];
+  readonly anchors: KnownSlots;
 }
 
 export class Token {
@@ -62,6 +67,9 @@ export class Token {
   private readonly options: TokenOptions;
   private readonly mechanism: SigningMechanism;
   private state: Opening;
+  private slots: AnchorSlots | undefined;
+  /** The last call for an anchor: the next one begins when it has ended. */
+  private anchoring: Promise<unknown> = Promise.resolve();
   private inFlight = 0;
   private reopening: Promise<void> | undefined;
   private broken = false;
@@ -201,6 +209,31 @@ export class Token {
     });
   }
 
+  readAnchor(name: string): Promise<AnchoredHead | undefined> {
+    return this.withAnchors((slots, session, { anchors }) => slots.read(session, anchors, name));
+  }
+
+  advanceAnchor(name: string, from: AnchoredHead | undefined, to: AnchoredHead): Promise<void> {
+    return this.withAnchors((slots, session, { anchors }) => slots.advance(session, anchors, name, from, to));
+  }
+
+  /** One at a time: between its compare and its read nobody else of this process writes. */
+  private withAnchors<T>(
+    operate: (slots: AnchorSlots, session: Handle, state: Opening) => Promise<T>,
+  ): Promise<T> {
+    const made = this.anchoring.then(() => {
+      // Of the modules that were measured, SoftHSM alone does not wait for its disk (docs/HSM.md).
+      const isSoftHsm = this.opened.description?.manufacturer === 'SoftHSM project';
+      const slots = (this.slots ??= new AnchorSlots(
+        this.module,
+        isSoftHsm ? softhsmDisk(process.env) : undefined,
+      ));
+      return this.withSession((session, state) => operate(slots, session, state));
+    });
+    this.anchoring = made.catch(() => undefined);
+    return made;
+  }
+
   /** Whether the token could not be opened again: then only a new process helps. */
   get isBroken(): boolean {
     return this.broken;
@@ -236,6 +269,7 @@ export class Token {
       agreementKey:
         agreement === undefined ? undefined : findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, agreement),
       idle: Array.from({ length: sessions }, open),
+      anchors: new Map(),
     };
   }
 
