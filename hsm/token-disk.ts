@@ -2,10 +2,12 @@
  * SoftHSM's files, waited for. It writes an object's file without fsync (2.6.1, File.cpp: fclose and no more), and answers CKR_OK where the
  * disk took nothing; after a power cut what it said was done may not be there. So whoever needs that waits for the files by himself.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, fsync as fsyncWith, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { SignerError } from './signer.ts';
+
+const fsync = promisify(fsyncWith);
 
 /** The token's own file, which each login empties and writes anew, and the count by which processes see that objects came or went. */
 const notObjects: ReadonlySet<string> = new Set(['token.object', 'generation']);
@@ -98,13 +100,13 @@ async function waitFor(path: string): Promise<void> {
     throw new Error(`\`${path}\` is empty after it was written: is the disk full?`);
 }
 
-/** Gives the size. */
+/** Gives the size. Only the wait itself leaves this thread: each turn of its event loop may be a long one beside signatures. */
 async function synchronise(path: string): Promise<number> {
-  const file = await open(path, 'r');
+  const file = openSync(path, 'r');
   try {
-    await file.sync();
-    return (await file.stat()).size;
+    await fsync(file);
+    return fstatSync(file).size;
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }

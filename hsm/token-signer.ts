@@ -137,7 +137,8 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
         throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
     },
     anchor(name) {
-      const known = anchors.get(name) ?? makeTokenAnchor(name, (call) => pool.call(call, async (value) => value));
+      const known =
+        anchors.get(name) ?? makeTokenAnchor(name, (call) => pool.call(call, async (value) => value));
       anchors.set(name, known);
       return known;
     },

@@ -222,16 +222,19 @@ export class Token {
     operate: (slots: AnchorSlots, session: Handle, state: Opening) => Promise<T>,
   ): Promise<T> {
     const made = this.anchoring.then(() => {
-      // Of the modules that were measured, SoftHSM alone does not wait for its disk (docs/HSM.md).
-      const isSoftHsm = this.opened.description?.manufacturer === 'SoftHSM project';
-      const slots = (this.slots ??= new AnchorSlots(
-        this.module,
-        isSoftHsm ? softhsmDisk(process.env) : undefined,
-      ));
-      return this.withSession((session, state) => operate(slots, session, state));
+      const slots = this.anchorSlots();
+      // Before signatures that wait: those of the next batch wait for this.
+      return this.withSession((session, state) => operate(slots, session, state), 'first');
     });
     this.anchoring = made.catch(() => undefined);
     return made;
+  }
+
+  private anchorSlots(): AnchorSlots {
+    // Of the modules that were measured SoftHSM does not wait for its disk, and opencryptoki's soft token neither (docs/HSM.md).
+    const isSoftHsm = this.opened.description?.manufacturer === 'SoftHSM project';
+    this.slots ??= new AnchorSlots(this.module, isSoftHsm ? softhsmDisk(process.env) : undefined);
+    return this.slots;
   }
 
   /** Whether the token could not be opened again: then only a new process helps. */
@@ -274,9 +277,12 @@ export class Token {
   }
 
   /** Runs one operation on a session of its own, and once more where a session, a login or a handle was all that was lost. */
-  private async withSession<T>(operate: (session: Handle, state: Opening) => Promise<T>): Promise<T> {
+  private async withSession<T>(
+    operate: (session: Handle, state: Opening) => Promise<T>,
+    place: 'first' | 'last' = 'last',
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const { session, state } = await this.take();
+      const { session, state } = await this.take(place);
       let spoiled = false;
       try {
         return await operate(session, state);
@@ -294,7 +300,7 @@ export class Token {
     }
   }
 
-  private async take(): Promise<{ session: Handle; state: Opening }> {
+  private async take(place: 'first' | 'last'): Promise<{ session: Handle; state: Opening }> {
     for (;;) {
       if (this.reopening !== undefined) await this.reopening;
       if (this.broken)
@@ -305,7 +311,10 @@ export class Token {
         this.inFlight++;
         return { session, state };
       }
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
+      await new Promise<void>((resolve) => {
+        if (place === 'first') this.waiting.unshift(resolve);
+        else this.waiting.push(resolve);
+      });
     }
   }
 

@@ -42,10 +42,7 @@ describe('a slot of an anchor', () => {
         flipped.writeUInt8(flipped.readUInt8(index) ^ (1 << bit), index);
         expect(decodeSlot('journal', flipped)).toBeUndefined();
         expect(decodeSlot('journal', label.subarray(0, index))).toBeUndefined();
-        const mixed = Buffer.concat([
-          label.subarray(0, index),
-          encodeSlot('journal', other).subarray(index),
-        ]);
+        const mixed = Buffer.concat([label.subarray(0, index), encodeSlot('journal', other).subarray(index)]);
         if (!mixed.equals(label) && !mixed.equals(encodeSlot('journal', other)))
           expect(decodeSlot('journal', mixed)).toBeUndefined();
       }),

@@ -62,10 +62,7 @@ switch (change.kind) {
     for (const slot of slots) {
       const label = labelOf(slot).toString();
       const at = label.lastIndexOf(' ') - 1;
-      write(
-        slot,
-        Buffer.from(`${label.slice(0, at)}${label[at] === '0' ? '1' : '0'}${label.slice(at + 1)}`),
-      );
+      write(slot, Buffer.from(`${label.slice(0, at)}${label[at] === '0' ? '1' : '0'}${label.slice(at + 1)}`));
     }
     break;
   case 'third':

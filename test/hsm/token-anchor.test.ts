@@ -1,11 +1,13 @@
 /** The anchor on a real SoftHSM token: going up, starting again, being interfered with. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AnchoredHead } from '../../hsm/anchor.ts';
+import { SignerError } from '../../hsm/signer.ts';
 import type { TokenDirectory } from '../../hsm/token-directory.ts';
+import { softhsmDisk } from '../../hsm/token-disk.ts';
 import type { SlotChange } from './slot-change.ts';
 import {
   bothKinds,
@@ -194,6 +196,45 @@ describe('an anchor on a token', () => {
   });
 });
 
+test('an anchor whose token is away goes nowhere, says so, and takes the same step when it is back', async () => {
+  const directory = await newToken();
+  const token = await open(directory, { timeoutMs: 2_000, startTimeoutMs: 4_000 });
+  const anchor = token.anchor('journal');
+  await anchor.advance(undefined, headAt(0));
+  const tokens = join(directory.path, 'tokens');
+  renameSync(tokens, `${tokens}.away`);
+  await expect(anchor.advance(headAt(0), headAt(1))).rejects.toBeInstanceOf(SignerError);
+  await expect(anchor.read()).rejects.toBeInstanceOf(SignerError);
+  renameSync(`${tokens}.away`, tokens);
+  await eventually(async () => {
+    try {
+      await anchor.advance(headAt(0), headAt(1));
+      return true;
+    } catch (error) {
+      // The breaker's pause, and nothing that says that the anchor was written or lost.
+      expect(error).toBeInstanceOf(SignerError);
+      expect((error as SignerError).code).not.toMatch(/^anchor_/);
+      return false;
+    }
+  }, 15_000);
+  expect(await anchor.read()).toEqual(headAt(1));
+});
+
+test('an anchor on SoftHSM is refused where its files are not known, so that nobody could wait for the disk', () => {
+  for (const text of [
+    'objectstore.backend = file\n',
+    '# directories.tokendir = /tmp\n',
+    'directories.tokendir =\n',
+  ]) {
+    const path = join(temporaryFolder(), 'softhsm2.conf');
+    writeFileSync(path, text);
+    expect(() => softhsmDisk({ SOFTHSM2_CONF: path })).toThrow(
+      expect.objectContaining({ code: 'anchor_unsupported' }),
+    );
+  }
+  expect(() => softhsmDisk({})).toThrow(expect.objectContaining({ code: 'anchor_unsupported' }));
+});
+
 describe('what somebody else wrote to the slots', () => {
   const cases: [string, SlotChange, 'anchor_unreadable' | 'anchor_moved' | 'reads as before'][] = [
     ['garbage in both', { kind: 'labels', labels: ['garbage', 'rubbish'] }, 'anchor_unreadable'],
@@ -203,7 +244,11 @@ describe('what somebody else wrote to the slots', () => {
     ['two hashes of one number', { kind: 'heads', heads: [inText(9), inText(9, 'x')] }, 'anchor_unreadable'],
     ['an older head in both', { kind: 'heads', heads: [inText(1), inText(2)] }, 'anchor_moved'],
     ['a later head', { kind: 'heads', heads: [inText(5), inText(6)] }, 'anchor_moved'],
-    ['garbage in the slot without the head', { kind: 'labels', labels: [null, 'garbage'] }, 'reads as before'],
+    [
+      'garbage in the slot without the head',
+      { kind: 'labels', labels: [null, 'garbage'] },
+      'reads as before',
+    ],
     ['the slot without the head destroyed', { kind: 'destroy', spareOnly: true }, 'reads as before'],
     ['a copy of the head in a third slot', { kind: 'third', head: inText(4) }, 'reads as before'],
   ];

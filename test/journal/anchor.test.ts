@@ -94,13 +94,7 @@ describe('a start with an anchor', () => {
       'anchor_behind',
       /entry 10 was signed, but only entry 9/,
     ],
-    [
-      'signed entries after the first',
-      headAt(0),
-      { length: 10, signed: 4 },
-      'anchor_behind',
-      /only entry 0/,
-    ],
+    ['signed entries after the first', headAt(0), { length: 10, signed: 4 }, 'anchor_behind', /only entry 0/],
     [
       'signed entries, and no anchor',
       undefined,
