@@ -25,6 +25,12 @@ export interface EntryContent {
   readonly content: Uint8Array;
 }
 
+/** Where a journal ends: the last entry's number and hash, or 0 and the genesis hash. */
+export interface JournalHead {
+  readonly sequence: number;
+  readonly hash: Uint8Array;
+}
+
 export interface JournalEntry {
   readonly sequence: number;
   readonly bytes: Uint8Array;

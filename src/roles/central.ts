@@ -17,8 +17,9 @@ import { isoTime, type KeyRing } from '../records/key-ring.ts';
 import { decodeRequest, type Request } from '../records/request.ts';
 import type { VerificationKey } from '../records/signature.ts';
 import type { DecisionInput, IssuanceDecision } from '../rules/issuance-decision.ts';
-import type { Intent, QuotaPosition, Store } from '../store/store.ts';
-import { commitInTurn, finishIntent, finishLeft, sameBody, Turns } from './intent.ts';
+import type { Intent, QuotaPosition } from '../store/store.ts';
+import { finishIntent, finishLeft, sameBody } from './intent.ts';
+import type { Ledger } from './ledger.ts';
 
 export { explainReason } from '../rules/issuance-decision.ts';
 
@@ -40,7 +41,7 @@ export interface CentralPolicy {
 }
 
 export interface CentralDependencies {
-  readonly store: Store;
+  readonly ledger: Ledger;
   readonly signer: Signer;
   readonly keys: KeyRing;
   /** Quota control's key-agreement key: credentials are encrypted to it. */
@@ -67,8 +68,8 @@ export interface Central {
 }
 
 export function makeCentral(dependencies: CentralDependencies): Central {
-  const { store, signer, keys, decision, policy, clock, random } = dependencies;
-  const turns = new Turns();
+  const { ledger, signer, keys, decision, policy, clock, random } = dependencies;
+  const { store } = ledger;
 
   async function submit(requestBytes: Uint8Array, peer: string): Promise<Result<CentralAnswer>> {
     const decoded = decodeRequest(requestBytes);
@@ -129,16 +130,15 @@ export function makeCentral(dependencies: CentralDependencies): Central {
       : encodeDenial({ ...common, requestId: request.id, reasons, wouldPass }, keyId);
 
     // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
-    const committed = await commitInTurn(turns, store, (sequence) => ({
+    const committed = await ledger.commit({
       kind: 'decision',
       id: request.id,
       issuer: request.issuer,
       bodyHash,
-      sequence,
       createdMs: clock.nowMs(),
       context: encodeCbor([approved]),
       toBeSigned,
-    }));
+    });
     if (!committed.ok) return committed;
     return finish(committed.value.intent);
   }
@@ -173,7 +173,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
 
   async function finish(intent: Intent): Promise<Result<CentralAnswer>> {
     const approved = decodeContext(intent.context);
-    const bytes = await finishIntent(store, signer, intent, (signed) =>
+    const bytes = await finishIntent(ledger, signer, intent, (signed) =>
       approved
         ? encryptTo(dependencies.quotaKey, signed, encryptedCredentialType, random)
         : Promise.resolve(signed),
@@ -184,7 +184,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   return {
     submit,
     async finishUnsigned() {
-      return finishLeft(store, signer, finish);
+      return finishLeft(ledger, signer, finish);
     },
   };
 }

@@ -19,8 +19,9 @@ import { merkleRoot } from '../records/merkle.ts';
 import { encodePresentation } from '../records/presentation.ts';
 import { decodeRequest, encodeRequest, type Lot, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { Intent, Store } from '../store/store.ts';
-import { commitInTurn, finishIntent, finishLeft, sameBody, Turns } from './intent.ts';
+import type { Intent } from '../store/store.ts';
+import { finishIntent, finishLeft, sameBody } from './intent.ts';
+import type { Ledger } from './ledger.ts';
 
 /** Central management and quota control as issuance sees them; behind these stands the network. */
 export interface IssuancePeers {
@@ -30,7 +31,7 @@ export interface IssuancePeers {
 
 export interface IssuanceDependencies {
   readonly issuer: string;
-  readonly store: Store;
+  readonly ledger: Ledger;
   readonly signer: Signer;
   readonly keys: KeyRing;
   /** Id, in hex, of the key that central management is to use now: issuance shows it, and cannot see which it was. */
@@ -83,8 +84,8 @@ export interface Issuance {
 }
 
 export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
-  const { issuer, store, signer, keys, peers, clock, random } = dependencies;
-  const turns = new Turns();
+  const { issuer, ledger, signer, keys, peers, clock, random } = dependencies;
+  const { store } = ledger;
 
   async function issue(draftBytes: Uint8Array): Promise<Result<IssuanceOutcome>> {
     const decoded = decodeDraft(draftBytes);
@@ -138,22 +139,21 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       const seed = random(32);
       const toBeSigned = encodeRequest(made.value, signer.publicKey.keyId);
       const { id } = made.value;
-      const committed = await commitInTurn(turns, store, (sequence) => ({
+      const committed = await ledger.commit({
         kind: 'request',
         id,
         issuer,
         bodyHash,
-        sequence,
         createdMs: clock.nowMs(),
         context: seed,
         toBeSigned,
-      }));
+      });
       if (!committed.ok) return committed;
       intent = committed.value.intent;
     }
     const same = sameBody(intent, bodyHash);
     if (!same.ok) return same;
-    const bytes = await finishIntent(store, signer, intent);
+    const bytes = await finishIntent(ledger, signer, intent);
     const decoded = decodeRequest(bytes);
     assert(decoded.ok, 'a stored request decodes');
     const { record, keyId } = decoded.value;
@@ -263,12 +263,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
 
     // A crash before this commit: the control bit is fetched again by the same id. After it: the retry signs.
     const bodyHash = sha256(controlBitBytes);
-    const committed = await commitInTurn(turns, store, (sequence) => ({
+    const committed = await ledger.commit({
       kind: 'currency',
       id: request.id,
       issuer,
       bodyHash,
-      sequence,
       createdMs: clock.nowMs(),
       context: controlBitBytes,
       toBeSigned: encodeCurrencyRecord(
@@ -286,9 +285,9 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
         },
         controlBit.issuanceKey,
       ),
-    }));
+    });
     if (!committed.ok) return committed;
-    const record = await finishIntent(store, signer, committed.value.intent);
+    const record = await finishIntent(ledger, signer, committed.value.intent);
     const currency = encodeCurrencyFile({ currencyRecord: record, controlBit: controlBitBytes, leaves });
     steps.add(
       6,
@@ -338,7 +337,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   }
 
   async function finishUnsigned(): Promise<number> {
-    return finishLeft(store, signer, (intent) => finishIntent(store, signer, intent));
+    return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
   }
 
   return { issue, finishUnsigned };

@@ -17,11 +17,12 @@ import { merkleRoot } from '../records/merkle.ts';
 import { decodePresentation, type Presentation } from '../records/presentation.ts';
 import { decodeRequest, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { NewIntent, QuotaPosition, Store } from '../store/store.ts';
-import { commitInTurn, finishIntent, finishLeft, sameBody, Turns } from './intent.ts';
+import type { NewIntent, QuotaPosition } from '../store/store.ts';
+import { finishIntent, finishLeft, sameBody } from './intent.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface QuotaControlDependencies {
-  readonly store: Store;
+  readonly ledger: Ledger;
   readonly signer: Signer;
   /** The key that credentials are encrypted to now, and those that they may still come encrypted to. */
   readonly agreements: readonly KeyAgreement[];
@@ -46,8 +47,9 @@ export interface QuotaControl {
 }
 
 export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaControl {
-  const { store, signer, agreements, keys, clock, random } = dependencies;
-  const turns = new Turns();
+  const { ledger, signer, agreements, keys, clock, random } = dependencies;
+  const { store } = ledger;
+  const nextSerial = serials(ledger, dependencies.epoch);
 
   async function redeem(presentationBytes: Uint8Array, peer: string): Promise<Result<Uint8Array>> {
     const presentation = decodePresentation(presentationBytes);
@@ -61,12 +63,12 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     const known = await store.findIntent('control-bit', request.id);
     if (known !== undefined) {
       const same = sameBody(known, bodyHash);
-      return same.ok ? succeed(await finishIntent(store, signer, known)) : same;
+      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
     }
     const credential = await openCredential(presentation.value, request, now);
     if (!credential.ok) return credential;
     const reservation = random(16);
-    const committed = await commitInTurn(turns, store, (sequence) =>
+    const committed = await ledger.commit(
       intentOf({
         request,
         credential: credential.value,
@@ -74,12 +76,12 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         bodyHash,
         issuanceKey,
         reservation,
-        sequence,
+        sequence: await nextSerial(),
         now,
       }),
     );
     if (!committed.ok) return committed;
-    return succeed(await finishIntent(store, signer, committed.value.intent));
+    return succeed(await finishIntent(ledger, signer, committed.value.intent));
   }
 
   /** The request, and the key that signed it: the currency is to be signed with the same one. */
@@ -189,7 +191,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       id: request.id,
       issuer: request.issuer,
       bodyHash,
-      sequence,
+      serial: { epoch, number: sequence },
       createdMs,
       context: new Uint8Array(),
       toBeSigned: encodeControlBit(
@@ -226,8 +228,26 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     position: (issuer, currency) => store.position(issuer, currency, dependencies.dayOf(clock.nowMs())),
     positions: () => store.positions(dependencies.dayOf(clock.nowMs())),
     async finishUnsigned() {
-      return finishLeft(store, signer, (intent) => finishIntent(store, signer, intent));
+      return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
     },
   };
 }
+
+/**
+ * The numbers of an epoch, one after another from what is stored. This process alone gives out the epoch's numbers; one whose
+ * intent was refused stays unused, and a crash lets the next start use those that were not committed.
+ */
+function serials({ store }: Ledger, epoch: number): () => Promise<number> {
+  let last: Promise<number> | undefined;
+  return () => {
+    const next = (last ?? store.lastSerial(epoch)).then((number) => number + 1);
+    last = next;
+    // A store that could not be read is asked again the next time.
+    next.catch(() => {
+      last = undefined;
+    });
+    return next;
+  };
+}
+
 export type { QuotaPosition } from '../store/store.ts';
