@@ -13,7 +13,7 @@ import { concatBytes, equalBytes, sha256, utf8 } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 
-export type EntryKind = 'request' | 'decision' | 'control-bit' | 'currency' | 'allocation';
+export type EntryKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency' | 'allocation';
 
 export interface EntryContent {
   readonly sequence: number;

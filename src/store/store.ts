@@ -11,7 +11,7 @@ import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
-export type IntentKind = 'request' | 'decision' | 'control-bit' | 'currency';
+export type IntentKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -35,6 +35,8 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence'> {
   readonly serial?: Serial;
   /** The callers' orders that this intent stands for. */
   readonly orders?: readonly Order[];
+  /** How many orders this decides on; `countDecided` adds them up. */
+  readonly decides?: number;
   /** Id of the credential that this uses up, 16 bytes. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
@@ -110,7 +112,8 @@ export interface Store {
   ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>>;
   position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined>;
   positions(day: string): Promise<readonly QuotaPosition[]>;
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
+  /** Orders of the issuer that were decided on since. */
+  countDecided(issuer: string, sinceMs: number): Promise<number>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
 }

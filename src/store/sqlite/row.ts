@@ -18,6 +18,7 @@ export interface IntentRow {
   epoch: bigint | null;
   serial: bigint | null;
   orders: Buffer | null;
+  decides: bigint;
   take_currency: string | null;
   take_amount: bigint | null;
   take_day: string | null;
@@ -79,6 +80,7 @@ export function newIntentOf(row: IntentRow): NewIntent {
       ? {}
       : { serial: { epoch: Number(epoch), number: Number(serial) } }),
     ...(orders === null ? {} : { orders: decodeOrders(orders) }),
+    decides: Number(row.decides),
     ...(spends === null ? {} : { spends: bytesOf(spends) }),
     ...(currency === null || amount === null || day === null
       ? {}
@@ -98,6 +100,7 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     toBeSigned,
     serial,
     orders,
+    decides = 0,
     spends = null,
     take,
   } = intent;
@@ -108,6 +111,7 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     toBeSigned,
     serial === undefined ? null : [serial.epoch, serial.number],
     orders === undefined ? null : encodeOrders(orders),
+    decides,
     spends,
     take === undefined ? null : [take.currency, take.amount, take.day],
   ]);
