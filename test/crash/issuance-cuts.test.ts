@@ -59,7 +59,7 @@ class Power {
       allocate: (allocation) => this.spend(() => store.allocate(allocation)),
       position: (name, currency, day) => this.spend(() => store.position(name, currency, day)),
       positions: (day) => this.spend(() => store.positions(day)),
-      countSince: (kind, name, since) => this.spend(() => store.countSince(kind, name, since)),
+      countDecided: (name, since) => this.spend(() => store.countDecided(name, since)),
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
       close: () => store.close(),
     };
