@@ -4,6 +4,7 @@ import { toHex } from '../kit/bytes.ts';
 import { assert } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
+import { decodeCurrencyFile, describeUnits } from '../records/currency-file.ts';
 import { decodeDenial } from '../records/denial.ts';
 import { decodeDraft, draftSizeLimit } from '../records/draft.ts';
 import { decodeRequest } from '../records/request.ts';
@@ -66,17 +67,24 @@ function describeSteps(steps: readonly IssuanceStep[]): string[] {
 }
 
 function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
-  const decoded = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
-  assert(decoded.ok, 'issuance answers with the control bit it verified');
-  const { record } = decoded.value;
-  const total = formatAmount(record.total, record.currency);
+  const controlBit = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
+  const request = decodeRequest(answer.files['request'] ?? new Uint8Array());
+  const currencyFile = decodeCurrencyFile(answer.files['currency'] ?? new Uint8Array());
+  assert(controlBit.ok && request.ok && currencyFile.ok, 'issuance answers with the records it verified');
+  const { record } = controlBit.value;
+  const { first, leaves } = currencyFile.value;
+  const units = leaves.length;
+  // Of the request: the control bit may be for a batch that holds other requests too.
+  const total = formatAmount(request.value.record.total, record.currency);
   return terminal.result(
     {
       kind: 'issued',
       issuer: record.issuer,
       currency: record.currency.code,
       total,
-      units: record.count,
+      units,
+      first,
+      batchUnits: record.count,
       epoch: record.epoch,
       sequence: record.sequence,
       root: toHex(record.root),
@@ -84,7 +92,10 @@ function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
       steps: answer.steps,
     },
     [
-      `issued: ${total} ${record.currency.code} in ${record.count} units`,
+      `issued: ${total} ${record.currency.code} in ${units} units`,
+      ...(units === record.count
+        ? []
+        : [`  part      ${describeUnits(first, units)} of a batch of ${record.count}`]),
       `  serial    epoch ${record.epoch}, sequence ${record.sequence}`,
       `  root      ${toHex(record.root)}`,
       `  currency  ${files['currency'] ?? ''}`,

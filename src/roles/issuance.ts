@@ -11,7 +11,7 @@ import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { encodeCurrencyRecord } from '../records/currency.ts';
-import { encodeCurrencyFile } from '../records/currency-file.ts';
+import { encodeCurrencyFile, wholeBatch } from '../records/currency-file.ts';
 import { type Denial, decodeDenial } from '../records/denial.ts';
 import { type Draft, decodeDraft, encodeDraft } from '../records/draft.ts';
 import type { KeyRing } from '../records/key-ring.ts';
@@ -289,7 +289,9 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     }));
     if (!committed.ok) return committed;
     const record = await finishIntent(store, signer, committed.value.intent);
-    const currency = encodeCurrencyFile({ currencyRecord: record, controlBit: controlBitBytes, leaves });
+    const currency = encodeCurrencyFile(
+      wholeBatch({ currencyRecord: record, controlBit: controlBitBytes, leaves }),
+    );
     steps.add(
       6,
       'currency',

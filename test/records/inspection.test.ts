@@ -6,7 +6,7 @@ import { encodePlan } from '../../src/records/ceremony-plan.ts';
 import { claim } from '../../src/records/claims.ts';
 import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
-import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
 import { encodeDenial } from '../../src/records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../../src/records/encryption.ts';
 import { type Inspection, inspectRecord } from '../../src/records/inspection.ts';
@@ -47,7 +47,7 @@ const draft = utf8(
 );
 const batch = makeBatch();
 const currencyFile = encodeCurrencyFile(batch);
-const unitFile = unitExtractor(batch)(3);
+const unitFile = accepted(unitExtractor(batch)).extract(3);
 const [leaf = fill(0, 0)] = deriveLeaves(batchTerms);
 const encrypted = await encryptTo(keys.agreement.key, utf8('secret'), encryptedCredentialType, (length) =>
   fill(length, 7),
@@ -85,6 +85,24 @@ describe('inspection', () => {
     ['a ceremony plan', encodePlan(plan), 'ceremony plan'],
   ])('knows %s', (_name, bytes, kind) => {
     expect(accepted(inspectRecord(bytes)).kind).toBe(kind);
+  });
+
+  it('tells of a currency file whether it holds the batch or a part, and why version 1 is refused', () => {
+    expect(accepted(inspectRecord(currencyFile)).explanation).toContain('all 12 units of a batch');
+    const partOf = partExtractor(batch);
+    const explain = (first: number, count: number): string =>
+      accepted(inspectRecord(encodeCurrencyFile(partOf(first, count)))).explanation;
+    expect(explain(4, 3)).toContain('units 4 to 6 of 12 of a batch');
+    expect(explain(11, 1)).toContain('unit 11 of 12 of a batch');
+    const old = encodeCbor([
+      'ringmint.currency-file',
+      1,
+      batch.currencyRecord,
+      batch.controlBit,
+      batch.leaves,
+    ]);
+    expect(inspectRecord(old)).toMatchObject({ ok: false, code: 'record_malformed' });
+    expect(inspectRecord(old)).toMatchObject({ message: expect.stringContaining('version 1') as string });
   });
 
   it('writes amounts, times and ids for a person', () => {
