@@ -11,7 +11,7 @@ import { decodeControlBit } from './control-bit.ts';
 import { decodeSign1, recordType } from './cose.ts';
 import { decodeCredential } from './credential.ts';
 import { decodeCurrencyRecord } from './currency.ts';
-import { currencyFileKind, decodeCurrencyFile } from './currency-file.ts';
+import { currencyFileItems, currencyFileKind, decodeCurrencyFile, describeUnits } from './currency-file.ts';
 import { decodeDenial } from './denial.ts';
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
@@ -51,7 +51,8 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (bytes.length === 0) return refuse('file_empty', 'the file is empty');
   if (bytes[0] === 0xd2) return inspectSigned(bytes);
   if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
-  if (startsWith(bytes, currencyFileKind)) return inspectCurrencyFile(bytes);
+  if (currencyFileItems.some((items) => startsWith(bytes, currencyFileKind, items)))
+    return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
   if (startsWith(bytes, ceremonyPlanKind, 6)) return inspectPlan(bytes);
   // CBOR, or JSON with what may stand before its brace.
@@ -319,13 +320,17 @@ function inspectEncrypted(bytes: Uint8Array): Result<Inspection, InspectionCode>
 function inspectCurrencyFile(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   const file = decodeCurrencyFile(bytes);
   if (!file.ok) return file;
-  const isControlBit = decodeControlBit(file.value.controlBit);
-  if (!isControlBit.ok) return isControlBit;
+  const { first, leaves } = file.value;
+  const bit = decodeControlBit(file.value.controlBit);
+  if (!bit.ok) return bit;
   const controlBit = inspectSigned(file.value.controlBit);
   if (!controlBit.ok) return controlBit;
+  const { count } = bit.value.record;
+  const held =
+    count === leaves.length ? `all ${count} units` : `${describeUnits(first, leaves.length)} of ${count}`;
   return succeed({
     kind: 'currency file',
-    explanation: `a batch of ${file.value.leaves.length} units with both authorities' records; the control bit says: (decoded, not verified)`,
+    explanation: `${held} of a batch, with both authorities' records; the control bit says: (decoded, not verified)`,
     fields: controlBit.value.fields,
   });
 }
