@@ -271,6 +271,7 @@ export function draft(
   lots: readonly { value: bigint; count: number }[],
   clock: Authorities['clock'],
   id?: Uint8Array,
+  redeemUntil?: number,
 ): Uint8Array {
   const total = lots.reduce((sum, lot) => sum + lot.value * BigInt(lot.count), 0n);
   return encodeDraft({
@@ -281,5 +282,6 @@ export function draft(
     purpose: 'test',
     origin: 'DE',
     destination: 'DE',
+    ...(redeemUntil === undefined ? {} : { redeemUntil }),
   });
 }
