@@ -14,16 +14,9 @@
  */
 import { equalBytes } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import type { JournalHead } from './chain.ts';
 
-/** The journal's head outside the database. */
-export interface JournalHead {
-  /** Of the last entry, from 1; 0, with the genesis hash, for a journal without entries. */
-  readonly sequence: number;
-  /** 32 bytes. */
-  readonly hash: Uint8Array;
-}
-
-/** Throws errors with a stable code where the device is away or broken; nothing is signed then. */
+/** The journal's head outside the database. Throws errors with a stable code where the device is away or broken; nothing is signed then. */
 export interface Anchor {
   /** What is anchored; undefined where nothing ever was. */
   read(): Promise<JournalHead | undefined>;

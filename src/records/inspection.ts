@@ -11,14 +11,15 @@ import { decodeControlBit } from './control-bit.ts';
 import { decodeSign1, recordType } from './cose.ts';
 import { decodeCredential } from './credential.ts';
 import { decodeCurrencyRecord } from './currency.ts';
-import { currencyFileKind, decodeCurrencyFile } from './currency-file.ts';
+import { currencyFileItems, currencyFileKind, decodeCurrencyFile, describeUnits } from './currency-file.ts';
 import { decodeDenial } from './denial.ts';
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
 import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
-import { decodeRequest, type Lot, sumLots } from './request.ts';
+import { decodeRequest, type Lot, type Request, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
+import type { Run } from './selection.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
 import { decodeUnit } from './unit.ts';
 import { decodeUnitFile, unitFileKind } from './unit-file.ts';
@@ -50,7 +51,8 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (bytes.length === 0) return refuse('file_empty', 'the file is empty');
   if (bytes[0] === 0xd2) return inspectSigned(bytes);
   if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
-  if (startsWith(bytes, currencyFileKind)) return inspectCurrencyFile(bytes);
+  if (currencyFileItems.some((items) => startsWith(bytes, currencyFileKind, items)))
+    return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
   if (startsWith(bytes, ceremonyPlanKind, 6)) return inspectPlan(bytes);
   // CBOR, or JSON with what may stand before its brace.
@@ -91,10 +93,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
         { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
         { name: 'total', value: money(record.total, record.currency), claim: claim.total },
-        { name: 'lots', value: lots(record.lots, record.currency), claim: claim.lots },
-        { name: 'purpose', value: record.purpose, claim: claim.purpose },
-        { name: 'origin', value: record.origin, claim: claim.origin },
-        { name: 'destination', value: record.destination, claim: claim.destination },
+        ...ordersOf(record),
         { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
       ]);
     }
@@ -102,21 +101,30 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       const decoded = decodeCredential(bytes);
       if (!decoded.ok) return decoded;
       const { record } = decoded.value;
-      return done('quota credential', 'central management approves one request, once and for minutes', [
-        { name: 'credential id', value: toHex(record.id), claim: claim.id },
-        { name: 'issuer', value: record.issuer, claim: claim.subject },
-        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
-        { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
-        { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
-        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
-        { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
-        {
-          name: 'rule set',
-          value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`,
-          claim: claim.ruleSet,
-        },
-        { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
-      ]);
+      return done(
+        'quota credential',
+        'central management approves orders of one request, once and for minutes',
+        [
+          { name: 'credential id', value: toHex(record.id), claim: claim.id },
+          { name: 'issuer', value: record.issuer, claim: claim.subject },
+          { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+          { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
+          { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
+          {
+            name: 'approved orders',
+            value: record.approved.map(describeRun).join(', '),
+            claim: claim.approved,
+          },
+          { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+          { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
+          {
+            name: 'rule set',
+            value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`,
+            claim: claim.ruleSet,
+          },
+          { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
+        ],
+      );
     }
     case recordType.controlBit: {
       const decoded = decodeControlBit(bytes);
@@ -126,6 +134,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.subject },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+        { name: 'orders', value: record.orders.map(describeRun).join(', '), claim: claim.approved },
         { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
         { name: 'Merkle root', value: toHex(record.root) },
         { name: 'units', value: String(record.count), claim: claim.count },
@@ -156,16 +165,16 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       const decoded = decodeDenial(bytes);
       if (!decoded.ok) return decoded;
       const { record } = decoded.value;
-      return done('denial', 'central management refuses a request; nothing was consumed', [
+      return done('denial', 'central management refuses orders of a request; nothing was consumed', [
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.audience },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
-        { name: 'reasons', value: record.reasons.join(', '), claim: claim.reasons },
-        {
-          name: 'would pass',
-          value: record.wouldPass === null ? 'nothing that is known' : `${record.wouldPass} minor units`,
-          claim: claim.wouldPass,
-        },
+        ...record.denials.slice(0, shownOrders).map(({ order, reasons, wouldPass }) => ({
+          name: `order ${order}`,
+          value: `${reasons.join(', ')}; would pass: ${wouldPass === null ? 'nothing that is known' : `${wouldPass} minor units`}`,
+          claim: claim.denials,
+        })),
+        { name: 'orders denied', value: String(record.denials.length), claim: claim.denials },
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
         {
           name: 'rule set',
@@ -311,13 +320,17 @@ function inspectEncrypted(bytes: Uint8Array): Result<Inspection, InspectionCode>
 function inspectCurrencyFile(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   const file = decodeCurrencyFile(bytes);
   if (!file.ok) return file;
-  const isControlBit = decodeControlBit(file.value.controlBit);
-  if (!isControlBit.ok) return isControlBit;
+  const { first, leaves } = file.value;
+  const bit = decodeControlBit(file.value.controlBit);
+  if (!bit.ok) return bit;
   const controlBit = inspectSigned(file.value.controlBit);
   if (!controlBit.ok) return controlBit;
+  const { count } = bit.value.record;
+  const held =
+    count === leaves.length ? `all ${count} units` : `${describeUnits(first, leaves.length)} of ${count}`;
   return succeed({
     kind: 'currency file',
-    explanation: `a batch of ${file.value.leaves.length} units with both authorities' records; the control bit says: (decoded, not verified)`,
+    explanation: `${held} of a batch, with both authorities' records; the control bit says: (decoded, not verified)`,
     fields: controlBit.value.fields,
   });
 }
@@ -382,6 +395,25 @@ function unknownDraft(message: string): Refusal<'file_unknown'> {
 
 function money(amount: bigint, currency: Currency): string {
   return `${formatAmount(amount, currency)} ${currency.code}`;
+}
+
+const shownOrders = 8;
+
+/** The first orders of a request, and how many there are. */
+function ordersOf({ orders, currency }: Request): Fields {
+  return [
+    { name: 'orders', value: String(orders.length), claim: claim.orders },
+    ...orders.slice(0, shownOrders).flatMap((order, index) => [
+      { name: `order ${index}`, value: formatUuid(order.id), claim: claim.orders },
+      { name: '  lots', value: lots(order.lots, currency) },
+      { name: '  purpose', value: order.purpose },
+      { name: '  from, to', value: `${order.origin}, ${order.destination}` },
+    ]),
+  ];
+}
+
+function describeRun({ first, count }: Run): string {
+  return count === 1 ? String(first) : `${first} to ${first + count - 1}`;
 }
 
 function lots(list: readonly Lot[], currency: Currency): string {

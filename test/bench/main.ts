@@ -172,7 +172,9 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
   const bundle = readFileSync(homeAt(place.home).trustBundle);
   const file = decodeCurrencyFile(currency);
   if (!file.ok) throw new Error(file.message);
-  const unit = unitExtractor(file.value)(4_711);
+  const extractor = unitExtractor(file.value);
+  if (!extractor.ok) throw new Error(extractor.message);
+  const unit = extractor.value.extract(4_711);
   const terms = {
     currency: { code: 'EUR', exponent: 2 },
     lots: [{ value: 1n, count: batchUnits, owner: new Uint8Array(32) }],

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type JournalHead, judgeStart, type StartCode } from '../../src/journal/anchor.ts';
+import { judgeStart, type StartCode } from '../../src/journal/anchor.ts';
+import type { JournalHead } from '../../src/journal/chain.ts';
 import { sha256, utf8 } from '../../src/kit/bytes.ts';
 
 const headAt = (sequence: number, branch = ''): JournalHead => ({

@@ -10,7 +10,7 @@ import { unitExtractor } from '../../src/records/unit-file.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type VerificationCode, type VerificationOptions, verifyFile } from '../../src/verifier/verify.ts';
-import { type BatchChanges, batchTerms, makeBatch, signBundle } from '../records/batches.ts';
+import { type BatchChanges, batchTerms, makeBatch, signBundle, unitOf } from '../records/batches.ts';
 import {
   accepted,
   asArray,
@@ -24,6 +24,7 @@ import {
   recordKinds,
   redeemUntil,
   request,
+  lots as sampleLots,
   signed,
   trustBundle,
 } from '../records/samples.ts';
@@ -39,7 +40,7 @@ const options: VerificationOptions = {
 /** The batch as both kinds of file, since each check holds for both. */
 function filesOf(changes: BatchChanges): { currency: Uint8Array; unit: Uint8Array } {
   const file = makeBatch(changes);
-  return { currency: encodeCurrencyFile(file), unit: unitExtractor(file)(0) };
+  return { currency: encodeCurrencyFile(file), unit: unitOf(file, 0) };
 }
 
 function expectRefusal(
@@ -75,7 +76,7 @@ function withKey(role: TrustedKey['role'], changes: Partial<TrustedKey>): Partia
 
 const batch = makeBatch();
 const currencyFile = encodeCurrencyFile(batch);
-const unitFile = unitExtractor(batch)(3);
+const unitFile = unitOf(batch, 3);
 
 describe.each([
   ['node:crypto', makeNodeVerifySignature()],
@@ -89,7 +90,10 @@ describe.each([
       currency: euro,
       total: 25_000n,
       count: 12,
+      first: 0,
       batchCount: 12,
+      batchTotal: 25_000n,
+      whole: true,
       epoch: 3,
       sequence: 41,
       issuedAt: now + 1,
@@ -100,10 +104,18 @@ describe.each([
   });
 
   it('each of its units is authentic by itself', () => {
-    const extract = unitExtractor(batch);
+    const { extract } = accepted(unitExtractor(batch));
     for (let index = 0; index < 12; index++) {
       const verification = accepted(verifyFile(extract(index), { ...options, verifySignature }));
-      expect(verification).toMatchObject({ kind: 'unit', count: 1, batchCount: 12, issuer });
+      expect(verification).toMatchObject({
+        kind: 'unit',
+        count: 1,
+        first: index,
+        batchCount: 12,
+        batchTotal: 25_000n,
+        whole: false,
+        issuer,
+      });
       expect(verification.total).toBe(index < 2 ? 10_000n : 500n);
     }
   });
@@ -116,7 +128,7 @@ describe.each([
         [which]: Uint8Array.from([...record.slice(0, -64), ...keys.stranger.sign(record)]),
       };
       expectRefusal(encodeCurrencyFile(forged), 'signature_invalid', { verifySignature });
-      expectRefusal(unitExtractor(forged)(0), 'signature_invalid', { verifySignature });
+      expectRefusal(unitOf(forged, 0), 'signature_invalid', { verifySignature });
     }
   });
 });
@@ -153,7 +165,7 @@ describe('a file is refused', () => {
   });
 
   it('for every single turned bit of a currency file', { timeout: 120_000 }, () => {
-    const small = encodeCurrencyFile(makeBatch({ lots: request.lots.slice(0, 1) }));
+    const small = encodeCurrencyFile(makeBatch({ lots: sampleLots.slice(0, 1) }));
     expect(verifyFile(small, options).ok).toBe(true);
     for (const [bit, altered] of bitFlips(small))
       expect(verifyFile(altered, options).ok, `bit ${bit}`).toBe(false);
@@ -329,23 +341,11 @@ describe('two signatures are needed over one root', () => {
   });
 
   it('refuses one signature only: the control bit twice, the currency record twice, or nothing beside', () => {
-    const { controlBit, currencyRecord, leaves } = batch;
-    expectRefusal(
-      encodeCurrencyFile({ controlBit, currencyRecord: controlBit, leaves }),
-      'record_type_mismatch',
-    );
-    expectRefusal(
-      encodeCurrencyFile({ controlBit: currencyRecord, currencyRecord, leaves }),
-      'record_type_mismatch',
-    );
-    expectRefusal(
-      encodeCurrencyFile({ controlBit, currencyRecord: new Uint8Array(), leaves }),
-      'record_malformed',
-    );
-    expectRefusal(
-      encodeCurrencyFile({ controlBit: new Uint8Array(), currencyRecord, leaves }),
-      'record_malformed',
-    );
+    const { controlBit, currencyRecord } = batch;
+    expectRefusal(encodeCurrencyFile({ ...batch, currencyRecord: controlBit }), 'record_type_mismatch');
+    expectRefusal(encodeCurrencyFile({ ...batch, controlBit: currencyRecord }), 'record_type_mismatch');
+    expectRefusal(encodeCurrencyFile({ ...batch, currencyRecord: new Uint8Array() }), 'record_malformed');
+    expectRefusal(encodeCurrencyFile({ ...batch, controlBit: new Uint8Array() }), 'record_malformed');
   });
 
   it('refuses one key for both', () => {
@@ -374,7 +374,7 @@ describe('two signatures are needed over one root', () => {
   });
 
   it('refuses a unit under the receipts of another unit', () => {
-    const extract = unitExtractor(batch);
+    const { extract } = accepted(unitExtractor(batch));
     const [first, second] = [0, 1].map((index) => asArray(accepted(decodeCbor(extract(index)))));
     const mixed = (first ?? []).with(2, second?.[2] ?? null);
     expectRefusal(encodeCbor(mixed), 'signature_invalid');
@@ -414,9 +414,9 @@ describe('the units are refused', () => {
   });
 
   it('when one is dropped, repeated or added', () => {
-    expectRefusal(signedOver(rest), 'total_mismatch');
+    expectRefusal(signedOver(rest), 'proof_mismatch');
     expectRefusal(signedOver([...batch.leaves, first]), 'total_mismatch');
-    expectRefusal(signedOver([]), 'total_mismatch');
+    expectRefusal(signedOver([]), 'record_malformed');
   });
 
   it('when the signed total or count is not that of the units, though both authorities signed it', () => {
@@ -424,8 +424,14 @@ describe('the units are refused', () => {
       const { currency } = filesOf({ controlBit: { total }, currencyRecord: { total } });
       expectRefusal(currency, 'total_mismatch');
     }
-    for (const count of [11, 13])
-      expectBothRefused({ controlBit: { count }, currencyRecord: { count } }, 'total_mismatch');
+    for (const [count, code] of [
+      [11, 'total_mismatch'],
+      [13, 'proof_mismatch'],
+    ] as const) {
+      const { currency, unit } = filesOf({ controlBit: { count }, currencyRecord: { count } });
+      expectRefusal(currency, code);
+      expectRefusal(unit, 'total_mismatch');
+    }
   });
 
   it.each<readonly [string, BatchChanges]>([
