@@ -11,7 +11,7 @@
  * CKR_BUFFER_TOO_SMALL a session stays CKR_OPERATION_ACTIVE for good, so that any error costs the session.
  */
 import process from 'node:process';
-import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } from 'pkcs11js';
+import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf, type SigningMechanism } from './algorithm.ts';
 import type { AnchoredHead } from './anchor.ts';
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
@@ -29,6 +29,7 @@ import {
 } from './module.ts';
 import { signatureLengthOf } from './public-key.ts';
 import { type AgreementKey, isPinRefusal, type PublicKey, SignerError } from './signer.ts';
+import { chooseMechanism, mechanismOf } from './signing-mechanism.ts';
 import { AnchorSlots, type KnownSlots } from './token-anchor.ts';
 import { softhsmDisk } from './token-disk.ts';
 
@@ -384,45 +385,4 @@ export class Token {
       `the key labelled \`${label}\` is another one than before: was the token exchanged or made anew?`,
     );
   }
-}
-
-/** As pkcs11js takes it. */
-function mechanismOf({ type, parameter }: SigningMechanism): Mechanism {
-  return parameter === undefined ? { mechanism: type } : { mechanism: type, parameter };
-}
-
-/**
- * The first mechanism of the key's algorithm with which the token signs; throws `mechanism_missing`. A list of mechanisms is not
- * enough: tpm2-pkcs11 lists what it then refuses, by the key's attributes. So each is tried.
- */
-function chooseMechanism(module: PKCS11, { slot, signing, signingKey }: Opening): SigningMechanism {
-  const { mechanisms, digestLength } = algorithmOf(signing.algorithm);
-  const has = new Set(module.C_GetMechanismList(slot));
-  const refusals: string[] = [];
-  for (const mechanism of mechanisms) {
-    const { type, name, takes } = mechanism;
-    if (!has.has(type) || (module.C_GetMechanismInfo(slot, type).flags & pkcs11js.CKF_SIGN) === 0) {
-      refusals.push(`${name} is not in its list`);
-      continue;
-    }
-    // No record begins so (see the canary in token-signer.ts), and no digest is that of one.
-    const trial = Buffer.alloc(takes === 'digest' ? (digestLength ?? 0) : 64, 'trial ');
-    const session = module.C_OpenSession(slot, sessionFlags);
-    try {
-      module.C_SignInit(session, mechanismOf(mechanism), signingKey);
-      module.C_Sign(session, trial, Buffer.alloc(signatureLengthOf(signing)));
-      return mechanism;
-    } catch (error) {
-      const { error: refusal, recovery } = signerError(error);
-      if (recovery !== 'refuse') throw error;
-      refusals.push(`${name}: ${refusal.message}`);
-    } finally {
-      // A refused operation may stay active in it.
-      module.C_CloseSession(session);
-    }
-  }
-  throw new SignerError(
-    'mechanism_missing',
-    `the token cannot sign ${signing.algorithm}: ${refusals.join('; ')}`,
-  );
 }
