@@ -10,7 +10,9 @@ import { bodyOf, onlyFor, type Server } from './server.ts';
 export interface IssuanceAnswer {
   readonly kind: IssuanceOutcome['kind'];
   readonly steps: readonly IssuanceStep[];
-  /** By name: `request`, then `controlBit` and `currency`, or `denial`. */
+  /** Of a denied order: why, and the largest amount in minor units that would pass, where that is known. */
+  readonly denied: { readonly reasons: readonly string[]; readonly wouldPass: bigint | null } | null;
+  /** By name: `controlBit` and `currency`, or what shows the denial; `request` where it has no order of another caller. */
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
@@ -37,6 +39,7 @@ function encodeAnswer(outcome: IssuanceOutcome): Uint8Array {
     new Map<string, CborValue>([
       ['kind', outcome.kind],
       ['steps', steps],
+      ['denied', outcome.kind === 'issued' ? null : [outcome.denial.reasons, outcome.denial.wouldPass]],
       ['files', new Map<string, CborValue>(Object.entries(outcome.files))],
     ]),
   );
@@ -49,12 +52,16 @@ export function decodeAnswer(bytes: Uint8Array): IssuanceAnswer {
   const kind = decoded.value.get('kind');
   const steps = decoded.value.get('steps');
   const files = decoded.value.get('files');
+  const denied = decoded.value.get('denied');
   assert(
     (kind === 'issued' || kind === 'denied') && Array.isArray(steps) && files instanceof Map,
     'an issuance answer has kind, steps and files',
   );
   return {
     kind,
+    denied: Array.isArray(denied)
+      ? { reasons: denied[0] as string[], wouldPass: denied[1] === null ? null : BigInt(denied[1] as number) }
+      : null,
     steps: steps.map(
       ([step, name, by, signedBy, detail, ms]) => ({ step, name, by, signedBy, detail, ms }) as IssuanceStep,
     ),

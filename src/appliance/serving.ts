@@ -19,11 +19,11 @@ import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
+import { type Ledger, makeLedger } from '../roles/ledger.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -66,7 +66,7 @@ interface Parts {
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
   readonly token: RoleToken;
-  readonly store: Store;
+  readonly ledger: Ledger;
   readonly client: Client;
 }
 
@@ -98,7 +98,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => server.close());
     const finished = await addRole(
       options.role,
-      { home, configuration, bundle, token, store, client },
+      { home, configuration, bundle, token, ledger: makeLedger(store), client },
       server,
     );
     addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });
@@ -159,7 +159,7 @@ async function addRole(role: Role, parts: Parts, server: Server): Promise<number
 }
 
 async function addCentral(parts: Parts, server: Server): Promise<number> {
-  const { home, bundle, store, token, client } = parts;
+  const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('central'), centralSchema);
   const quotaKey = currentKey(bundle, { role: 'quota-agreement', name: 'quota' }, systemClock.nowSeconds());
   if (quotaKey === undefined)
@@ -168,7 +168,7 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
       'the trust bundle has no valid key-agreement key of quota control',
     );
   const central = makeCentral({
-    store,
+    ledger,
     signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     quotaKey,
@@ -208,11 +208,11 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
 }
 
 async function addIssuance(parts: Parts, server: Server): Promise<number> {
-  const { home, bundle, store, token, client } = parts;
+  const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
   const issuance = makeIssuance({
     issuer: parts.configuration.issuer,
-    store,
+    ledger,
     signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     centralKeyId() {
@@ -231,7 +231,7 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
 }
 
 async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
-  const { home, bundle, store, token } = parts;
+  const { home, bundle, ledger, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
   const dayOf = calendarDays(configuration.timeZone);
   if (!dayOf.ok)
@@ -239,7 +239,7 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
   if (token.agreements.length === 0)
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
-    store,
+    ledger,
     signer: token.signer,
     agreements: token.agreements,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),

@@ -5,9 +5,7 @@ import { assert } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
 import { decodeCurrencyFile, describeUnits } from '../records/currency-file.ts';
-import { decodeDenial } from '../records/denial.ts';
-import { decodeDraft, draftSizeLimit } from '../records/draft.ts';
-import { decodeRequest } from '../records/request.ts';
+import { type Draft, decodeDraft, draftSizeLimit } from '../records/draft.ts';
 import { explainReason } from '../roles/central.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { Appliance, IssuanceAnswer } from './appliance.ts';
@@ -53,8 +51,8 @@ export async function runIssue(
     written[name] = path;
   }
   return answer.value.kind === 'issued'
-    ? tellIssued(terminal, answer.value, written)
-    : tellDenied(terminal, answer.value, written);
+    ? tellIssued(terminal, draft.value, answer.value, written)
+    : tellDenied(terminal, draft.value, answer.value, written);
 }
 
 function describeSteps(steps: readonly IssuanceStep[]): string[] {
@@ -66,16 +64,20 @@ function describeSteps(steps: readonly IssuanceStep[]): string[] {
   return ['', ...lines, ''];
 }
 
-function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
+function tellIssued(
+  terminal: Terminal,
+  draft: Draft,
+  answer: IssuanceAnswer,
+  files: Record<string, string>,
+): ExitCode {
   const controlBit = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
-  const request = decodeRequest(answer.files['request'] ?? new Uint8Array());
   const currencyFile = decodeCurrencyFile(answer.files['currency'] ?? new Uint8Array());
-  assert(controlBit.ok && request.ok && currencyFile.ok, 'issuance answers with the records it verified');
+  assert(controlBit.ok && currencyFile.ok, 'issuance answers with the records it verified');
   const { record } = controlBit.value;
   const { first, leaves } = currencyFile.value;
   const units = leaves.length;
-  // Of the request: the control bit may be for a batch that holds other requests too.
-  const total = formatAmount(request.value.record.total, record.currency);
+  // Of the draft: the control bit may be for a batch that holds other orders too.
+  const total = formatAmount(draft.total, draft.currency);
   return terminal.result(
     {
       kind: 'issued',
@@ -103,12 +105,14 @@ function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
   );
 }
 
-function tellDenied(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
-  const denial = decodeDenial(answer.files['denial'] ?? new Uint8Array());
-  const request = decodeRequest(answer.files['request'] ?? new Uint8Array());
-  assert(denial.ok && request.ok, 'issuance answers with the records it verified');
-  const { reasons, wouldPass } = denial.value.record;
-  const { currency } = request.value.record;
+function tellDenied(
+  terminal: Terminal,
+  { currency }: Draft,
+  answer: IssuanceAnswer,
+  files: Record<string, string>,
+): ExitCode {
+  assert(answer.denied !== null, 'issuance answers with the reasons of a denial');
+  const { reasons, wouldPass } = answer.denied;
   const would = wouldPass === null ? null : formatAmount(wouldPass, currency);
   for (const reason of reasons) terminal.say(`  ${reason}: ${explainReason(reason)}`);
   if (would !== null)
@@ -116,7 +120,7 @@ function tellDenied(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
   return terminal.refuse(
     {
       code: reasons[0] ?? 'denied',
-      message: `denied by central management: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id`,
+      message: `denied: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id`,
     },
     { kind: 'denied', reasons, wouldPass: would, currency: currency.code, files, steps: answer.steps },
     exitCode.refused,
