@@ -9,13 +9,12 @@ import { makeTerminal } from '../../src/cli/terminal.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { succeed } from '../../src/kit/result.ts';
 import { encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
-import { encodeRequest } from '../../src/records/request.ts';
 import { makeBatch, signBundle } from '../records/batches.ts';
-import { fill, keys, now, request, signed, trustBundle } from '../records/samples.ts';
+import { fill, keys, now, lots as orderLots, trustBundle } from '../records/samples.ts';
 import { ringmint, type Said } from './session.ts';
 
 /** A batch of two orders: twelve units of 250.00 EUR, then eight of 1.00 EUR. */
-const batch = makeBatch({ lots: [...request.lots, { value: 100n, count: 8, owner: fill(32, 5) }] });
+const batch = makeBatch({ lots: [...orderLots, { value: 100n, count: 8, owner: fill(32, 5) }] });
 const partOf = partExtractor(batch);
 
 let folder: string;
@@ -130,8 +129,8 @@ it('ringmint issue tells the units and the amount of the order, and which part o
   const answer = {
     kind: 'issued' as const,
     steps: [],
+    denied: null,
     files: {
-      request: signed(encodeRequest(request, keys.issuance.key.keyId), keys.issuance),
       controlBit: batch.controlBit,
       currency: encodeCurrencyFile(partOf(0, 12)),
     },
