@@ -19,7 +19,7 @@ import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
-import { type Ledger, makeLedger } from '../roles/ledger.ts';
+import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
@@ -98,7 +98,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => server.close());
     const finished = await addRole(
       options.role,
-      { home, configuration, bundle, token, ledger: makeLedger(store), client },
+      { home, configuration, bundle, token, ledger: await openLedger(store, token.anchor), client },
       server,
     );
     addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });

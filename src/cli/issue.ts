@@ -22,7 +22,7 @@ const fileNames: Readonly<Record<string, string>> = {
 };
 
 export async function runIssue(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
   given: { home: string; file: string; out: string },
 ): Promise<ExitCode> {
