@@ -160,6 +160,8 @@ export interface AuthorityOptions {
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly limits?: IssuerLimits;
+  /** Of each issuer, at the first start. */
+  readonly quota?: typeof quota;
   /** Another program in the place of central management's. */
   readonly program?: string;
 }
@@ -172,8 +174,7 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
     const allocated = await first.quota.allocate({
       issuer: name,
       currency: 'EUR',
-      total: quota.total,
-      dayLimit: quota.dayLimit,
+      ...(options.quota ?? quota),
       createdMs: startMs,
     });
     if (!allocated.ok) throw new Error(allocated.message);
