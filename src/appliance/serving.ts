@@ -8,6 +8,7 @@ import { addCredentials } from '../api/credentials.ts';
 import { addIssuances } from '../api/issuances.ts';
 import { addKeySet } from '../api/key-set.ts';
 import { addQuota } from '../api/quota.ts';
+import { addQuotaChanges } from '../api/quota-changes.ts';
 import { addRequests } from '../api/requests.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
@@ -19,6 +20,7 @@ import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
 import { type Ledger, makeLedger } from '../roles/ledger.ts';
+import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
@@ -35,6 +37,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
+import { showQuotas } from './quota-metrics.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
@@ -103,7 +106,12 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });
     addStatus(server, {
       status: () => readStatus(options.role, token.signer, store),
-      metrics: () => showFigures(role, token.signer.figures) + showHealth(role, token.health),
+      metrics: async () =>
+        showFigures(role, token.signer.figures) +
+        showHealth(role, token.health) +
+        (role === 'quota'
+          ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
+          : ''),
     });
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
@@ -247,6 +255,16 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
   const finished = await quotaControl.finishUnsigned();
   addCredentials(server, quotaControl);
   addQuota(server, quotaControl);
+  addQuotaChanges(
+    server,
+    makeQuotaChanges({
+      store: ledger.store,
+      policy: bundle.approval,
+      verifySignature: makeNodeVerifySignature(),
+      resume: () => quotaControl.finishUnsigned(),
+      clock: systemClock,
+    }),
+  );
   return finished;
 }
 

@@ -9,6 +9,7 @@ import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { refuseStopped } from '../quota/bucket.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
 import { decodeEnvelope, decryptWith, encryptedCredentialType } from '../records/encryption.ts';
@@ -17,7 +18,7 @@ import { merkleRoot } from '../records/merkle.ts';
 import { decodePresentation, type Presentation } from '../records/presentation.ts';
 import { decodeRequest, type Request } from '../records/request.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { NewIntent, QuotaPosition } from '../store/store.ts';
+import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -61,7 +62,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     const known = await store.findIntent('control-bit', request.id);
     if (known !== undefined) {
       const same = sameBody(known, bodyHash);
-      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
+      return same.ok ? finish(known) : same;
     }
     const credential = await openCredential(presentation.value, request, now);
     if (!credential.ok) return credential;
@@ -79,7 +80,16 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       }),
     );
     if (!committed.ok) return committed;
-    return succeed(await finishIntent(ledger, signer, committed.value.intent));
+    return finish(committed.value.intent);
+  }
+
+  /**
+   * The signed bytes. What was signed before a stop is handed out again; what was not waits for the start. A stop between this look and
+   * the record of the signature is found there: the store takes none then, and nobody gets it.
+   */
+  async function finish(intent: Intent): Promise<Result<Uint8Array>> {
+    if (intent.signed === null && (await store.stopped()) !== undefined) return refuseStopped();
+    return succeed(await finishIntent(ledger, signer, intent));
   }
 
   /** The request, and the key that signed it: the currency is to be signed with the same one. */
@@ -227,6 +237,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     position: (issuer, currency) => store.position(issuer, currency, clock.nowMs()),
     positions: () => store.positions(clock.nowMs()),
     async finishUnsigned() {
+      if ((await store.stopped()) !== undefined) return 0;
       return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
     },
   };

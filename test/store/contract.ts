@@ -16,6 +16,7 @@ import {
   take,
   terms,
 } from './intents.ts';
+import { describeQuotas } from './quota-contract.ts';
 
 export interface StoreUnderTest {
   store: Store;
@@ -32,6 +33,8 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       under = await make();
     });
     afterEach(() => under.remove());
+
+    describeQuotas(make);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
       const intent = newIntent(1);
