@@ -17,6 +17,8 @@ import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
 import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
+import { quotaChangeKind } from './quota-change.ts';
+import { inspectQuotaApproval, inspectQuotaChange, inspectQuotaStop } from './quota-inspection.ts';
 import { decodeRequest, type Lot, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
@@ -53,6 +55,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (startsWith(bytes, currencyFileKind)) return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
   if (startsWith(bytes, ceremonyPlanKind, 6)) return inspectPlan(bytes);
+  if (startsWith(bytes, quotaChangeKind, 6)) return inspectQuotaChange(bytes);
   // CBOR, or JSON with what may stand before its brace.
   if ([0x8a, 0x7b, 0xef, 0x20, 0x09, 0x0a, 0x0d].includes(bytes[0] ?? 0)) return inspectDraft(bytes);
   if (bytes[0] === 0x8d) return inspectUnit(bytes);
@@ -62,7 +65,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
 function unknown(): Refusal<'file_unknown'> {
   return refuse(
     'file_unknown',
-    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony is accepted',
+    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony or a quota change is accepted',
   );
 }
 
@@ -223,6 +226,12 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'plan', value: toHex(record.planId), claim: claim.planId },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
       ]);
+    }
+    case recordType.quotaApproval:
+    case recordType.quotaStop: {
+      const inspect = envelope.value.type === recordType.quotaStop ? inspectQuotaStop : inspectQuotaApproval;
+      const record = inspect(bytes);
+      return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
     }
     case recordType.ceremonyTranscript: {
       const decoded = decodeTranscript(bytes);
