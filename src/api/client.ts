@@ -1,6 +1,7 @@
 /** The client of the three systems' resources: mutual TLS, one deadline a call, refusals as they were sent. */
 import { Agent, request as sendRequest } from 'undici';
 import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
@@ -8,7 +9,6 @@ import type { RoleStatus } from '../roles/status.ts';
 import { decodeAnswer, type IssuanceAnswer } from './issuances.ts';
 import { positionFromJson, type QuotaPositionJson } from './quota.ts';
 import { encodeApprovedChange } from './quota-changes.ts';
-import { answerHeader } from './requests.ts';
 
 export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
@@ -87,10 +87,10 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     async submitRequest(request) {
       const answer = await call('central', 'POST', '/requests', request);
       if (!answer.ok) return answer;
-      const kind = answer.value.header(answerHeader);
-      if (kind !== 'credential' && kind !== 'denial')
-        return refuse('peer_fault', 'the central system answered neither a credential nor a denial');
-      return succeed({ kind, bytes: answer.value.bytes });
+      const decision = decodeDecision(answer.value.bytes);
+      if (!decision.ok)
+        return refuse('peer_fault', `the central system answered no decision: ${decision.message}`);
+      return decision;
     },
     async redeemCredential(presentation) {
       const answer = await call('quota', 'POST', '/credentials', presentation);

@@ -19,8 +19,9 @@ import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
 import { quotaChangeKind } from './quota-change.ts';
 import { inspectQuotaApproval, inspectQuotaChange, inspectQuotaStop } from './quota-inspection.ts';
-import { decodeRequest, type Lot, sumLots } from './request.ts';
+import { decodeRequest, type Lot, type Request, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
+import type { Run } from './selection.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
 import { decodeUnit } from './unit.ts';
 import { decodeUnitFile, unitFileKind } from './unit-file.ts';
@@ -94,10 +95,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
         { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
         { name: 'total', value: money(record.total, record.currency), claim: claim.total },
-        { name: 'lots', value: lots(record.lots, record.currency), claim: claim.lots },
-        { name: 'purpose', value: record.purpose, claim: claim.purpose },
-        { name: 'origin', value: record.origin, claim: claim.origin },
-        { name: 'destination', value: record.destination, claim: claim.destination },
+        ...ordersOf(record),
         { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
       ]);
     }
@@ -105,21 +103,30 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       const decoded = decodeCredential(bytes);
       if (!decoded.ok) return decoded;
       const { record } = decoded.value;
-      return done('quota credential', 'central management approves one request, once and for minutes', [
-        { name: 'credential id', value: toHex(record.id), claim: claim.id },
-        { name: 'issuer', value: record.issuer, claim: claim.subject },
-        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
-        { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
-        { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
-        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
-        { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
-        {
-          name: 'rule set',
-          value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`,
-          claim: claim.ruleSet,
-        },
-        { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
-      ]);
+      return done(
+        'quota credential',
+        'central management approves orders of one request, once and for minutes',
+        [
+          { name: 'credential id', value: toHex(record.id), claim: claim.id },
+          { name: 'issuer', value: record.issuer, claim: claim.subject },
+          { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+          { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
+          { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
+          {
+            name: 'approved orders',
+            value: record.approved.map(describeRun).join(', '),
+            claim: claim.approved,
+          },
+          { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+          { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
+          {
+            name: 'rule set',
+            value: `version ${record.ruleSet.version}, ${toHex(record.ruleSet.hash)}`,
+            claim: claim.ruleSet,
+          },
+          { name: 'decision trace', value: toHex(record.traceHash), claim: claim.traceHash },
+        ],
+      );
     }
     case recordType.controlBit: {
       const decoded = decodeControlBit(bytes);
@@ -129,6 +136,7 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.subject },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+        { name: 'orders', value: record.orders.map(describeRun).join(', '), claim: claim.approved },
         { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
         { name: 'Merkle root', value: toHex(record.root) },
         { name: 'units', value: String(record.count), claim: claim.count },
@@ -159,16 +167,16 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
       const decoded = decodeDenial(bytes);
       if (!decoded.ok) return decoded;
       const { record } = decoded.value;
-      return done('denial', 'central management refuses a request; nothing was consumed', [
+      return done('denial', 'central management refuses orders of a request; nothing was consumed', [
         { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
         { name: 'issuer', value: record.issuer, claim: claim.audience },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
-        { name: 'reasons', value: record.reasons.join(', '), claim: claim.reasons },
-        {
-          name: 'would pass',
-          value: record.wouldPass === null ? 'nothing that is known' : `${record.wouldPass} minor units`,
-          claim: claim.wouldPass,
-        },
+        ...record.denials.slice(0, shownOrders).map(({ order, reasons, wouldPass }) => ({
+          name: `order ${order}`,
+          value: `${reasons.join(', ')}; would pass: ${wouldPass === null ? 'nothing that is known' : `${wouldPass} minor units`}`,
+          claim: claim.denials,
+        })),
+        { name: 'orders denied', value: String(record.denials.length), claim: claim.denials },
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
         {
           name: 'rule set',
@@ -391,6 +399,25 @@ function unknownDraft(message: string): Refusal<'file_unknown'> {
 
 function money(amount: bigint, currency: Currency): string {
   return `${formatAmount(amount, currency)} ${currency.code}`;
+}
+
+const shownOrders = 8;
+
+/** The first orders of a request, and how many there are. */
+function ordersOf({ orders, currency }: Request): Fields {
+  return [
+    { name: 'orders', value: String(orders.length), claim: claim.orders },
+    ...orders.slice(0, shownOrders).flatMap((order, index) => [
+      { name: `order ${index}`, value: formatUuid(order.id), claim: claim.orders },
+      { name: '  lots', value: lots(order.lots, currency) },
+      { name: '  purpose', value: order.purpose },
+      { name: '  from, to', value: `${order.origin}, ${order.destination}` },
+    ]),
+  ];
+}
+
+function describeRun({ first, count }: Run): string {
+  return count === 1 ? String(first) : `${first} to ${first + count - 1}`;
 }
 
 function lots(list: readonly Lot[], currency: Currency): string {

@@ -62,8 +62,11 @@ export async function finishLeft(
 }
 
 /** Refuses another body under a known id as `request_id_conflict`: an id stands for one request, for ever. */
-export function sameBody(intent: Intent, bodyHash: Uint8Array): Result<null, 'request_id_conflict'> {
-  if (equalBytes(intent.bodyHash, bodyHash)) return succeed(null);
+export function sameBody(
+  known: { readonly bodyHash: Uint8Array },
+  bodyHash: Uint8Array,
+): Result<null, 'request_id_conflict'> {
+  if (equalBytes(known.bodyHash, bodyHash)) return succeed(null);
   return refuse(
     'request_id_conflict',
     'this request id was used before with other content: send the first content again, or take a new id',

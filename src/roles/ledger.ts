@@ -7,15 +7,17 @@
 import type { Anchor } from '../journal/anchor.ts';
 import type { JournalHead } from '../journal/chain.ts';
 import type { Committed, Intent, NewIntent, SignedIntent, Store } from '../store/store.ts';
-import { gather } from './gathering.ts';
+import { atMost, gather } from './gathering.ts';
 
-/** The most intents of one transaction: what a group takes of memory stays bounded. */
+/** The most commits of one transaction: what a group takes of memory stays bounded. */
 const groupSize = 1_000;
 
 export interface Ledger {
   readonly store: Store;
-  /** Transaction A, together with whatever arrives at the same moment. */
-  commit(intent: NewIntent): Promise<Committed>;
+  /** Transaction A for all of `intents`, together with whatever arrives at the same moment. */
+  commit<const Intents extends readonly NewIntent[]>(
+    intents: Intents,
+  ): Promise<{ readonly [I in keyof Intents]: Committed }>;
   /** Resolves when the entry is anchored; throws what the anchor's device throws, and then the entry may be anchored by a later try. */
   anchored(sequence: number): Promise<void>;
   /** Transaction B, together with whatever arrives at the same moment. */
@@ -44,9 +46,15 @@ export function makeLedger(store: Store, anchor?: Anchor, anchored?: JournalHead
     last = head;
   }
 
+  async function commitAll(groups: readonly (readonly NewIntent[])[]): Promise<Committed[][]> {
+    const committed = await store.commit(groups.flat());
+    let next = 0;
+    return groups.map(({ length }) => committed.slice(next, (next += length)));
+  }
+
   return {
     store,
-    commit: gather((intents: readonly NewIntent[]) => store.commit(intents), { atMost: groupSize }),
+    commit: gather(commitAll, { room: atMost(groupSize) }) as Ledger['commit'],
     async anchored(sequence) {
       if (anchor === undefined) return;
       while ((last?.sequence ?? 0) < sequence) {
@@ -56,6 +64,8 @@ export function makeLedger(store: Store, anchor?: Anchor, anchored?: JournalHead
         await running;
       }
     },
-    record: gather((signed: readonly SignedIntent[]) => store.recordSigned(signed), { atMost: groupSize }),
+    record: gather((signed: readonly SignedIntent[]) => store.recordSigned(signed), {
+      room: atMost(groupSize),
+    }),
   };
 }

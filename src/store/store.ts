@@ -13,7 +13,7 @@ import type { QuotaTerms } from '../records/quota-terms.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
-export type IntentKind = 'request' | 'decision' | 'control-bit' | 'currency';
+export type IntentKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -37,6 +37,8 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence'> {
   readonly serial?: Serial;
   /** The callers' orders that this intent stands for. */
   readonly orders?: readonly Order[];
+  /** How many orders this decides on; `countDecided` adds them up. */
+  readonly decides?: number;
   /** Id of the credential that this uses up, 16 bytes. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
@@ -154,7 +156,8 @@ export interface Store {
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
+  /** Orders of the issuer that were decided on since. */
+  countDecided(issuer: string, sinceMs: number): Promise<number>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
 }

@@ -63,7 +63,7 @@ class Power {
       applyChange: (change) => this.spend(() => store.applyChange(change)),
       stop: (stop) => this.spend(() => store.stop(stop)),
       stopped: () => this.spend(() => store.stopped()),
-      countSince: (kind, name, since) => this.spend(() => store.countSince(kind, name, since)),
+      countDecided: (name, since) => this.spend(() => store.countDecided(name, since)),
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
       close: () => store.close(),
     };

@@ -15,7 +15,7 @@ import {
   keys,
   now,
   redeemUntil,
-  request,
+  lots as sampleLots,
   signed,
   type TestKey,
   trustBundle,
@@ -35,7 +35,7 @@ export interface BatchChanges {
 
 export const batchTerms: BatchTerms = {
   currency: euro,
-  lots: request.lots,
+  lots: sampleLots,
   epoch: controlBit.epoch,
   sequence: controlBit.sequence,
   reservation: controlBit.reservation,
@@ -46,7 +46,7 @@ export const batchTerms: BatchTerms = {
 };
 
 export function makeBatch(changes: BatchChanges = {}): CurrencyFile {
-  const lots = changes.lots ?? request.lots;
+  const lots = changes.lots ?? sampleLots;
   const derived = deriveLeaves({ ...batchTerms, lots, ...changes.terms });
   const leaves = changes.leaves?.(derived) ?? derived;
   const { total } = sumLots(lots);

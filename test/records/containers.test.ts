@@ -131,7 +131,7 @@ describe('a unit file', () => {
   });
 
   it('of a batch of one unit has an empty path', () => {
-    const single = makeBatch({ lots: request.lots.slice(0, 1).map((lot) => ({ ...lot, count: 1 })) });
+    const single = makeBatch({ lots: sampleLots.slice(0, 1).map((lot) => ({ ...lot, count: 1 })) });
     const decoded = accepted(decodeUnitFile(unitExtractor(single)(0)));
     expect([decoded.index, decoded.size]).toEqual([0, 1]);
     expect(toHex(decoded.controlBit)).toBe(toHex(single.controlBit));
@@ -166,7 +166,7 @@ describe('a unit file', () => {
   it('takes one proof for each unit, not one tree: 65,536 units come out in seconds', {
     timeout: 60_000,
   }, () => {
-    const lots = request.lots.slice(0, 1).map((lot) => ({ ...lot, count: 65_536 }));
+    const lots = sampleLots.slice(0, 1).map((lot) => ({ ...lot, count: 65_536 }));
     const large = makeBatch({ lots });
     const extract = unitExtractor(large);
     for (let index = 0; index < 65_536; index += 16) expect(extract(index).length).toBeLessThan(4096);

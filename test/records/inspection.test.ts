@@ -92,20 +92,18 @@ describe('inspection', () => {
     expect(field(inspection, 'total')).toBe('250.00 EUR');
     expect(field(inspection, 'issued at')).toBe('2026-11-20T12:00:00Z');
     expect(field(inspection, 'request id')).toBe('01010101-0101-0101-0101-010101010101');
-    expect(field(inspection, 'lots')).toBe('12 units: 2 x 100.00, 10 x 5.00');
-    expect(field(inspection, 'purpose')).toBe(request.purpose);
+    expect(field(inspection, '  lots')).toBe('12 units: 2 x 100.00, 10 x 5.00');
+    expect(field(inspection, '  purpose')).toBe(order.purpose);
   });
 
   it('shows eight lots and counts the others', () => {
     const lots = Array.from({ length: 10 }, () => ({ value: 1n, count: 1, owner: fill(32, 1) }));
     const many = rebuild(recordKinds[0] ?? fail(), ({ claims }) => {
-      claims.set(
-        claim.lots,
-        lots.map(({ value, count, owner }) => [value, count, owner]),
-      );
+      const items = lots.map(({ value, count, owner }): CborValue => [value, count, owner]);
+      claims.set(claim.orders, [[fill(16, 1), '', 'DE', 'CH', items]]);
       claims.set(claim.total, 10);
     });
-    expect(field(accepted(inspectRecord(many)), 'lots')).toMatch(
+    expect(field(accepted(inspectRecord(many)), '  lots')).toMatch(
       /^10 units: (1 x 0\.01, ){7}1 x 0\.01 and 2 more lots$/,
     );
   });
@@ -166,8 +164,8 @@ describe('inspection', () => {
   });
 
   it('says so when nothing would pass', () => {
-    const bytes = signed(encodeDenial({ ...denial, wouldPass: null }, keys.central.key.keyId), keys.central);
-    expect(field(accepted(inspectRecord(bytes)), 'would pass')).toContain('nothing');
+    const bytes = signed(encodeDenial({ ...denial, denials: [{ order: 4, reasons: ['x'], wouldPass: null }] }, keys.central.key.keyId), keys.central);
+    expect(field(accepted(inspectRecord(bytes)), 'order 4')).toBe('x; would pass: nothing that is known');
   });
 
   it('shows no time that no calendar has: the record is refused', () => {

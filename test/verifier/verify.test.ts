@@ -153,7 +153,7 @@ describe('a file is refused', () => {
   });
 
   it('for every single turned bit of a currency file', { timeout: 120_000 }, () => {
-    const small = encodeCurrencyFile(makeBatch({ lots: request.lots.slice(0, 1) }));
+    const small = encodeCurrencyFile(makeBatch({ lots: sampleLots.slice(0, 1) }));
     expect(verifyFile(small, options).ok).toBe(true);
     for (const [bit, altered] of bitFlips(small))
       expect(verifyFile(altered, options).ok, `bit ${bit}`).toBe(false);
