@@ -10,9 +10,7 @@ import { bodyOf, onlyFor, type Server } from './server.ts';
 export interface IssuanceAnswer {
   readonly kind: IssuanceOutcome['kind'];
   readonly steps: readonly IssuanceStep[];
-  /** Of an issued order: its units in the batch, `count` from the one numbered `first`. */
-  readonly place: { readonly first: number; readonly count: number } | null;
-  /** Of a denied one: why, and the largest amount in minor units that would pass, where that is known. */
+  /** Of a denied order: why, and the largest amount in minor units that would pass, where that is known. */
   readonly denied: { readonly reasons: readonly string[]; readonly wouldPass: bigint | null } | null;
   /** By name: `controlBit` and `currency`, or what shows the denial; `request` where it has no order of another caller. */
   readonly files: Readonly<Record<string, Uint8Array>>;
@@ -37,13 +35,11 @@ function encodeAnswer(outcome: IssuanceOutcome): Uint8Array {
   const steps = outcome.steps.map(
     (step): CborValue => [step.step, step.name, step.by, step.signedBy, step.detail, step.ms],
   );
-  const issued = outcome.kind === 'issued';
   return encodeCbor(
     new Map<string, CborValue>([
       ['kind', outcome.kind],
       ['steps', steps],
-      ['place', issued ? [outcome.first, outcome.count] : null],
-      ['denied', issued ? null : [outcome.denial.reasons, outcome.denial.wouldPass]],
+      ['denied', outcome.kind === 'issued' ? null : [outcome.denial.reasons, outcome.denial.wouldPass]],
       ['files', new Map<string, CborValue>(Object.entries(outcome.files))],
     ]),
   );
@@ -56,7 +52,6 @@ export function decodeAnswer(bytes: Uint8Array): IssuanceAnswer {
   const kind = decoded.value.get('kind');
   const steps = decoded.value.get('steps');
   const files = decoded.value.get('files');
-  const place = decoded.value.get('place');
   const denied = decoded.value.get('denied');
   assert(
     (kind === 'issued' || kind === 'denied') && Array.isArray(steps) && files instanceof Map,
@@ -64,7 +59,6 @@ export function decodeAnswer(bytes: Uint8Array): IssuanceAnswer {
   );
   return {
     kind,
-    place: Array.isArray(place) ? { first: Number(place[0]), count: Number(place[1]) } : null,
     denied: Array.isArray(denied)
       ? { reasons: denied[0] as string[], wouldPass: denied[1] === null ? null : BigInt(denied[1] as number) }
       : null,

@@ -51,8 +51,6 @@ export interface InitReport {
 export interface IssuanceAnswer {
   readonly kind: 'issued' | 'denied';
   readonly steps: readonly IssuanceStep[];
-  /** Of an issued draft: its units in the batch. */
-  readonly place: { readonly first: number; readonly count: number } | null;
   readonly denied: { readonly reasons: readonly string[]; readonly wouldPass: bigint | null } | null;
   readonly files: Readonly<Record<string, Uint8Array>>;
 }

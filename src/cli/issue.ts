@@ -4,7 +4,7 @@ import { toHex } from '../kit/bytes.ts';
 import { assert } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
-import { describeUnits } from '../records/currency-file.ts';
+import { decodeCurrencyFile, describeUnits } from '../records/currency-file.ts';
 import { type Draft, decodeDraft, draftSizeLimit } from '../records/draft.ts';
 import { explainReason } from '../roles/central.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
@@ -22,7 +22,7 @@ const fileNames: Readonly<Record<string, string>> = {
 };
 
 export async function runIssue(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
   given: { home: string; file: string; out: string },
 ): Promise<ExitCode> {
@@ -70,20 +70,23 @@ function tellIssued(
   answer: IssuanceAnswer,
   files: Record<string, string>,
 ): ExitCode {
-  const decoded = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
-  assert(decoded.ok && answer.place !== null, 'issuance answers with the control bit it verified');
-  const { record } = decoded.value;
-  const { first, count } = answer.place;
+  const controlBit = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
+  const currencyFile = decodeCurrencyFile(answer.files['currency'] ?? new Uint8Array());
+  assert(controlBit.ok && currencyFile.ok, 'issuance answers with the records it verified');
+  const { record } = controlBit.value;
+  const { first, leaves } = currencyFile.value;
+  const units = leaves.length;
+  // Of the draft: the control bit may be for a batch that holds other orders too.
   const total = formatAmount(draft.total, draft.currency);
-  const shared = count === record.count ? '' : `, ${describeUnits(first, count)} of ${record.count}`;
   return terminal.result(
     {
       kind: 'issued',
       issuer: record.issuer,
       currency: record.currency.code,
       total,
-      units: count,
+      units,
       first,
+      batchUnits: record.count,
       epoch: record.epoch,
       sequence: record.sequence,
       root: toHex(record.root),
@@ -91,8 +94,11 @@ function tellIssued(
       steps: answer.steps,
     },
     [
-      `issued: ${total} ${record.currency.code} in ${count} units`,
-      `  serial    epoch ${record.epoch}, sequence ${record.sequence}${shared}`,
+      `issued: ${total} ${record.currency.code} in ${units} units`,
+      ...(units === record.count
+        ? []
+        : [`  part      ${describeUnits(first, units)} of a batch of ${record.count}`]),
+      `  serial    epoch ${record.epoch}, sequence ${record.sequence}`,
       `  root      ${toHex(record.root)}`,
       `  currency  ${files['currency'] ?? ''}`,
     ],

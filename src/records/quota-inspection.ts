@@ -2,12 +2,12 @@
 import { toHex } from '../kit/bytes.ts';
 import { type Result, succeed } from '../kit/result.ts';
 import { claim, type RecordErrorCode } from './claims.ts';
-import type { Inspection } from './inspection.ts';
 import { isoTime } from './key-ring.ts';
 import { decodeQuotaApproval } from './quota-approval.ts';
 import { changeId, decodeChange } from './quota-change.ts';
 import { describeChange } from './quota-description.ts';
 import { decodeStop } from './quota-stop.ts';
+import type { Inspection } from './signed-inspection.ts';
 
 export function inspectQuotaChange(bytes: Uint8Array): Result<Inspection, RecordErrorCode> {
   const decoded = decodeChange(bytes);

@@ -49,7 +49,10 @@ export function makeLedger(store: Store, anchor?: Anchor, anchored?: JournalHead
   async function commitAll(groups: readonly (readonly NewIntent[])[]): Promise<Committed[][]> {
     const committed = await store.commit(groups.flat());
     let next = 0;
-    return groups.map(({ length }) => committed.slice(next, (next += length)));
+    return groups.map(({ length }) => {
+      next += length;
+      return committed.slice(next - length, next);
+    });
   }
 
   return {

@@ -2,11 +2,12 @@
 import { sha256 } from '../../src/kit/bytes.ts';
 import { type ControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { type CurrencyRecord, encodeCurrencyRecord } from '../../src/records/currency.ts';
-import type { CurrencyFile } from '../../src/records/currency-file.ts';
-import { merkleRoot } from '../../src/records/merkle.ts';
+import { type CurrencyFile, wholeBatch } from '../../src/records/currency-file.ts';
+import { buildTree, merkleRoot } from '../../src/records/merkle.ts';
 import { type Lot, sumLots } from '../../src/records/request.ts';
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type BatchTerms, deriveLeaves } from '../../src/records/unit.ts';
+import { encodeUnitFile } from '../../src/records/unit-file.ts';
 import {
   controlBit,
   currencyRecord,
@@ -67,7 +68,12 @@ export function makeBatch(changes: BatchChanges = {}): CurrencyFile {
     ),
     issuanceSigner,
   );
-  return { currencyRecord: record, controlBit: bit, leaves };
+  return wholeBatch({ currencyRecord: record, controlBit: bit, leaves });
+}
+
+/** The unit file of one unit of a whole batch, whatever its records say: `unitExtractor` refuses some that a verifier must. */
+export function unitOf(batch: CurrencyFile, index: number): Uint8Array {
+  return encodeUnitFile(batch, batch.leaves[index] ?? fill(0, 0), index, buildTree(batch.leaves));
 }
 
 export function signBundle(bundle: TrustBundle, signer: TestKey = keys.root): Uint8Array {

@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex, utf8 } from '../../src/kit/bytes.ts';
+import type { CborValue } from '../../src/kit/encoding.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import { encodePlan } from '../../src/records/ceremony-plan.ts';
 import { claim } from '../../src/records/claims.ts';
 import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
-import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
 import { encodeDenial } from '../../src/records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../../src/records/encryption.ts';
-import { type Inspection, inspectRecord } from '../../src/records/inspection.ts';
+import { inspectRecord } from '../../src/records/inspection.ts';
+import type { Inspection } from '../../src/records/signed-inspection.ts';
 import { encodeTrustBundle } from '../../src/records/trust-bundle.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import { unitExtractor } from '../../src/records/unit-file.ts';
@@ -22,11 +24,11 @@ import {
   denial,
   fill,
   keys,
+  order,
   plan,
   policy,
   rebuild,
   recordKinds,
-  request,
   signed,
   trustBundle,
 } from './samples.ts';
@@ -47,7 +49,7 @@ const draft = utf8(
 );
 const batch = makeBatch();
 const currencyFile = encodeCurrencyFile(batch);
-const unitFile = unitExtractor(batch)(3);
+const unitFile = accepted(unitExtractor(batch)).extract(3);
 const [leaf = fill(0, 0)] = deriveLeaves(batchTerms);
 const encrypted = await encryptTo(keys.agreement.key, utf8('secret'), encryptedCredentialType, (length) =>
   fill(length, 7),
@@ -85,6 +87,24 @@ describe('inspection', () => {
     ['a ceremony plan', encodePlan(plan), 'ceremony plan'],
   ])('knows %s', (_name, bytes, kind) => {
     expect(accepted(inspectRecord(bytes)).kind).toBe(kind);
+  });
+
+  it('tells of a currency file whether it holds the batch or a part, and why version 1 is refused', () => {
+    expect(accepted(inspectRecord(currencyFile)).explanation).toContain('all 12 units of a batch');
+    const partOf = partExtractor(batch);
+    const explain = (first: number, count: number): string =>
+      accepted(inspectRecord(encodeCurrencyFile(partOf(first, count)))).explanation;
+    expect(explain(4, 3)).toContain('units 4 to 6 of 12 of a batch');
+    expect(explain(11, 1)).toContain('unit 11 of 12 of a batch');
+    const old = encodeCbor([
+      'ringmint.currency-file',
+      1,
+      batch.currencyRecord,
+      batch.controlBit,
+      batch.leaves,
+    ]);
+    expect(inspectRecord(old)).toMatchObject({ ok: false, code: 'record_malformed' });
+    expect(inspectRecord(old)).toMatchObject({ message: expect.stringContaining('version 1') as string });
   });
 
   it('writes amounts, times and ids for a person', () => {
@@ -164,7 +184,13 @@ describe('inspection', () => {
   });
 
   it('says so when nothing would pass', () => {
-    const bytes = signed(encodeDenial({ ...denial, denials: [{ order: 4, reasons: ['x'], wouldPass: null }] }, keys.central.key.keyId), keys.central);
+    const bytes = signed(
+      encodeDenial(
+        { ...denial, denials: [{ order: 4, reasons: ['x'], wouldPass: null }] },
+        keys.central.key.keyId,
+      ),
+      keys.central,
+    );
     expect(field(accepted(inspectRecord(bytes)), 'order 4')).toBe('x; would pass: nothing that is known');
   });
 

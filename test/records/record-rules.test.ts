@@ -97,7 +97,25 @@ describe('a credential', () => {
     const approving = (...runs: number[][]) => decodeWith('credential', claim.approved, runs);
     expect(approving([0, 3]).ok).toBe(true);
     expect(approving([1, 1], [3, 2]).ok).toBe(true);
-    for (const runs of [[], [[0, 0]], [[0, 1], [1, 1]], [[2, 1], [0, 1]], [[0, 2], [1, 3]], [[-1, 2]], [[0]], [[0, 1, 2]]])
+    for (const runs of [
+      [],
+      [[0, 0]],
+      [
+        [0, 1],
+        [1, 1],
+      ],
+      [
+        [2, 1],
+        [0, 1],
+      ],
+      [
+        [0, 2],
+        [1, 3],
+      ],
+      [[-1, 2]],
+      [[0]],
+      [[0, 1, 2]],
+    ])
       expect(approving(...runs), JSON.stringify(runs)).toMatchObject({ ok: false });
   });
 });

@@ -160,6 +160,8 @@ export interface AuthorityOptions {
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly limits?: IssuerLimits;
+  /** Of each issuer, at the first start. */
+  readonly quota?: typeof quota;
   /** Another program in the place of central management's. */
   readonly program?: string;
 }
@@ -169,10 +171,11 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
   const clock = fixedClock(startMs);
   const first = openStores(folder, true);
   for (const name of [issuer, otherIssuer]) {
+    const { total, dayLimit } = options.quota ?? quota;
     const allocated = await first.quota.allocate({
       issuer: name,
       currency: 'EUR',
-      terms: terms(quota.total, quota.dayLimit),
+      terms: terms(total, dayLimit),
       createdMs: startMs,
     });
     if (!allocated.ok) throw new Error(allocated.message);
@@ -267,6 +270,7 @@ export function draft(
   lots: readonly { value: bigint; count: number }[],
   clock: Authorities['clock'],
   id?: Uint8Array,
+  redeemUntil?: number,
 ): Uint8Array {
   const total = lots.reduce((sum, lot) => sum + lot.value * BigInt(lot.count), 0n);
   return encodeDraft({
@@ -277,5 +281,6 @@ export function draft(
     purpose: 'test',
     origin: 'DE',
     destination: 'DE',
+    ...(redeemUntil === undefined ? {} : { redeemUntil }),
   });
 }

@@ -201,7 +201,10 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         'request_id_conflict',
         4,
       ]);
-      expect(await under.store.position(issuer, 'EUR', noon(day))).toMatchObject({ reserved: 600n, dayUsed: 600n });
+      expect(await under.store.position(issuer, 'EUR', noon(day))).toMatchObject({
+        reserved: 600n,
+        dayUsed: 600n,
+      });
       expect((await under.store.head()).sequence).toBe(4);
       await under.reopen();
       expect((await under.store.unsigned()).map(({ sequence }) => sequence)).toEqual([2, 3, 4]);
