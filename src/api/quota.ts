@@ -1,21 +1,50 @@
 /** Quota control's numbers of this moment: for central management's rules and for the operator. */
-
+import { type Static, Type } from 'typebox';
+import { succeed } from '../kit/result.ts';
 import type { QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
-import { onlyFor, type Server } from './server.ts';
+import { reportLimit } from './message.ts';
+import { storeProblems } from './problem-code.ts';
+import { defineRoute } from './route.ts';
+import type { Server } from './server.ts';
+import { addRoute } from './serving-route.ts';
 
-/** A position as JSON: amounts are decimal strings of minor units, so that no reader rounds them. */
-export type QuotaPositionJson = { readonly [K in keyof QuotaPosition]: string };
+/** Decimal text, so that no reader rounds it; as many digits as a 64-bit integer has. */
+const minorUnits = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' });
+
+const positionSchema = Type.Object({
+  issuer: Type.String({ pattern: '^[a-z0-9-]{1,64}$' }),
+  currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+  allocated: minorUnits,
+  reserved: minorUnits,
+  issued: minorUnits,
+  available: minorUnits,
+  day: Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' }),
+  dayLimit: minorUnits,
+  dayUsed: minorUnits,
+});
+
+export const quotaRoute = defineRoute({
+  method: 'GET',
+  path: '/quota',
+  operationId: 'readQuota',
+  summary: 'what is allocated, reserved, issued and left, by issuer and currency',
+  peers: ['central', 'operator'],
+  answer: {
+    type: 'application/json',
+    description: 'the numbers of this moment',
+    schema: Type.Object({ positions: Type.Array(positionSchema) }),
+    limit: reportLimit,
+  },
+  problems: [...storeProblems],
+});
 
 export function addQuota(server: Server, quotaControl: QuotaControl): void {
-  server.get(
-    '/quota',
-    onlyFor(['central', 'operator'], async (_request, reply) =>
-      reply.send({ positions: (await quotaControl.positions()).map(positionJson) }),
-    ),
+  addRoute(server, quotaRoute, async () =>
+    succeed({ json: { positions: (await quotaControl.positions()).map(positionJson) } }),
   );
 }
 
-function positionJson(position: QuotaPosition): QuotaPositionJson {
+function positionJson(position: QuotaPosition): Static<typeof positionSchema> {
   return {
     issuer: position.issuer,
     currency: position.currency,
@@ -29,8 +58,8 @@ function positionJson(position: QuotaPosition): QuotaPositionJson {
   };
 }
 
-/** Reads a position back; throws on a shape that `positionJson` does not make, which is a broken peer. */
-export function positionFromJson(json: QuotaPositionJson): QuotaPosition {
+/** Reads a position back that fits its schema. */
+export function positionFromJson(json: Static<typeof positionSchema>): QuotaPosition {
   return {
     issuer: json.issuer,
     currency: json.currency,

@@ -100,10 +100,14 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     if (!decided.ok) return decided;
     // A cap on frequency is about this moment, so it is answered and not recorded: the same id may come again.
     if (decided.value.reasons.includes('frequency_cap')) {
-      return refuse(
-        'frequency_cap',
-        `${input.value.requestsInWindow} requests within ${policy.frequencyWindowMs / 1000} seconds; at most ${input.value.frequencyCap} are accepted: send the same request again later`,
-      );
+      return {
+        ...refuse(
+          'frequency_cap',
+          `${input.value.requestsInWindow} requests within ${policy.frequencyWindowMs / 1000} seconds; at most ${input.value.frequencyCap} are accepted: send the same request again later`,
+        ),
+        // By then all of them are out of the window.
+        retryAfterSeconds: Math.ceil(policy.frequencyWindowMs / 1000),
+      };
     }
     const { approved, reasons, wouldPass, traceHash } = decided.value;
     const common = {
