@@ -53,8 +53,6 @@ export const issuancesRoute = defineRoute({
     'amount_malformed',
     'amount_not_positive',
     'amount_fraction',
-    'amount_out_of_range',
-    'currency_unknown',
     'id_missing',
     'idempotency_key_mismatch',
     'owner_not_committed',

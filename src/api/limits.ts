@@ -1,8 +1,10 @@
 /** How much one system takes from its peers: requests, connections, and time. */
 import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { HttpMetrics } from './http-metrics.ts';
 import { identityOf } from './peer.ts';
+import type { Server } from './server.ts';
 
 export interface ApiLimits {
   /** Of one peer, which is one identity in a certificate. */
@@ -21,7 +23,7 @@ export interface ApiLimits {
 
 /** Far above what an appliance with one HSM does in a second, and below what fills its memory. */
 export const defaultLimits: ApiLimits = {
-  requestsPerSecond: 2_000,
+  requestsPerSecond: 10_000,
   connections: 1_024,
   connectionsPerPeer: 256,
   requestsPerConnection: 100_000,
@@ -47,7 +49,6 @@ export function serverLimits(limits: ApiLimits) {
 /** Ends connections above the limits, and counts those that are open. */
 export function limitConnections(server: HttpsServer, limits: ApiLimits, metrics: HttpMetrics): void {
   server.maxConnections = limits.connections;
-  server.maxRequestsPerSocket = limits.requestsPerConnection;
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
     metrics.connections.inc();
@@ -69,5 +70,15 @@ export function limitConnections(server: HttpsServer, limits: ApiLimits, metrics
       if (left === 0) open.delete(key);
       else open.set(key, left);
     });
+  });
+}
+
+/** Node's own limit only announces the end, and leaves the connection open. */
+export function limitRequestsPerConnection(server: Server, limits: ApiLimits): void {
+  const asked = new WeakMap<Socket, number>();
+  server.addHook('onRequest', async ({ raw: { socket } }, reply) => {
+    const count = (asked.get(socket) ?? 0) + 1;
+    asked.set(socket, count);
+    if (count >= limits.requestsPerConnection) reply.header('connection', 'close');
   });
 }

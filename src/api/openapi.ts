@@ -27,7 +27,7 @@ const description = `HTTPS with mutual TLS 1.3. A certificate names its holder a
 
 Messages are records in deterministic CBOR and COSE with an HSM's signature (docs/FORMATS.md): the transport is not what is trusted. Every message may be sent again; nothing happens twice.
 
-A refusal is RFC 9457 problem details with a stable code. Besides what each resource declares: another path is 404 not_found, another method is 405 method_not_allowed with Allow, and HEAD is answered as GET without the body. Connections above the limits are closed without an answer.`;
+A refusal is RFC 9457 problem details with a stable code. Besides what each resource declares: another path is 404 not_found, or 400 http_malformed where it cannot be read, another method is 405 method_not_allowed with Allow, and both may be 429 rate_limited. HEAD is answered as GET without the body. Connections above the limits are closed without an answer.`;
 
 export async function addOpenApi(
   server: Server,
@@ -36,7 +36,8 @@ export async function addOpenApi(
   server.addSchema(sharedProblem);
   await server.register(swagger, {
     refResolver: {
-      buildLocalReference: ({ $id }, _base, _fragment, index) => String($id ?? `schema-${index}`),
+      buildLocalReference: ({ $id }, _base, _fragment, index) =>
+        typeof $id === 'string' ? $id : `schema-${index}`,
     },
     openapi: {
       openapi: '3.1.1',

@@ -82,6 +82,8 @@ export const recordProblems = [
   'algorithm_unsupported',
   'denominations_mismatch',
   'too_many_units',
+  'amount_out_of_range',
+  'currency_unknown',
   'key_unknown',
   'key_expired',
   'key_revoked',

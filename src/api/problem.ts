@@ -56,6 +56,7 @@ export function problemOf(refusal: Omit<Refusal, 'ok'>, status: number): Problem
 /** Sends a refusal whose code is in the table. */
 export function sendProblem(reply: FastifyReply, refusal: Omit<Refusal<ProblemCode>, 'ok'>): FastifyReply {
   const status = statusOf(refusal.code) ?? 500;
+  reply.server.metrics.problem(refusal.code);
   const seconds = refusal.retryAfterSeconds ?? retryAfterSeconds[refusal.code];
   if (seconds !== undefined) reply.header('retry-after', seconds);
   return reply

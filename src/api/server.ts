@@ -4,20 +4,20 @@
  * The transport is not what is trusted: every message is a record with an HSM's signature.
  */
 import type { Server as HttpsServer } from 'node:https';
-import { createServer } from 'node:https';
-import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { quote, type Refusal, refuse } from '../kit/result.ts';
-import { addDeadlines, endWithProblem } from './deadlines.ts';
+import { addDeadlines } from './deadlines.ts';
 import { HttpMetrics } from './http-metrics.ts';
-import { type ApiLimits, limitConnections, serverLimits } from './limits.ts';
+import { type ApiLimits, limitRequestsPerConnection } from './limits.ts';
+import { type ListenerOptions, makeListener } from './listener.ts';
 import { addOpenApi } from './openapi.ts';
 import { identityOfRequest } from './peer.ts';
 import { type Fault, faultRefusal, sendProblem } from './problem.ts';
 import { type ProblemCode, statusOf } from './problem-code.ts';
 import { RefusedError, sendRefusal } from './serving-route.ts';
+import { stopInTime } from './stopping.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -31,12 +31,10 @@ declare module 'fastify' {
   }
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends ListenerOptions {
   readonly role: 'central' | 'issuance' | 'quota';
   /** Of this program; the OpenAPI document names it. */
   readonly version: string;
-  readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
-  readonly limits: ApiLimits;
   /** pino's level; log lines go to standard error as JSON and hold no secret and no record. */
   readonly logLevel: 'silent' | 'warn' | 'info';
   /** Names a broken device or store; `undefined` for anything else, which is a bug. */
@@ -49,9 +47,14 @@ export type Server = FastifyInstance;
 export async function makeServer(options: ServerOptions): Promise<Server> {
   const { limits, describeFault } = options;
   const metrics = new HttpMetrics(options.role);
+  const listeners: HttpsServer[] = [];
   const server = fastify({
     // Made here, so that each address that a host name stands for has the same limits.
-    serverFactory: (handler) => listenTo(createServer(tlsOptions(options), handler), limits, metrics),
+    serverFactory(handler) {
+      const listener = makeListener(options, handler, metrics);
+      listeners.push(listener);
+      return listener;
+    },
     https: {},
     // A resource that takes a body says how large it may be.
     bodyLimit: 1_024,
@@ -59,7 +62,7 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
     // A stopping server answers what it has begun and takes nothing new.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    // `listenTo` answers on its own.
+    // The listener answers on its own.
     clientErrorHandler: () => undefined,
     frameworkErrors: (_error, _request, reply) =>
       void sendProblem(reply, refuse('http_malformed', 'the address cannot be read')),
@@ -79,7 +82,8 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
 
   metrics.observe(server);
   addDeadlines(server, limits.requestSeconds, metrics);
-  refuseWhileStopping(server);
+  stopInTime(server, listeners);
+  limitRequestsPerConnection(server, limits);
   await limitRequests(server, limits);
   // Before the body of a request for nothing is read.
   server.addHook('onRequest', async (request, reply) =>
@@ -97,58 +101,6 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
   });
   await addOpenApi(server, options);
   return server;
-}
-
-function tlsOptions({ tls, limits }: ServerOptions) {
-  return {
-    key: tls.key,
-    cert: tls.certificate,
-    ca: tls.authority,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.3' as const,
-    ...serverLimits(limits),
-  };
-}
-
-function listenTo(server: HttpsServer, limits: ApiLimits, metrics: HttpMetrics): HttpsServer {
-  limitConnections(server, limits, metrics);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // The peer has gone: there is nobody to answer.
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    switch (error.code) {
-      case 'ERR_HTTP_REQUEST_TIMEOUT':
-        metrics.refuse('request_timeout');
-        return endWithProblem(
-          socket,
-          'request_timeout',
-          `no request came within ${limits.requestSeconds} seconds`,
-        );
-      case 'HPE_HEADER_OVERFLOW':
-        metrics.refuse('malformed');
-        return endWithProblem(socket, 'headers_too_large', 'the headers have more than 8 KiB');
-      default:
-        metrics.refuse('malformed');
-        return endWithProblem(socket, 'http_malformed', 'this is no HTTP/1.1 request (RFC 9112)');
-    }
-  });
-  return server;
-}
-
-/** Only a server that is closing has connections and takes no requests. */
-function refuseWhileStopping(server: Server): void {
-  let stopping = false;
-  server.addHook('preClose', async () => {
-    stopping = true;
-  });
-  server.addHook('onRequest', async (_request, reply) =>
-    stopping
-      ? sendProblem(
-          reply,
-          refuse('server_stopping', 'this system is stopping, or takes a new trust bundle: ask again soon'),
-        )
-      : undefined,
-  );
 }
 
 async function limitRequests(server: Server, limits: ApiLimits): Promise<void> {

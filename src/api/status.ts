@@ -17,7 +17,7 @@ export const roleSchema = Type.Union([
 
 const hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
-export const statusSchema = Type.Object({
+const statusSchema = Type.Object({
   role: roleSchema,
   keyId: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the key that signs' }),
   journal: Type.Object({ sequence: Type.Integer({ minimum: 0 }), hash }),
