@@ -18,7 +18,7 @@ function nobody(): never {
 
 const services: readonly RoleService[] = [
   { role: 'central', central: { submit: nobody, finishUnsigned: nobody } },
-  { role: 'issuance', issuance: { issue: nobody, finishUnsigned: nobody } },
+  { role: 'issuance', issuance: { issue: nobody, place: nobody, finishUnsigned: nobody } },
   {
     role: 'quota',
     quotaControl: { redeem: nobody, position: nobody, positions: nobody, finishUnsigned: nobody },

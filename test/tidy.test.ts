@@ -41,7 +41,7 @@ const layers: readonly Layer[] = [
     node: false,
   },
   { path: 'hsm/', may: [], packages: ['pkcs11js'], node: true },
-  { path: 'src/kit/', may: [], packages: ['cborg', 'cbor2', '@noble/hashes'], node: false },
+  { path: 'src/kit/', may: [], packages: ['cborg', '@noble/hashes'], node: false },
   { path: 'src/records/', may: ['src/kit/'], packages: ['@noble/curves', '@noble/hashes'], node: false },
   { path: 'src/rules/', may: ['src/kit/', 'src/records/', 'vm/'], packages: [], node: false },
   { path: 'src/quota/', may: ['src/kit/', 'src/records/'], packages: [], node: false },

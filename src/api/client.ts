@@ -1,6 +1,7 @@
 /** The typed client of the three systems' resources: mutual TLS, one deadline a call, refusals as they were sent. */
 import { Agent } from 'undici';
 import { type Result, refuse, succeed } from '../kit/result.ts';
+import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
@@ -8,7 +9,7 @@ import { credentialsRoute } from './credentials.ts';
 import { type Answer, exchange, readJson } from './exchange.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
-import { answerHeader, requestsRoute } from './requests.ts';
+import { requestsRoute } from './requests.ts';
 import type { RouteDefinition } from './route.ts';
 import { statusRoute } from './status.ts';
 
@@ -63,10 +64,10 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     async submitRequest(request) {
       const answer = await call('central', requestsRoute, request);
       if (!answer.ok) return answer;
-      const kind = answer.value.header(answerHeader);
-      if (kind !== 'credential' && kind !== 'denial')
-        return refuse('peer_fault', 'the central system answered neither a credential nor a denial');
-      return succeed({ kind, bytes: answer.value.bytes });
+      const decision = decodeDecision(answer.value.bytes);
+      if (!decision.ok)
+        return refuse('peer_fault', `the central system answered no decision: ${decision.message}`);
+      return decision;
     },
     async redeemCredential(presentation) {
       const answer = await call('quota', credentialsRoute, presentation);

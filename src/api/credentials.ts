@@ -1,6 +1,6 @@
 /** Quota control's resource: a credential with its request in, the signed control bit out. */
 import type { QuotaControl } from '../roles/quota-control.ts';
-import { messageLimit, recordLimit } from './message.ts';
+import { messageLimit } from './message.ts';
 import { deviceProblems, recordProblems, storeProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
@@ -19,7 +19,7 @@ export const credentialsRoute = defineRoute({
     limit: messageLimit,
     description: 'a presentation: the encrypted credential, the signed request and the seed of its units',
   },
-  answer: { type: 'application/cose', description: 'the control bit, COSE_Sign1', limit: recordLimit },
+  answer: { type: 'application/cose', description: 'the control bit, COSE_Sign1', limit: messageLimit },
   problems: [
     ...recordProblems,
     'issuer_mismatch',

@@ -38,7 +38,7 @@ export const issuancesRoute = defineRoute({
   answer: {
     type: 'application/cbor',
     description:
-      'a map: kind (issued or denied), steps ([[step, name, by, signedBy, detail, ms], …]) and files (request, then controlBit and currency, or denial)',
+      'a map: kind (issued or denied), steps ([[step, name, by, signedBy, detail, ms], …]), denied ([[reason, …], what would pass] or null) and files by name',
     // The currency file, with the request and what is said of the steps.
     limit: fileSizeLimit + messageLimit,
   },
@@ -56,6 +56,7 @@ export const issuancesRoute = defineRoute({
     'id_missing',
     'idempotency_key_mismatch',
     'owner_not_committed',
+    'decision_incomplete',
     'denial_request_mismatch',
     'control_bit_request_mismatch',
     'control_bit_root_mismatch',
@@ -85,11 +86,15 @@ const stepSchema = Type.Object({
 export interface IssuanceAnswer {
   readonly kind: IssuanceOutcome['kind'];
   readonly steps: readonly Static<typeof stepSchema>[];
-  /** By name: `request`, then `controlBit` and `currency`, or `denial`. */
+  /** Of a denied order: why, and the largest amount in minor units that would pass, where that is known. */
+  readonly denied: { readonly reasons: readonly string[]; readonly wouldPass: bigint | null } | null;
+  /** By name: `controlBit` and `currency`, or what shows the denial; `request` where it has no order of another caller. */
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
-const fileNames = { issued: ['request', 'controlBit', 'currency'], denied: ['request', 'denial'] } as const;
+const reasonsSchema = Type.Array(Type.String({ pattern: '^[a-z_]{1,64}$' }), { minItems: 1, maxItems: 64 });
+
+const fileNames = ['request', 'controlBit', 'currency', 'denial'] as const;
 
 export function addIssuances(server: Server, issuance: Issuance): void {
   addRoute(server, issuancesRoute, async ({ body, headers }) => {
@@ -123,6 +128,7 @@ function encodeAnswer(outcome: IssuanceOutcome): Uint8Array {
     new Map<string, CborValue>([
       ['kind', outcome.kind],
       ['steps', steps],
+      ['denied', outcome.kind === 'issued' ? null : [outcome.denial.reasons, outcome.denial.wouldPass]],
       ['files', new Map<string, CborValue>(Object.entries(outcome.files))],
     ]),
   );
@@ -134,21 +140,47 @@ export function decodeAnswer(bytes: Uint8Array): Result<IssuanceAnswer, 'peer_fa
   if (!decoded.ok || !(decoded.value instanceof Map)) return notAnAnswer('a CBOR map');
   const answer: ReadonlyMap<number | string, CborValue> = decoded.value;
   const kind = answer.get('kind');
-  const files = answer.get('files');
+  if (answer.size !== 4 || (kind !== 'issued' && kind !== 'denied'))
+    return notAnAnswer('kind, steps, denied and files');
   const steps = decodeSteps(answer.get('steps'));
-  if (answer.size !== 3 || (kind !== 'issued' && kind !== 'denied'))
-    return notAnAnswer('kind, steps and files');
   if (steps === undefined) return notAnAnswer('at most six steps');
-  const names: readonly string[] = fileNames[kind];
-  if (!(files instanceof Map) || files.size !== names.length)
-    return notAnAnswer(`the files ${names.join(', ')}`);
-  const read: Record<string, Uint8Array> = {};
-  for (const name of names) {
-    const file: unknown = files.get(name);
-    if (!(file instanceof Uint8Array)) return notAnAnswer(`the files ${names.join(', ')}`);
-    read[name] = file;
+  const denied = decodeDenied(answer.get('denied'));
+  if (denied === undefined || (denied === null) !== (kind === 'issued'))
+    return notAnAnswer('reasons of a denial, and of nothing else');
+  const files = decodeFiles(answer.get('files'));
+  if (files === undefined || !isWhole(kind, files)) return notAnAnswer('the files of what it tells');
+  return succeed({ kind, steps, denied, files });
+}
+
+/** Null where nothing was denied, `undefined` where it cannot be read. */
+function decodeDenied(value: CborValue | undefined): IssuanceAnswer['denied'] | undefined {
+  if (value === null) return null;
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [reasons, wouldPass] = value as readonly CborValue[];
+  if (!Value.Check(reasonsSchema, reasons)) return undefined;
+  if (wouldPass === null) return { reasons, wouldPass };
+  if (typeof wouldPass !== 'number' || wouldPass < 0) return undefined;
+  return { reasons, wouldPass: BigInt(wouldPass) };
+}
+
+function decodeFiles(value: CborValue | undefined): Record<string, Uint8Array> | undefined {
+  if (!(value instanceof Map)) return undefined;
+  const files: Record<string, Uint8Array> = {};
+  for (const [name, file] of value as ReadonlyMap<number | string, CborValue>) {
+    // A name becomes the name of a file at the caller's.
+    if (!fileNames.some((known) => known === name) || !(file instanceof Uint8Array)) return undefined;
+    files[name] = file;
   }
-  return succeed({ kind, steps, files: read });
+  return files;
+}
+
+function isWhole(
+  kind: IssuanceAnswer['kind'],
+  { controlBit, currency, denial }: Record<string, Uint8Array>,
+): boolean {
+  return kind === 'issued'
+    ? controlBit !== undefined && currency !== undefined && denial === undefined
+    : currency === undefined && (denial === undefined) !== (controlBit === undefined);
 }
 
 function decodeSteps(value: CborValue | undefined): Static<typeof stepSchema>[] | undefined {

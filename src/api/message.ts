@@ -3,8 +3,5 @@
 /** The largest message: a request of 65,536 lots has under 4 MiB. */
 export const messageLimit = 16 * 1024 * 1024;
 
-/** A record whose claims are of bounded size, such as a control bit or a denial. */
-export const recordLimit = 64 * 1024;
-
 /** JSON that says how a system is, or what its keys are. */
 export const reportLimit = 4 * 1024 * 1024;

@@ -55,6 +55,9 @@ export const deviceProblems = [
   'login_lost',
   'device_busy',
   'device_error',
+  'anchor_unreadable',
+  'anchor_moved',
+  'anchor_unsupported',
 ] as const;
 
 /** 503, of a broken ledger (`StoreErrorCode`) or a full disk. */
@@ -140,7 +143,6 @@ const statusOfCode = {
   quota_missing: 422,
   quota_exceeded: 422,
   daily_limit: 422,
-  frequency_cap: 429,
   rate_limited: 429,
   headers_too_large: 431,
   internal_error: 500,
@@ -148,6 +150,7 @@ const statusOfCode = {
   rule_trapped: 500,
   // 502: another authority's answer does not fit what it was asked.
   peer_fault: 502,
+  decision_incomplete: 502,
   denial_request_mismatch: 502,
   control_bit_request_mismatch: 502,
   control_bit_root_mismatch: 502,

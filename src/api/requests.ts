@@ -1,35 +1,27 @@
-/** Central management's resource: a signed request in, an encrypted credential or a signed denial out. */
-import { Type } from 'typebox';
+/** Central management's resource: a signed request in, its decision on each order out. */
+
+import { succeed } from '../kit/result.ts';
+import { encodeDecision } from '../records/decision.ts';
 import type { Central } from '../roles/central.ts';
-import { messageLimit, recordLimit } from './message.ts';
+import { messageLimit } from './message.ts';
 import { deviceProblems, peerProblems, recordProblems, storeProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
 
-/** Tells a credential from a denial without a look inside; the signature inside is what counts. */
-export const answerHeader = 'ringmint-answer';
-
 export const requestsRoute = defineRoute({
   method: 'POST',
   path: '/requests',
   operationId: 'submitRequest',
-  summary: 'decides a signed request: an encrypted quota credential or a signed denial is the answer',
-  description:
-    "The request's id is the idempotency key: the same bytes get the same answer for ever. frequency_cap alone is about this moment, and not stored.",
+  summary:
+    'decides each order of a signed request: an encrypted quota credential for those that are approved, a signed denial of the others',
+  description: "The request's id is the idempotency key: the same bytes get the same answer for ever.",
   peers: ['issuance'],
   body: { types: ['application/cose'], limit: messageLimit, description: 'a signed request, COSE_Sign1' },
   answer: {
-    type: 'application/cose',
-    description: 'a credential, COSE_Encrypt to quota control, or a denial, COSE_Sign1',
-    headers: {
-      [answerHeader]: Type.Unsafe<string>({
-        type: 'string',
-        enum: ['credential', 'denial'],
-        description: 'which of the two it is; the signature inside is what counts',
-      }),
-    },
-    limit: recordLimit,
+    type: 'application/cbor',
+    description: 'a decision: the credential, COSE_Encrypt to quota control, and the denial, COSE_Sign1',
+    limit: messageLimit,
   },
   problems: [
     ...recordProblems,
@@ -38,7 +30,6 @@ export const requestsRoute = defineRoute({
     'request_expired',
     'request_id_conflict',
     'quota_missing',
-    'frequency_cap',
     'rule_trapped',
     ...peerProblems,
     ...deviceProblems,
@@ -48,11 +39,7 @@ export const requestsRoute = defineRoute({
 
 export function addRequests(server: Server, central: Central): void {
   addRoute(server, requestsRoute, async ({ body, peer }) => {
-    const answer = await central.submit(body, peer.name);
-    if (!answer.ok) return answer;
-    return {
-      ok: true,
-      value: { bytes: answer.value.bytes, headers: { [answerHeader]: answer.value.kind } },
-    };
+    const decision = await central.submit(body, peer.name);
+    return decision.ok ? succeed({ bytes: encodeDecision(decision.value) }) : decision;
   });
 }

@@ -4,6 +4,7 @@ import { type GuardedSigner, guardSigner } from '../../hsm/guarded-signer.ts';
 import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import type { KeyHealth } from '../../hsm/signing-metrics.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
+import type { Anchor } from '../journal/anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
@@ -16,11 +17,19 @@ import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
 
+/** A role's token holds one journal's anchor. */
+const journalName = 'journal';
+
 export interface RoleToken {
   readonly signer: GuardedSigner;
   /** Of quota control only: the newest key first. */
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
+  /**
+   * The anchor of the role's journal on the token of one HSM, which is always the same one: the others know nothing of it. Throws
+   * `hsm_unknown`, and `anchor_unavailable` where the HSM did not open, or has no valid key to open it with: nothing may be signed then.
+   */
+  anchorIn(hsm: string): Anchor;
   close(): Promise<void>;
 }
 
@@ -77,6 +86,21 @@ export async function openRoleToken(
         }));
       },
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
+      anchorIn(hsm) {
+        const names = signing.hsms.map(({ name }) => name);
+        if (!names.includes(hsm))
+          throw new ApplianceError(
+            'hsm_unknown',
+            `\`${home.config(role)}\` has no HSM \`${hsm}\`: ${names.join(', ')} are accepted`,
+          );
+        const holder = opened.find((key) => key.hsm === hsm);
+        if (holder === undefined)
+          throw new ApplianceError(
+            'anchor_unavailable',
+            `the anchor of ${role} is in the HSM \`${hsm}\`, which is away, refuses its PIN or has no valid key: nothing is signed without it. Bring it back, and start ${role} again`,
+          );
+        return holder.token.anchor(journalName);
+      },
       async close() {
         clearInterval(timer);
         await signer.close();

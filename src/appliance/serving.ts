@@ -15,11 +15,11 @@ import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
+import { type Ledger, makeLedger } from '../roles/ledger.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -64,7 +64,7 @@ interface Parts {
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
   readonly token: RoleToken;
-  readonly store: Store;
+  readonly ledger: Ledger;
   readonly client: Client;
 }
 
@@ -97,7 +97,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       configuration,
       bundle,
       token,
-      store,
+      ledger: makeLedger(store),
       client,
     });
     const { version, logLevel } = options;
@@ -170,7 +170,7 @@ async function makeService(role: Role, parts: Parts): Promise<MadeService> {
 }
 
 async function makeCentralService(parts: Parts): Promise<MadeService> {
-  const { home, bundle, store, token, client } = parts;
+  const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('central'), centralSchema);
   const quotaKey = currentKey(bundle, { role: 'quota-agreement', name: 'quota' }, systemClock.nowSeconds());
   if (quotaKey === undefined)
@@ -179,7 +179,7 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
       'the trust bundle has no valid key-agreement key of quota control',
     );
   const central = makeCentral({
-    store,
+    ledger,
     signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     quotaKey,
@@ -218,11 +218,11 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
 }
 
 async function makeIssuanceService(parts: Parts): Promise<MadeService> {
-  const { home, bundle, store, token, client } = parts;
+  const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
   const issuance = makeIssuance({
     issuer: parts.configuration.issuer,
-    store,
+    ledger,
     signer: token.signer,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     centralKeyId() {
@@ -240,7 +240,7 @@ async function makeIssuanceService(parts: Parts): Promise<MadeService> {
 }
 
 async function makeQuotaService(parts: Parts): Promise<MadeService> {
-  const { home, bundle, store, token } = parts;
+  const { home, bundle, ledger, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
   const dayOf = calendarDays(configuration.timeZone);
   if (!dayOf.ok)
@@ -248,7 +248,7 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
   if (token.agreements.length === 0)
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
-    store,
+    ledger,
     signer: token.signer,
     agreements: token.agreements,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),

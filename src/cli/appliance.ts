@@ -47,6 +47,7 @@ export interface InitReport {
 export interface IssuanceAnswer {
   readonly kind: 'issued' | 'denied';
   readonly steps: readonly IssuanceStep[];
+  readonly denied: { readonly reasons: readonly string[]; readonly wouldPass: bigint | null } | null;
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 

@@ -183,7 +183,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   command('unit', 'take one unit out of a currency file, with its receipts')
     .argument('<file>', 'a currency file')
-    .argument('<index>', 'which unit, from 0')
+    .argument('<index>', 'which unit, by its place in the batch, from 0')
     .option('--out <file>', 'where to write it', 'unit.cbor')
     .action(async (file: string, index: string, given: { out: string }) => {
       done(await runUnit(terminal, { file, index, ...given }));

@@ -13,7 +13,7 @@ import { concatBytes, equalBytes, sha256, utf8 } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 
-export type EntryKind = 'request' | 'decision' | 'control-bit' | 'currency' | 'allocation';
+export type EntryKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency' | 'allocation';
 
 export interface EntryContent {
   readonly sequence: number;
@@ -23,6 +23,12 @@ export interface EntryContent {
   readonly createdMs: number;
   /** Deterministic CBOR: of an intent all that it says, of an allocation its total and its daily limit. */
   readonly content: Uint8Array;
+}
+
+/** Where a journal ends: the last entry's number and hash, or 0 and the genesis hash. */
+export interface JournalHead {
+  readonly sequence: number;
+  readonly hash: Uint8Array;
 }
 
 export interface JournalEntry {

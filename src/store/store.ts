@@ -5,13 +5,13 @@
  * src/store/ may import kit, records, quota and journal; roles import this file only.
  */
 
-import type { JournalEntry } from '../journal/chain.ts';
+import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
-export type IntentKind = 'request' | 'decision' | 'control-bit' | 'currency';
+export type IntentKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -20,7 +20,7 @@ export interface Intent {
   readonly issuer: string;
   /** SHA-256 of what the caller sent: the same id with other content is refused for ever. */
   readonly bodyHash: Uint8Array;
-  /** Number of its journal entry; dense, from 1. */
+  /** Number of its journal entry; dense, from 1; the store gives it. */
   readonly sequence: number;
   readonly createdMs: number;
   /** What the role needs to go on after a crash; opaque here. */
@@ -30,10 +30,35 @@ export interface Intent {
   readonly signed: Uint8Array | null;
 }
 
-export interface NewIntent extends Omit<Intent, 'signed'> {
+export interface NewIntent extends Omit<Intent, 'signed' | 'sequence'> {
+  /** What the record is known by to others: one number of an epoch names one record. */
+  readonly serial?: Serial;
+  /** The callers' orders that this intent stands for. */
+  readonly orders?: readonly Order[];
+  /** How many orders this decides on; `countDecided` adds them up. */
+  readonly decides?: number;
   /** Id of the credential that this uses up, 16 bytes. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
+}
+
+export interface Serial {
+  readonly epoch: number;
+  readonly number: number;
+}
+
+/** What one caller asked for, under an id of the caller's own. */
+export interface Order {
+  /** 16 bytes; kept for ever. */
+  readonly id: Uint8Array;
+  /** SHA-256 of what the caller sent. */
+  readonly bodyHash: Uint8Array;
+}
+
+/** Where an order is: in which intent, as which of its orders. */
+export interface PlacedOrder extends Order {
+  readonly intentId: Uint8Array;
+  readonly index: number;
 }
 
 export interface QuotaTake {
@@ -44,12 +69,16 @@ export interface QuotaTake {
   readonly day: string;
 }
 
-export type CommitCode =
-  | 'request_id_conflict'
-  | 'sequence_moved'
-  | 'credential_spent'
-  | 'quota_missing'
-  | QuotaCode;
+export type CommitCode = 'request_id_conflict' | 'credential_spent' | 'quota_missing' | QuotaCode;
+
+export type Committed = Result<{ readonly intent: Intent; readonly created: boolean }, CommitCode>;
+
+/** What is handed out for an intent. */
+export interface SignedIntent {
+  readonly kind: IntentKind;
+  readonly id: Uint8Array;
+  readonly signed: Uint8Array;
+}
 
 export interface Allocation {
   readonly issuer: string;
@@ -61,16 +90,20 @@ export interface Allocation {
 
 export interface Store {
   /** The journal's last entry: 0 and the genesis hash where there is none. */
-  head(): Promise<{ readonly sequence: number; readonly hash: Uint8Array }>;
+  head(): Promise<JournalHead>;
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined>;
+  /** Where each order of `ids` is, in their order; `undefined` for one that is not known. */
+  findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]>;
+  /** The highest number of the epoch; 0 where there is none. */
+  lastSerial(epoch: number): Promise<number>;
   /**
-   * Transaction A: stores the intent, its journal entry, the spent credential and the quota taken, or nothing.
-   * An intent with this kind, id and body hash that is there already is given as it is.
-   * Once this returns, a power cut does not undo it.
+   * Transaction A, one for all of `intents`: stores each with its journal entry, its orders, the spent credential and the quota
+   * taken, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
+   * there already is given as it is. Once this returns, a power cut does not undo it.
    */
-  commitIntent(intent: NewIntent): Promise<Result<{ intent: Intent; created: boolean }, CommitCode>>;
-  /** Transaction B: stores what is handed out and turns reserved quota into issued. The first one stays; a later one gets it. */
-  recordSigned(kind: IntentKind, id: Uint8Array, signed: Uint8Array): Promise<Intent>;
+  commit(intents: readonly NewIntent[]): Promise<readonly Committed[]>;
+  /** Transaction B, one for all of `signed`: stores what is handed out and turns reserved quota into issued. The first one stays; a later one gets it. */
+  recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]>;
   /** What a crash left between transactions A and B. */
   unsigned(): Promise<readonly Intent[]>;
   /** Allocates a quota, as a journal entry; the same again changes nothing, another is refused: a change needs two people, and is not built yet. */
@@ -79,7 +112,8 @@ export interface Store {
   ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>>;
   position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined>;
   positions(day: string): Promise<readonly QuotaPosition[]>;
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
+  /** Orders of the issuer that were decided on since. */
+  countDecided(issuer: string, sinceMs: number): Promise<number>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
 }

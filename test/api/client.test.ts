@@ -156,8 +156,8 @@ describe('is a `peer_fault`:', () => {
     expect(await client.status('central')).toMatchObject({ ok: false, code: 'peer_fault' });
   });
 
-  it('neither a credential nor a denial', async () => {
-    lie = answer(200, 'application/cose', 'x', { 'ringmint-answer': 'money' });
+  it('a decision that cannot be read', async () => {
+    lie = answer(200, 'application/cbor', encodeCbor(['ringmint.decision', 1, null, null]));
     expect(await client.submitRequest(Uint8Array.of(1))).toMatchObject({ ok: false, code: 'peer_fault' });
   });
 });
@@ -172,6 +172,7 @@ describe('an answer of issuance', () => {
     const map = new Map<string, CborValue>([
       ['kind', 'denied'],
       ['steps', [step]],
+      ['denied', [['daily_limit'], 100]],
       ['files', files],
     ]);
     for (const [name, value] of changed) {
@@ -186,13 +187,19 @@ describe('an answer of issuance', () => {
     lie = cbor(make());
     expect(await client.issue(Uint8Array.of(1))).toMatchObject({
       ok: true,
-      value: { kind: 'denied', steps: [{ ms: 3 }] },
+      value: { kind: 'denied', steps: [{ ms: 3 }], denied: { reasons: ['daily_limit'], wouldPass: 100n } },
     });
   });
 
   it.each<[string, CborValue]>([
     ['a number', 7],
     ['without steps', make([['steps', undefined]])],
+    ['without reasons', make([['denied', null]])],
+    ['with no reason', make([['denied', [[], null]]])],
+    ['with a reason that is a number', make([['denied', [[1], null]]])],
+    ['with an amount below zero', make([['denied', [['daily_limit'], -1]]])],
+    ['with an amount that is text', make([['denied', [['daily_limit'], '1']]])],
+    ['without files', make([['files', new Map<string, CborValue>()]])],
     ['with a field more', make([['more', 1]])],
     ['of another kind', make([['kind', 'minted']])],
     ['with the files of another kind', make([['kind', 'issued']])],

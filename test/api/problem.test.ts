@@ -44,7 +44,6 @@ function codesIn(file: string): string[] {
 
 /** What no answer can have, and why. */
 const never = {
-  sequence_moved: 'a role reads the head again and commits then',
   allocation_exists: 'quotas are allocated by `ringmint init`',
   allocation_invalid: 'quotas are allocated by `ringmint init`',
   journal_gap: 'a journal is checked when it is opened',

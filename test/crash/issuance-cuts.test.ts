@@ -51,13 +51,15 @@ class Power {
     return {
       head: () => this.spend(() => store.head()),
       findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),
-      commitIntent: (intent) => this.spend(() => store.commitIntent(intent)),
-      recordSigned: (kind, id, signed) => this.spend(() => store.recordSigned(kind, id, signed)),
+      findOrders: (ids) => this.spend(() => store.findOrders(ids)),
+      lastSerial: (epoch) => this.spend(() => store.lastSerial(epoch)),
+      commit: (intents) => this.spend(() => store.commit(intents)),
+      recordSigned: (signed) => this.spend(() => store.recordSigned(signed)),
       unsigned: () => this.spend(() => store.unsigned()),
       allocate: (allocation) => this.spend(() => store.allocate(allocation)),
       position: (name, currency, day) => this.spend(() => store.position(name, currency, day)),
       positions: (day) => this.spend(() => store.positions(day)),
-      countSince: (kind, name, since) => this.spend(() => store.countSince(kind, name, since)),
+      countDecided: (name, since) => this.spend(() => store.countDecided(name, since)),
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
       close: () => store.close(),
     };

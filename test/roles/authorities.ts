@@ -22,6 +22,7 @@ import { type VerificationKey, verificationKey } from '../../src/records/signatu
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
+import { makeLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -159,6 +160,8 @@ export interface AuthorityOptions {
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly limits?: IssuerLimits;
+  /** Of each issuer, at the first start. */
+  readonly quota?: typeof quota;
   /** Another program in the place of central management's. */
   readonly program?: string;
 }
@@ -171,8 +174,7 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
     const allocated = await first.quota.allocate({
       issuer: name,
       currency: 'EUR',
-      total: quota.total,
-      dayLimit: quota.dayLimit,
+      ...(options.quota ?? quota),
       createdMs: startMs,
     });
     if (!allocated.ok) throw new Error(allocated.message);
@@ -208,7 +210,7 @@ function assemble(
   const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
   const quotaControl = makeQuotaControl({
     ...common,
-    store: wrapStore(stores.quota, 'quota'),
+    ledger: makeLedger(wrapStore(stores.quota, 'quota')),
     signer: wrapSigner(tokens.of.quota, 'quota'),
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
@@ -217,7 +219,7 @@ function assemble(
   });
   const central = makeCentral({
     ...common,
-    store: wrapStore(stores.central, 'central'),
+    ledger: makeLedger(wrapStore(stores.central, 'central')),
     signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
     decision: loadIssuanceDecision(tokens.machine, options.program),
@@ -239,7 +241,7 @@ function assemble(
   const issuance = makeIssuance({
     ...common,
     issuer,
-    store: wrapStore(stores.issuance, 'issuance'),
+    ledger: makeLedger(wrapStore(stores.issuance, 'issuance')),
     signer: wrapSigner(tokens.of.issuance, 'issuance'),
     centralKeyId: () => toHex(tokens.of.central.publicKey.keyId),
     peers: options.peers?.(honest) ?? honest,
@@ -270,6 +272,7 @@ export function draft(
   lots: readonly { value: bigint; count: number }[],
   clock: Authorities['clock'],
   id?: Uint8Array,
+  redeemUntil?: number,
 ): Uint8Array {
   const total = lots.reduce((sum, lot) => sum + lot.value * BigInt(lot.count), 0n);
   return encodeDraft({
@@ -280,5 +283,6 @@ export function draft(
     purpose: 'test',
     origin: 'DE',
     destination: 'DE',
+    ...(redeemUntil === undefined ? {} : { redeemUntil }),
   });
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
-import { allocated, bytes, day, issuer, nextIntent, take } from './intents.ts';
+import { allocated, bytes, commitOne, day, issuer, newIntent, recordOne, take } from './intents.ts';
 
 export interface StoreUnderTest {
   store: Store;
@@ -23,21 +23,27 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     afterEach(() => under.remove());
 
     it('gives an intent back as it was committed, also after a restart', async () => {
-      const intent = await nextIntent(under.store, 1);
-      const committed = await under.store.commitIntent(intent);
-      expect(committed).toEqual({ ok: true, value: { intent: { ...intent, signed: null }, created: true } });
+      const intent = newIntent(1);
+      const committed = await commitOne(under.store, intent);
+      expect(committed).toEqual({
+        ok: true,
+        value: { intent: { ...intent, sequence: 1, signed: null }, created: true },
+      });
       await under.reopen();
-      expect(await under.store.findIntent('control-bit', intent.id)).toEqual({ ...intent, signed: null });
+      expect(await under.store.findIntent('control-bit', intent.id)).toEqual({
+        ...intent,
+        sequence: 1,
+        signed: null,
+      });
       expect(await under.store.findIntent('currency', intent.id)).toBeUndefined();
     });
 
     it('gives the one that is there for the same id and body, and writes nothing', async () => {
-      const intent = await nextIntent(under.store, 1);
-      await under.store.commitIntent(intent);
+      const intent = newIntent(1);
+      await commitOne(under.store, intent);
       const head = await under.store.head();
-      const again = await under.store.commitIntent({
+      const again = await commitOne(under.store, {
         ...intent,
-        sequence: 2,
         toBeSigned: bytes(40, 'other'),
       });
       expect(again).toMatchObject({
@@ -48,27 +54,18 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     });
 
     it('refuses another body under the same id for ever, and takes the same id of another kind', async () => {
-      await under.store.commitIntent(await nextIntent(under.store, 1));
+      await commitOne(under.store, newIntent(1));
       await under.reopen();
-      const other = await nextIntent(under.store, 1, { bodyHash: bytes(32, 'other') });
-      expect(await under.store.commitIntent(other)).toMatchObject({ ok: false, code: 'request_id_conflict' });
-      expect(await under.store.commitIntent({ ...other, kind: 'currency' })).toMatchObject({ ok: true });
-    });
-
-    it('refuses a sequence number that is not the next', async () => {
-      for (const sequence of [0, 2, 7]) {
-        const attempt = under.store.commitIntent(await nextIntent(under.store, 1, { sequence }));
-        expect(await attempt).toMatchObject({ ok: false, code: 'sequence_moved' });
-      }
+      const other = newIntent(1, { bodyHash: bytes(32, 'other') });
+      expect(await commitOne(under.store, other)).toMatchObject({ ok: false, code: 'request_id_conflict' });
+      expect(await commitOne(under.store, { ...other, kind: 'currency' })).toMatchObject({ ok: true });
     });
 
     it('refuses a credential that another intent has used up, and keeps its quota', async () => {
       await allocated(under.store);
-      await under.store.commitIntent(
-        await nextIntent(under.store, 1, { spends: bytes(16, 'credential'), ...take(10n) }),
-      );
-      const second = await nextIntent(under.store, 2, { spends: bytes(16, 'credential'), ...take(10n) });
-      expect(await under.store.commitIntent(second)).toMatchObject({ ok: false, code: 'credential_spent' });
+      await commitOne(under.store, newIntent(1, { spends: bytes(16, 'credential'), ...take(10n) }));
+      const second = newIntent(2, { spends: bytes(16, 'credential'), ...take(10n) });
+      expect(await commitOne(under.store, second)).toMatchObject({ ok: false, code: 'credential_spent' });
       expect(await under.store.position(issuer, 'EUR', day)).toMatchObject({
         reserved: 10n,
         available: 990n,
@@ -78,7 +75,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     it('takes quota to the last unit of the day and of the total, and refuses one more without a trace', async () => {
       await allocated(under.store);
       const commit = async (name: number, amount: bigint, on = day) =>
-        under.store.commitIntent(await nextIntent(under.store, name, take(amount, on)));
+        commitOne(under.store, newIntent(name, take(amount, on)));
       expect(await commit(1, 601n)).toMatchObject({ ok: false, code: 'daily_limit' });
       expect(await commit(2, 1_001n)).toMatchObject({ ok: false, code: 'quota_exceeded' });
       expect(await commit(3, 600n)).toMatchObject({ ok: true });
@@ -101,7 +98,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     });
 
     it('refuses to take where nothing is allocated', async () => {
-      expect(await under.store.commitIntent(await nextIntent(under.store, 1, take(1n)))).toMatchObject({
+      expect(await commitOne(under.store, newIntent(1, take(1n)))).toMatchObject({
         ok: false,
         code: 'quota_missing',
       });
@@ -110,13 +107,13 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
 
     it('stores what was signed once: the first stays, and reserved becomes issued', async () => {
       await allocated(under.store);
-      const intent = await nextIntent(under.store, 1, take(30n));
-      await under.store.commitIntent(intent);
+      const intent = newIntent(1, take(30n));
+      await commitOne(under.store, intent);
       expect(await under.store.unsigned()).toHaveLength(1);
-      expect(await under.store.recordSigned('control-bit', intent.id, bytes(64, 'first'))).toMatchObject({
+      expect(await recordOne(under.store, intent.id, bytes(64, 'first'))).toMatchObject({
         signed: bytes(64, 'first'),
       });
-      expect(await under.store.recordSigned('control-bit', intent.id, bytes(64, 'second'))).toMatchObject({
+      expect(await recordOne(under.store, intent.id, bytes(64, 'second'))).toMatchObject({
         signed: bytes(64, 'first'),
       });
       await under.reopen();
@@ -129,9 +126,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     });
 
     it('throws where something is signed that was never committed', async () => {
-      await expect(under.store.recordSigned('control-bit', bytes(16, 'none'), bytes(64, 1))).rejects.toThrow(
-        'invariant',
-      );
+      await expect(recordOne(under.store, bytes(16, 'none'), bytes(64, 1))).rejects.toThrow('invariant');
     });
 
     it('allocates once: the same again changes nothing, another is refused, and so is one out of range', async () => {
@@ -154,23 +149,77 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       expect((await under.store.positions(day)).map((position) => position.currency)).toEqual(['EUR', 'USD']);
     });
 
-    it('counts by kind, issuer and time', async () => {
-      for (const [name, createdMs] of [
-        ['a', 1_000],
-        ['b', 2_000],
-        ['c', 3_000],
+    it('adds up the orders that were decided on, by issuer and time', async () => {
+      for (const [name, createdMs, decides] of [
+        ['a', 1_000, 1],
+        ['b', 2_000, 3],
+        ['c', 3_000, 40],
       ] as const) {
-        await under.store.commitIntent(await nextIntent(under.store, name, { kind: 'decision', createdMs }));
+        await commitOne(under.store, newIntent(name, { kind: 'credential', createdMs, decides }));
       }
-      expect(await under.store.countSince('decision', issuer, 2_000)).toBe(2);
-      expect(await under.store.countSince('decision', 'other', 0)).toBe(0);
-      expect(await under.store.countSince('request', issuer, 0)).toBe(0);
+      await commitOne(under.store, newIntent('d', { kind: 'denial', createdMs: 3_000, decides: 500 }));
+      await commitOne(under.store, newIntent('e', { kind: 'request', createdMs: 3_000 }));
+      expect(await under.store.countDecided(issuer, 2_000)).toBe(543);
+      expect(await under.store.countDecided(issuer, 3_001)).toBe(0);
+      expect(await under.store.countDecided('other', 0)).toBe(0);
+    });
+
+    it('stores what it can of many intents, and what it refuses leaves no trace', async () => {
+      await allocated(under.store);
+      const spends = bytes(16, 'credential');
+      const outcomes = await under.store.commit([
+        newIntent(1, take(400n)),
+        newIntent(2, take(300n)),
+        newIntent(3, { ...take(100n), spends }),
+        newIntent(4, { ...take(10n), spends }),
+        newIntent(1, take(400n)),
+        newIntent(1, { bodyHash: bytes(32, 'other') }),
+        newIntent(5, take(100n)),
+      ]);
+      expect(outcomes.map((one) => (one.ok ? one.value.intent.sequence : one.code))).toEqual([
+        2,
+        'daily_limit',
+        3,
+        'credential_spent',
+        2,
+        'request_id_conflict',
+        4,
+      ]);
+      expect(await under.store.position(issuer, 'EUR', day)).toMatchObject({ reserved: 600n, dayUsed: 600n });
+      expect((await under.store.head()).sequence).toBe(4);
+      await under.reopen();
+      expect((await under.store.unsigned()).map(({ sequence }) => sequence)).toEqual([2, 3, 4]);
+    });
+
+    it('finds an order by its id for ever, and refuses it in another intent', async () => {
+      const orders = ['x', 'y', 'z'].map((name) => ({ id: bytes(16, name), bodyHash: bytes(32, name) }));
+      const intent = newIntent(1, { kind: 'request', orders });
+      await commitOne(under.store, intent);
+      await under.reopen();
+      const [y, none, x] = await under.store.findOrders([bytes(16, 'y'), bytes(16, 'none'), bytes(16, 'x')]);
+      expect(y).toEqual({ id: bytes(16, 'y'), bodyHash: bytes(32, 'y'), intentId: intent.id, index: 1 });
+      expect([none, x?.index]).toEqual([undefined, 0]);
+      const again = newIntent(2, { kind: 'request', orders: orders.slice(2) });
+      expect(await commitOne(under.store, again)).toMatchObject({ ok: false, code: 'request_id_conflict' });
+      expect((await under.store.head()).sequence).toBe(1);
+    });
+
+    it('knows the last serial of each epoch', async () => {
+      expect(await under.store.lastSerial(1)).toBe(0);
+      for (const [name, epoch, number] of [
+        ['a', 1, 1],
+        ['b', 1, 5],
+        ['c', 2, 3],
+      ] as const)
+        await commitOne(under.store, newIntent(name, { serial: { epoch, number } }));
+      await under.reopen();
+      expect([await under.store.lastSerial(1), await under.store.lastSerial(2)]).toEqual([5, 3]);
     });
 
     it('keeps a journal whose chain follows, in pages', async () => {
       const genesis = await under.store.head();
       await allocated(under.store);
-      for (let i = 0; i < 5; i++) await under.store.commitIntent(await nextIntent(under.store, i));
+      for (let i = 0; i < 5; i++) await commitOne(under.store, newIntent(i));
       const first = await under.store.journal(1, 3);
       const rest = await under.store.journal(4, 100);
       expect(verifyChain([...first, ...rest], genesis.hash)).toEqual({
@@ -204,11 +253,11 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
               const known = model.get(name);
               if (what === 'reopen') await fresh.reopen();
               if (what === 'commit') {
-                const intent = await nextIntent(fresh.store, name, {
+                const intent = newIntent(name, {
                   bodyHash: bytes(32, `${name} ${body}`),
                   ...take(amount, on),
                 });
-                const committed = await fresh.store.commitIntent(intent);
+                const committed = await commitOne(fresh.store, intent);
                 const expected =
                   known !== undefined
                     ? known.body === body
@@ -226,11 +275,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
               }
               if (what === 'record' && known !== undefined) {
                 known.signed ??= bytes(64, turn);
-                const recorded = await fresh.store.recordSigned(
-                  'control-bit',
-                  bytes(16, `id ${name}`),
-                  bytes(64, turn),
-                );
+                const recorded = await recordOne(fresh.store, bytes(16, `id ${name}`), bytes(64, turn));
                 expect(recorded.signed).toEqual(known.signed);
               }
               const issued = [...model.values()]

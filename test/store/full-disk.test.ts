@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { allocated, day, issuer, nextIntent, take } from './intents.ts';
+import { allocated, commitOne, day, issuer, newIntent, take } from './intents.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringmint-full-'));
 // Only root may mount, and not in every container.
@@ -30,8 +30,8 @@ describe.skipIf(!mounted)(title, () => {
     let stored = 0;
     let failure: unknown;
     while (failure === undefined && stored < 5_000) {
-      const intent = await nextIntent(store, stored, { toBeSigned: new Uint8Array(4_000), ...take(1n) });
-      await store.commitIntent(intent).then(
+      const intent = newIntent(stored, { toBeSigned: new Uint8Array(4_000), ...take(1n) });
+      await commitOne(store, intent).then(
         () => stored++,
         (error: unknown) => {
           failure = error;
@@ -44,8 +44,8 @@ describe.skipIf(!mounted)(title, () => {
     expect(await store.position(issuer, 'EUR', day)).toMatchObject({ reserved: BigInt(stored) });
 
     rmSync(ballast);
-    const next = await nextIntent(store, stored, take(1n));
-    expect(await store.commitIntent(next)).toMatchObject({ ok: true, value: { created: true } });
+    const next = newIntent(stored, take(1n));
+    expect(await commitOne(store, next)).toMatchObject({ ok: true, value: { created: true } });
     await store.close();
 
     const reopened = open();

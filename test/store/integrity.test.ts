@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { allocated, nextIntent, take } from './intents.ts';
+import { allocated, commitOne, newIntent, take } from './intents.ts';
 
 describe('the SQLite store, altered behind its back', () => {
   let folder: string;
@@ -28,7 +28,7 @@ describe('the SQLite store, altered behind its back', () => {
       'an intent that is gone, its quota given back',
       'DELETE FROM intent WHERE sequence = 3; UPDATE quota SET reserved = reserved - 5',
     ],
-    ['an intent that is gone', "DELETE FROM intent WHERE kind = 'decision'"],
+    ['an intent that is gone', "DELETE FROM intent WHERE kind = 'credential'"],
     ['an intent whose entry is gone', 'DELETE FROM journal WHERE sequence = 5'],
     ['a journal that is gone', 'DELETE FROM journal'],
     ['a day that was begun anew', 'UPDATE quota_day SET used = 0'],
@@ -41,10 +41,8 @@ describe('the SQLite store, altered behind its back', () => {
   ])('is not served with %s', async (_title, sql) => {
     const store = await allocated(open());
     for (let i = 0; i < 3; i++)
-      await store.commitIntent(
-        await nextIntent(store, i, { ...take(5n), spends: new Uint8Array(16).fill(i) }),
-      );
-    await store.commitIntent(await nextIntent(store, 'plain', { kind: 'decision' }));
+      await commitOne(store, newIntent(i, { ...take(5n), spends: new Uint8Array(16).fill(i) }));
+    await commitOne(store, newIntent('plain', { kind: 'credential' }));
     await store.close();
     const db = new Database(path);
     db.exec(`DROP TRIGGER journal_keep; DROP TRIGGER journal_hold; PRAGMA foreign_keys = OFF; ${sql}`);
@@ -54,8 +52,8 @@ describe('the SQLite store, altered behind its back', () => {
 
   it('takes no quota of another issuer: it could never be settled, and the store would not open again', async () => {
     const store = await allocated(open());
-    const intent = await nextIntent(store, 1, { ...take(5n), issuer: 'other' });
-    await expect(Promise.resolve().then(() => store.commitIntent(intent))).rejects.toThrow('invariant');
+    const intent = newIntent(1, { ...take(5n), issuer: 'other' });
+    await expect(Promise.resolve().then(() => commitOne(store, intent))).rejects.toThrow('invariant');
     await store.close();
     await open().close();
   });

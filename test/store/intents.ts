@@ -1,6 +1,6 @@
 /** Intents for the tests of stores. */
 import { createHash } from 'node:crypto';
-import type { NewIntent, Store } from '../../src/store/store.ts';
+import type { Committed, Intent, NewIntent, Store } from '../../src/store/store.ts';
 
 export const day = '2026-11-20';
 export const issuer = 'demo-issuer';
@@ -9,18 +9,13 @@ export function bytes(length: number, of: string | number): Uint8Array {
   return new Uint8Array(createHash('shake256', { outputLength: length }).update(String(of)).digest());
 }
 
-/** The next intent of `store`; the same `name` has the same id. */
-export async function nextIntent(
-  store: Store,
-  name: string | number,
-  changed: Partial<NewIntent> = {},
-): Promise<NewIntent> {
+/** The same `name` has the same id. */
+export function newIntent(name: string | number, changed: Partial<NewIntent> = {}): NewIntent {
   return {
     kind: 'control-bit',
     id: bytes(16, `id ${name}`),
     issuer,
     bodyHash: bytes(32, `body ${name}`),
-    sequence: (await store.head()).sequence + 1,
     createdMs: 1_795_000_000_000,
     context: bytes(5, name),
     toBeSigned: bytes(40, `sign ${name}`),
@@ -42,4 +37,16 @@ export async function allocated(store: Store, total = 1_000n, dayLimit = 600n): 
 
 export function take(amount: bigint, on = day): { take: NonNullable<NewIntent['take']> } {
   return { take: { issuer, currency: 'EUR', amount, day: on } };
+}
+
+export async function commitOne(store: Store, intent: NewIntent): Promise<Committed> {
+  const [committed] = await store.commit([intent]);
+  if (committed === undefined) throw new Error('one intent has one outcome');
+  return committed;
+}
+
+export async function recordOne(store: Store, id: Uint8Array, signed: Uint8Array): Promise<Intent> {
+  const [intent] = await store.recordSigned([{ kind: 'control-bit', id, signed }]);
+  if (intent === undefined) throw new Error('one record has one outcome');
+  return intent;
 }

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.ts';
+import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import { describeStore } from './contract.ts';
-import { allocated, bytes, day, issuer, nextIntent, take } from './intents.ts';
+import { allocated, bytes, commitOne, day, issuer, newIntent, recordOne, take } from './intents.ts';
 
 describeStore('the SQLite', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
@@ -39,7 +40,7 @@ describe('the SQLite file', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  const open = (changed: Partial<SqliteStoreOptions> = {}): Store =>
+  const open = (changed: Partial<DatabaseOptions> = {}): Store =>
     openSqliteStore({ path, role: 'quota', create: true, random: randomBytes, ...changed });
   const codeOf = (work: () => unknown): unknown => {
     try {
@@ -52,8 +53,8 @@ describe('the SQLite file', () => {
 
   async function alter(sql: string): Promise<void> {
     const store = await allocated(open());
-    for (let i = 0; i < 3; i++) await store.commitIntent(await nextIntent(store, i, take(5n)));
-    await store.recordSigned('control-bit', bytes(16, 'id 0'), bytes(64, 0));
+    for (let i = 0; i < 3; i++) await commitOne(store, newIntent(i, take(5n)));
+    await recordOne(store, bytes(16, 'id 0'), bytes(64, 0));
     await store.close();
     const db = new Database(path);
     db.exec(`DROP TRIGGER journal_keep; DROP TRIGGER journal_hold; PRAGMA foreign_keys = OFF; ${sql}`);
@@ -125,8 +126,8 @@ describe('the SQLite file', () => {
     let stored = 0;
     let failure: unknown;
     while (failure === undefined && stored < 1_000) {
-      const intent = await nextIntent(store, stored, { toBeSigned: new Uint8Array(4_000), ...take(1n) });
-      await store.commitIntent(intent).then(
+      const intent = newIntent(stored, { toBeSigned: new Uint8Array(4_000), ...take(1n) });
+      await commitOne(store, intent).then(
         () => stored++,
         (error: unknown) => {
           failure = error;
@@ -138,7 +139,7 @@ describe('the SQLite file', () => {
     expect((await store.head()).sequence).toBe(stored + 1);
     await store.close();
     store = open();
-    expect(await store.commitIntent(await nextIntent(store, stored, take(1n)))).toMatchObject({ ok: true });
+    expect(await commitOne(store, newIntent(stored, take(1n)))).toMatchObject({ ok: true });
     await store.close();
   });
 

@@ -6,6 +6,7 @@ import { decodeCbor } from '../../kit/encoding.ts';
 import { quote } from '../../kit/result.ts';
 import { StoreError } from '../store.ts';
 import {
+  decodeOrders,
   entryOf,
   entryOfIntent,
   type IntentRow,
@@ -18,6 +19,9 @@ const sql = {
   allJournal: 'SELECT sequence, bytes, hash FROM journal ORDER BY sequence',
   intentEntries: 'SELECT i.*, j.bytes FROM intent i JOIN journal j USING (sequence)',
   unmatched: `SELECT i.sequence FROM intent i WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.sequence = i.sequence)`,
+  ordersOfIntents: 'SELECT sequence, id, orders FROM intent WHERE orders IS NOT NULL',
+  order: 'SELECT body_hash, intent_id, position FROM caller_order WHERE id = ?',
+  countOrders: 'SELECT count(*) AS count FROM caller_order',
   allocationEntries: `SELECT j.sequence, j.bytes, j.hash FROM journal j
       WHERE NOT EXISTS (SELECT 1 FROM intent i WHERE i.sequence = j.sequence) ORDER BY j.sequence`,
   quotas: 'SELECT *, 0 AS used FROM quota',
@@ -45,12 +49,13 @@ export function verifyWhole(db: Database.Database, genesis: Uint8Array, path: st
   for (const row of db.prepare(sql.intentEntries).iterate() as IterableIterator<
     IntentRow & { bytes: Buffer }
   >) {
-    const entry = encodeEntry(entryOfIntent(newIntentOf(row)));
+    const entry = encodeEntry(entryOfIntent(newIntentOf(row), Number(row.sequence)));
     if (!equalBytes(entry, row.bytes)) throw corrupt(`intent ${row.sequence} is not what the journal has`);
   }
   const unmatched = db.prepare(sql.unmatched).get() as { sequence: bigint } | undefined;
   if (unmatched !== undefined)
     throw corrupt(`entry ${unmatched.sequence} is in the journal or among what it tells of, but not in both`);
+  verifyOrders(db, corrupt);
   verifyAllocations(db, corrupt);
   const day = db.prepare(sql.wrongDay).get() as { issuer: string; day: string } | undefined;
   if (day !== undefined)
@@ -58,6 +63,29 @@ export function verifyWhole(db: Database.Database, genesis: Uint8Array, path: st
   const wrong = db.prepare(sql.wrongQuota).get() as { issuer: string; currency: string } | undefined;
   if (wrong !== undefined)
     throw corrupt(`the quota of ${wrong.issuer} in ${wrong.currency} is not the sum of what was taken`);
+}
+
+/** Each order that an intent stands for is found by its id, and no other: a lost one could be issued again. */
+function verifyOrders(db: Database.Database, corrupt: (message: string) => StoreError): void {
+  const find = db.prepare(sql.order);
+  let count = 0n;
+  for (const row of db.prepare(sql.ordersOfIntents).iterate() as IterableIterator<
+    Pick<IntentRow, 'sequence' | 'id'> & { orders: Buffer }
+  >) {
+    for (const [index, { id, bodyHash }] of decodeOrders(row.orders).entries()) {
+      const found = find.get(id) as { body_hash: Buffer; intent_id: Buffer; position: bigint } | undefined;
+      if (
+        found === undefined ||
+        !equalBytes(found.body_hash, bodyHash) ||
+        !equalBytes(found.intent_id, row.id) ||
+        found.position !== BigInt(index)
+      )
+        throw corrupt(`order ${index} of entry ${row.sequence} is not found by its id`);
+      count++;
+    }
+  }
+  const { count: all } = db.prepare(sql.countOrders).get() as { count: bigint };
+  if (all !== count) throw corrupt(`${all} orders are found by their id, where the journal has ${count}`);
 }
 
 /** A quota says what its allocation entry says, and each entry that is no intent's is a quota's. */

@@ -1,8 +1,9 @@
 /** The rows of the database as the rest of the program holds them, and as the journal has them. */
 import type { EntryContent, JournalEntry } from '../../journal/chain.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
+import { assert } from '../../kit/result.ts';
 import { assertConserved, type QuotaPosition } from '../../quota/bucket.ts';
-import type { Intent, IntentKind, NewIntent } from '../store.ts';
+import type { Intent, IntentKind, NewIntent, Order, PlacedOrder } from '../store.ts';
 
 export interface IntentRow {
   kind: IntentKind;
@@ -14,6 +15,10 @@ export interface IntentRow {
   context: Buffer;
   to_be_signed: Buffer;
   signed: Buffer | null;
+  epoch: bigint | null;
+  serial: bigint | null;
+  orders: Buffer | null;
+  decides: bigint;
   take_currency: string | null;
   take_amount: bigint | null;
   take_day: string | null;
@@ -24,6 +29,13 @@ export interface JournalRow {
   sequence: bigint;
   bytes: Buffer;
   hash: Buffer;
+}
+
+export interface OrderRow {
+  id: Buffer;
+  body_hash: Buffer;
+  intent_id: Buffer;
+  position: bigint;
 }
 
 export interface QuotaRow {
@@ -50,10 +62,25 @@ export function intentOf(row: IntentRow): Intent {
   };
 }
 
+export function placedOrderOf(row: OrderRow): PlacedOrder {
+  return {
+    id: bytesOf(row.id),
+    bodyHash: bytesOf(row.body_hash),
+    intentId: bytesOf(row.intent_id),
+    index: Number(row.position),
+  };
+}
+
 export function newIntentOf(row: IntentRow): NewIntent {
   const { take_currency: currency, take_amount: amount, take_day: day, spends, issuer } = row;
+  const { epoch, serial, orders } = row;
   return {
     ...intentOf(row),
+    ...(epoch === null || serial === null
+      ? {}
+      : { serial: { epoch: Number(epoch), number: Number(serial) } }),
+    ...(orders === null ? {} : { orders: decodeOrders(orders) }),
+    decides: Number(row.decides),
     ...(spends === null ? {} : { spends: bytesOf(spends) }),
     ...(currency === null || amount === null || day === null
       ? {}
@@ -62,9 +89,8 @@ export function newIntentOf(row: IntentRow): NewIntent {
 }
 
 /** The journal tells all that an intent says, so that nothing of it can be altered unseen; only `signed` comes later. */
-export function entryOfIntent(intent: NewIntent): EntryContent {
+export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent {
   const {
-    sequence,
     kind,
     id,
     createdMs,
@@ -72,12 +98,47 @@ export function entryOfIntent(intent: NewIntent): EntryContent {
     bodyHash,
     context,
     toBeSigned,
+    serial,
+    orders,
+    decides = 0,
     spends = null,
     take,
   } = intent;
-  const taken = take === undefined ? null : [take.currency, take.amount, take.day];
-  const content = encodeCbor([issuer, bodyHash, context, toBeSigned, spends, taken]);
+  const content = encodeCbor([
+    issuer,
+    bodyHash,
+    context,
+    toBeSigned,
+    serial === undefined ? null : [serial.epoch, serial.number],
+    orders === undefined ? null : encodeOrders(orders),
+    decides,
+    spends,
+    take === undefined ? null : [take.currency, take.amount, take.day],
+  ]);
   return { sequence, kind, subject: id, createdMs, content };
+}
+
+const orderBytes = 48;
+
+/** Id and body hash of each order, one after another: 48 bytes each. */
+export function encodeOrders(orders: readonly Order[]): Uint8Array {
+  const bytes = new Uint8Array(orderBytes * orders.length);
+  for (const [i, { id, bodyHash }] of orders.entries()) {
+    assert(
+      id.length === 16 && bodyHash.length === 32,
+      'an order has an id of 16 and a body hash of 32 bytes',
+    );
+    bytes.set(id, orderBytes * i);
+    bytes.set(bodyHash, orderBytes * i + 16);
+  }
+  return bytes;
+}
+
+export function decodeOrders(bytes: Uint8Array): Order[] {
+  const orders: Order[] = [];
+  for (let at = 0; at + orderBytes <= bytes.length; at += orderBytes)
+    orders.push({ id: bytes.slice(at, at + 16), bodyHash: bytes.slice(at + 16, at + orderBytes) });
+  return orders;
 }
 
 export function positionOf(row: QuotaRow, day: string): QuotaPosition {

@@ -30,14 +30,27 @@ CREATE TABLE intent (
   context      BLOB NOT NULL,
   to_be_signed BLOB NOT NULL,
   signed       BLOB,
+  epoch        INTEGER,
+  serial       INTEGER CHECK (serial > 0),
+  orders       BLOB,
+  decides      INTEGER NOT NULL CHECK (decides >= 0),
   spends       BLOB UNIQUE CHECK (spends IS NULL OR length(spends) = 16),
   take_currency TEXT,
   take_amount  INTEGER CHECK (take_amount > 0),
   take_day     TEXT,
   PRIMARY KEY (kind, id)
 ) STRICT;
+CREATE UNIQUE INDEX intent_serial ON intent (epoch, serial) WHERE serial IS NOT NULL;
 CREATE INDEX intent_unsigned ON intent (sequence) WHERE signed IS NULL;
-CREATE INDEX intent_recent ON intent (kind, issuer, created_ms);
+CREATE INDEX intent_decided ON intent (issuer, created_ms, decides) WHERE decides > 0;
+
+-- Found by id when a caller asks again; intent.orders, which the journal has, is the same once more.
+CREATE TABLE caller_order (
+  id        BLOB PRIMARY KEY CHECK (length(id) = 16),
+  body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
+  intent_id BLOB NOT NULL,
+  position  INTEGER NOT NULL CHECK (position >= 0)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE quota (
   issuer    TEXT NOT NULL,

@@ -5,49 +5,53 @@
  * through a power cut. So after a crash there is an intent with its quota and its journal entry, or none
  * of the three.
  */
-import { chmodSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import {
   chainHash,
   type EntryContent,
   encodeEntry,
   genesisHash,
   type JournalEntry,
+  type JournalHead,
 } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
-import type { RandomBytes } from '../../kit/clock.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
-import { assert, quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { assert, quote, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
 import { checkTake, type QuotaPosition } from '../../quota/bucket.ts';
-import type { Allocation, CommitCode, Intent, IntentKind, NewIntent, QuotaTake, Store } from '../store.ts';
+import type {
+  Allocation,
+  CommitCode,
+  Committed,
+  Intent,
+  IntentKind,
+  NewIntent,
+  PlacedOrder,
+  QuotaTake,
+  SignedIntent,
+  Store,
+} from '../store.ts';
 import { StoreError } from '../store.ts';
+import { type DatabaseOptions, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
 import {
   bytesOf,
+  encodeOrders,
   entryOf,
   entryOfIntent,
   type IntentRow,
   intentOf,
+  type OrderRow,
+  placedOrderOf,
   positionOf,
   type QuotaRow,
 } from './row.ts';
-import { applicationId, schema, schemaVersion } from './schema.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
-export interface SqliteStoreOptions {
-  readonly path: string;
-  readonly role: string;
-  /** Makes the database where there is none; without it a missing file is `store_missing`, so that a lost one is not silently begun anew. */
-  readonly create: boolean;
-  readonly random: RandomBytes;
-  /** Pages that the file may have; for the test of a full disk. */
-  readonly maxPages?: number;
-}
-
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
-export function openSqliteStore(options: SqliteStoreOptions): Store {
+export function openSqliteStore(options: DatabaseOptions): Store {
   if (!options.create && !existsSync(options.path)) {
     throw new StoreError(
       'store_missing',
@@ -67,7 +71,7 @@ class SqliteStore implements Store {
   private readonly statements: ReturnType<typeof prepare>;
   private readonly genesis: Uint8Array;
 
-  constructor(options: SqliteStoreOptions) {
+  constructor(options: DatabaseOptions) {
     this.path = options.path;
     const release = lockFile(`${options.path}.lock`);
     if (release === undefined)
@@ -76,34 +80,29 @@ class SqliteStore implements Store {
         `another process serves \`${options.path}\`: stop it first; two at once could issue twice`,
       );
     this.release = release;
-    this.db = new Database(options.path);
-    // Before WAL: SQLite gives -wal and -shm the mode that the database has when they are made.
-    chmodSync(options.path, 0o600);
     try {
-      this.db.defaultSafeIntegers(true);
-      configure(this.db, options);
-      migrate(this.db, options);
-      const { role, id } = this.db.prepare('SELECT role, id FROM store').get() as {
-        role: string;
-        id: Buffer;
-      };
-      if (role !== options.role)
-        throw new StoreError('store_foreign', `the database is of role \`${role}\`, not \`${options.role}\``);
-      this.genesis = genesisHash(role, id);
+      const { db, storeId } = openDatabase(options);
+      this.db = db;
+      this.genesis = genesisHash(options.role, storeId);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    try {
       this.statements = prepare(this.db);
       verifyWhole(this.db, this.genesis, options.path);
     } catch (error) {
       this.db.close();
-      this.release();
+      release();
       throw error;
     }
   }
 
-  head(): Promise<{ sequence: number; hash: Uint8Array }> {
+  head(): Promise<JournalHead> {
     return this.run(() => this.readHead());
   }
 
-  private readHead(): { sequence: number; hash: Uint8Array } {
+  private readHead(): JournalHead {
     const row = this.statements.head.get() as { sequence: bigint; hash: Buffer } | undefined;
     return row === undefined
       ? { sequence: 0, hash: this.genesis }
@@ -121,58 +120,84 @@ class SqliteStore implements Store {
     return this.statements.findIntent.get(kind, id) as IntentRow | undefined;
   }
 
-  commitIntent(intent: NewIntent): Promise<Result<{ intent: Intent; created: boolean }, CommitCode>> {
-    assert(
-      intent.id.length === 16 && intent.bodyHash.length === 32,
-      'an intent has an id of 16 and a body hash of 32 bytes',
+  findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]> {
+    return this.run(() =>
+      ids.map((id) => {
+        const row = this.statements.findOrder.get(id) as OrderRow | undefined;
+        return row === undefined ? undefined : placedOrderOf(row);
+      }),
     );
-    assert(
-      intent.take === undefined || intent.take.issuer === intent.issuer,
-      'an intent takes the quota of its own issuer',
-    );
-    return this.transact(() => {
-      const known = this.readIntent(intent.kind, intent.id);
-      if (known !== undefined) {
-        if (equalBytes(known.body_hash, intent.bodyHash))
-          return succeed({ intent: intentOf(known), created: false });
-        return refuse(
-          'request_id_conflict',
-          'this request id was used before with other content: send the first content again, or take a new id',
-          'id',
-        );
-      }
-      const head = this.readHead();
-      if (intent.sequence !== head.sequence + 1)
-        return refuse('sequence_moved', `the next entry is ${head.sequence + 1}, not ${intent.sequence}`);
-      if (intent.spends !== undefined && this.statements.findSpent.get(intent.spends) !== undefined) {
-        return refuse(
-          'credential_spent',
-          'the credential was used before: each works once; send a new request',
-        );
-      }
-      if (intent.take !== undefined) {
-        const taken = this.take(intent.take);
-        if (!taken.ok) return taken;
-      }
-      this.append(head.hash, entryOfIntent(intent));
-      this.statements.insertIntent.run(
-        intent.kind,
-        intent.id,
-        intent.issuer,
-        intent.bodyHash,
-        intent.sequence,
-        intent.createdMs,
-        intent.context,
-        intent.toBeSigned,
-        intent.spends ?? null,
-        intent.take?.currency ?? null,
-        intent.take?.amount ?? null,
-        intent.take?.day ?? null,
+  }
+
+  lastSerial(epoch: number): Promise<number> {
+    return this.run(() => Number((this.statements.lastSerial.get(epoch) as { last: bigint }).last));
+  }
+
+  commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
+    for (const { id, bodyHash, issuer, take } of intents) {
+      assert(
+        id.length === 16 && bodyHash.length === 32,
+        'an intent has an id of 16 and a body hash of 32 bytes',
       );
-      const stored = this.readIntent(intent.kind, intent.id);
-      assert(stored !== undefined, 'an inserted intent is there');
-      return succeed({ intent: intentOf(stored), created: true });
+      assert(take === undefined || take.issuer === issuer, 'an intent takes the quota of its own issuer');
+    }
+    return this.transact(() => {
+      let head = this.readHead();
+      return intents.map((intent) => {
+        const { committed, head: next } = this.commitOne(intent, head);
+        head = next;
+        return committed;
+      });
     });
+  }
+
+  /** INVARIANT: what refuses comes before what writes, so that a refused intent leaves nothing in the transaction of the others. */
+  private commitOne(intent: NewIntent, head: JournalHead): { committed: Committed; head: JournalHead } {
+    const known = this.readIntent(intent.kind, intent.id);
+    if (known !== undefined) {
+      const committed = equalBytes(known.body_hash, intent.bodyHash)
+        ? succeed({ intent: intentOf(known), created: false })
+        : refuseConflict();
+      return { committed, head };
+    }
+    if (intent.orders?.some(({ id }) => this.statements.findOrder.get(id) !== undefined) === true)
+      return { committed: refuseConflict(), head };
+    if (intent.spends !== undefined && this.statements.findSpent.get(intent.spends) !== undefined) {
+      const committed = refuse(
+        'credential_spent',
+        'the credential was used before: each works once; send a new request',
+      );
+      return { committed, head };
+    }
+    if (intent.take !== undefined) {
+      const taken = this.take(intent.take);
+      if (!taken.ok) return { committed: taken, head };
+    }
+    const sequence = head.sequence + 1;
+    const hash = this.append(head.hash, entryOfIntent(intent, sequence));
+    this.statements.insertIntent.run({
+      kind: intent.kind,
+      id: intent.id,
+      issuer: intent.issuer,
+      bodyHash: intent.bodyHash,
+      sequence,
+      createdMs: intent.createdMs,
+      context: intent.context,
+      toBeSigned: intent.toBeSigned,
+      epoch: intent.serial?.epoch ?? null,
+      serial: intent.serial?.number ?? null,
+      orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
+      decides: intent.decides ?? 0,
+      spends: intent.spends ?? null,
+      takeCurrency: intent.take?.currency ?? null,
+      takeAmount: intent.take?.amount ?? null,
+      takeDay: intent.take?.day ?? null,
+    });
+    for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
+      this.statements.insertOrder.run(id, bodyHash, intent.id, index);
+    const stored = this.readIntent(intent.kind, intent.id);
+    assert(stored !== undefined, 'an inserted intent is there');
+    return { committed: succeed({ intent: intentOf(stored), created: true }), head: { sequence, hash } };
   }
 
   /** The conditional updates; the check before them only makes the message. */
@@ -195,27 +220,31 @@ class SqliteStore implements Store {
     return succeed(null);
   }
 
-  private append(previous: Uint8Array, entry: EntryContent): void {
+  private append(previous: Uint8Array, entry: EntryContent): Uint8Array {
     const bytes = encodeEntry(entry);
-    this.statements.insertJournal.run(entry.sequence, bytes, chainHash(previous, bytes));
+    const hash = chainHash(previous, bytes);
+    this.statements.insertJournal.run(entry.sequence, bytes, hash);
+    return hash;
   }
 
-  recordSigned(kind: IntentKind, id: Uint8Array, signed: Uint8Array): Promise<Intent> {
-    return this.transact(() => {
-      const row = this.readIntent(kind, id);
-      assert(row !== undefined, 'only a committed intent is signed');
-      if (row.signed !== null) return intentOf(row);
-      this.statements.recordSigned.run(signed, kind, id);
-      if (row.take_currency !== null && row.take_amount !== null) {
-        const moved = this.statements.settle.run({
-          amount: row.take_amount,
-          issuer: row.issuer,
-          currency: row.take_currency,
-        });
-        assert(moved.changes === 1, 'what was reserved is there to be issued');
-      }
-      return intentOf({ ...row, signed: Buffer.from(signed) });
-    });
+  recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
+    return this.transact(() => signed.map((one) => this.recordOne(one)));
+  }
+
+  private recordOne({ kind, id, signed }: SignedIntent): Intent {
+    const row = this.readIntent(kind, id);
+    assert(row !== undefined, 'only a committed intent is signed');
+    if (row.signed !== null) return intentOf(row);
+    this.statements.recordSigned.run(signed, kind, id);
+    if (row.take_currency !== null && row.take_amount !== null) {
+      const moved = this.statements.settle.run({
+        amount: row.take_amount,
+        issuer: row.issuer,
+        currency: row.take_currency,
+      });
+      assert(moved.changes === 1, 'what was reserved is there to be issued');
+    }
+    return intentOf({ ...row, signed: Buffer.from(signed) });
   }
 
   unsigned(): Promise<readonly Intent[]> {
@@ -273,9 +302,9 @@ class SqliteStore implements Store {
     );
   }
 
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
+  countDecided(issuer: string, sinceMs: number): Promise<number> {
     return this.run(() =>
-      Number((this.statements.countSince.get(kind, issuer, sinceMs) as { count: bigint }).count),
+      Number((this.statements.countDecided.get(issuer, sinceMs) as { count: bigint }).count),
     );
   }
 
@@ -309,44 +338,12 @@ class SqliteStore implements Store {
   }
 }
 
-function configure(db: Database.Database, options: SqliteStoreOptions): void {
-  const set = (pragma: string, value: string, expected: unknown): void => {
-    db.pragma(`${pragma} = ${value}`);
-    const actual = db.pragma(pragma, { simple: true });
-    if (actual !== expected) {
-      throw new StoreError(
-        'store_not_durable',
-        `\`${options.path}\`: ${pragma} is ${String(actual)} where ${String(expected)} is needed; a file system without shared memory cannot hold a ledger`,
-      );
-    }
-  };
-  set('busy_timeout', '5000', 5000n);
-  set('journal_mode', 'WAL', 'wal');
-  set('synchronous', 'FULL', 2n);
-  set('foreign_keys', 'ON', 1n);
-  if (options.maxPages !== undefined) db.pragma(`max_page_count = ${options.maxPages}`);
-}
-
-function migrate(db: Database.Database, options: SqliteStoreOptions): void {
-  const version = db.pragma('user_version', { simple: true }) as bigint;
-  const owner = db.pragma('application_id', { simple: true }) as bigint;
-  if (version === BigInt(schemaVersion) && owner === BigInt(applicationId)) return;
-  if (owner === BigInt(applicationId)) {
-    throw new StoreError(
-      'store_newer',
-      `\`${options.path}\` has schema ${version}; this program knows ${schemaVersion}: use the newer program`,
-    );
-  }
-  const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: bigint };
-  if (tables.count > 0n || version !== 0n)
-    throw new StoreError('store_foreign', `\`${options.path}\` is a database of another program`);
-  // One transaction: a crash leaves an empty file, which the next start takes for a new one.
-  db.transaction(() => {
-    db.exec(schema);
-    db.prepare('INSERT INTO store (one, role, id) VALUES (1, ?, ?)').run(options.role, options.random(16));
-    db.pragma(`application_id = ${applicationId}`);
-    db.pragma(`user_version = ${schemaVersion}`);
-  }).exclusive();
+function refuseConflict(): Refusal<'request_id_conflict'> {
+  return refuse(
+    'request_id_conflict',
+    'this request id was used before with other content: send the first content again, or take a new id',
+    'id',
+  );
 }
 
 function prepare(db: Database.Database) {
@@ -361,11 +358,18 @@ function prepare(db: Database.Database) {
     findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
     findSpent: db.prepare('SELECT 1 FROM intent WHERE spends = ?'),
     insertIntent: db.prepare(`INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-      to_be_signed, spends, take_currency, take_amount, take_day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+        to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_day)
+      VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
+        :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeDay)`),
+    findOrder: db.prepare('SELECT * FROM caller_order WHERE id = ?'),
+    insertOrder: db.prepare(
+      'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
+    ),
+    lastSerial: db.prepare('SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?'),
     recordSigned: db.prepare('UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL'),
     unsigned: db.prepare('SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence'),
-    countSince: db.prepare(
-      'SELECT count(*) AS count FROM intent WHERE kind = ? AND issuer = ? AND created_ms >= ?',
+    countDecided: db.prepare(
+      'SELECT coalesce(sum(decides), 0) AS count FROM intent WHERE issuer = ? AND created_ms >= ? AND decides > 0',
     ),
     position: db.prepare(`${position} WHERE q.issuer = :issuer AND q.currency = :currency`),
     positions: db.prepare(`${position} ORDER BY q.issuer, q.currency`),
