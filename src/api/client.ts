@@ -3,10 +3,12 @@ import { Agent, request as sendRequest } from 'undici';
 import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
+import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { decodeAnswer, type IssuanceAnswer } from './issuances.ts';
 import { positionFromJson, type QuotaPositionJson } from './quota.ts';
+import { encodeApprovedChange } from './quota-changes.ts';
 
 export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
@@ -22,6 +24,8 @@ interface Answer {
 export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
   close(): Promise<void>;
 }
@@ -97,6 +101,14 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       if (!answer.ok) return answer;
       const { positions } = readJson(answer.value.bytes) as { positions: QuotaPositionJson[] };
       return succeed(positions.map(positionFromJson));
+    },
+    async changeQuota(change, approvals) {
+      const answer = await call('quota', 'POST', '/quota/changes', encodeApprovedChange(change, approvals));
+      return answer.ok ? succeed(readJson(answer.value.bytes) as AppliedChange) : answer;
+    },
+    async stop(order) {
+      const answer = await call('quota', 'POST', '/stop', order);
+      return answer.ok ? succeed(readJson(answer.value.bytes) as Stop) : answer;
     },
     async status(role) {
       const answer = await call(role, 'GET', '/status');

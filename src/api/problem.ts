@@ -15,15 +15,18 @@ export interface Fault {
 const statusOf = new Map<string, number>([
   ['not_cbor', 400],
   ['peer_unavailable', 503],
+  ['issuance_stopped', 503],
   ['peer_fault', 502],
   ['not_permitted', 403],
   ['issuer_mismatch', 403],
   ['not_found', 404],
   ['request_id_conflict', 409],
   ['credential_spent', 409],
+  ['change_stale', 409],
   ['too_large', 413],
   ['media_type_unsupported', 415],
   ['frequency_cap', 429],
+  ['frequency_limit', 429],
   ['internal_error', 500],
 ]);
 

@@ -5,7 +5,7 @@ import { onlyFor, type Server } from './server.ts';
 export interface StatusSources {
   readonly status: () => Promise<RoleStatus>;
   /** Prometheus text exposition, version 0.0.4. */
-  readonly metrics: () => string;
+  readonly metrics: () => Promise<string>;
 }
 
 export function addStatus(server: Server, { status, metrics }: StatusSources): void {
@@ -18,7 +18,7 @@ export function addStatus(server: Server, { status, metrics }: StatusSources): v
   server.get(
     '/metrics',
     onlyFor(['operator'], async (_request, reply) =>
-      reply.type('text/plain; version=0.0.4; charset=utf-8').send(metrics()),
+      reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
     ),
   );
 }

@@ -8,18 +8,19 @@ import { addCredentials } from '../api/credentials.ts';
 import { addIssuances } from '../api/issuances.ts';
 import { addKeySet } from '../api/key-set.ts';
 import { addQuota } from '../api/quota.ts';
+import { addQuotaChanges } from '../api/quota-changes.ts';
 import { addRequests } from '../api/requests.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
-import { calendarDays } from '../quota/window.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
 import { type Ledger, openLedger } from '../roles/ledger.ts';
+import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
@@ -36,6 +37,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
+import { showQuotas } from './quota-metrics.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
@@ -104,7 +106,12 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });
     addStatus(server, {
       status: () => readStatus(options.role, token.signer, store),
-      metrics: () => showFigures(role, token.signer.figures) + showHealth(role, token.health),
+      metrics: async () =>
+        showFigures(role, token.signer.figures) +
+        showHealth(role, token.health) +
+        (role === 'quota'
+          ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
+          : ''),
     });
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
@@ -233,9 +240,6 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
 async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
   const { home, bundle, ledger, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
-  const dayOf = calendarDays(configuration.timeZone);
-  if (!dayOf.ok)
-    throw new ApplianceError('configuration_invalid', `\`${home.config('quota')}\`: ${dayOf.message}`);
   if (token.agreements.length === 0)
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
@@ -245,13 +249,22 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     epoch: configuration.epoch,
-    dayOf: dayOf.value,
     clock: systemClock,
     random: systemRandom,
   });
   const finished = await quotaControl.finishUnsigned();
   addCredentials(server, quotaControl);
   addQuota(server, quotaControl);
+  addQuotaChanges(
+    server,
+    makeQuotaChanges({
+      store: ledger.store,
+      policy: bundle.approval,
+      verifySignature: makeNodeVerifySignature(),
+      resume: () => quotaControl.finishUnsigned(),
+      clock: systemClock,
+    }),
+  );
   return finished;
 }
 

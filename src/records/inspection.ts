@@ -8,6 +8,8 @@ import { currencyFileItems, currencyFileKind, decodeCurrencyFile, describeUnits 
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
 import { isoTime } from './key-ring.ts';
+import { quotaChangeKind } from './quota-change.ts';
+import { inspectQuotaChange } from './quota-inspection.ts';
 import { formatUuid } from './request-id.ts';
 import { type Inspection, inspectSigned, money, planActions } from './signed-inspection.ts';
 import { decodeUnit } from './unit.ts';
@@ -35,6 +37,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
     return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
   if (startsWith(bytes, ceremonyPlanKind, 6)) return inspectPlan(bytes);
+  if (startsWith(bytes, quotaChangeKind, 6)) return inspectQuotaChange(bytes);
   // CBOR, or JSON with what may stand before its brace.
   if ([0x8a, 0x7b, 0xef, 0x20, 0x09, 0x0a, 0x0d].includes(bytes[0] ?? 0)) return inspectDraft(bytes);
   if (bytes[0] === 0x8d) return inspectUnit(bytes);
@@ -44,7 +47,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
 function unknown(): Refusal<'file_unknown'> {
   return refuse(
     'file_unknown',
-    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony is accepted',
+    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony or a quota change is accepted',
   );
 }
 

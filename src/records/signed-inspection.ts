@@ -14,6 +14,7 @@ import { decodeCurrencyRecord } from './currency.ts';
 import { decodeDenial } from './denial.ts';
 import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
+import { inspectQuotaApproval, inspectQuotaStop } from './quota-inspection.ts';
 import { decodeRequest, type Lot, type Request, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
 import type { Run } from './selection.ts';
@@ -189,6 +190,12 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'plan', value: toHex(record.planId), claim: claim.planId },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
       ]);
+    }
+    case recordType.quotaApproval:
+    case recordType.quotaStop: {
+      const inspect = envelope.value.type === recordType.quotaStop ? inspectQuotaStop : inspectQuotaApproval;
+      const record = inspect(bytes);
+      return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
     }
     case recordType.ceremonyTranscript: {
       const decoded = decodeTranscript(bytes);

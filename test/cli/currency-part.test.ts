@@ -138,6 +138,8 @@ it('ringmint issue tells the units and the amount of the order, and which part o
   const operator: Operator = {
     issue: () => Promise.resolve(succeed(answer)),
     quotaPositions: () => Promise.reject(new Error('not asked for')),
+    changeQuota: () => Promise.reject(new Error('not asked for')),
+    stop: () => Promise.reject(new Error('not asked for')),
     status: () => Promise.reject(new Error('not asked for')),
     close: () => Promise.resolve(),
   };

@@ -14,7 +14,6 @@ import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import type { Anchor } from '../../src/journal/anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
-import { calendarDays } from '../../src/quota/window.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
@@ -32,6 +31,7 @@ import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { terms } from '../store/intents.ts';
 
 const startMs = Date.parse('2026-11-20T12:00:00Z');
 export const issuer = 'demo-issuer';
@@ -180,10 +180,11 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
   const clock = fixedClock(startMs);
   const first = openStores(folder, true);
   for (const name of [issuer, otherIssuer]) {
+    const { total, dayLimit } = options.quota ?? quota;
     const allocated = await first.quota.allocate({
       issuer: name,
       currency: 'EUR',
-      ...(options.quota ?? quota),
+      terms: terms(total, dayLimit),
       createdMs: startMs,
     });
     if (!allocated.ok) throw new Error(allocated.message);
@@ -222,8 +223,6 @@ async function assemble(
   const ledgerOf = (role: keyof Stores): Promise<Ledger> =>
     openLedger(wrapStore(stores[role], role), wrapAnchor(anchors[role], role));
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
-  const dayOf = calendarDays('Etc/UTC');
-  if (!dayOf.ok) throw new Error(dayOf.message);
   const agreement: KeyAgreement | undefined = tokens.of.quota.agreement;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
   const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
@@ -234,7 +233,6 @@ async function assemble(
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
-    dayOf: dayOf.value,
   });
   const central = makeCentral({
     ...common,

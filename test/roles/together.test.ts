@@ -168,7 +168,13 @@ describe('quota that others take between the decision and quota control', () => 
                 createdMs: authorities.clock.nowMs(),
                 context: new Uint8Array(),
                 toBeSigned: new Uint8Array(),
-                take: { issuer, currency: 'EUR', amount: 100_000n, day: '2026-11-20' },
+                take: {
+                  issuer,
+                  currency: 'EUR',
+                  amount: 100_000n,
+                  orders: 1,
+                  atMs: authorities.clock.nowMs(),
+                },
               },
             ]);
             expect(committed).toMatchObject({ ok: true });
