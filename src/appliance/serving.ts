@@ -15,7 +15,7 @@ import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
-import { type Ledger, makeLedger } from '../roles/ledger.ts';
+import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
@@ -97,7 +97,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       configuration,
       bundle,
       token,
-      ledger: makeLedger(store),
+      ledger: await openLedger(store, token.anchor),
       client,
     });
     const { version, logLevel } = options;
