@@ -43,8 +43,14 @@ function codesIn(file: string): string[] {
   return [...refused, ...declared, ...failed];
 }
 
+const halted = 'a system whose ledger contradicts its anchor does not start';
+
 /** What no answer can have, and why. */
 const never = {
+  journal_behind_anchor: halted,
+  journal_forked: halted,
+  anchor_behind: halted,
+  anchor_missing: halted,
   allocation_exists: 'quotas are allocated by `ringmint init`',
   allocation_invalid: 'quotas are allocated by `ringmint init`',
   journal_malformed: 'a journal is checked when it is opened',
