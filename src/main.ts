@@ -65,6 +65,7 @@ const appliance: Appliance = {
           ready(url, finished);
           tellSupervisor({ kind: 'ready', role, url, finished });
         },
+        witnessed: () => tellSupervisor({ kind: 'witnessed', role }),
         report: (line) => void process.stderr.write(`${line}\n`),
       });
     } catch (error) {

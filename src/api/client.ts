@@ -7,6 +7,7 @@ import type { RoleStatus } from '../roles/status.ts';
 import { decodeAnswer, type IssuanceAnswer } from './issuances.ts';
 import { positionFromJson, type QuotaPositionJson } from './quota.ts';
 import { answerHeader } from './requests.ts';
+import { decodeHeads } from './witness.ts';
 
 export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
@@ -23,6 +24,12 @@ export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
+  /** What `witness` holds of the journal of `owner`, which the certificate is of. */
+  journalHeads(
+    witness: RoleStatus['role'],
+    owner: RoleStatus['role'],
+  ): Promise<Result<readonly Uint8Array[]>>;
+  showHead(witness: RoleStatus['role'], owner: RoleStatus['role'], head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
@@ -101,6 +108,14 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     async status(role) {
       const answer = await call(role, 'GET', '/status');
       return answer.ok ? succeed(readJson(answer.value.bytes) as RoleStatus) : answer;
+    },
+    async journalHeads(witness, owner) {
+      const answer = await call(witness, 'GET', `/witness/${owner}`);
+      return answer.ok ? decodeHeads(answer.value.bytes) : answer;
+    },
+    async showHead(witness, owner, head) {
+      const answer = await call(witness, 'POST', `/witness/${owner}`, head);
+      return answer.ok ? succeed(null) : answer;
     },
     close: () => agent.close(),
   };

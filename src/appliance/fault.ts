@@ -2,6 +2,7 @@
 import { BackupError } from '../../hsm/backup-error.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import type { Fault } from '../api/problem.ts';
+import { WitnessError } from '../roles/witness-error.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 
@@ -9,6 +10,7 @@ export function describeFault(error: unknown): Fault | undefined {
   if (
     error instanceof SignerError ||
     error instanceof StoreError ||
+    error instanceof WitnessError ||
     error instanceof ApplianceError ||
     error instanceof BackupError
   ) {

@@ -11,6 +11,7 @@ import { addQuota } from '../api/quota.ts';
 import { addRequests } from '../api/requests.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
+import { addWitness, refuseForked } from '../api/witness.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { calendarDays } from '../quota/window.ts';
@@ -22,6 +23,7 @@ import { makeIssuance } from '../roles/issuance.ts';
 import { type Ledger, makeLedger } from '../roles/ledger.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
+import type { WitnessError } from '../roles/witness-error.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
@@ -39,6 +41,8 @@ import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
+import { showWitnessing } from './witness-metrics.ts';
+import { openWitnessing, withoutForked } from './witnessing.ts';
 
 export interface ServeOptions {
   readonly home: string;
@@ -57,6 +61,10 @@ export interface ServingRole {
   readonly url: string;
   /** Intents that were found without a signature and were finished. */
   readonly finished: number;
+  /** Resolves when a witness has answered, and the role signs. */
+  readonly witnessed: Promise<void>;
+  /** Resolves when a witness has proven that the journal is not the newest: the role signs nothing any more, and is to end. */
+  readonly halted: Promise<WitnessError>;
   close(): Promise<void>;
 }
 
@@ -94,20 +102,47 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => token.close());
     const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
     closers.push(() => client.close());
+    const witnessing = await openWitnessing({
+      home,
+      role,
+      issuer: configuration.issuer,
+      bundle,
+      ledger: makeLedger(store),
+      signer: token.signer,
+      tls,
+      endpoints: options.endpoints,
+      report: options.report,
+    });
+    closers.push(() => witnessing.close());
     const server = makeServer({ tls, logLevel: options.logLevel, describeFault });
     closers.push(() => server.close());
-    const finished = await addRole(
+    const { witness, own } = witnessing;
+    refuseForked(server, witness);
+    addWitness(server, witness);
+    const finish = await addRole(
       options.role,
-      { home, configuration, bundle, token, ledger: makeLedger(store), client },
+      {
+        home,
+        configuration,
+        bundle,
+        token,
+        ledger: own.ledger,
+        client: withoutForked(client, witness),
+      },
       server,
     );
+    const finished = await witnessing.begin(finish);
     addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });
     addStatus(server, {
-      status: () => readStatus(options.role, token.signer, store),
-      metrics: () => showFigures(role, token.signer.figures) + showHealth(role, token.health),
+      status: () => readStatus(options.role, token.signer, store, witness, own),
+      metrics: () =>
+        showFigures(role, token.signer.figures) +
+        showHealth(role, token.health) +
+        showWitnessing(role, own.standing, witness.held, systemClock),
     });
     const port = options.port ?? configuration.ports[options.role];
-    return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
+    const url = await listen(server, configuration.host, port);
+    return { role: options.role, url, finished, witnessed: own.opened, halted: own.halted, close };
   } catch (error) {
     await close();
     throw error;
@@ -146,8 +181,11 @@ export async function readTls(home: Home, holder: Role | 'operator'): Promise<Se
   };
 }
 
-/** Puts the role's resources on the server, after finishing what a crash left; gives the count of that. */
-async function addRole(role: Role, parts: Parts, server: Server): Promise<number> {
+/** Signs what a crash left, and gives the count of that. */
+type Finish = () => Promise<number>;
+
+/** Puts the role's resources on the server; gives what finishes what a crash left. */
+async function addRole(role: Role, parts: Parts, server: Server): Promise<Finish> {
   switch (role) {
     case 'central':
       return addCentral(parts, server);
@@ -158,7 +196,7 @@ async function addRole(role: Role, parts: Parts, server: Server): Promise<number
   }
 }
 
-async function addCentral(parts: Parts, server: Server): Promise<number> {
+async function addCentral(parts: Parts, server: Server): Promise<Finish> {
   const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('central'), centralSchema);
   const quotaKey = currentKey(bundle, { role: 'quota-agreement', name: 'quota' }, systemClock.nowSeconds());
@@ -202,12 +240,11 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
     clock: systemClock,
     random: systemRandom,
   });
-  const finished = await central.finishUnsigned();
   addRequests(server, central);
-  return finished;
+  return () => central.finishUnsigned();
 }
 
-async function addIssuance(parts: Parts, server: Server): Promise<number> {
+async function addIssuance(parts: Parts, server: Server): Promise<Finish> {
   const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
   const issuance = makeIssuance({
@@ -225,12 +262,11 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
     clock: systemClock,
     random: systemRandom,
   });
-  const finished = await issuance.finishUnsigned();
   addIssuances(server, issuance);
-  return finished;
+  return () => issuance.finishUnsigned();
 }
 
-async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
+async function addQuotaControl(parts: Parts, server: Server): Promise<Finish> {
   const { home, bundle, ledger, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
   const dayOf = calendarDays(configuration.timeZone);
@@ -249,10 +285,9 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
     clock: systemClock,
     random: systemRandom,
   });
-  const finished = await quotaControl.finishUnsigned();
   addCredentials(server, quotaControl);
   addQuota(server, quotaControl);
-  return finished;
+  return () => quotaControl.finishUnsigned();
 }
 
 /** The wasm lies beside vm/host: in the sources as in dist/. */

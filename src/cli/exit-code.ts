@@ -61,6 +61,9 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
     [
       'peer_unavailable',
       'peer_fault',
+      'witness_unavailable',
+      'journal_behind_witness',
+      'journal_forked',
       'store_in_use',
       'store_corrupt',
       'store_foreign',

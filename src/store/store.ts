@@ -8,6 +8,7 @@
 import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
+import type { JournalHeadRecord } from '../records/journal-head.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
@@ -86,7 +87,24 @@ export interface Allocation {
   readonly createdMs: number;
 }
 
+/** The highest head of another system's journal that was shown. */
+export interface HeldHead {
+  readonly record: JournalHeadRecord;
+  readonly signed: Uint8Array;
+  readonly heldMs: number;
+  /** As it was signed: the first head that no one journal has together with this one. Nothing is held in its place from then on. */
+  readonly contradiction: Uint8Array | null;
+}
+
+/** `held` where it is held now, or says what is held; `behind` where it has fewer entries; `forked` where there is a contradiction. */
+export interface HeadHolding {
+  readonly standing: 'held' | 'behind' | 'forked';
+  readonly held: HeldHead;
+}
+
 export interface Store {
+  /** Of the genesis, 16 bytes: a database has one for ever. */
+  journalId(): Promise<Uint8Array>;
   /** The journal's last entry: 0 and the genesis hash where there is none. */
   head(): Promise<JournalHead>;
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined>;
@@ -112,6 +130,11 @@ export interface Store {
   positions(day: string): Promise<readonly QuotaPosition[]>;
   countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
+  /** Holds a head of another system's journal, which the caller has verified, where nothing forbids it. */
+  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding>;
+  heldHeads(): Promise<readonly HeldHead[]>;
+  /** Forgets what is held of a system; gives whether anything was. An operator's decision, never the program's. */
+  releaseHead(role: string, name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -49,6 +49,7 @@ class Power {
 
   store(store: Store): Store {
     return {
+      journalId: () => this.spend(() => store.journalId()),
       head: () => this.spend(() => store.head()),
       findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),
       findOrders: (ids) => this.spend(() => store.findOrders(ids)),
@@ -61,6 +62,9 @@ class Power {
       positions: (day) => this.spend(() => store.positions(day)),
       countSince: (kind, name, since) => this.spend(() => store.countSince(kind, name, since)),
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
+      holdHead: (signed, heldMs) => this.spend(() => store.holdHead(signed, heldMs)),
+      heldHeads: () => this.spend(() => store.heldHeads()),
+      releaseHead: (role, name) => this.spend(() => store.releaseHead(role, name)),
       close: () => store.close(),
     };
   }

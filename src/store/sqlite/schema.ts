@@ -70,4 +70,14 @@ CREATE TABLE quota_day (
   PRIMARY KEY (issuer, currency, day),
   FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
 ) STRICT;
+
+-- Of each other system's journal the highest head that was shown, as it was signed; with it the first one that contradicts it.
+CREATE TABLE held_head (
+  role          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  signed        BLOB NOT NULL,
+  held_ms       INTEGER NOT NULL,
+  contradiction BLOB,
+  PRIMARY KEY (role, name)
+) STRICT, WITHOUT ROWID;
 `;

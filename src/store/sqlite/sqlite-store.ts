@@ -24,6 +24,8 @@ import type {
   Allocation,
   CommitCode,
   Committed,
+  HeadHolding,
+  HeldHead,
   Intent,
   IntentKind,
   NewIntent,
@@ -35,6 +37,7 @@ import type {
 import { StoreError } from '../store.ts';
 import { type DatabaseOptions, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
+import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import {
   bytesOf,
@@ -70,6 +73,8 @@ class SqliteStore implements Store {
   private readonly release: () => void;
   private readonly statements: ReturnType<typeof prepare>;
   private readonly genesis: Uint8Array;
+  private readonly storeId: Uint8Array;
+  private readonly heads: HeldHeads;
 
   constructor(options: DatabaseOptions) {
     this.path = options.path;
@@ -84,6 +89,7 @@ class SqliteStore implements Store {
       const { db, storeId } = openDatabase(options);
       this.db = db;
       this.genesis = genesisHash(options.role, storeId);
+      this.storeId = storeId;
     } catch (error) {
       release();
       throw error;
@@ -91,11 +97,16 @@ class SqliteStore implements Store {
     try {
       this.statements = prepare(this.db);
       verifyWhole(this.db, this.genesis, options.path);
+      this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
       this.db.close();
       release();
       throw error;
     }
+  }
+
+  journalId(): Promise<Uint8Array> {
+    return Promise.resolve(this.storeId);
   }
 
   head(): Promise<JournalHead> {
@@ -317,6 +328,18 @@ class SqliteStore implements Store {
         }[]
       ).map(entryOf),
     );
+  }
+
+  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
+    return this.transact(() => this.heads.hold(signed, heldMs));
+  }
+
+  heldHeads(): Promise<readonly HeldHead[]> {
+    return this.run(() => this.heads.all());
+  }
+
+  releaseHead(role: string, name: string): Promise<boolean> {
+    return this.transact(() => this.heads.release(role, name));
   }
 
   close(): Promise<void> {

@@ -1,0 +1,59 @@
+/**
+ * A journal head: how far a system's journal was at a time, signed by the system itself. The other systems hold it as witnesses, so that a
+ * database that was put back to an earlier state is known by it. Nobody else can make one: a lying witness can only withhold it.
+ */
+import type { CborValue } from '../kit/encoding.ts';
+import type { Result } from '../kit/result.ts';
+import { claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
+import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
+
+export interface JournalHeadRecord {
+  readonly role: 'central' | 'issuance' | 'quota';
+  /** The issuer's name for issuance, the role's own name for the others. */
+  readonly name: string;
+  readonly issuedAt: number;
+  /** Of the journal's genesis, 16 bytes: one database is one journal. */
+  readonly journalId: Uint8Array;
+  /** Of the control bits that quota control numbers at the time; `null` for the others. */
+  readonly epoch: number | null;
+  /** Number of the last entry; 0 where there is none. */
+  readonly sequence: number;
+  /** Of the last entry, or of the genesis; 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
+const headRoles = ['central', 'issuance', 'quota'] as const;
+
+export function encodeJournalHead(head: JournalHeadRecord, keyId: Uint8Array): Uint8Array {
+  return prepareClaims(
+    recordType.journalHead,
+    keyId,
+    new Map<number, CborValue>([
+      [claim.issuer, head.role],
+      [claim.subject, head.name],
+      [claim.issuedAt, head.issuedAt],
+      [claim.journalId, head.journalId],
+      [claim.epoch, head.epoch],
+      [claim.sequence, head.sequence],
+      [claim.headHash, head.hash],
+    ]),
+  );
+}
+
+export function decodeJournalHead(bytes: Uint8Array): Result<Decoded<JournalHeadRecord>, RecordErrorCode> {
+  return decodeClaims(bytes, recordType.journalHead, (reader) => {
+    const role = reader.take(claim.issuer, 'issuer');
+    const known = headRoles.find((candidate) => candidate === role);
+    if (known === undefined) reader.fail('issuer', headRoles.join(', '));
+    const epoch = reader.take(claim.epoch, 'epoch');
+    return reader.finish({
+      role: known ?? 'central',
+      name: reader.text(claim.subject, 'subject', namePattern, nameAccepted),
+      issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
+      journalId: reader.bytes(claim.journalId, 'journalId', 16),
+      epoch: epoch === null ? null : reader.integerOf(epoch, 'epoch', 1),
+      sequence: reader.integer(claim.sequence, 'sequence'),
+      hash: reader.bytes(claim.headHash, 'headHash', 32),
+    });
+  });
+}
