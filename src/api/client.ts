@@ -29,7 +29,12 @@ export interface Client extends IssuancePeers {
     witness: RoleStatus['role'],
     owner: RoleStatus['role'],
   ): Promise<Result<readonly Uint8Array[]>>;
-  showHead(witness: RoleStatus['role'], owner: RoleStatus['role'], head: Uint8Array): Promise<Result<null>>;
+  /** Gives what was held before. */
+  showHead(
+    witness: RoleStatus['role'],
+    owner: RoleStatus['role'],
+    head: Uint8Array,
+  ): Promise<Result<readonly Uint8Array[]>>;
   close(): Promise<void>;
 }
 
@@ -115,7 +120,7 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     },
     async showHead(witness, owner, head) {
       const answer = await call(witness, 'POST', `/witness/${owner}`, head);
-      return answer.ok ? succeed(null) : answer;
+      return answer.ok ? decodeHeads(answer.value.bytes) : answer;
     },
     close: () => agent.close(),
   };

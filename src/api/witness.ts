@@ -10,6 +10,7 @@ import { bodyOf, onlyFor, type Server } from './server.ts';
 const openToAll = ['/witness/:role', '/status', '/metrics', '/trust-bundle', '/jwks'];
 
 export function addWitness(server: Server, witness: Witness): void {
+  // Answers with what was held before.
   server.post(
     '/witness/:role',
     onlyFor(['central', 'issuance', 'quota'], async (request, reply, peer) => {
@@ -17,7 +18,7 @@ export function addWitness(server: Server, witness: Witness): void {
       if (!owner.ok) return sendProblem(reply, owner);
       const held = await witness.hold(bodyOf(request), owner.value);
       if (!held.ok) return sendProblem(reply, held);
-      return reply.type('application/cbor').send(Buffer.from(encodeCbor(witness.headsOf(owner.value))));
+      return reply.type('application/cbor').send(Buffer.from(encodeCbor(held.value)));
     }),
   );
   server.get(

@@ -10,7 +10,8 @@ export interface WitnessPeer {
   readonly role: JournalHeadRecord['role'];
   /** What it holds of this journal, as it was signed. */
   heads(): Promise<Result<readonly Uint8Array[]>>;
-  hold(head: Uint8Array): Promise<Result<null>>;
+  /** Gives what it held of this journal before. */
+  hold(head: Uint8Array): Promise<Result<readonly Uint8Array[]>>;
 }
 
 export interface ShowingPolicy {
@@ -33,8 +34,8 @@ export interface HeadShowingDependencies {
     refusal: { readonly code: string; readonly message: string },
   ) => Promise<void>;
   readonly overdue: () => void;
-  /** Told of a witness that has taken the head. */
-  readonly witnessed: (witness: WitnessPeer) => void;
+  /** Told of a witness that has taken the head, and what it held before. */
+  readonly witnessed: (witness: WitnessPeer, before: readonly Uint8Array[]) => Promise<void>;
   readonly report: (line: string) => void;
 }
 
@@ -98,7 +99,7 @@ export function makeHeadShowing(dependencies: HeadShowingDependencies): HeadShow
         const held = await witness.hold(bytes);
         if (!held.ok) return dependencies.refused(witness, held);
         taken.set(witness, sequence);
-        dependencies.witnessed(witness);
+        await dependencies.witnessed(witness, held.value);
       }),
     );
     const lacking = witnesses.filter((witness) => taken.get(witness) !== sequence);

@@ -18,8 +18,8 @@ export interface WitnessDependencies {
 }
 
 export interface Witness {
-  /** Holds the head that `owner`, an authenticated peer, shows of its own journal. */
-  hold(head: Uint8Array, owner: JournalOwner): Promise<Result<null>>;
+  /** Holds the head that `owner`, an authenticated peer, shows of its own journal; gives what was held before. */
+  hold(head: Uint8Array, owner: JournalOwner): Promise<Result<readonly Uint8Array[]>>;
   /** What is held of the owner's journal, as it was signed: the highest head, and one that contradicts it where there is one. */
   headsOf(owner: JournalOwner): readonly Uint8Array[];
   /** Refuses as `journal_forked` where the owner's heads contradict each other. */
@@ -36,6 +36,12 @@ export async function makeWitness({ store, keys, clock }: WitnessDependencies): 
     return known === undefined || known.contradiction === null ? succeed(null) : refuseForked(known.record);
   }
 
+  function headsOf(owner: JournalOwner): readonly Uint8Array[] {
+    const known = held.get(keyOf(owner));
+    if (known === undefined) return [];
+    return known.contradiction === null ? [known.signed] : [known.signed, known.contradiction];
+  }
+
   return {
     check,
     async hold(bytes, owner) {
@@ -50,12 +56,13 @@ export async function makeWitness({ store, keys, clock }: WitnessDependencies): 
       const moments = { madeAt: record.issuedAt, seenAt: clock.nowSeconds() };
       const verified = keys.verify(decoded.value, owner, moments);
       if (!verified.ok) return verified;
+      const before = headsOf(owner);
       // A crash before this leaves the head held before, and the owner shows its head again; after it, this one.
       const { standing, held: now } = await store.holdHead(bytes, clock.nowMs());
       held.set(keyOf(owner), now);
       switch (standing) {
         case 'held':
-          return succeed(null);
+          return succeed(before);
         case 'behind':
           return refuse(
             'journal_behind_witness',
@@ -65,11 +72,7 @@ export async function makeWitness({ store, keys, clock }: WitnessDependencies): 
           return refuseForked(now.record);
       }
     },
-    headsOf(owner) {
-      const known = held.get(keyOf(owner));
-      if (known === undefined) return [];
-      return known.contradiction === null ? [known.signed] : [known.signed, known.contradiction];
-    },
+    headsOf,
     get held() {
       return [...held.values()];
     },

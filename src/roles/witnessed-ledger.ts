@@ -106,9 +106,10 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
         `no other system has taken a journal head of ${owner.role} for ${policy.overdueMs / 1000} seconds: start the others, or find out what keeps them from it (\`ringmint status\`), then send the same again`,
       );
     },
-    witnessed(witness) {
+    async witnessed(witness, before) {
       problems.delete(witness);
-      if (state !== 'overdue') return;
+      // A second system with this key, on another copy of the database, shows its heads too.
+      if (!(await checkShown(witness, before)) || state !== 'overdue') return;
       state = 'open';
       gate.open();
     },
@@ -123,14 +124,19 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
     gate.halt(error);
   }
 
-  /** Gives whether the witness has told what it holds, and that is of this journal. What it cannot prove is as no answer. */
+  /** Gives whether the witness has told what it holds, and that is of this journal. */
   async function askOne(witness: WitnessPeer): Promise<boolean> {
     const heads = await witness.heads();
     if (!heads.ok) {
       problems.set(witness, `${heads.message} [${heads.code}]`);
       return false;
     }
-    for (const head of heads.value) {
+    return checkShown(witness, heads.value);
+  }
+
+  /** Halts at what proves that this journal is not the newest, or not the only one. What proves nothing is as no answer. */
+  async function checkShown(witness: WitnessPeer, heads: readonly Uint8Array[]): Promise<boolean> {
+    for (const head of heads) {
       const checked = await checkShownHead(head, { owner, keys, store });
       if (checked.ok) continue;
       const { code, message } = checked;

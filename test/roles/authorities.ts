@@ -22,7 +22,7 @@ import { type VerificationKey, verificationKey } from '../../src/records/signatu
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
-import { makeLedger } from '../../src/roles/ledger.ts';
+import { type Ledger, makeLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -145,6 +145,8 @@ function makeBundle(of: Readonly<Record<Holder, TokenSigner>>): {
 
 export interface Authorities {
   readonly clock: ReturnType<typeof fixedClock>;
+  /** Where the databases are: `central.db`, `issuance.db`, `quota.db`. */
+  readonly folder: string;
   readonly stores: { readonly central: Store; readonly issuance: Store; readonly quota: Store };
   readonly central: Central;
   readonly issuance: Issuance;
@@ -159,6 +161,7 @@ export interface AuthorityOptions {
   readonly peers?: (honest: IssuancePeers) => IssuancePeers;
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
+  readonly wrapLedger?: (ledger: Ledger, role: 'central' | 'issuance' | 'quota') => Ledger;
   readonly limits?: IssuerLimits;
   /** Another program in the place of central management's. */
   readonly program?: string;
@@ -201,6 +204,10 @@ function assemble(
   options: AuthorityOptions,
 ): Authorities {
   const { wrapStore = (store) => store, wrapSigner = (signer) => signer } = options;
+  const ledgerOf = (role: 'central' | 'issuance' | 'quota'): Ledger => {
+    const ledger = makeLedger(wrapStore(stores[role], role));
+    return options.wrapLedger?.(ledger, role) ?? ledger;
+  };
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const dayOf = calendarDays('Etc/UTC');
   if (!dayOf.ok) throw new Error(dayOf.message);
@@ -209,7 +216,7 @@ function assemble(
   const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
   const quotaControl = makeQuotaControl({
     ...common,
-    ledger: makeLedger(wrapStore(stores.quota, 'quota')),
+    ledger: ledgerOf('quota'),
     signer: wrapSigner(tokens.of.quota, 'quota'),
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
@@ -218,7 +225,7 @@ function assemble(
   });
   const central = makeCentral({
     ...common,
-    ledger: makeLedger(wrapStore(stores.central, 'central')),
+    ledger: ledgerOf('central'),
     signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
     decision: loadIssuanceDecision(tokens.machine, options.program),
@@ -240,7 +247,7 @@ function assemble(
   const issuance = makeIssuance({
     ...common,
     issuer,
-    ledger: makeLedger(wrapStore(stores.issuance, 'issuance')),
+    ledger: ledgerOf('issuance'),
     signer: wrapSigner(tokens.of.issuance, 'issuance'),
     centralKeyId: () => toHex(tokens.of.central.publicKey.keyId),
     peers: options.peers?.(honest) ?? honest,
@@ -251,6 +258,7 @@ function assemble(
     Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
   return {
     clock,
+    folder,
     stores,
     central,
     issuance,
