@@ -35,6 +35,8 @@ export interface Client extends IssuancePeers {
     owner: RoleStatus['role'],
     head: Uint8Array,
   ): Promise<Result<readonly Uint8Array[]>>;
+  /** Has the system hold a head that it is said to have signed against its journal. */
+  checkHead(role: RoleStatus['role'], head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
@@ -121,6 +123,10 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     async showHead(witness, owner, head) {
       const answer = await call(witness, 'POST', `/witness/${owner}`, head);
       return answer.ok ? decodeHeads(answer.value.bytes) : answer;
+    },
+    async checkHead(role, head) {
+      const answer = await call(role, 'POST', '/journal-heads', head);
+      return answer.ok ? succeed(null) : answer;
     },
     close: () => agent.close(),
   };

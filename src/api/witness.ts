@@ -2,6 +2,7 @@
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import type { Witness } from '../roles/witness.ts';
+import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
 import { type Peer, peerOf } from './peer.ts';
 import { sendProblem } from './problem.ts';
 import { bodyOf, onlyFor, type Server } from './server.ts';
@@ -9,7 +10,14 @@ import { bodyOf, onlyFor, type Server } from './server.ts';
 /** What a system whose heads contradict each other may still see: how it stands, and the proof. */
 const openToAll = ['/witness/:role', '/status', '/metrics', '/trust-bundle', '/jwks'];
 
-export function addWitness(server: Server, witness: Witness): void {
+export function addWitness(server: Server, witness: Witness, own: WitnessedLedger): void {
+  server.post(
+    '/journal-heads',
+    onlyFor(['operator'], async (request, reply) => {
+      const checked = await own.check(bodyOf(request));
+      return checked.ok ? reply.send({ checked: true }) : sendProblem(reply, checked);
+    }),
+  );
   // Answers with what was held before.
   server.post(
     '/witness/:role',

@@ -118,7 +118,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => server.close());
     const { witness, own } = witnessing;
     refuseForked(server, witness);
-    addWitness(server, witness);
+    addWitness(server, witness, own);
     const finish = await addRole(
       options.role,
       {

@@ -8,12 +8,13 @@
 import type { Signer } from '../../hsm/signer.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
+import type { Refusal, Result } from '../kit/result.ts';
 import { attachSignature } from '../records/cose.ts';
 import { encodeJournalHead, type JournalHeadRecord } from '../records/journal-head.ts';
 import type { KeyRing } from '../records/key-ring.ts';
 import { makeHeadShowing, type ShowingPolicy, type WitnessPeer } from './head-showing.ts';
 import type { Ledger } from './ledger.ts';
-import { checkShownHead } from './shown-head.ts';
+import { checkShownHead, type ShownHeadCode } from './shown-head.ts';
 import type { JournalOwner } from './witness.ts';
 import { WitnessError } from './witness-error.ts';
 import { makeWitnessGate } from './witness-gate.ts';
@@ -65,6 +66,8 @@ export interface WitnessedLedger {
   readonly ledger: Ledger;
   /** Asks the witnesses once; gives whether one has answered. Throws what a witness has proven of this journal. */
   ask(): Promise<boolean>;
+  /** Holds a head that someone has kept against the journal; what it proves halts the system, as if a witness had shown it. */
+  check(head: Uint8Array): Promise<Result<null>>;
   /** From now on asks those that have not answered, and shows them the heads. */
   start(): void;
   readonly opened: Promise<void>;
@@ -141,17 +144,17 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
       if (checked.ok) continue;
       const { code, message } = checked;
       problems.set(witness, `it shows what is no head of this journal: ${message} [${code}]`);
-      if (code === 'journal_behind_witness' || code === 'journal_forked')
-        halt(
-          new WitnessError(
-            code,
-            `${witness.role} holds proof against the journal of ${owner.role}: ${message}; docs/OPERATIONS.md has what to do (Witnesses)`,
-          ),
-        );
+      haltBy(checked, witness.role);
       return false;
     }
     problems.delete(witness);
     return true;
+  }
+
+  function haltBy({ code, message }: Refusal<ShownHeadCode>, who: string): void {
+    if (code !== 'journal_behind_witness' && code !== 'journal_forked') return;
+    const text = `${who} holds proof against the journal of ${owner.role}: ${message}; docs/OPERATIONS.md has what to do (Witnesses)`;
+    halt(new WitnessError(code, text));
   }
 
   async function ask(): Promise<boolean> {
@@ -212,6 +215,11 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
       record: (one) => ledger.record(one),
     },
     ask,
+    async check(head) {
+      const checked = await checkShownHead(head, { owner, keys, store });
+      if (!checked.ok) haltBy(checked, 'an operator');
+      return checked;
+    },
     start() {
       askOn();
       // The head of the start is shown too: with the key of today, and in case a crash came before it was shown.
