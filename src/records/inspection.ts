@@ -15,7 +15,7 @@ import { currencyFileKind, decodeCurrencyFile } from './currency-file.ts';
 import { decodeDenial } from './denial.ts';
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
-import { decodeJournalHead } from './journal-head.ts';
+import { decodeJournalHead, describeHead } from './journal-head.ts';
 import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
 import { decodeRequest, type Lot, sumLots } from './request.ts';
@@ -204,18 +204,8 @@ function inspectSigned(bytes: Uint8Array): Result<Inspection, InspectionCode> {
     case recordType.journalHead: {
       const decoded = decodeJournalHead(bytes);
       if (!decoded.ok) return decoded;
-      const { record } = decoded.value;
-      return done('journal head', `how far the journal of ${record.role} was, in its own word`, [
-        { name: 'role', value: record.role, claim: claim.issuer },
-        { name: 'name', value: record.name, claim: claim.subject },
-        { name: 'made at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
-        { name: 'journal', value: toHex(record.journalId), claim: claim.journalId },
-        ...(record.epoch === null
-          ? []
-          : [{ name: 'epoch', value: String(record.epoch), claim: claim.epoch }]),
-        { name: 'entries', value: String(record.sequence), claim: claim.sequence },
-        { name: 'hash of the last entry', value: toHex(record.hash), claim: claim.headHash },
-      ]);
+      const fields = describeHead(decoded.value.record);
+      return done('journal head', 'how far the journal of a system was, in its own word', fields);
     }
     case recordType.keyAudit: {
       const decoded = decodeKeyAudit(bytes);

@@ -4,7 +4,7 @@ export type WitnessErrorCode =
   | 'witness_unavailable'
   /** A witness holds a later head: the database is an older copy. */
   | 'journal_behind_witness'
-  /** A witness holds a head that this journal does not have, signed by this system's own key. */
+  /** A witness holds a head that this journal does not have, signed by the key of this very system. */
   | 'journal_forked';
 
 export class WitnessError extends Error {

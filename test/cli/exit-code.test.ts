@@ -34,6 +34,9 @@ it.each([
   ['root_missing', 2],
   ['keys_in_use', 6],
   ['drill_interrupted', 6],
+  ['witness_unavailable', 6],
+  ['journal_behind_witness', 6],
+  ['journal_forked', 6],
   ['limit_reached', 3],
 ])('%s is %i', (code, exit) => {
   expect(exitCodeOf(code)).toBe(exit);

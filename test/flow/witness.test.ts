@@ -85,10 +85,7 @@ describe('journal heads', () => {
       /head of quota: central holds 4 since \d+ s; issuance holds 4/,
     );
     const kept = await place.run('witness', 'keep', '--out', 'heads', '--json');
-    expect([kept.code, kept.json()]).toMatchObject([
-      0,
-      { heads: [{ role: 'quota' }, { role: 'issuance' }, { role: 'central' }] },
-    ]);
+    expect([kept.code, kept.json()]).toMatchObject([0, { heads: roles.map((role) => ({ role })) }]);
     for (const role of roles) {
       expect((await place.run('witness', 'check', `heads/${role}-head.cose`)).code).toBe(0);
       expect((await place.run('inspect', `heads/${role}-head.cose`, '--json')).json()).toMatchObject({
@@ -105,23 +102,20 @@ describe('journal heads', () => {
 });
 
 describe('an older copy of a ledger', () => {
-  it.each(roles)(
-    'of %s: the systems do not start, and say why; with the newer one they serve',
-    async (role) => {
-      await systems?.stop();
-      keep('newer');
-      putBack('older', role);
-      const halted = await place.run('up');
-      expect(halted.err).toContain('[journal_behind_witness]');
-      expect(halted.err).toContain(`the journal of ${role}`);
-      expect(halted.code).toBe(6);
-      expect(processesOf(place.folder)).toEqual([]);
-      putBack('newer', role);
-      systems = await place.up();
-      const again = await place.run('issue', 'second.cbor', '--out', 'second');
-      expect([again.code, again.err]).toEqual([0, '']);
-    },
-  );
+  it('put back before a start: the systems do not start, and say why; with the newer one they serve', async () => {
+    await systems?.stop();
+    keep('newer');
+    putBack('older', 'quota');
+    const halted = await place.run('up');
+    expect(halted.err).toContain('[journal_behind_witness]');
+    expect(halted.err).toContain('the journal of quota');
+    expect(halted.code).toBe(6);
+    expect(processesOf(place.folder)).toEqual([]);
+    putBack('newer', 'quota');
+    systems = await place.up();
+    const again = await place.run('issue', 'second.cbor', '--out', 'second');
+    expect([again.code, again.err]).toEqual([0, '']);
+  });
 
   it('put back while the others serve: the system is halted, and is not started again', async () => {
     await systems?.stop();

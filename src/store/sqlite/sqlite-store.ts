@@ -52,6 +52,7 @@ import {
   type QuotaRow,
 } from './row.ts';
 import { withStoreErrors } from './sqlite-error.ts';
+import { prepareStatements, type Statements } from './statements.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: DatabaseOptions): Store {
@@ -71,7 +72,7 @@ class SqliteStore implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
   private readonly release: () => void;
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: Statements;
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
@@ -95,7 +96,7 @@ class SqliteStore implements Store {
       throw error;
     }
     try {
-      this.statements = prepare(this.db);
+      this.statements = prepareStatements(this.db);
       verifyWhole(this.db, this.genesis, options.path);
       this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
@@ -366,45 +367,4 @@ function refuseConflict(): Refusal<'request_id_conflict'> {
     'this request id was used before with other content: send the first content again, or take a new id',
     'id',
   );
-}
-
-function prepare(db: Database.Database) {
-  const position = `SELECT q.*, coalesce(d.used, 0) AS used FROM quota q
-    LEFT JOIN quota_day d ON d.issuer = q.issuer AND d.currency = q.currency AND d.day = :day`;
-  return {
-    journal: db.prepare(
-      'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
-    ),
-    head: db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1'),
-    insertJournal: db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)'),
-    findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
-    findSpent: db.prepare('SELECT 1 FROM intent WHERE spends = ?'),
-    insertIntent: db.prepare(`INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-        to_be_signed, epoch, serial, orders, spends, take_currency, take_amount, take_day)
-      VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
-        :toBeSigned, :epoch, :serial, :orders, :spends, :takeCurrency, :takeAmount, :takeDay)`),
-    findOrder: db.prepare('SELECT * FROM caller_order WHERE id = ?'),
-    insertOrder: db.prepare(
-      'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
-    ),
-    lastSerial: db.prepare('SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?'),
-    recordSigned: db.prepare('UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL'),
-    unsigned: db.prepare('SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence'),
-    countSince: db.prepare(
-      'SELECT count(*) AS count FROM intent WHERE kind = ? AND issuer = ? AND created_ms >= ?',
-    ),
-    position: db.prepare(`${position} WHERE q.issuer = :issuer AND q.currency = :currency`),
-    positions: db.prepare(`${position} ORDER BY q.issuer, q.currency`),
-    insertQuota: db.prepare(
-      'INSERT INTO quota (issuer, currency, allocated, reserved, issued, day_limit) VALUES (:issuer, :currency, :allocated, 0, 0, :dayLimit)',
-    ),
-    takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued >= :amount`),
-    takeDay:
-      db.prepare(`INSERT INTO quota_day (issuer, currency, day, used) SELECT :issuer, :currency, :day, :amount
-      WHERE :amount <= :dayLimit ON CONFLICT (issuer, currency, day)
-      DO UPDATE SET used = used + excluded.used WHERE used + excluded.used <= :dayLimit`),
-    settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
-      WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
-  };
 }
