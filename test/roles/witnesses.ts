@@ -20,7 +20,7 @@ export const roles: readonly Role[] = ['central', 'issuance', 'quota'];
 export const quickly: WitnessPolicy = {
   quietMs: 5,
   everyMs: 20,
-  overdueMs: 150,
+  overdueMs: 60_000,
   askEveryMs: 10,
   patienceMs: 30,
 };
