@@ -39,6 +39,8 @@ async function documentOf(service: RoleService): Promise<string> {
   });
   addResources(server, {
     service,
+    witness: {} as never,
+    own: {} as never,
     keySet: { trustBundle: new Uint8Array(), jwkSet: nobody },
     status: nobody,
     figures: nobody,

@@ -14,6 +14,7 @@ import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.t
 import { requestsRoute } from './requests.ts';
 import type { RouteDefinition } from './route.ts';
 import { statusRoute } from './status.ts';
+import { decodeHeads, headCheckRoute, heldHeadsRoute, showHeadRoute } from './witness.ts';
 
 export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
@@ -27,6 +28,12 @@ export interface Client extends IssuancePeers {
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
+  /** What `witness` holds of the journal of the system that the certificate is of. */
+  journalHeads(witness: RoleStatus['role']): Promise<Result<readonly Uint8Array[]>>;
+  /** Gives what was held before. */
+  showHead(witness: RoleStatus['role'], head: Uint8Array): Promise<Result<readonly Uint8Array[]>>;
+  /** Has the system hold a head that it is said to have signed against its journal. */
+  checkHead(role: RoleStatus['role'], head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
@@ -99,6 +106,18 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const status = readJson(statusRoute.answer.schema, answer.value.bytes, peerName(role));
       if (!status.ok || status.value.role === role) return status;
       return refuse('peer_fault', `${peerName(role)} answered as the ${status.value.role} system`);
+    },
+    async journalHeads(witness) {
+      const answer = await call(witness, heldHeadsRoute);
+      return answer.ok ? decodeHeads(answer.value.bytes) : answer;
+    },
+    async showHead(witness, head) {
+      const answer = await call(witness, showHeadRoute, head);
+      return answer.ok ? decodeHeads(answer.value.bytes) : answer;
+    },
+    async checkHead(role, head) {
+      const answer = await call(role, headCheckRoute, head);
+      return answer.ok ? succeed(null) : answer;
     },
     close: () => dispatcher.close(),
   };

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { succeed } from '../kit/result.ts';
 import type { QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
 import { reportLimit } from './message.ts';
-import { storeProblems } from './problem-code.ts';
+import { storeProblems, witnessProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
@@ -52,7 +52,7 @@ export const quotaRoute = defineRoute({
     schema: Type.Object({ positions: Type.Array(positionSchema) }),
     limit: reportLimit,
   },
-  problems: [...storeProblems],
+  problems: [...storeProblems, ...witnessProblems],
 });
 
 export function addQuota(server: Server, quotaControl: QuotaControl): void {

@@ -4,7 +4,13 @@ import { succeed } from '../kit/result.ts';
 import { encodeDecision } from '../records/decision.ts';
 import type { Central } from '../roles/central.ts';
 import { messageLimit } from './message.ts';
-import { deviceProblems, peerProblems, recordProblems, storeProblems } from './problem-code.ts';
+import {
+  deviceProblems,
+  peerProblems,
+  recordProblems,
+  storeProblems,
+  witnessProblems,
+} from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
@@ -34,6 +40,7 @@ export const requestsRoute = defineRoute({
     ...peerProblems,
     ...deviceProblems,
     ...storeProblems,
+    ...witnessProblems,
   ],
 });
 

@@ -63,6 +63,8 @@ export interface Operator {
   /** A signed stop, or `[id, reason]`. */
   stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: Role): Promise<Result<RoleStatus>>;
+  /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
+  checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
@@ -275,6 +277,8 @@ export interface Appliance {
   connect(home: string): Promise<Operator>;
   readonly keys: KeyCommands;
   readonly ceremony: CeremonyCommands;
+  /** Has `at`, which does not run, forget the journal head that it holds of the other; gives whether it held any. */
+  releaseHead(options: { home: string; of: Role; at: Role }): Promise<boolean>;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

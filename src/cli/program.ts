@@ -22,6 +22,7 @@ import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
 import { addVmCommands } from './vm/commands.ts';
 import type { StandardInput } from './vm/standard-input.ts';
+import { addWitnessCommands } from './witness/commands.ts';
 
 export interface ProgramOptions {
   readonly appliance: Appliance;
@@ -203,7 +204,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   command('status', 'show whether each system answers and its token signs')
     .addOption(home())
     .action(async (given: { home: string }) => {
-      done(await runStatus(appliance, terminal, given));
+      done(await runStatus(appliance, terminal, { ...given, nowMs: clock.nowMs() }));
     });
 
   const context = { appliance, terminal, clock, home, trustFile, done };
@@ -235,6 +236,11 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   addKeysCommands(
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),
+    context,
+  );
+
+  addWitnessCommands(
+    command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
     context,
   );
 

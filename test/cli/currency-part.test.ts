@@ -141,6 +141,7 @@ it('ringmint issue tells the units and the amount of the order, and which part o
     changeQuota: () => Promise.reject(new Error('not asked for')),
     stop: () => Promise.reject(new Error('not asked for')),
     status: () => Promise.reject(new Error('not asked for')),
+    checkHead: () => Promise.reject(new Error('not asked for')),
     close: () => Promise.resolve(),
   };
   const appliance = { connect: () => Promise.resolve(operator) };

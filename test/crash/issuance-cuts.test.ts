@@ -53,6 +53,7 @@ class Power {
 
   store(store: Store): Store {
     return {
+      journalId: () => this.spend(() => store.journalId()),
       head: () => this.spend(() => store.head()),
       findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),
       findOrders: (ids) => this.spend(() => store.findOrders(ids)),
@@ -71,6 +72,9 @@ class Power {
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
       hashAt: (sequence) => this.spend(() => store.hashAt(sequence)),
       firstSignedAfter: (sequence) => this.spend(() => store.firstSignedAfter(sequence)),
+      holdHead: (signed, heldMs) => this.spend(() => store.holdHead(signed, heldMs)),
+      heldHeads: () => this.spend(() => store.heldHeads()),
+      releaseHead: (role, name) => this.spend(() => store.releaseHead(role, name)),
       close: () => store.close(),
     };
   }

@@ -28,6 +28,11 @@ import {
   encodeCurrencyRecord,
 } from '../../src/records/currency.ts';
 import { type Denial, decodeDenial, encodeDenial } from '../../src/records/denial.ts';
+import {
+  decodeJournalHead,
+  encodeJournalHead,
+  type JournalHeadRecord,
+} from '../../src/records/journal-head.ts';
 import { decodeKeyAudit, encodeKeyAudit, type KeyAudit } from '../../src/records/key-audit.ts';
 import {
   decodeRequest,
@@ -268,6 +273,16 @@ export const keyAudit: KeyAudit = {
   ],
 };
 
+export const journalHead: JournalHeadRecord = {
+  role: 'quota',
+  name: 'quota',
+  issuedAt: now,
+  journalId: fill(16, 15),
+  epoch: 1,
+  sequence: 7,
+  hash: fill(32, 16),
+};
+
 /** One type of record with a valid sample of it, its record type erased so that all can be walked alike. */
 export interface RecordKind {
   readonly name: string;
@@ -314,6 +329,14 @@ export const recordKinds: readonly RecordKind[] = [
     trustBundle,
     encodeTrustBundle,
     decodeTrustBundle,
+  ),
+  kindOf(
+    'journal head',
+    recordType.journalHead,
+    keys.quota,
+    journalHead,
+    encodeJournalHead,
+    decodeJournalHead,
   ),
   kindOf('key audit', recordType.keyAudit, keys.quota, keyAudit, encodeKeyAudit, decodeKeyAudit),
   kindOf(
