@@ -223,15 +223,12 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStop(appliance, terminal, { ...rest, key, root }, { clock, random }));
     });
 
-  addProposalOptions(
-    command(
-      'start',
-      'write down that issuing is to start again, for two people or more to approve',
-    ).addOption(home()),
-    'start.cbor',
-  ).action(async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
-    done(await runStart(appliance, terminal, given, clock));
-  });
+  const start = command('start', 'write down that issuing is to start again, for two people to approve');
+  addProposalOptions(start.addOption(home()), 'start.cbor').action(
+    async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
+      done(await runStart(appliance, terminal, given, clock));
+    },
+  );
 
   addKeysCommands(
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),

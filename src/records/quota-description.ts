@@ -22,7 +22,7 @@ export function describeChange({ action, reason }: QuotaChange): readonly string
   ];
 }
 
-export function describeLimit({ name, counts, window, maximum }: Limit, currency: Currency): string {
+function describeLimit({ name, counts, window, maximum }: Limit, currency: Currency): string {
   const most = counts === 'amount' ? formatAmount(maximum, currency) : `${maximum} orders`;
   const over = window.kind === 'day' ? `a day in ${window.timeZone}` : `${window.seconds} seconds`;
   return `${name}: ${most} in ${over}`;

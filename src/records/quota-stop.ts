@@ -5,9 +5,6 @@ import { ClaimReader, claim, nameAccepted, namePattern, type RecordErrorCode } f
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
 import { readReason } from './quota-change.ts';
 
-/** No stop is larger. */
-export const stopSizeLimit = 4 * 1024;
-
 export interface QuotaStop {
   /** 16 random bytes: the same stop, sent again, stops nothing again that was started since. */
   readonly id: Uint8Array;
