@@ -1,14 +1,15 @@
 /** Quota control's numbers of this moment: for central management's rules and for the operator. */
 
 import type { Limit } from '../records/quota-terms.ts';
-import type { LimitPosition, QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
+import type { LimitPosition, QuotaControl, UsualPosition } from '../roles/quota-control.ts';
 import { onlyFor, type Server } from './server.ts';
 
 /** A position as JSON: amounts are decimal strings of minor units, so that no reader rounds them. */
 export interface QuotaPositionJson
-  extends Pick<QuotaPosition, 'issuer' | 'currency' | 'version' | 'frozen' | 'stopped' | 'atMs'>,
+  extends Pick<UsualPosition, 'issuer' | 'currency' | 'version' | 'frozen' | 'stopped' | 'atMs'>,
     Record<'allocated' | 'reserved' | 'issued' | 'available', string> {
   readonly limits: readonly LimitPositionJson[];
+  readonly usual: string | null;
 }
 
 interface LimitPositionJson
@@ -19,13 +20,18 @@ interface LimitPositionJson
 export function addQuota(server: Server, quotaControl: QuotaControl): void {
   server.get(
     '/quota',
-    onlyFor(['central', 'operator'], async (_request, reply) =>
-      reply.send({ positions: (await quotaControl.positions()).map(positionJson) }),
-    ),
+    onlyFor(['central', 'operator'], async (_request, reply, peer) => {
+      // Central management asks with each request, and needs no more than the numbers.
+      const positions =
+        peer.role === 'operator' ? await quotaControl.usualPositions() : await quotaControl.positions();
+      return reply.send({
+        positions: positions.map((position) => positionJson({ usual: null, ...position })),
+      });
+    }),
   );
 }
 
-function positionJson(position: QuotaPosition): QuotaPositionJson {
+function positionJson(position: UsualPosition): QuotaPositionJson {
   const { issuer, currency, version, frozen, stopped, atMs, limits } = position;
   return {
     issuer,
@@ -38,6 +44,7 @@ function positionJson(position: QuotaPosition): QuotaPositionJson {
     reserved: String(position.reserved),
     issued: String(position.issued),
     available: String(position.available),
+    usual: position.usual === null ? null : String(position.usual),
     limits: limits.map(({ name, counts, window, slots, maximum, used, remaining }) => ({
       name,
       counts,
@@ -51,13 +58,14 @@ function positionJson(position: QuotaPosition): QuotaPositionJson {
 }
 
 /** Reads a position back, without what was used in each slot; throws on a shape that `positionJson` does not make, which is a broken peer. */
-export function positionFromJson(json: QuotaPositionJson): QuotaPosition {
+export function positionFromJson(json: QuotaPositionJson): UsualPosition {
   return {
     ...json,
     allocated: BigInt(json.allocated),
     reserved: BigInt(json.reserved),
     issued: BigInt(json.issued),
     available: BigInt(json.available),
+    usual: json.usual === null ? null : BigInt(json.usual),
     limits: json.limits.map((limit) => ({
       ...limit,
       maximum: BigInt(limit.maximum),

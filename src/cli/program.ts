@@ -155,8 +155,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .argument('<file>', 'what `ringmint request` wrote')
     .addOption(home())
     .option('--out <folder>', 'where to write the records and the currency', 'issued')
-    .action(async (file: string, given: { home: string; out: string }) => {
-      done(await runIssue(appliance, terminal, { ...given, file }));
+    .option('--confirm-amount <amount>', 'the amount of the request once more: for one that is not as usual')
+    .action(async (file: string, given: { home: string; out: string; confirmAmount?: string }) => {
+      const { confirmAmount: confirmed, ...rest } = given;
+      done(await runIssue(appliance, terminal, stdin, { ...rest, file, confirmed }));
     });
 
   command('verify', 'tell offline whether a currency file or a unit file is authentic')
