@@ -13,7 +13,7 @@
  *
  * The head is in the label, and not in the value, since the label is the one attribute of an object that PKCS#11 lets anybody change (v3.1
  * §4.4); SoftHSM 2.6.1 answers CKR_ATTRIBUTE_READ_ONLY to any other of a data object. A new object for each head, and the old one destroyed,
- * took 5 times as long there, and left 1.4 KB in the process that are never given back.
+ * took 5 times as long there with the wait for the disk, and left 1.4 KB in the process that are never given back.
  */
 import { createHash } from 'node:crypto';
 import { type AnchoredHead, isSameHead } from './anchor.ts';

@@ -29,8 +29,8 @@ const tokenObject = 'token.object';
 const settleMs = 50;
 
 /**
- * The files that two looks in a row found alike, but for slots of anchors, which may be those of the second. The PINs are not among them. Throws `token_incomplete` where the directory is no finished
- * token, and `backup_unsettled` where it was in no such state within `timeoutMs`.
+ * The files that two looks in a row found alike, but for slots of anchors, which may be those of the second. The PINs are not among them.
+ * Throws `token_incomplete` where the directory is no finished token, and `backup_unsettled` where it was in no such state within `timeoutMs`.
  */
 export async function readSnapshot(directory: string, timeoutMs = 10_000): Promise<TokenFiles> {
   const lacking = [...openFiles, tokensName].filter((name) => !existsSync(join(directory, name)));
@@ -98,9 +98,9 @@ function isSettled(before: TokenFiles, now: TokenFiles): boolean {
       if (earlier === undefined) return false;
       const isSlot = path.endsWith('.object') && !path.endsWith(`/${tokenObject}`);
       // A key that is being made grows with each write; at rest it is not written any more.
-      return isSlot && bytes.length > 0 && bytes.length === earlier.length
-        ? true
-        : Buffer.from(bytes).equals(earlier);
+      return (
+        (isSlot && bytes.length > 0 && bytes.length === earlier.length) || Buffer.from(bytes).equals(earlier)
+      );
     })
   );
 }

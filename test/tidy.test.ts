@@ -77,7 +77,15 @@ const layers: readonly Layer[] = [
   {
     path: 'src/api/',
     may: ['src/kit/', 'src/records/', 'src/roles/', 'src/verifier/'],
-    packages: ['fastify', 'undici'],
+    packages: [
+      'fastify',
+      '@fastify/rate-limit',
+      '@fastify/swagger',
+      '@fastify/type-provider-typebox',
+      'prom-client',
+      'typebox',
+      'undici',
+    ],
     node: true,
   },
   {

@@ -15,7 +15,6 @@ export type ApplianceErrorCode =
   | 'allocation_refused'
   | 'token_shared'
   | 'key_unavailable'
-  | 'anchor_unavailable'
   | 'hsm_unknown'
   | 'root_missing'
   | 'root_invalid'

@@ -11,6 +11,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+import { defaultLimits } from '../api/limits.ts';
 import type { PeerRole } from '../api/peer.ts';
 import type { InitOptions, InitReport, IssuerQuota } from '../cli/appliance.ts';
 import { dayLimitName } from '../cli/quota-file.ts';
@@ -162,6 +163,7 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
   const central: CentralConfiguration = {
     version: 1,
     signing,
+    api: defaultLimits,
     frequencyWindowSeconds: 60,
     credentialLifetimeSeconds: 300,
     clockSkewSeconds: 60,
@@ -176,10 +178,11 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
   const issuance: IssuanceConfiguration = {
     version: 1,
     signing,
+    api: defaultLimits,
     requestLifetimeSeconds: 600,
     redemptionSeconds: 10 * 365 * 86_400,
   };
-  const quota: QuotaConfiguration = { version: 1, signing, epoch: 1 };
+  const quota: QuotaConfiguration = { version: 1, signing, api: defaultLimits, epoch: 1 };
   await writeFileDurably(home.config('central'), pretty(central), 0o600);
   await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
   await writeFileDurably(home.config('quota'), pretty(quota), 0o600);

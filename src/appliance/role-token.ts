@@ -5,6 +5,7 @@ import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import type { KeyHealth } from '../../hsm/signing-metrics.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
 import type { Anchor } from '../journal/anchor.ts';
+import { replicateAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
@@ -12,7 +13,7 @@ import { ApplianceError } from './appliance-error.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
-import { closeKeys, openKeys } from './open-keys.ts';
+import { closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
@@ -25,11 +26,8 @@ export interface RoleToken {
   /** Of quota control only: the newest key first. */
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
-  /**
-   * The anchor of the role's journal on the token of one HSM, which is always the same one: the others know nothing of it. Throws
-   * `hsm_unknown`, and `anchor_unavailable` where the HSM did not open, or has no valid key to open it with: nothing may be signed then.
-   */
-  anchorIn(hsm: string): Anchor;
+  /** The anchor of the role's journal, on every HSM that opened and can hold one. */
+  readonly anchor: Anchor;
   close(): Promise<void>;
 }
 
@@ -86,21 +84,7 @@ export async function openRoleToken(
         }));
       },
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
-      anchorIn(hsm) {
-        const names = signing.hsms.map(({ name }) => name);
-        if (!names.includes(hsm))
-          throw new ApplianceError(
-            'hsm_unknown',
-            `\`${home.config(role)}\` has no HSM \`${hsm}\`: ${names.join(', ')} are accepted`,
-          );
-        const holder = opened.find((key) => key.hsm === hsm);
-        if (holder === undefined)
-          throw new ApplianceError(
-            'anchor_unavailable',
-            `the anchor of ${role} is in the HSM \`${hsm}\`, which is away, refuses its PIN or has no valid key: nothing is signed without it. Bring it back, and start ${role} again`,
-          );
-        return holder.token.anchor(journalName);
-      },
+      anchor: replicateAnchor(anchorsOf(opened)),
       async close() {
         clearInterval(timer);
         await signer.close();
@@ -111,6 +95,12 @@ export async function openRoleToken(
     await closeKeys(opened);
     throw error;
   }
+}
+
+/** One of each HSM, whatever number of keys it was opened with. */
+function anchorsOf(opened: readonly OpenKey[]): Anchor[] {
+  const byHsm = new Map(opened.map(({ hsm, token }) => [hsm, token]));
+  return [...byHsm.values()].map((token) => token.anchor(journalName));
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */

@@ -65,6 +65,9 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
     [
       'peer_unavailable',
       'peer_fault',
+      'rate_limited',
+      'server_stopping',
+      'request_timeout',
       'store_in_use',
       'store_corrupt',
       'store_foreign',

@@ -60,10 +60,12 @@ export async function judgeStart({
 }: StartPosition): Promise<Result<Start, StartCode>> {
   assertHead(head);
   if (anchored === undefined) {
-    if (head.sequence === 0) return succeed({ state: 'ahead', from: undefined, to: head });
+    // The first start: what quotas were allocated with is in the journal, and nothing was ever signed.
+    const signed = await firstSignedAfter(0);
+    if (signed === undefined) return succeed({ state: 'ahead', from: undefined, to: head });
     return refuse(
       'anchor_missing',
-      `the database ends at entry ${head.sequence}, but nothing is anchored: the HSM that holds the anchor was made anew or exchanged, or another one is configured. ${halted} ${bringBack}`,
+      `entry ${signed} of the database was signed, but nothing is anchored: the HSM that holds the anchor was made anew or exchanged, or another one is configured. ${halted} ${bringBack}`,
     );
   }
   assertHead(anchored);

@@ -160,6 +160,10 @@ export interface Store {
   stopped(): Promise<Stop | undefined>;
   /** Orders of the issuer that were decided on since. */
   countDecided(issuer: string, sinceMs: number): Promise<number>;
+  /** The hash of the entry with this number, of 0 the genesis hash; undefined where there is none. */
+  hashAt(sequence: number): Promise<Uint8Array | undefined>;
+  /** The lowest number above `sequence` whose intent has been signed; undefined where none has. */
+  firstSignedAfter(sequence: number): Promise<number | undefined>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
 }

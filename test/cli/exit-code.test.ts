@@ -39,6 +39,8 @@ it.each([
   ['keys_in_use', 6],
   ['drill_interrupted', 6],
   ['limit_reached', 3],
+  ['rate_limited', 6],
+  ['server_stopping', 6],
 ])('%s is %i', (code, exit) => {
   expect(exitCodeOf(code)).toBe(exit);
 });

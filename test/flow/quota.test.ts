@@ -99,7 +99,7 @@ async function approve(change: string, ...names: string[]): Promise<string[]> {
       out,
       '--json',
     );
-    expect(approved.json()).toMatchObject({ ok: true, approver: name });
+    expect(approved.json(), approved.out).toMatchObject({ ok: true, approver: name });
   }
   return names.map((name) => `${name}.cose`);
 }

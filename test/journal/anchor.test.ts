@@ -103,7 +103,13 @@ describe('a start with an anchor', () => {
       'anchor_missing',
       /nothing is anchored/,
     ],
-    ['one entry, and no anchor', undefined, { length: 1, signed: 0 }, 'anchor_missing', /ends at entry 1,/],
+    [
+      'one signed entry, and no anchor',
+      undefined,
+      { length: 3, signed: 1 },
+      'anchor_missing',
+      /entry 1 of the database was signed/,
+    ],
   ])('refuses %s', async (_what, anchored, database, code, message) => {
     const start = await judge(anchored, database);
     expect(start).toMatchObject({ ok: false, code, message: expect.stringMatching(message) });

@@ -144,7 +144,8 @@ describe('orders that arrive together', () => {
   it('of more than 65,536 units go in several requests', async () => {
     const all = Array.from({ length: 3 }, () => draft([{ value: 1n, count: 30_000 }], authorities.clock));
     const outcomes = await issueAll(all);
-    expect(sequences(outcomes)).toEqual([1, 1, 2]);
+    const [first, second, third] = sequences(outcomes);
+    expect([first === second, first === third]).toEqual([true, false]);
     expect(await used()).toBe(90_000n);
   });
 });

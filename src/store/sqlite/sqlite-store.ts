@@ -277,6 +277,21 @@ class SqliteStore implements Store {
     );
   }
 
+  hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    return this.run(() => {
+      if (sequence === 0) return this.genesis;
+      const row = this.statements.hashAt.get(sequence) as { hash: Buffer } | undefined;
+      return row === undefined ? undefined : bytesOf(row.hash);
+    });
+  }
+
+  firstSignedAfter(sequence: number): Promise<number | undefined> {
+    return this.run(() => {
+      const row = this.statements.firstSignedAfter.get(sequence) as { sequence: bigint } | undefined;
+      return row === undefined ? undefined : Number(row.sequence);
+    });
+  }
+
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
     return this.run(() =>
       (
@@ -325,6 +340,10 @@ function prepare(db: Database.Database) {
   return {
     journal: db.prepare(
       'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
+    ),
+    hashAt: db.prepare('SELECT hash FROM journal WHERE sequence = ?'),
+    firstSignedAfter: db.prepare(
+      'SELECT sequence FROM intent WHERE sequence > ? AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
     ),
     head: db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1'),
     insertJournal: db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)'),
