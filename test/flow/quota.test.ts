@@ -205,12 +205,10 @@ describe('a change of a quota', () => {
         { name: 'hour', maximum: '1000000.00', seconds: 7_200 },
       ],
     });
-    // The same once more changes nothing, and is answered the same; with what was approved on the old state it is too late.
+    // The same once more changes nothing, and is answered the same; what was proposed for the old state comes too late.
     expect((await apply('raise.cbor', alice, bob)).json()).toEqual(applied.json());
-    expectRefused(
-      await apply('other.cbor', ...(await approve('other.cbor', 'alice', 'bob'))),
-      'change_stale',
-    );
+    const late = await approve('probe.cbor', 'alice', 'bob');
+    expectRefused(await apply('probe.cbor', ...late), 'change_stale');
     expect(await journalLength()).toBe(before + 1);
   });
 
