@@ -34,7 +34,6 @@ export const credentialsRoute = defineRoute({
     'rolling_limit',
     'frequency_limit',
     'quota_frozen',
-    'issuance_stopped',
     ...deviceProblems,
     ...storeProblems,
   ],

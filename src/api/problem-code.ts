@@ -70,6 +70,8 @@ export const storeProblems = [
   'store_missing',
   'store_full',
   'store_io',
+  // Of a signature that a stop overtook.
+  'issuance_stopped',
   'disk_full',
 ] as const;
 
@@ -174,7 +176,6 @@ const statusOfCode = {
   control_bit_root_mismatch: 502,
   control_bit_key_mismatch: 502,
   peer_unavailable: 503,
-  issuance_stopped: 503,
   server_stopping: 503,
 } as const;
 

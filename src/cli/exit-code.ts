@@ -38,7 +38,6 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'key_ambiguous',
       'key_unfit',
       'key_unavailable',
-      'anchor_unavailable',
       'anchor_moved',
       'anchor_unreadable',
       'anchor_unsupported',

@@ -20,6 +20,8 @@ import type { JournalHead } from './chain.ts';
 export interface Anchor {
   /** What is anchored; undefined where nothing ever was. */
   read(): Promise<JournalHead | undefined>;
+  /** Of an anchor on several devices: the head of each that can be reached. */
+  readAll?(): Promise<readonly JournalHead[]>;
   /**
    * Compare-and-swap: from `from` (undefined: none yet) to `to`, of a higher sequence. Durable when it returns. The same again succeeds.
    * Throws an error with the code `anchor_moved` where what is anchored is neither.
@@ -36,6 +38,8 @@ export type Start =
 
 export interface StartPosition {
   readonly anchored: JournalHead | undefined;
+  /** What else is anchored, on devices that were away for a while: lower heads of the same journal. */
+  readonly others?: readonly JournalHead[];
   /** Of the database. */
   readonly head: JournalHead;
   /** The database's hash of the entry with this number, of 0 the genesis hash; undefined where it has none. */
@@ -54,18 +58,17 @@ export interface StartPosition {
  */
 export async function judgeStart({
   anchored,
+  others = [],
   head,
   hashAt,
   firstSignedAfter,
 }: StartPosition): Promise<Result<Start, StartCode>> {
   assertHead(head);
   if (anchored === undefined) {
-    // The first start: what quotas were allocated with is in the journal, and nothing was ever signed.
-    const signed = await firstSignedAfter(0);
-    if (signed === undefined) return succeed({ state: 'ahead', from: undefined, to: head });
+    if (head.sequence === 0) return succeed({ state: 'ahead', from: undefined, to: head });
     return refuse(
       'anchor_missing',
-      `entry ${signed} of the database was signed, but nothing is anchored: the HSM that holds the anchor was made anew or exchanged, or another one is configured. ${halted} ${bringBack}`,
+      `the database ends at entry ${head.sequence}, but nothing is anchored: the HSM that holds the anchor was made anew or exchanged, or another one is configured. ${halted} ${bringBack}`,
     );
   }
   assertHead(anchored);
@@ -74,12 +77,14 @@ export async function judgeStart({
       'journal_behind_anchor',
       `the database ends at entry ${head.sequence}, but entry ${anchored.sequence} is anchored: the database was restored from a backup, or lost its end. ${halted} Put the newest database back, one that ends at entry ${anchored.sequence} or later; a copy of it is accepted where every entry up to there is in it`,
     );
-  const hash = await hashAt(anchored.sequence);
-  if (hash === undefined || !equalBytes(hash, anchored.hash))
+  for (const { sequence, hash } of [anchored, ...others]) {
+    const own = await hashAt(sequence);
+    if (own !== undefined && equalBytes(own, hash)) continue;
     return refuse(
       'journal_forked',
-      `the database has another entry ${anchored.sequence}, or another one before it, than the one that is anchored: it was restored from a backup and used again, altered, or is the database of another system. ${halted} Keep it, put back the one that this anchor was made with, and find out what was signed from each`,
+      `the database has another entry ${sequence}, or another one before it, than the one that is anchored: it was restored from a backup and used again, altered, or is the database of another system. ${halted} Keep it, put back the one that this anchor was made with, and find out what was signed from each`,
     );
+  }
   if (head.sequence === anchored.sequence) return succeed({ state: 'equal', head });
   const signed = await firstSignedAfter(anchored.sequence);
   if (signed !== undefined)

@@ -39,8 +39,10 @@ export class HaltedError extends Error {
  * what the anchor's device throws.
  */
 export async function openLedger(store: Store, anchor: Anchor): Promise<Ledger> {
+  const anchored = await anchor.read();
   const start = await judgeStart({
-    anchored: await anchor.read(),
+    anchored,
+    others: (await anchor.readAll?.()) ?? [],
     head: await store.head(),
     hashAt: (sequence) => store.hashAt(sequence),
     firstSignedAfter: (sequence) => store.firstSignedAfter(sequence),
@@ -56,21 +58,12 @@ export async function openLedger(store: Store, anchor: Anchor): Promise<Ledger> 
 function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger {
   let last = anchored;
   let running: Promise<void> | undefined;
-  /** What an advance was tried to that failed: it may have arrived all the same. */
-  let tried: JournalHead | undefined;
 
   async function advance(): Promise<void> {
-    if (tried !== undefined) {
-      const found = await anchor.read();
-      if (found?.sequence === tried.sequence) last = tried;
-      tried = undefined;
-    }
     const head = await store.head();
     if (head.sequence === last.sequence) return;
-    tried = head;
-    // A crash in it leaves the old head or the new one; the start goes on from either.
+    // A crash in it leaves the old head or the new one; the start goes on from either. After a failure the same is asked again.
     await anchor.advance(last, head);
-    tried = undefined;
     last = head;
   }
 

@@ -12,6 +12,7 @@ import {
   statusOf,
   storeProblems,
 } from '../../src/api/problem-code.ts';
+import { changesRoute } from '../../src/api/quota-changes.ts';
 import { requestsRoute } from '../../src/api/requests.ts';
 import { problemsOf, type RouteDefinition } from '../../src/api/route.ts';
 
@@ -42,15 +43,45 @@ function codesIn(file: string): string[] {
   return [...refused, ...declared, ...failed];
 }
 
+const halted = 'a system whose ledger contradicts its anchor does not start';
+
 /** What no answer can have, and why. */
 const never = {
+  journal_behind_anchor: halted,
+  journal_forked: halted,
+  anchor_behind: halted,
+  anchor_missing: halted,
   allocation_exists: 'quotas are allocated by `ringmint init`',
   allocation_invalid: 'quotas are allocated by `ringmint init`',
+  journal_malformed: 'a journal is checked when it is opened',
   journal_gap: 'a journal is checked when it is opened',
   journal_altered: 'a journal is checked when it is opened',
 };
 
+const byPeopleOnly = {
+  change_early: 'a quota is changed at /quota/changes',
+  change_expired: 'a quota is changed at /quota/changes',
+  change_stale: 'a quota is changed at /quota/changes',
+  allocation_below_issued: 'a quota is changed at /quota/changes',
+  issuance_not_stopped: 'a start comes to /quota/changes',
+  time_zone_unknown: 'limits are given with a quota or its change',
+};
+
+const neverOfChanges = {
+  request_id_conflict: 'a change has no order',
+  credential_spent: 'a change takes no quota',
+  quota_exceeded: 'a change takes no quota',
+  daily_limit: 'a change takes no quota',
+  rolling_limit: 'a change takes no quota',
+  frequency_limit: 'a change takes no quota',
+  quota_frozen: 'a change takes no quota',
+  stop_lifted: 'a stop comes to /stop',
+};
+
 const neverOfCentral = {
+  rolling_limit: 'central management takes no quota: its denial is an answer',
+  frequency_limit: 'central management takes no quota: its denial is an answer',
+  quota_frozen: 'central management takes no quota: its denial is an answer',
   credential_spent: 'central management spends no credential',
   quota_exceeded: 'central management takes no quota: its denial is an answer',
   daily_limit: 'central management takes no quota: its denial is an answer',
@@ -63,13 +94,29 @@ const sqlite = 'src/store/sqlite/sqlite-store.ts';
 
 describe('a resource', () => {
   it.each<[string, RouteDefinition, string[], Readonly<Record<string, string>>]>([
-    ['POST /requests', requestsRoute, ['src/roles/central.ts', sqlite], { ...never, ...neverOfCentral }],
-    ['POST /credentials', credentialsRoute, ['src/roles/quota-control.ts', sqlite], never],
+    [
+      'POST /requests',
+      requestsRoute,
+      ['src/roles/central.ts', sqlite],
+      { ...never, ...byPeopleOnly, ...neverOfCentral },
+    ],
+    [
+      'POST /credentials',
+      credentialsRoute,
+      ['src/roles/quota-control.ts', sqlite],
+      { ...never, ...byPeopleOnly },
+    ],
+    [
+      'POST /quota/changes',
+      changesRoute,
+      ['src/roles/quota-changes.ts', sqlite],
+      { ...never, ...neverOfChanges },
+    ],
     [
       'POST /issuances',
       issuancesRoute,
       ['src/roles/issuance.ts', 'src/api/client.ts', sqlite],
-      { ...never, ...neverOfIssuance },
+      { ...never, ...byPeopleOnly, ...neverOfIssuance },
     ],
   ])('%s declares every code that the sources behind it refuse with', (_title, route, files, impossible) => {
     const declared = new Set<string>(problemsOf(route));
@@ -120,7 +167,7 @@ describe('the table', () => {
       'src/quota/',
       'src/store/',
     ];
-    const reached = ['central', 'issuance', 'quota-control']
+    const reached = ['central', 'issuance', 'quota-control', 'quota-changes']
       .map((role) => `src/roles/${role}.ts`)
       .concat(sqlite, 'src/api/server.ts', 'src/api/client.ts', 'src/api/resources.ts')
       .flatMap((file) => [...reachedFrom(file)])

@@ -28,7 +28,7 @@ it.each([
   ['token_shared', 5],
   ['backup_altered', 5],
   ['anchor_unreadable', 5],
-  ['anchor_unavailable', 5],
+  ['anchor_moved', 5],
   ['anchor_behind', 6],
   ['journal_behind_anchor', 6],
   ['backup_outdated', 5],

@@ -358,7 +358,7 @@ describe('the systems', () => {
       expect(body).toMatch(/^process_resident_memory_bytes \d+$/m);
       expect(body).toMatch(
         new RegExp(
-          `^ringmint_http_request_seconds_count\\{method="GET",route="/ready",status="200",role="${role}"\\} \\d+$`,
+          `^ringmint_http_request_seconds_count\\{role="${role}",method="GET",route="/ready",status="200"\\} \\d+$`,
           'm',
         ),
       );

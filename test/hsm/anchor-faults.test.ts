@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { AnchoredHead } from '../../hsm/anchor.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
+import { nightly } from '../nightly.ts';
 import { type CompiledSigner, compileSigner } from './compiled-signer.ts';
 import { FaultShim, type LoggedCall, shimObstacle } from './fault-shim.ts';
 import { provisionOwn, softhsm, temporaryFolder } from './temporary-token.ts';
@@ -52,14 +53,26 @@ const places: readonly (readonly [call: string, nth: number, first: boolean])[] 
   ['C_CreateObject', 2, true],
 ];
 
+/** Asks again for as long as a busy machine, or the breaker after a fault, lets nothing through. */
+async function persist<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === 60 || (error as Error).name !== 'SignerError') throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
 /** How often the function had been called by the end of this log, or of the one before. */
 function lastCount(log: readonly LoggedCall[], call: string, before: number): number {
   return Math.max(before, ...log.filter(({ name }) => name === call).map(({ count }) => count));
 }
 
-test.skipIf(obstacle !== undefined).each(places)(
+test.skipIf(obstacle !== undefined).each(places.map((one, place) => [...one, place] as const))(
   'a fault in %s number %i of a process costs no head, and makes none up',
-  async (call, nth, isFirst) => {
+  async (call, nth, isFirst, place) => {
     const folder = temporaryFolder();
     const { address, environment } = await provisionOwn(join(folder, 'token'));
     const shim = new FaultShim(join(folder, 'shim'), softhsm);
@@ -69,8 +82,8 @@ test.skipIf(obstacle !== undefined).each(places)(
         environment,
         signingKey: 'signing',
         sessions: 2,
-        timeoutMs: 1_500,
-        startTimeoutMs: 4_000,
+        timeoutMs: 3_000,
+        startTimeoutMs: 10_000,
       });
       onTestFinished(() => token.close());
       return token;
@@ -78,15 +91,18 @@ test.skipIf(obstacle !== undefined).each(places)(
     // An anchor for each fault, which a process before has made, unless it is the making that fails.
     const nameOf = (at: number): string => `journal-${at}`;
     let counted = 0;
-    let token = await open();
+    let token = await persist(open);
     for (const [at, fault] of faults.entries()) {
+      // Every other one, and at the next place the others; at night all.
+      if (!nightly && (at + place) % 2 === 1) continue;
       let head: AnchoredHead | undefined;
       if (!isFirst) {
         head = headAt(0);
-        await token.anchor(nameOf(at)).advance(undefined, head);
+        const first = head;
+        await persist(() => token.anchor(nameOf(at)).advance(undefined, first));
       }
       await token.close();
-      token = await open();
+      token = await persist(open);
       const anchor = token.anchor(nameOf(at));
       counted = lastCount(shim.readLog(), call, counted);
       shim.plan([`${call} ${counted + nth} ${fault}`]);
@@ -106,7 +122,7 @@ test.skipIf(obstacle !== undefined).each(places)(
           }
         }
         head = to;
-        expect(await anchor.read(), fault).toEqual(to);
+        expect(await persist(() => anchor.read()), fault).toEqual(to);
       }
       await token.close();
       const log = shim.readLog();
@@ -116,8 +132,8 @@ test.skipIf(obstacle !== undefined).each(places)(
         fault,
       ).toBe(true);
       // Told by a process that saw nothing of this.
-      token = await open();
-      expect(await token.anchor(nameOf(at)).read(), fault).toEqual(headAt(3));
+      token = await persist(open);
+      expect(await persist(() => token.anchor(nameOf(at)).read()), fault).toEqual(headAt(3));
     }
   },
   faults.length * 10_000,

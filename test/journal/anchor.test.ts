@@ -108,7 +108,7 @@ describe('a start with an anchor', () => {
       undefined,
       { length: 3, signed: 1 },
       'anchor_missing',
-      /entry 1 of the database was signed/,
+      /ends at entry 3, but nothing is anchored/,
     ],
   ])('refuses %s', async (_what, anchored, database, code, message) => {
     const start = await judge(anchored, database);

@@ -69,10 +69,28 @@ describe('an anchor on several devices', () => {
     const anchor = replicateAnchor([first, second]);
     await anchor.read();
     second.head = headAt(40);
-    await anchor.advance(headAt(1), headAt(2));
-    await turn();
-    await expect(anchor.advance(headAt(2), headAt(3))).rejects.toMatchObject({ code: 'anchor_moved' });
+    for (const to of [2, 3])
+      await expect(anchor.advance(headAt(1), headAt(to))).rejects.toMatchObject({ code: 'anchor_moved' });
     expect(first.head).toEqual(headAt(2));
+  });
+
+  it('is not read past a device that answers with what cannot be read', async () => {
+    const [first, second] = [makeMemoryAnchor(headAt(1)), makeMemoryAnchor(headAt(1))];
+    const error = Object.assign(new Error('torn'), { code: 'anchor_unreadable' });
+    second.failure = { error, afterwards: false };
+    await expect(replicateAnchor([first, second]).read()).rejects.toBe(error);
+  });
+
+  it('gives the heads of all that can be reached: one that was away is known by its own', async () => {
+    const devices = [
+      makeMemoryAnchor(headAt(3)),
+      makeMemoryAnchor(headAt(9)),
+      makeMemoryAnchor(),
+      makeMemoryAnchor(),
+    ];
+    const [, , , last] = devices;
+    if (last !== undefined) last.failure = away;
+    expect(await replicateAnchor(devices).readAll?.()).toEqual([headAt(3), headAt(9)]);
   });
 
   it('stops where two have different hashes of one entry', async () => {

@@ -12,6 +12,7 @@ import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import type { Anchor } from '../../src/journal/anchor.ts';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
 import { attachSignature } from '../../src/records/cose.ts';
@@ -189,7 +190,12 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
     });
     if (!allocated.ok) throw new Error(allocated.message);
   }
-  const anchors = { central: makeMemoryAnchor(), issuance: makeMemoryAnchor(), quota: makeMemoryAnchor() };
+  const anchors = {
+    central: makeMemoryAnchor(),
+    issuance: makeMemoryAnchor(),
+    // As `ringmint init` does it, after it has allocated the quotas.
+    quota: makeMemoryAnchor(await first.quota.head()),
+  };
   return assemble(tokens, folder, clock, first, anchors, options);
 }
 
@@ -221,7 +227,7 @@ async function assemble(
     wrapAnchor = (anchor) => anchor,
   } = options;
   const ledgerOf = (role: keyof Stores): Promise<Ledger> =>
-    openLedger(wrapStore(stores[role], role), wrapAnchor(anchors[role], role));
+    openLedger(wrapStore(stores[role], role), replicateAnchor([wrapAnchor(anchors[role], role)]));
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const agreement: KeyAgreement | undefined = tokens.of.quota.agreement;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
