@@ -31,7 +31,6 @@ export const requestsRoute = defineRoute({
     'request_id_conflict',
     'quota_missing',
     'quota_frozen',
-    'issuance_stopped',
     'rule_trapped',
     ...peerProblems,
     ...deviceProblems,
