@@ -21,7 +21,13 @@ const services: readonly RoleService[] = [
   { role: 'issuance', issuance: { issue: nobody, place: nobody, finishUnsigned: nobody } },
   {
     role: 'quota',
-    quotaControl: { redeem: nobody, position: nobody, positions: nobody, finishUnsigned: nobody },
+    quotaControl: {
+      redeem: nobody,
+      position: nobody,
+      positions: nobody,
+      usualPositions: nobody,
+      finishUnsigned: nobody,
+    },
     quotaChanges: { apply: nobody, stop: nobody, stopped: nobody },
   },
 ];

@@ -4,7 +4,7 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
-import type { QuotaPosition } from '../roles/quota-control.ts';
+import type { UsualPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, exchange, readJson } from './exchange.ts';
@@ -24,7 +24,7 @@ export interface ClientOptions {
 
 export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
-  quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;

@@ -36,6 +36,7 @@ export const requestsRoute = defineRoute({
     'request_expired',
     'request_id_conflict',
     'quota_missing',
+    'quota_frozen',
     'rule_trapped',
     ...peerProblems,
     ...deviceProblems,

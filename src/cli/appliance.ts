@@ -7,7 +7,7 @@ import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
-import type { QuotaPosition } from '../roles/quota-control.ts';
+import type { UsualPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 
 export type Role = RoleStatus['role'];
@@ -58,7 +58,7 @@ export interface IssuanceAnswer {
 /** The operator's connection to the running systems. */
 export interface Operator {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
-  quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   /** A signed stop, or `[id, reason]`. */
   stop(order: Uint8Array): Promise<Result<Stop>>;

@@ -156,8 +156,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .argument('<file>', 'what `ringmint request` wrote')
     .addOption(home())
     .option('--out <folder>', 'where to write the records and the currency', 'issued')
-    .action(async (file: string, given: { home: string; out: string }) => {
-      done(await runIssue(appliance, terminal, { ...given, file }));
+    .option('--confirm-amount <amount>', 'the amount of the request once more: for one that is not as usual')
+    .action(async (file: string, given: { home: string; out: string; confirmAmount?: string }) => {
+      const { confirmAmount: confirmed, ...rest } = given;
+      done(await runIssue(appliance, terminal, stdin, { ...rest, file, confirmed }));
     });
 
   command('verify', 'tell offline whether a currency file or a unit file is authentic')
@@ -224,15 +226,12 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStop(appliance, terminal, { ...rest, key, root }, { clock, random }));
     });
 
-  addProposalOptions(
-    command(
-      'start',
-      'write down that issuing is to start again, for two people or more to approve',
-    ).addOption(home()),
-    'start.cbor',
-  ).action(async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
-    done(await runStart(appliance, terminal, given, clock));
-  });
+  const start = command('start', 'write down that issuing is to start again, for two people to approve');
+  addProposalOptions(start.addOption(home()), 'start.cbor').action(
+    async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
+      done(await runStart(appliance, terminal, given, clock));
+    },
+  );
 
   addKeysCommands(
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),

@@ -111,7 +111,7 @@ export const claim = {
   headHash: -65571,
   /** SHA-256 of a quota change's bytes */
   changeId: -65580,
-  /** 1 to 280 characters */
+  /** 1 to 140 characters */
   reason: -65581,
 } as const;
 

@@ -167,6 +167,8 @@ export interface Store {
   position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined>;
   /** By issuer, then by currency. */
   positions(nowMs: number): Promise<readonly QuotaPosition[]>;
+  /** What an order took on average, of each of the last `most` takes. */
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]>;
   /** Number of the journal entry of the change with this id (32 bytes), where it was carried out. */
   findChange(id: Uint8Array): Promise<number | undefined>;
   /** Carries it out, as a journal entry, whose number it gives; or nothing of it. One that was carried out before changes nothing. */

@@ -64,6 +64,7 @@ class Power {
       allocate: (allocation) => this.spend(() => store.allocate(allocation)),
       position: (name, currency, nowMs) => this.spend(() => store.position(name, currency, nowMs)),
       positions: (nowMs) => this.spend(() => store.positions(nowMs)),
+      recentAmounts: (name, currency, most) => this.spend(() => store.recentAmounts(name, currency, most)),
       findChange: (id) => this.spend(() => store.findChange(id)),
       applyChange: (change) => this.spend(() => store.applyChange(change)),
       stop: (stop) => this.spend(() => store.stop(stop)),

@@ -34,6 +34,8 @@ import {
   type JournalHeadRecord,
 } from '../../src/records/journal-head.ts';
 import { decodeKeyAudit, encodeKeyAudit, type KeyAudit } from '../../src/records/key-audit.ts';
+import { decodeQuotaApproval, encodeQuotaApproval } from '../../src/records/quota-approval.ts';
+import { decodeStop, encodeStop } from '../../src/records/quota-stop.ts';
 import {
   decodeRequest,
   encodeRequest,
@@ -354,6 +356,22 @@ export const recordKinds: readonly RecordKind[] = [
     transcript,
     encodeTranscript,
     decodeTranscript,
+  ),
+  kindOf(
+    'quota approval',
+    recordType.quotaApproval,
+    keys.bob,
+    { approver: 'bob', changeId: fill(32, 21), issuedAt: now },
+    encodeQuotaApproval,
+    decodeQuotaApproval,
+  ),
+  kindOf(
+    'quota stop',
+    recordType.quotaStop,
+    keys.carol,
+    { id: fill(16, 22), approver: 'carol', reason: 'amounts look wrong', issuedAt: now },
+    encodeStop,
+    decodeStop,
   ),
 ];
 

@@ -263,6 +263,10 @@ class SqliteStore implements Store {
     return this.read(() => this.quotas.positions(nowMs));
   }
 
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
+    return this.run(() => this.quotas.recentAmounts(issuer, currency, most));
+  }
+
   findChange(id: Uint8Array): Promise<number | undefined> {
     return this.run(() => this.quotas.findChange(id));
   }
