@@ -221,7 +221,7 @@ export function describeQuotas(make: () => Promise<StoreUnderTest>): void {
             await fresh.remove();
           }
         }),
-        { numRuns: nightly ? 2_000 : 60 },
+        { numRuns: nightly ? 2_000 : 25 },
       );
     });
   });
