@@ -16,15 +16,18 @@ import {
   type QuotaChange,
 } from '../../src/records/quota-change.ts';
 import { encodeStop } from '../../src/records/quota-stop.ts';
+import type { Ledger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { keys, now, policy, signed, type TestKey } from '../records/samples.ts';
 import { allocated, bytes, commitOne, issuer, newIntent, terms } from '../store/intents.ts';
+import { openUnanchored } from './authorities.ts';
 
 let folder: string;
 let store: Store;
+let ledger: Ledger;
 let clock: ReturnType<typeof fixedClock>;
 let resumed: number;
 
@@ -37,6 +40,7 @@ beforeEach(async () => {
     random: randomBytes,
   });
   await allocated(store);
+  ledger = await openUnanchored(store);
   clock = fixedClock(now * 1000);
   resumed = 0;
 });
@@ -48,7 +52,7 @@ afterEach(async () => {
 function changesUnder(approvers: ApprovalPolicy | null = policy): QuotaChanges {
   const resume = (): Promise<void> => Promise.resolve().then(() => void resumed++);
   return makeQuotaChanges({
-    store,
+    ledger,
     policy: approvers,
     verifySignature: makeNodeVerifySignature(),
     resume,
