@@ -268,6 +268,8 @@ export interface Appliance {
   connect(home: string): Promise<Operator>;
   readonly keys: KeyCommands;
   readonly ceremony: CeremonyCommands;
+  /** Holds a file until it is let go or this process ends, however it does; `undefined` where another process holds it. */
+  lock(path: string): (() => void) | undefined;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */
