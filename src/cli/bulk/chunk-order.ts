@@ -17,33 +17,42 @@ export function orderId(manifest: BulkManifest, chunk: number, attempt: number):
   return makeRequestId(clock, (length) => drawn.slice(0, length));
 }
 
+/** A lot of one unit. */
+type CommittedLot = DraftLot & { readonly owner: { readonly commitment: Uint8Array } };
+
 export interface ChunkOrder {
-  readonly lots: readonly (DraftLot & { readonly owner: { readonly commitment: Uint8Array } })[];
+  readonly lots: readonly CommittedLot[];
   /** JSON in parts, a line an opening, in the order of the rows; for those owners that were names. */
   readonly openings: () => Iterable<string>;
   /** The draft's bytes under the id of an attempt. */
   draft(attempt: number): Uint8Array;
 }
 
-/** Puts commitments in the place of names, each row with a blinding of its own: SHA-256(seed ‖ 'ringmint.bulk-blinding.v1 ' ‖ line). */
+/** Puts commitments in the place of names, each row with a blinding of its own: SHA-256(seed ‖ 'ringmint.bulk-blinding.v1' ‖ line, 8 bytes). */
 export function makeChunkOrder(manifest: BulkManifest, chunk: PayeeChunk): ChunkOrder {
   const { currency, purpose, origin, destination } = manifest.terms;
-  const blindingOf = (line: number): Uint8Array =>
-    sha256(concatBytes(manifest.seed, utf8(`ringmint.bulk-blinding.v1 ${line}`)));
-  const lots = chunk.rows.map(({ line, owner, value }) => ({
-    value,
-    count: 1,
-    owner: 'name' in owner ? { commitment: commitOwner(owner.name, blindingOf(line)) } : owner,
-  }));
+  const { rows } = chunk;
+  const blindingInput = concatBytes(manifest.seed, utf8('ringmint.bulk-blinding.v1'), new Uint8Array(8));
+  const lineOfInput = new DataView(blindingInput.buffer, blindingInput.length - 8);
+  // Side by side, and not each with a memory of its own.
+  const blindings = new Uint8Array(32 * rows.length);
+  const lots = rows.map(({ line, owner, value }, i): CommittedLot => {
+    if ('commitment' in owner) return { value, count: 1, owner };
+    lineOfInput.setBigUint64(0, BigInt(line));
+    const blinding = sha256(blindingInput);
+    blindings.set(blinding, 32 * i);
+    return { value, count: 1, owner: { commitment: commitOwner(owner.name, blinding) } };
+  });
   return {
     lots,
     openings: function* () {
       let text = '[';
       let separator = '\n';
-      for (const [i, { line, owner }] of chunk.rows.entries()) {
+      for (const [i, { line, owner }] of rows.entries()) {
         if (!('name' in owner)) continue;
         const commitment = toHex(lots[i]?.owner.commitment ?? new Uint8Array());
-        text += `${separator}{"line":${line},"owner":${JSON.stringify(owner.name)},"commitment":"${commitment}","blinding":"${toHex(blindingOf(line))}"}`;
+        const blinding = toHex(blindings.subarray(32 * i, 32 * (i + 1)));
+        text += `${separator}{"line":${line},"owner":${JSON.stringify(owner.name)},"commitment":"${commitment}","blinding":"${blinding}"}`;
         separator = ',\n';
         if (text.length < 256 * 1024) continue;
         yield text;
