@@ -2,8 +2,8 @@
 
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { parseAmount } from '../records/amount.ts';
-import { decodeText } from '../records/draft.ts';
 import { currencyExponent } from '../records/iso4217.ts';
+import { decodeText } from '../records/json-text.ts';
 import type { Appliance, IssuerQuota } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readInput } from './file.ts';

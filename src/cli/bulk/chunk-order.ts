@@ -1,6 +1,6 @@
 /** The order of a chunk: what is sent, and what opens the owners' commitments in it. Both follow from the manifest and the CSV. */
 import { concatBytes, sha256, toHex, utf8 } from '../../kit/bytes.ts';
-import { type DraftLot, encodeDraft } from '../../records/draft.ts';
+import type { Draft, DraftLot } from '../../records/draft.ts';
 import { makeRequestId } from '../../records/request-id.ts';
 import { commitOwner } from '../../records/unit.ts';
 import type { BulkManifest } from './manifest.ts';
@@ -18,14 +18,14 @@ export function orderId(manifest: BulkManifest, chunk: number, attempt: number):
 }
 
 /** A lot of one unit. */
-type CommittedLot = DraftLot & { readonly owner: { readonly commitment: Uint8Array } };
+export type CommittedLot = DraftLot & { readonly owner: { readonly commitment: Uint8Array } };
 
 export interface ChunkOrder {
   readonly lots: readonly CommittedLot[];
   /** JSON in parts, a line an opening, in the order of the rows; for those owners that were names. */
   readonly openings: () => Iterable<string>;
-  /** The draft's bytes under the id of an attempt. */
-  draft(attempt: number): Uint8Array;
+  /** What else is in the draft, but for its id. */
+  readonly terms: Omit<Draft, 'id' | 'lots'>;
 }
 
 /** Puts commitments in the place of names, each row with a blinding of its own: SHA-256(seed ‖ 'ringmint.bulk-blinding.v1' ‖ line, 8 bytes). */
@@ -45,6 +45,7 @@ export function makeChunkOrder(manifest: BulkManifest, chunk: PayeeChunk): Chunk
   });
   return {
     lots,
+    terms: { currency, purpose, origin, destination, total: chunk.total },
     openings: function* () {
       let text = '[';
       let separator = '\n';
@@ -60,15 +61,5 @@ export function makeChunkOrder(manifest: BulkManifest, chunk: PayeeChunk): Chunk
       }
       yield `${text}\n]\n`;
     },
-    draft: (attempt) =>
-      encodeDraft({
-        id: orderId(manifest, chunk.number, attempt),
-        currency,
-        total: chunk.total,
-        lots,
-        purpose,
-        origin,
-        destination,
-      }),
   };
 }

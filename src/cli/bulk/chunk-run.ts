@@ -1,11 +1,12 @@
 /** Carries the chunks of a bulk issue through, a few at once, from whatever an earlier run left in the folder. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../kit/clock.ts';
-import { type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
 import { formatAmount } from '../../records/amount.ts';
+import { decodeDraft, encodeDraft } from '../../records/draft.ts';
 import { formatUuid } from '../../records/request-id.ts';
 import type { Operator } from '../appliance.ts';
-import { makeChunkOrder, orderId } from './chunk-order.ts';
+import { type CommittedLot, makeChunkOrder, orderId } from './chunk-order.ts';
 import type { BulkFolder, RefusedOrder } from './folder.ts';
 import type { BulkManifest } from './manifest.ts';
 import type { ChunkSummary, PayeeChunk } from './payee-chunks.ts';
@@ -50,10 +51,10 @@ export async function runChunks(
   const underway = new Set<Promise<void>>();
   const isStopped = (): boolean => failed.some(({ isNew }) => isNew) || faults.length > 0;
 
-  const carry = async (chunk: PayeeChunk): Promise<void> => {
+  const carry = async (chunk: PreparedChunk): Promise<void> => {
     try {
       const carried = await carryChunk(chunk, options, isStopped);
-      if (!carried.ok) failed.push({ chunk, refusal: carried, isNew: true });
+      if (!carried.ok) failed.push({ chunk: chunk.summary, refusal: carried, isNew: true });
     } catch (error) {
       faults.push(error);
     }
@@ -72,13 +73,18 @@ export async function runChunks(
       if (!known.ok || !isTemporary(known.value)) {
         // That an earlier run was denied it stands in no other chunk's way.
         const refusal = known.ok ? refuse(known.value.code, known.value.message) : known;
-        failed.push({ chunk: chunk.value, refusal, isNew: false });
+        failed.push({ chunk: withoutRows(chunk.value), refusal, isNew: false });
         continue;
       }
     }
     while (underway.size >= ordersAtOnce) await Promise.race(underway);
     if (isStopped()) break;
-    const carried = carry(chunk.value).finally(() => underway.delete(carried));
+    const prepared = await prepareChunk(chunk.value, options);
+    if (!prepared.ok) {
+      failed.push({ chunk: withoutRows(chunk.value), refusal: prepared, isNew: true });
+      break;
+    }
+    const carried = carry(prepared.value).finally(() => underway.delete(carried));
     underway.add(carried);
   }
   await Promise.all(underway);
@@ -100,21 +106,47 @@ function isTemporary({ reasons }: Pick<RefusedOrder, 'reasons'>): boolean {
   return reasons.length === 1 && reasons[0] === 'frequency_cap';
 }
 
-async function carryChunk(
+function withoutRows({ rows: _, ...summary }: PayeeChunk): ChunkSummary {
+  return summary;
+}
+
+/** What is kept of a chunk while its order is on its way: of its 65,536 payees the draft's 3 MB, and not the rows. */
+interface PreparedChunk {
+  readonly summary: ChunkSummary;
+  readonly attempt: number;
+  readonly draft: Uint8Array;
+  /** For the verification, where there is to be one. */
+  readonly lots: readonly CommittedLot[] | undefined;
+}
+
+/** Makes the chunk's order, and writes it into the folder: openings first, then what is sent. */
+async function prepareChunk(
   chunk: PayeeChunk,
+  { manifest, folder, bundle }: ChunkRunOptions,
+): Promise<Result<PreparedChunk>> {
+  const { number } = chunk;
+  const state = folder.state(number);
+  const attempt = state.refused ? state.attempt + 1 : state.attempt;
+  const order = makeChunkOrder(manifest, chunk);
+  const draft = encodeDraft({ ...order.terms, lots: order.lots, id: orderId(manifest, number, attempt) });
+  if (!state.issued) {
+    const written = await folder.prepare(number, attempt, draft, order.openings);
+    if (!written.ok) return written;
+  }
+  const lots = bundle === undefined ? undefined : order.lots;
+  return succeed({ summary: withoutRows(chunk), attempt, draft, lots });
+}
+
+/** Sends a prepared order until its currency is in the folder, or it is known that there will be none. */
+async function carryChunk(
+  { summary, lots, ...prepared }: PreparedChunk,
   options: ChunkRunOptions,
   isStopped: () => boolean,
 ): Promise<Result<null>> {
   const { manifest, folder, progress, bundle, clock } = options;
-  const { number } = chunk;
-  const order = makeChunkOrder(manifest, chunk);
-  for (;;) {
-    const state = folder.state(number);
-    if (state.issued) break;
-    const attempt = state.refused ? state.attempt + 1 : state.attempt;
-    const draft = order.draft(attempt);
-    const prepared = await folder.prepare(number, attempt, { openings: order.openings, draft });
-    if (!prepared.ok) return prepared;
+  const { number, payees } = summary;
+  let { attempt, draft } = prepared;
+  while (!folder.state(number).issued) {
     const answer = await sendOrder(draft, {
       ...options,
       isStopped,
@@ -126,7 +158,7 @@ async function carryChunk(
       // A crash before this: the same id gives the same currency again.
       const written = await folder.writeCurrency(number, answer.currency);
       if (!written.ok) return written;
-      progress.add(chunk.payees);
+      progress.add(payees);
       break;
     }
     const refused = refusedOrder(formatUuid(orderId(manifest, number, attempt)), answer, manifest);
@@ -135,9 +167,19 @@ async function carryChunk(
     if (!isTemporary(refused) || isStopped()) return refuse(refused.code, refused.message);
     progress.note('waits for a minute: the rules cap the requests of one');
     await sleep(frequencyWindowMs);
+    attempt++;
+    draft = withId(draft, orderId(manifest, number, attempt));
+    const again = await folder.prepare(number, attempt, draft, undefined);
+    if (!again.ok) return again;
   }
-  if (bundle === undefined) return succeed(null);
-  return verifyChunk(folder.currencyFile(number), order, { bundle, at: clock.nowSeconds() });
+  if (bundle === undefined || lots === undefined) return succeed(null);
+  return verifyChunk(folder.currencyFile(number), lots, { bundle, at: clock.nowSeconds() });
+}
+
+function withId(draft: Uint8Array, id: Uint8Array): Uint8Array {
+  const decoded = decodeDraft(draft);
+  assert(decoded.ok, 'a draft that was made here decodes');
+  return encodeDraft({ ...decoded.value, id });
 }
 
 function refusedOrder(

@@ -45,11 +45,12 @@ export interface BulkFolder {
   readonly path: string;
   currencyFile(chunk: number): string;
   state(chunk: number): ChunkState;
-  /** Before an attempt is sent: openings, then its draft, on the disk. */
+  /** Before an attempt is sent: openings, which are the same at each attempt, then its draft, on the disk. */
   prepare(
     chunk: number,
     attempt: number,
-    made: { openings: () => Iterable<string>; draft: Uint8Array },
+    draft: Uint8Array,
+    openings: (() => Iterable<string>) | undefined,
   ): Promise<Result<null>>;
   writeCurrency(chunk: number, bytes: Uint8Array): Promise<Result<null>>;
   writeRefused(
@@ -104,7 +105,7 @@ export async function openBulkFolder(path: string): Promise<BulkFolder> {
     path,
     currencyFile: (chunk) => join(path, nameOf(chunk, 1, 'currency.cbor')),
     state: (chunk) => states.get(chunk) ?? untouched,
-    async prepare(chunk, attempt, { openings, draft }) {
+    async prepare(chunk, attempt, draft, openings) {
       const draftName = nameOf(chunk, attempt, 'draft.cbor');
       if (files.has(draftName)) {
         const before = await readInput(join(path, draftName), draftSizeLimit);
@@ -116,7 +117,7 @@ export async function openBulkFolder(path: string): Promise<BulkFolder> {
         );
       }
       const owners = nameOf(chunk, 1, 'owners.json');
-      if (!files.has(owners)) {
+      if (openings !== undefined && !files.has(owners)) {
         const written = await write(owners, openings());
         if (!written.ok) return written;
       }

@@ -6,11 +6,11 @@ import { decodeUnit } from '../../records/unit.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { verifyFile } from '../../verifier/verify.ts';
 import { readInput } from '../file.ts';
-import type { ChunkOrder } from './chunk-order.ts';
+import type { CommittedLot } from './chunk-order.ts';
 
 export async function verifyChunk(
   path: string,
-  { lots }: Pick<ChunkOrder, 'lots'>,
+  lots: readonly CommittedLot[],
   trust: { readonly bundle: Uint8Array; readonly at: number },
 ): Promise<Result<null>> {
   const bytes = await readInput(path, fileSizeLimit);
