@@ -23,6 +23,7 @@ let systems: Systems;
 const quotas = [
   { currency: 'EUR', total: '900000000.00', requestMaximum: '90000000.00', requestsPerMinute: 1_000_000 },
   { currency: 'CHF', total: '1000.00', requestMaximum: '60.00', requestsPerMinute: 1_000_000 },
+  { currency: 'JPY', total: '1000', requestMaximum: '60', requestsPerMinute: 1 },
 ].map((quota) => ({ ...quota, dayLimit: quota.total, ceiling: quota.requestMaximum }));
 
 beforeAll(async () => {
@@ -349,6 +350,20 @@ describe.skipIf(!canMount)(fullTitle, () => {
       spawnSync('umount', [folder]);
     }
     return undefined;
+  });
+});
+
+const cappedTitle = nightly
+  ? 'a cap of the requests of a minute'
+  : 'a cap of the requests of a minute (SKIPPED: takes minutes, in `npm run test:nightly`)';
+describe.skipIf(!nightly)(cappedTitle, () => {
+  it('is waited for, and each chunk is issued once under the id that passed', async () => {
+    writePayees('capped.csv', ['1', '2', '3']);
+    const words = ['bulk', 'capped.csv', '--currency', 'JPY', ...terms, '--out', 'capped', '--chunk', '1'];
+    const ran = await place.run(...words, '--confirm-amount', '6', '--json');
+    expect(ran.json()).toMatchObject({ ok: true, issued: { payees: 3, total: '6' } });
+    expect(readdirSync(inFolder('capped')).some((name) => name.endsWith('.refused.json'))).toBe(true);
+    expect(await issuedOf('JPY')).toMatchObject({ issued: '6', reserved: '0' });
   });
 });
 
