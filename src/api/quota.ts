@@ -1,45 +1,105 @@
 /** Quota control's numbers of this moment: for central management's rules and for the operator. */
-
+import { type Static, Type } from 'typebox';
+import { succeed } from '../kit/result.ts';
 import type { QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
-import { onlyFor, type Server } from './server.ts';
+import { reportLimit } from './message.ts';
+import { storeProblems } from './problem-code.ts';
+import { defineRoute } from './route.ts';
+import type { Server } from './server.ts';
+import { addRoute } from './serving-route.ts';
 
-/** A position as JSON: amounts are decimal strings of minor units, so that no reader rounds them. */
-export type QuotaPositionJson = { readonly [K in keyof QuotaPosition]: string };
+/** Decimal text, so that no reader rounds it; as many digits as a 64-bit integer has. */
+const minorUnits = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' });
+const count = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units, or orders' });
+
+const limitSchema = Type.Object({
+  name: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
+  counts: Type.Union([Type.Literal('amount'), Type.Literal('orders')]),
+  window: Type.Union([
+    Type.Object({ kind: Type.Literal('day'), timeZone: Type.String({ maxLength: 64 }) }),
+    Type.Object({ kind: Type.Literal('rolling'), seconds: Type.Integer({ minimum: 1 }) }),
+  ]),
+  slots: Type.Object({ current: Type.Integer(), oldest: Type.Integer() }),
+  maximum: count,
+  used: count,
+  remaining: count,
+});
+
+const positionSchema = Type.Object({
+  issuer: Type.String({ pattern: '^[a-z0-9-]{1,64}$' }),
+  currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+  version: Type.Integer({ minimum: 1, description: 'one more with each change' }),
+  frozen: Type.Boolean(),
+  stopped: Type.Boolean({ description: 'whether issuing is stopped altogether' }),
+  atMs: Type.Integer({ description: 'the moment that the windows end at' }),
+  allocated: minorUnits,
+  reserved: minorUnits,
+  issued: minorUnits,
+  available: minorUnits,
+  limits: Type.Array(limitSchema),
+});
+
+export const quotaRoute = defineRoute({
+  method: 'GET',
+  path: '/quota',
+  operationId: 'readQuota',
+  summary:
+    'what is allocated, reserved, issued and left, by issuer and currency, with its limits over windows',
+  peers: ['central', 'operator'],
+  answer: {
+    type: 'application/json',
+    description: 'the numbers of this moment',
+    schema: Type.Object({ positions: Type.Array(positionSchema) }),
+    limit: reportLimit,
+  },
+  problems: [...storeProblems],
+});
 
 export function addQuota(server: Server, quotaControl: QuotaControl): void {
-  server.get(
-    '/quota',
-    onlyFor(['central', 'operator'], async (_request, reply) =>
-      reply.send({ positions: (await quotaControl.positions()).map(positionJson) }),
-    ),
+  addRoute(server, quotaRoute, async () =>
+    succeed({ json: { positions: (await quotaControl.positions()).map(positionJson) } }),
   );
 }
 
-function positionJson(position: QuotaPosition): QuotaPositionJson {
+function positionJson(position: QuotaPosition): Static<typeof positionSchema> {
+  const { issuer, currency, version, frozen, stopped, atMs, limits } = position;
   return {
-    issuer: position.issuer,
-    currency: position.currency,
+    issuer,
+    currency,
+    version,
+    frozen,
+    stopped,
+    atMs,
     allocated: String(position.allocated),
     reserved: String(position.reserved),
     issued: String(position.issued),
     available: String(position.available),
-    day: position.day,
-    dayLimit: String(position.dayLimit),
-    dayUsed: String(position.dayUsed),
+    limits: limits.map(({ name, counts, window, slots, maximum, used, remaining }) => ({
+      name,
+      counts,
+      window,
+      slots,
+      maximum: String(maximum),
+      used: String(used),
+      remaining: String(remaining),
+    })),
   };
 }
 
-/** Reads a position back; throws on a shape that `positionJson` does not make, which is a broken peer. */
-export function positionFromJson(json: QuotaPositionJson): QuotaPosition {
+/** Reads a position back that fits its schema, without what was used in each slot. */
+export function positionFromJson(json: Static<typeof positionSchema>): QuotaPosition {
   return {
-    issuer: json.issuer,
-    currency: json.currency,
+    ...json,
     allocated: BigInt(json.allocated),
     reserved: BigInt(json.reserved),
     issued: BigInt(json.issued),
     available: BigInt(json.available),
-    day: json.day,
-    dayLimit: BigInt(json.dayLimit),
-    dayUsed: BigInt(json.dayUsed),
+    limits: json.limits.map((limit) => ({
+      ...limit,
+      maximum: BigInt(limit.maximum),
+      used: BigInt(limit.used),
+      remaining: BigInt(limit.remaining),
+      uses: [],
+    })),
   };
 }

@@ -47,6 +47,25 @@ const signing = Type.Object(
   { additionalProperties: false },
 );
 
+/** How much a system takes from its peers. */
+const api = Type.Object(
+  {
+    /** Of one peer, which is one identity in a certificate. */
+    requestsPerSecond: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    /** Of everybody, also of those that have shown no certificate yet. */
+    connections: Type.Integer({ minimum: 1, maximum: 65_536 }),
+    connectionsPerPeer: Type.Integer({ minimum: 1, maximum: 65_536 }),
+    requestsPerConnection: Type.Integer({ minimum: 1 }),
+    /** Until a connection has shown its certificate. */
+    handshakeSeconds: Type.Integer({ minimum: 1, maximum: 120 }),
+    /** For the headers of a request, for its body, and for its caller to take the answer: so long each. */
+    requestSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+    /** Between two requests on one connection. */
+    idleSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+  },
+  { additionalProperties: false },
+);
+
 /** appliance.json: what all three systems and the command line may know. */
 export const applianceSchema = Type.Object(
   {
@@ -65,6 +84,7 @@ export const centralSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    api,
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
     credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
     clockSkewSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
@@ -89,6 +109,7 @@ export const issuanceSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    api,
     requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
     redemptionSeconds: Type.Integer({ minimum: 1 }),
   },
@@ -99,9 +120,8 @@ export const quotaSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    api,
     epoch: Type.Integer({ minimum: 1 }),
-    /** Days of the daily limit begin at midnight in this IANA zone. */
-    timeZone: Type.String({ minLength: 1 }),
   },
   { additionalProperties: false },
 );

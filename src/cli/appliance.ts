@@ -3,8 +3,10 @@ import type { ModuleSigner } from '../../vm/signed-module.ts';
 import type { Result } from '../kit/result.ts';
 import type { ApprovalPolicy } from '../records/approval-policy.ts';
 import type { KeyAudit } from '../records/key-audit.ts';
+import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
+import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 
@@ -21,6 +23,8 @@ export interface IssuerQuota {
   /** Confidential: to central management's folder only. */
   readonly ceiling: bigint;
   readonly requestsPerMinute: number;
+  /** Besides the daily one. */
+  readonly limits: readonly Limit[];
 }
 
 export interface InitOptions {
@@ -55,6 +59,9 @@ export interface IssuanceAnswer {
 export interface Operator {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  /** A signed stop, or `[id, reason]`. */
+  stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: Role): Promise<Result<RoleStatus>>;
   close(): Promise<void>;
 }

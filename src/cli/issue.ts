@@ -22,7 +22,7 @@ const fileNames: Readonly<Record<string, string>> = {
 };
 
 export async function runIssue(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
   given: { home: string; file: string; out: string },
 ): Promise<ExitCode> {
@@ -72,7 +72,12 @@ function tellIssued(
 ): ExitCode {
   const controlBit = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
   const currencyFile = decodeCurrencyFile(answer.files['currency'] ?? new Uint8Array());
-  assert(controlBit.ok && currencyFile.ok, 'issuance answers with the records it verified');
+  if (!controlBit.ok || !currencyFile.ok) {
+    return terminal.refuse({
+      code: 'peer_fault',
+      message: 'the issuance system answered with records that cannot be read: `ringmint inspect` tells more',
+    });
+  }
   const { record } = controlBit.value;
   const { first, leaves } = currencyFile.value;
   const units = leaves.length;

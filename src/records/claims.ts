@@ -105,6 +105,10 @@ export const claim = {
   beganAt: -65568,
   /** [[hsm, label, COSE_Key, proof of possession or null], …] */
   madeKeys: -65569,
+  /** SHA-256 of a quota change's bytes */
+  changeId: -65580,
+  /** 1 to 280 characters */
+  reason: -65581,
 } as const;
 
 export type RecordErrorCode =

@@ -10,9 +10,11 @@
  * ```
  * A whole batch begins at 0 and has no hashes. How many units the batch has, the control bit says.
  */
+import { equalBytes } from '../kit/bytes.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
-import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { type RecordErrorCode, unitLimit } from './claims.ts';
+import { decodeControlBit } from './control-bit.ts';
 import { buildTree, type RangeProof } from './merkle.ts';
 
 export const currencyFileKind = 'ringmint.currency-file';
@@ -59,6 +61,12 @@ export function partExtractor(
   batch: Batch,
   tree = buildTree(batch.leaves),
 ): (first: number, count: number) => CurrencyFile {
+  const controlBit = decodeControlBit(batch.controlBit);
+  // Of a part, or with a tree of other units, every proof would be wrong, and only its holder would find out.
+  assert(
+    controlBit.ok && equalBytes(controlBit.value.record.root, tree.root),
+    'the units of a batch lead to the root that was signed',
+  );
   return (first, count) => ({
     ...batch,
     leaves: batch.leaves.slice(first, first + count),

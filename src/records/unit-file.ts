@@ -38,7 +38,7 @@ export interface UnitExtractor {
   /** Units in the batch, as the control bit says. */
   readonly batchCount: number;
   /** The unit file of a unit that the currency file holds; one proof, not one tree. */
-  extract(index: number): Uint8Array;
+  readonly extract: (index: number) => Uint8Array;
 }
 
 /**

@@ -9,6 +9,8 @@ import type { Signer } from '../../hsm/signer.ts';
 import { concatBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
+import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
 import type { Decision } from '../records/decision.ts';
 import { encodeDenial } from '../records/denial.ts';
@@ -204,10 +206,13 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         'currency',
       );
     }
+    // Neither is of the request, so it is answered and not recorded: the same request may come again.
+    if (position.value.stopped) return refuseStopped();
+    if (position.value.frozen) return refuseFrozen(position.value);
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     return succeed({
       available: position.value.available,
-      dayRemaining: position.value.dayLimit - position.value.dayUsed,
+      dayRemaining: leastRemaining(position.value) ?? amountLimit,
       requestsInWindow: BigInt(await store.countDecided(request.issuer, sinceMs)),
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,

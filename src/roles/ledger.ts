@@ -4,7 +4,7 @@
  * INVARIANT: nothing is signed before its entry is anchored. What is anchored is on the disk of another device than the database,
  * so that a database that was put back to an earlier state is known by it.
  */
-import type { Anchor } from '../journal/anchor.ts';
+import { type Anchor, judgeStart, type StartCode } from '../journal/anchor.ts';
 import type { JournalHead } from '../journal/chain.ts';
 import type { Committed, Intent, NewIntent, SignedIntent, Store } from '../store/store.ts';
 import { atMost, gather } from './gathering.ts';
@@ -24,25 +24,46 @@ export interface Ledger {
   record(signed: SignedIntent): Promise<Intent>;
 }
 
-/** `anchored` is where the anchor stands, as the check at the start found it. */
-export function makeLedger(store: Store, anchor?: Anchor, anchored?: JournalHead): Ledger {
+/** A system that does not start, since its database and its anchor contradict each other. */
+export class HaltedError extends Error {
+  readonly code: StartCode;
+  constructor(code: StartCode, message: string) {
+    super(message);
+    this.name = 'HaltedError';
+    this.code = code;
+  }
+}
+
+/**
+ * Holds the store against the anchor, and anchors what a crash left behind it. Throws HaltedError where the store is an old one, and
+ * what the anchor's device throws.
+ */
+export async function openLedger(store: Store, anchor: Anchor): Promise<Ledger> {
+  const anchored = await anchor.read();
+  const start = await judgeStart({
+    anchored,
+    others: (await anchor.readAll?.()) ?? [],
+    head: await store.head(),
+    hashAt: (sequence) => store.hashAt(sequence),
+    firstSignedAfter: (sequence) => store.firstSignedAfter(sequence),
+  });
+  if (!start.ok) throw new HaltedError(start.code, start.message);
+  if (start.value.state === 'equal') return makeLedger(store, anchor, start.value.head);
+  // A crash in it leaves the old head or the new one; the next start goes on from either.
+  await anchor.advance(start.value.from, start.value.to);
+  return makeLedger(store, anchor, start.value.to);
+}
+
+/** `anchored` is where the anchor stands. */
+function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger {
   let last = anchored;
   let running: Promise<void> | undefined;
-  /** What an advance was tried to that failed: it may have arrived all the same. */
-  let tried: JournalHead | undefined;
 
-  async function advance(anchor: Anchor): Promise<void> {
-    if (tried !== undefined) {
-      const found = await anchor.read();
-      if (found?.sequence === tried.sequence) last = tried;
-      tried = undefined;
-    }
+  async function advance(): Promise<void> {
     const head = await store.head();
-    if (head.sequence === (last?.sequence ?? 0)) return;
-    tried = head;
-    // A crash in it leaves the old head or the new one; the start goes on from either.
+    if (head.sequence === last.sequence) return;
+    // A crash in it leaves the old head or the new one; the start goes on from either. After a failure the same is asked again.
     await anchor.advance(last, head);
-    tried = undefined;
     last = head;
   }
 
@@ -59,9 +80,8 @@ export function makeLedger(store: Store, anchor?: Anchor, anchored?: JournalHead
     store,
     commit: gather(commitAll, { room: atMost(groupSize) }) as Ledger['commit'],
     async anchored(sequence) {
-      if (anchor === undefined) return;
-      while ((last?.sequence ?? 0) < sequence) {
-        running ??= advance(anchor).finally(() => {
+      while (last.sequence < sequence) {
+        running ??= advance().finally(() => {
           running = undefined;
         });
         await running;

@@ -9,7 +9,7 @@ import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { checkTake } from '../quota/bucket.ts';
+import { checkTake, isExcess, refuseStopped } from '../quota/bucket.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
 import { decodeEnvelope, decryptWith, encryptedCredentialType } from '../records/encryption.ts';
@@ -19,7 +19,7 @@ import { decodePresentation, type Presentation } from '../records/presentation.t
 import { decodeRequest, lotsOf, type Order, type Request, sumLots, sumOrders } from '../records/request.ts';
 import { runsOf, select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { NewIntent, QuotaPosition } from '../store/store.ts';
+import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -36,8 +36,6 @@ export interface QuotaControlDependencies {
   readonly keySet: Uint8Array;
   /** Identifies this database's series of sequence numbers: (epoch, sequence) names a control bit. */
   readonly epoch: number;
-  /** The window's key, such as `2026-11-20`, at a moment; the time zone is the composition root's. */
-  readonly dayOf: (ms: number) => string;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -68,7 +66,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     const known = await store.findIntent('control-bit', request.id);
     if (known !== undefined) {
       const same = sameBody(known, bodyHash);
-      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
+      return same.ok ? finish(known) : same;
     }
     const opened = await openCredential(presentation.value, request, now);
     if (!opened.ok) return opened;
@@ -89,10 +87,19 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
           now,
         }),
       ]);
-      if (committed.ok) return succeed(await finishIntent(ledger, signer, committed.value.intent));
+      if (committed.ok) return finish(committed.value.intent);
       // Others took quota since the look at it: look again. Each of them made progress, so this ends.
-      if (committed.code !== 'quota_exceeded' && committed.code !== 'daily_limit') return committed;
+      if (!isExcess(committed.code)) return committed;
     }
+  }
+
+  /**
+   * The signed bytes. What was signed before a stop is handed out again; what was not waits for the start. A stop between this look and
+   * the record of the signature is found there: the store takes none then, and nobody gets it.
+   */
+  async function finish(intent: Intent): Promise<Result<Uint8Array>> {
+    if (intent.signed === null && (await store.stopped()) !== undefined) return refuseStopped();
+    return succeed(await finishIntent(ledger, signer, intent));
   }
 
   /** The orders that the quota has room for now, in their order; where it has room for none, the refusal of the first. */
@@ -101,7 +108,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     approved: readonly NumberedOrder[],
   ): Promise<Result<NumberedOrder[]>> {
     const { issuer, currency } = request;
-    const position = await store.position(issuer, currency.code, dependencies.dayOf(clock.nowMs()));
+    const position = await store.position(issuer, currency.code, clock.nowMs());
     if (position === undefined) {
       return refuse(
         'quota_missing',
@@ -114,7 +121,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     let total = 0n;
     for (const order of approved) {
       const amount = sumLots(order.lots).total;
-      const fits = checkTake(position, total + amount);
+      const fits = checkTake(position, { amount: total + amount, orders: room.length + 1 });
       if (fits.ok) {
         total += amount;
         room.push(order);
@@ -268,16 +275,18 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         issuer: request.issuer,
         currency: request.currency.code,
         amount: total,
-        day: dependencies.dayOf(createdMs),
+        orders: orders.length,
+        atMs: createdMs,
       },
     };
   }
 
   return {
     redeem,
-    position: (issuer, currency) => store.position(issuer, currency, dependencies.dayOf(clock.nowMs())),
-    positions: () => store.positions(dependencies.dayOf(clock.nowMs())),
+    position: (issuer, currency) => store.position(issuer, currency, clock.nowMs()),
+    positions: () => store.positions(clock.nowMs()),
     async finishUnsigned() {
+      if ((await store.stopped()) !== undefined) return 0;
       return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
     },
   };
@@ -300,4 +309,5 @@ function serials({ store }: Ledger, epoch: number): () => Promise<number> {
   };
 }
 
+export type { LimitPosition } from '../quota/bucket.ts';
 export type { QuotaPosition } from '../store/store.ts';

@@ -31,6 +31,7 @@ import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
 import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
+import { benchAnchor } from './anchor.ts';
 import { benchEmbeddedCall } from './embedded-call.ts';
 import { median, type Row } from './figure.ts';
 import { benchMachine } from './machine.ts';
@@ -285,6 +286,7 @@ async function benchAppliance(): Promise<Row[]> {
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   appliance: benchAppliance,
   signing: benchSigning,
+  anchor: benchAnchor,
   machine: benchMachine,
   embedded: benchEmbeddedCall,
 };

@@ -126,6 +126,13 @@ describe('a currency file', () => {
     expect(partExtractor(file, tree)(3, 4)).toEqual(partExtractor(file)(3, 4));
   });
 
+  it('gives no parts of a part, nor by a tree of other units: their proofs would be wrong', () => {
+    const part = partExtractor(file)(3, 4);
+    expect(() => partExtractor(part)).toThrow('root that was signed');
+    expect(() => partExtractor(file, buildTree(part.leaves))).toThrow('root that was signed');
+    expect(() => partExtractor({ ...file, controlBit: file.currencyRecord })).toThrow('root that was signed');
+  });
+
   it('has no part without a unit, and none that passes its end', () => {
     const partOf = partExtractor(file);
     for (const [first, count] of [

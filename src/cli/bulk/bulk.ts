@@ -10,7 +10,6 @@ import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { formatAmount } from '../../records/amount.ts';
 import { unitLimit } from '../../records/claims.ts';
 import { decodeTrustBundle } from '../../records/trust-bundle.ts';
-import { confirmAmount } from '../amount-confirmation.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { makeFolder, readInput } from '../file.ts';
@@ -23,6 +22,7 @@ import { type BulkManifest, type BulkTerms, compareWithManifest, sumChunks } fro
 import { type ChunkOptions, type ChunkSummary, readPayeeChunks, refuseUnreadable } from './payee-chunks.ts';
 import { grouped, startProgress } from './progress.ts';
 import { describeFailures, describeIssued } from './report.ts';
+import { confirmTotal } from './total-confirmation.ts';
 
 export interface BulkArguments extends PayeeTermOptions {
   readonly file: string;
@@ -117,10 +117,10 @@ async function settleManifest(
     const confirmed =
       given.confirmAmount === undefined
         ? succeed(null)
-        : await confirmAmount(asked, given.confirmAmount, { terminal, stdin });
+        : await confirmTotal(asked, given.confirmAmount, { terminal, stdin });
     return confirmed.ok ? succeed(before.value) : confirmed;
   }
-  const confirmed = await confirmAmount(asked, given.confirmAmount, { terminal, stdin });
+  const confirmed = await confirmTotal(asked, given.confirmAmount, { terminal, stdin });
   if (!confirmed.ok) return confirmed;
   const manifest = { seed: random(32), createdMs: clock.nowMs(), terms, chunks: chunks.value };
   // A crash before this leaves an empty folder; after it, everything that is sent follows from what is written.

@@ -49,7 +49,7 @@ function rateOf(marks: readonly { ms: number; units: number }[], units: number, 
 }
 
 /** For example `[#######---------------------]  25 %  250,000 of 1,000,000  52,000/s  0:15 left`. */
-export function describeProgress(state: {
+function describeProgress(state: {
   total: number;
   units: number;
   /** Units a second; 0 where it is not known yet. */

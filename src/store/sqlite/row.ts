@@ -1,9 +1,19 @@
 /** The rows of the database as the rest of the program holds them, and as the journal has them. */
 import type { EntryContent, JournalEntry } from '../../journal/chain.ts';
-import { encodeCbor } from '../../kit/encoding.ts';
+import { decodeCbor, encodeCbor } from '../../kit/encoding.ts';
 import { assert } from '../../kit/result.ts';
-import { assertConserved, type QuotaPosition } from '../../quota/bucket.ts';
-import type { Intent, IntentKind, NewIntent, Order, PlacedOrder } from '../store.ts';
+import type { QuotaAccount, SlotUse } from '../../quota/bucket.ts';
+import type { CountedTake } from '../../quota/tally.ts';
+import { ClaimReader } from '../../records/claims.ts';
+import { type Limit, readLimits } from '../../records/quota-terms.ts';
+import {
+  type Intent,
+  type IntentKind,
+  type NewIntent,
+  type Order,
+  type PlacedOrder,
+  StoreError,
+} from '../store.ts';
 
 export interface IntentRow {
   kind: IntentKind;
@@ -21,7 +31,8 @@ export interface IntentRow {
   decides: bigint;
   take_currency: string | null;
   take_amount: bigint | null;
-  take_day: string | null;
+  take_orders: bigint | null;
+  take_ms: bigint | null;
   spends: Buffer | null;
 }
 
@@ -41,11 +52,26 @@ export interface OrderRow {
 export interface QuotaRow {
   issuer: string;
   currency: string;
+  version: bigint;
   allocated: bigint;
   reserved: bigint;
   issued: bigint;
-  day_limit: bigint;
+  frozen: bigint;
+  limits: Buffer;
+  clock_ms: bigint;
+}
+
+export interface SlotRow {
+  name: string;
+  slot: bigint;
   used: bigint;
+}
+
+export interface TakeRow {
+  sequence: bigint;
+  take_amount: bigint;
+  take_orders: bigint;
+  take_ms: bigint;
 }
 
 export function intentOf(row: IntentRow): Intent {
@@ -72,8 +98,8 @@ export function placedOrderOf(row: OrderRow): PlacedOrder {
 }
 
 export function newIntentOf(row: IntentRow): NewIntent {
-  const { take_currency: currency, take_amount: amount, take_day: day, spends, issuer } = row;
-  const { epoch, serial, orders } = row;
+  const { take_currency: currency, take_amount: amount, take_orders: orderCount, take_ms: atMs } = row;
+  const { epoch, serial, orders, spends, issuer } = row;
   return {
     ...intentOf(row),
     ...(epoch === null || serial === null
@@ -82,9 +108,9 @@ export function newIntentOf(row: IntentRow): NewIntent {
     ...(orders === null ? {} : { orders: decodeOrders(orders) }),
     decides: Number(row.decides),
     ...(spends === null ? {} : { spends: bytesOf(spends) }),
-    ...(currency === null || amount === null || day === null
+    ...(currency === null || amount === null || orderCount === null || atMs === null
       ? {}
-      : { take: { issuer, currency, amount, day } }),
+      : { take: { issuer, currency, amount, orders: Number(orderCount), atMs: Number(atMs) } }),
   };
 }
 
@@ -113,7 +139,7 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     orders === undefined ? null : encodeOrders(orders),
     decides,
     spends,
-    take === undefined ? null : [take.currency, take.amount, take.day],
+    take === undefined ? null : [take.currency, take.amount, take.orders, take.atMs],
   ]);
   return { sequence, kind, subject: id, createdMs, content };
 }
@@ -141,18 +167,41 @@ export function decodeOrders(bytes: Uint8Array): Order[] {
   return orders;
 }
 
-export function positionOf(row: QuotaRow, day: string): QuotaPosition {
-  return assertConserved({
-    issuer: row.issuer,
-    currency: row.currency,
-    allocated: row.allocated,
-    reserved: row.reserved,
-    issued: row.issued,
-    available: row.allocated - row.reserved - row.issued,
-    day,
-    dayLimit: row.day_limit,
-    dayUsed: row.used,
-  });
+export function accountOf(row: QuotaRow): QuotaAccount {
+  const { issuer, currency, allocated, reserved, issued } = row;
+  return {
+    issuer,
+    currency,
+    version: Number(row.version),
+    allocated,
+    reserved,
+    issued,
+    frozen: row.frozen === 1n,
+    limits: limitsOf(row.limits),
+    clockMs: Number(row.clock_ms),
+  };
+}
+
+function limitsOf(bytes: Buffer): readonly Limit[] {
+  const decoded = decodeCbor(bytesOf(bytes));
+  const reader = new ClaimReader(new Map());
+  const limits = decoded.ok ? readLimits(reader, decoded.value, 'limits') : [];
+  if (!decoded.ok || reader.refusal !== undefined)
+    throw new StoreError('store_corrupt', 'the limits of a quota cannot be read: restore a backup');
+  return limits;
+}
+
+export function useOf(row: SlotRow): SlotUse {
+  return { limit: row.name, slot: Number(row.slot), used: row.used };
+}
+
+export function takeOf(row: TakeRow): CountedTake {
+  return {
+    sequence: Number(row.sequence),
+    amount: row.take_amount,
+    orders: Number(row.take_orders),
+    atMs: Number(row.take_ms),
+  };
 }
 
 export function entryOf(row: JournalRow): JournalEntry {

@@ -1,11 +1,11 @@
 /** Asks for a total before it is issued: what a person types again, or gives as `--confirm-amount`, was looked at. */
-import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { formatAmount, parseAmount } from '../records/amount.ts';
-import type { Currency } from '../records/claims.ts';
-import type { Terminal } from './terminal.ts';
-import { linesOf, type StandardInput } from './vm/standard-input.ts';
+import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { formatAmount, parseAmount } from '../../records/amount.ts';
+import type { Currency } from '../../records/claims.ts';
+import type { Terminal } from '../terminal.ts';
+import { linesOf, type StandardInput } from '../vm/standard-input.ts';
 
-export interface AmountToConfirm {
+export interface TotalToConfirm {
   /** Minor units. */
   readonly total: bigint;
   readonly currency: Currency;
@@ -17,8 +17,8 @@ export interface AmountToConfirm {
  * Succeeds where `given`, or what is typed at a terminal, is the total; else `amount_unconfirmed`. Nobody is asked where `given` is
  * there, with `--json`, or where standard input is no terminal.
  */
-export async function confirmAmount(
-  { total, currency, summary }: AmountToConfirm,
+export async function confirmTotal(
+  { total, currency, summary }: TotalToConfirm,
   given: string | undefined,
   { terminal, stdin }: { terminal: Terminal; stdin: StandardInput },
 ): Promise<Result<null, 'amount_unconfirmed'>> {
