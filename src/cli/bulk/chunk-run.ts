@@ -106,8 +106,8 @@ function isTemporary({ reasons }: Pick<RefusedOrder, 'reasons'>): boolean {
   return reasons.length === 1 && reasons[0] === 'frequency_cap';
 }
 
-function withoutRows({ rows: _, ...summary }: PayeeChunk): ChunkSummary {
-  return summary;
+function withoutRows({ number, firstLine, lastLine, payees, total, hash }: PayeeChunk): ChunkSummary {
+  return { number, firstLine, lastLine, payees, total, hash };
 }
 
 /** What is kept of a chunk while its order is on its way: of its 65,536 payees the draft's 3 MB, and not the rows. */
