@@ -110,7 +110,7 @@ function withoutRows({ number, firstLine, lastLine, payees, total, hash }: Payee
   return { number, firstLine, lastLine, payees, total, hash };
 }
 
-/** What is kept of a chunk while its order is on its way: of its 65,536 payees the draft's 3 MB, and not the rows. */
+/** What is kept of a chunk while its order is on its way: the draft's 45 bytes a payee, and not the rows. */
 interface PreparedChunk {
   readonly summary: ChunkSummary;
   readonly attempt: number;
@@ -150,7 +150,7 @@ async function carryChunk(
     const answer = await sendOrder(draft, {
       ...options,
       isStopped,
-      waiting: () => progress.note('waits for a system that does not answer'),
+      waiting: () => progress.note('waits for a system that is away or busy'),
     });
     if (answer.kind === 'failed') return answer.refusal;
     progress.note('');

@@ -19,12 +19,19 @@ export type Answer =
 
 /** After these an id has no way to be issued: the first try was too long ago, or the key that signed the request counts no more. */
 const finalCodes: readonly string[] = ['request_expired', 'credential_expired', 'key_revoked', 'key_expired'];
+/** After these the same may be sent again a little later. */
+const passingCodes: readonly string[] = [
+  'peer_unavailable',
+  'server_stopping',
+  'rate_limited',
+  'frequency_limit',
+];
 const pauseMs = 500;
 
 export interface SendingOptions {
   readonly operator: Operator;
   readonly clock: Clock;
-  /** How long a system may be away before the command ends. */
+  /** How long a system may be away or busy before the command ends. */
   readonly patienceMs: number;
   /** Whether another order has failed: then nothing is waited for. */
   readonly isStopped: () => boolean;
@@ -40,8 +47,8 @@ export async function sendOrder(draft: Uint8Array, options: SendingOptions): Pro
     if (answer.ok) return read(answer.value);
     if (finalCodes.includes(answer.code))
       return { kind: 'refused', code: answer.code, message: answer.message, denied: null, denial: undefined };
-    const away = answer.code === 'peer_unavailable' && !isStopped() && clock.nowMs() < deadlineMs;
-    if (!away) return { kind: 'failed', refusal: answer };
+    const passes = passingCodes.includes(answer.code) && !isStopped() && clock.nowMs() < deadlineMs;
+    if (!passes) return { kind: 'failed', refusal: answer };
     waiting();
     await sleep(pauseMs);
   }
