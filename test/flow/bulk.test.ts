@@ -383,7 +383,7 @@ describe.skipIf(!nightly)(millionTitle, () => {
     expect(await ended).toBe(0);
     clearInterval(timer);
     expect(peakKb).toBeGreaterThan(0);
-    expect(peakKb).toBeLessThan(350 * 1024);
+    expect(peakKb).toBeLessThan(450 * 1024);
     const verified = await place.run(...words, '--verify', '--json');
     expect(verified.json()).toMatchObject({ ok: true, issued: { payees: 1_000_000 }, verified: true });
   });
