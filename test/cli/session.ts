@@ -40,6 +40,7 @@ const appliance: Appliance = {
     run: () => Promise.reject(new Error('there is no appliance here')),
   },
   lock: () => () => {},
+  releaseHead: () => Promise.reject(new Error('there is no appliance here')),
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),
   describeFault: () => undefined,
 };
