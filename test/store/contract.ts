@@ -27,13 +27,14 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       const committed = await commitOne(under.store, intent);
       expect(committed).toEqual({
         ok: true,
-        value: { intent: { ...intent, sequence: 1, signed: null }, created: true },
+        value: { intent: { ...intent, sequence: 1, signed: null, own: true }, created: true },
       });
       await under.reopen();
       expect(await under.store.findIntent('control-bit', intent.id)).toEqual({
         ...intent,
         sequence: 1,
         signed: null,
+        own: true,
       });
       expect(await under.store.findIntent('currency', intent.id)).toBeUndefined();
     });

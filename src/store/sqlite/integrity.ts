@@ -4,7 +4,6 @@ import { encodeEntry, verifyChain } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { decodeCbor } from '../../kit/encoding.ts';
 import { quote } from '../../kit/result.ts';
-import { StoreError } from '../store.ts';
 import {
   decodeOrders,
   entryOf,
@@ -13,7 +12,8 @@ import {
   type JournalRow,
   newIntentOf,
   type QuotaRow,
-} from './row.ts';
+} from '../row.ts';
+import { StoreError } from '../store.ts';
 
 const sql = {
   allJournal: 'SELECT sequence, bytes, hash FROM journal ORDER BY sequence',

@@ -20,6 +20,18 @@ import { equalBytes } from '../../kit/bytes.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, quote, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
 import { checkTake, type QuotaPosition } from '../../quota/bucket.ts';
+import {
+  bytesOf,
+  encodeOrders,
+  entryOf,
+  entryOfIntent,
+  type IntentRow,
+  intentOf,
+  type OrderRow,
+  placedOrderOf,
+  positionOf,
+  type QuotaRow,
+} from '../row.ts';
 import type {
   Allocation,
   CommitCode,
@@ -36,18 +48,6 @@ import { StoreError } from '../store.ts';
 import { type DatabaseOptions, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
-import {
-  bytesOf,
-  encodeOrders,
-  entryOf,
-  entryOfIntent,
-  type IntentRow,
-  intentOf,
-  type OrderRow,
-  placedOrderOf,
-  positionOf,
-  type QuotaRow,
-} from './row.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
@@ -243,11 +243,11 @@ class SqliteStore implements Store {
       });
       assert(moved.changes === 1, 'what was reserved is there to be issued');
     }
-    return intentOf({ ...row, signed: Buffer.from(signed) });
+    return intentOf({ ...row, signed: signed });
   }
 
   unsigned(): Promise<readonly Intent[]> {
-    return this.run(() => (this.statements.unsigned.all() as IntentRow[]).map(intentOf));
+    return this.run(() => (this.statements.unsigned.all() as IntentRow[]).map((row) => intentOf(row)));
   }
 
   allocate(

@@ -1,39 +1,39 @@
-/** The rows of the database as the rest of the program holds them, and as the journal has them. */
-import type { EntryContent, JournalEntry } from '../../journal/chain.ts';
-import { encodeCbor } from '../../kit/encoding.ts';
-import { assert } from '../../kit/result.ts';
-import { assertConserved, type QuotaPosition } from '../../quota/bucket.ts';
-import type { Intent, IntentKind, NewIntent, Order, PlacedOrder } from '../store.ts';
+/** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
+import type { EntryContent, JournalEntry } from '../journal/chain.ts';
+import { encodeCbor } from '../kit/encoding.ts';
+import { assert } from '../kit/result.ts';
+import { assertConserved, type QuotaPosition } from '../quota/bucket.ts';
+import type { Intent, IntentKind, NewIntent, Order, PlacedOrder } from './store.ts';
 
 export interface IntentRow {
   kind: IntentKind;
-  id: Buffer;
+  id: Uint8Array;
   issuer: string;
-  body_hash: Buffer;
+  body_hash: Uint8Array;
   sequence: bigint;
   created_ms: bigint;
-  context: Buffer;
-  to_be_signed: Buffer;
-  signed: Buffer | null;
+  context: Uint8Array;
+  to_be_signed: Uint8Array;
+  signed: Uint8Array | null;
   epoch: bigint | null;
   serial: bigint | null;
-  orders: Buffer | null;
+  orders: Uint8Array | null;
   take_currency: string | null;
   take_amount: bigint | null;
   take_day: string | null;
-  spends: Buffer | null;
+  spends: Uint8Array | null;
 }
 
 export interface JournalRow {
   sequence: bigint;
-  bytes: Buffer;
-  hash: Buffer;
+  bytes: Uint8Array;
+  hash: Uint8Array;
 }
 
 export interface OrderRow {
-  id: Buffer;
-  body_hash: Buffer;
-  intent_id: Buffer;
+  id: Uint8Array;
+  body_hash: Uint8Array;
+  intent_id: Uint8Array;
   position: bigint;
 }
 
@@ -47,7 +47,8 @@ export interface QuotaRow {
   used: bigint;
 }
 
-export function intentOf(row: IntentRow): Intent {
+/** `own`: of the series that this store serves. */
+export function intentOf(row: IntentRow, own = true): Intent {
   return {
     kind: row.kind,
     id: bytesOf(row.id),
@@ -58,6 +59,7 @@ export function intentOf(row: IntentRow): Intent {
     context: bytesOf(row.context),
     toBeSigned: bytesOf(row.to_be_signed),
     signed: row.signed === null ? null : bytesOf(row.signed),
+    own,
   };
 }
 
@@ -156,6 +158,6 @@ export function entryOf(row: JournalRow): JournalEntry {
 }
 
 /** A plain Uint8Array: a Buffer compares and prints otherwise than what the rest of the program holds. */
-export function bytesOf(buffer: Buffer): Uint8Array {
+export function bytesOf(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
 }

@@ -1,0 +1,453 @@
+/**
+ * The store on PostgreSQL: the same as on SQLite, for several processes on one database.
+ *
+ * Each process serves a series of its own, under a lock that the server holds for its one connection. Its journal's chain is read
+ * and written by nobody else, so that no process waits for another's; what they share are the quotas' rows, the ids of intents and
+ * orders, and spent credentials, which the server keeps unique. A quota's row is locked from the moment it is read to the commit,
+ * once for a whole group of intents.
+ *
+ * What a crash leaves: of this process, of the connection or of the server, a transaction that was committed, or none of it. Where the
+ * connection broke in the middle of COMMIT, the store connects again, waits for the lock, which the server gives back when the broken
+ * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
+ * again without having looked.
+ */
+import { genesisHash, type JournalEntry, type JournalHead } from '../../journal/chain.ts';
+import { equalBytes } from '../../kit/bytes.ts';
+import { encodeCbor } from '../../kit/encoding.ts';
+import { assert, quote, type Result, succeed } from '../../kit/result.ts';
+import type { QuotaPosition } from '../../quota/bucket.ts';
+import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
+import { checkAllocation, refuseOtherAllocation } from '../refusal.ts';
+import {
+  entryOf,
+  intentOf,
+  type JournalRow,
+  type OrderRow,
+  placedOrderOf,
+  positionOf,
+  type QuotaRow,
+} from '../row.ts';
+import {
+  type Allocation,
+  type Committed,
+  type Intent,
+  type IntentKind,
+  type NewIntent,
+  type PlacedOrder,
+  type SignedIntent,
+  type Store,
+  StoreError,
+} from '../store.ts';
+import { readAddress } from './address.ts';
+import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
+import { verifyLedger } from './integrity.ts';
+import { asStoreError, isLost, isRetryable } from './postgres-error.ts';
+import { seriesLock } from './schema.ts';
+import { type Ask, CommitUnknown, Session } from './session.ts';
+import {
+  appendEntries,
+  lockQuotas,
+  readFound,
+  readHead,
+  type SeriesIntentRow,
+  settleQuotas,
+  writePlan,
+} from './statement.ts';
+import { Turns } from './turns.ts';
+
+export interface PostgresStoreOptions extends DatabaseOptions {
+  /** See `readAddress`. */
+  readonly url: string;
+  /** How long a lost connection is tried again, in ms, before the caller hears of it. */
+  readonly reconnectMs?: number;
+}
+
+/** Opens the store, checks that it is durable, whole and served by nobody else in this series, or throws a StoreError. */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const address = readAddress(options.url);
+  const session = await Session.open(address);
+  try {
+    await migrate(session, options);
+    const series = await findSeries(session, options);
+    await lockSeries(session, series, 1_000);
+    await verifyLedger(session, options.role);
+    const genesis = genesisHash(options.role, series.id);
+    const head = (await readHead(session.ask, series.number)).head ?? { sequence: 0, hash: genesis };
+    return new PostgresStore(session, series, genesis, head, options.reconnectMs ?? 5_000);
+  } catch (error) {
+    await session.close();
+    throw asStoreError(error, address.shown);
+  }
+}
+
+/** What a transaction gives, and where the journal ends with it. */
+interface Outcome<T> {
+  readonly value: T;
+  readonly head: JournalHead;
+}
+
+const tries = 5;
+
+class PostgresStore implements Store {
+  private session: Session;
+  private readonly series: Series;
+  private readonly genesis: Uint8Array;
+  private readonly reconnectMs: number;
+  private readonly turns = new Turns();
+  private known: JournalHead;
+  /** Where the journal ends if the transaction whose outcome is not known was committed. */
+  private planned: JournalHead | undefined;
+  private closed = false;
+
+  constructor(session: Session, series: Series, genesis: Uint8Array, head: JournalHead, reconnectMs: number) {
+    this.session = session;
+    this.series = series;
+    this.genesis = genesis;
+    this.known = head;
+    this.reconnectMs = reconnectMs;
+  }
+
+  head(): Promise<JournalHead> {
+    return this.read(async () => this.known);
+  }
+
+  findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE kind = $1 AND id = $2', [
+        kind,
+        id,
+      ]);
+      return row === undefined ? undefined : this.intentOf(row);
+    });
+  }
+
+  findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<OrderRow>('SELECT * FROM caller_order WHERE id = ANY ($1::bytea[])', [ids]);
+      const placed = rows.map(placedOrderOf);
+      return ids.map((id) => placed.find((order) => equalBytes(order.id, id)));
+    });
+  }
+
+  lastSerial(epoch: number): Promise<number> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ last: bigint }>(
+        'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = $1',
+        [epoch],
+      );
+      return Number(row?.last ?? 0n);
+    });
+  }
+
+  commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
+    assertIntents(intents);
+    return this.write(async (ask, head) => {
+      const found = await readFound(ask, this.series.number, intents);
+      const plan = planCommit(intents, { ...found, head: await head });
+      if (plan.entries.length > 0) await writePlan(ask, this.series.number, plan);
+      return { value: plan.committed, head: plan.head };
+    });
+  }
+
+  recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
+    return this.write(async (ask, head) => ({ value: await this.record(ask, signed), head: await head }));
+  }
+
+  private async record(ask: Ask, signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
+    const rows = await ask<SeriesIntentRow>(
+      'SELECT i.* FROM intent i JOIN unnest($1::text[], $2::bytea[]) AS g (kind, id) USING (kind, id)',
+      [signed.map(({ kind }) => kind), signed.map(({ id }) => id)],
+    );
+    const stored = signed.map(({ kind, id }) => {
+      const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
+      assert(row !== undefined, 'only a committed intent is signed');
+      return row;
+    });
+    // The first of two for one intent stays, in one group as in two.
+    const fresh = signed.filter(
+      ({ kind, id }, i) =>
+        stored[i]?.signed === null &&
+        signed.findIndex((one) => one.kind === kind && equalBytes(one.id, id)) === i,
+    );
+    assert(
+      stored.every((row) => row.signed !== null || row.series === this.series.number),
+      'only an intent of this series is signed',
+    );
+    if (fresh.length > 0) {
+      const taken = fresh.flatMap(({ kind, id }) => {
+        const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
+        if (row === undefined || row.take_currency === null || row.take_amount === null) return [];
+        return [{ issuer: row.issuer, currency: row.take_currency, amount: row.take_amount }];
+      });
+      // In the order of every other transaction: quotas first.
+      await Promise.all([
+        taken.length === 0 ? undefined : lockQuotas(ask, taken),
+        ask(
+          `UPDATE intent i SET signed = g.signed FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS g (kind, id, signed)
+            WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
+          [fresh.map(({ kind }) => kind), fresh.map(({ id }) => id), fresh.map((one) => one.signed)],
+        ),
+        settleQuotas(ask, taken),
+      ]);
+    }
+    return stored.map((row) => {
+      const now = fresh.find((one) => one.kind === row.kind && equalBytes(one.id, row.id));
+      return this.intentOf(now === undefined ? row : { ...row, signed: now.signed });
+    });
+  }
+
+  unsigned(): Promise<readonly Intent[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<SeriesIntentRow>(
+        'SELECT * FROM intent WHERE series = $1 AND signed IS NULL ORDER BY sequence',
+        [this.series.number],
+      );
+      return rows.map((row) => this.intentOf(row));
+    });
+  }
+
+  allocate(
+    allocation: Allocation,
+  ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>> {
+    const invalid = checkAllocation(allocation);
+    if (invalid !== undefined) return Promise.resolve(invalid);
+    const { issuer, currency, total, dayLimit, createdMs } = allocation;
+    type Allocated = Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>;
+    return this.write<Allocated>(async (ask, readingHead) => {
+      const head = await readingHead;
+      const inserted = await ask(
+        `INSERT INTO quota (issuer, currency, allocated, reserved, issued, day_limit) VALUES ($1, $2, $3, 0, 0, $4)
+          ON CONFLICT (issuer, currency) DO NOTHING RETURNING 1`,
+        [issuer, currency, total, dayLimit],
+      );
+      const position = await readPosition(ask, issuer, currency, '');
+      assert(position !== undefined, 'a quota that is inserted or was there is there');
+      if (inserted.length === 0) {
+        const same = position.allocated === total && position.dayLimit === dayLimit;
+        return { value: same ? succeed(position) : refuseOtherAllocation(position, allocation), head };
+      }
+      const entry = nextEntry(head, {
+        sequence: head.sequence + 1,
+        kind: 'allocation',
+        subject: `${issuer}/${currency}`,
+        createdMs,
+        content: encodeCbor([total, dayLimit]),
+      });
+      await appendEntries(ask, this.series.number, [entry]);
+      return { value: succeed(position), head: { sequence: entry.sequence, hash: entry.hash } };
+    });
+  }
+
+  position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined> {
+    return this.read((ask) => readPosition(ask, issuer, currency, day));
+  }
+
+  positions(day: string): Promise<readonly QuotaPosition[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<QuotaRow>(`${positionSql} ORDER BY q.issuer, q.currency`, [day]);
+      return rows.map((row) => positionOf(row, day));
+    });
+  }
+
+  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ count: bigint }>(
+        'SELECT count(*) AS count FROM intent WHERE kind = $1 AND issuer = $2 AND created_ms >= $3',
+        [kind, issuer, sinceMs],
+      );
+      return Number(row?.count ?? 0n);
+    });
+  }
+
+  journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<JournalRow>(
+        'SELECT sequence, bytes, hash FROM journal WHERE series = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3',
+        [this.series.number, fromSequence, limit],
+      );
+      return rows.map(entryOf);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.turns.run(false, async () => {
+      this.closed = true;
+      await this.session.close();
+    });
+  }
+
+  private intentOf(row: SeriesIntentRow): Intent {
+    return intentOf(row, row.series === this.series.number);
+  }
+
+  private read<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    if (this.session.usable) {
+      return this.turns
+        .run(true, () => work(this.session.ask))
+        .catch((error: unknown) => {
+          if (!isLost(error)) throw asStoreError(error, this.session.address.shown);
+          return this.readAgain(work);
+        });
+    }
+    return this.readAgain(work);
+  }
+
+  private readAgain<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    return this.turns.run(false, async () => {
+      try {
+        await this.connect();
+        return await work(this.session.ask);
+      } catch (error) {
+        throw asStoreError(error, this.session.address.shown);
+      }
+    });
+  }
+
+  /** `work` gets where the journal ended when the transaction began, while it is still being read. */
+  private write<T>(work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>): Promise<T> {
+    return this.turns.run(false, async () => {
+      for (let n = 1; ; n++) {
+        let outcome: Outcome<T> | undefined;
+        const before = this.known;
+        try {
+          await this.connect();
+          await this.session.transact('ISOLATION LEVEL READ COMMITTED', async (ask) => {
+            outcome = await work(ask, this.checkHead(ask));
+          });
+          assert(outcome !== undefined, 'a transaction that was committed has its outcome');
+          this.known = outcome.head;
+          return outcome.value;
+        } catch (error) {
+          if (error instanceof CommitUnknown) {
+            // What wrote no entry comes out the same when it is done twice; what did is known by its entry.
+            if (outcome !== undefined && !sameHead(outcome.head, before)) {
+              this.planned = outcome.head;
+              await this.connect();
+              if (sameHead(this.known, outcome.head)) return outcome.value;
+            }
+          } else if (!isLost(error) && !isRetryable(error))
+            throw asStoreError(error, this.session.address.shown);
+          if (n === tries) throw asStoreError(causeOf(error), this.session.address.shown);
+        }
+      }
+    });
+  }
+
+  /** INVARIANT: this process alone writes the series, so its journal ends where this process has left it. */
+  private async checkHead(ask: Ask): Promise<JournalHead> {
+    const { backend, head } = await readHead(ask, this.series.number);
+    if (backend !== this.session.backend.pid)
+      throw new StoreError(
+        'store_unsupported',
+        `\`${this.session.address.shown}\`: something between this process and the server changes the connection, and so loses the lock; a pooler has to be in session mode, or left out`,
+      );
+    if (!sameHead(head ?? { sequence: 0, hash: this.genesis }, this.known)) throw this.overtaken(head);
+    return this.known;
+  }
+
+  /**
+   * Gets the series' lock again where the connection is gone, and finds out what became of the transaction that was being
+   * committed; nothing is answered before that.
+   */
+  private async connect(): Promise<void> {
+    if (this.closed) throw new StoreError('store_unreachable', 'the store is closed');
+    const { address, backend } = this.session;
+    const deadline = Date.now() + this.reconnectMs;
+    while (!this.session.usable) {
+      let session: Session | undefined;
+      try {
+        session = await Session.open(address);
+        await lockSeries(session, this.series, Math.max(1_000, deadline - Date.now()), backend);
+        await this.findOutcome(session);
+        this.session = session;
+      } catch (error) {
+        await session?.close();
+        const known = asStoreError(error, address.shown);
+        if (!(known instanceof StoreError) || known.code !== 'store_unreachable' || Date.now() > deadline)
+          throw known;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  private async findOutcome(session: Session): Promise<void> {
+    const head = (await readHead(session.ask, this.series.number)).head ?? {
+      sequence: 0,
+      hash: this.genesis,
+    };
+    const expected = this.planned === undefined ? [this.known] : [this.known, this.planned];
+    if (!expected.some((one) => sameHead(one, head))) throw this.overtaken(head);
+    this.known = head;
+    this.planned = undefined;
+  }
+
+  private overtaken(head: JournalHead | undefined): StoreError {
+    const { shown } = this.session.address;
+    const found = head?.sequence ?? 0;
+    const { sequence } = this.known;
+    const name = quote(this.series.name);
+    return found < sequence
+      ? new StoreError(
+          'store_rewound',
+          `\`${shown}\`: the journal of series ${name} ends at ${found}, where it had ${sequence}: the database was restored, or the server that took over lacks what was committed; do not go on before it is back`,
+        )
+      : new StoreError(
+          'store_in_use',
+          `\`${shown}\`: another process has written series ${name} to entry ${found} while the connection was gone, where this one knows ${sequence}: start this one again, when that one is stopped`,
+        );
+  }
+}
+
+async function lockSeries(
+  session: Session,
+  { number, name }: Series,
+  waitMs: number,
+  previous?: Session['backend'],
+): Promise<void> {
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const [locked] = await session.ask<{ locked: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS locked', [
+      seriesLock,
+      number,
+    ]);
+    if (locked?.locked === true) return;
+    if (Date.now() > deadline)
+      throw new StoreError(
+        'store_in_use',
+        `another process serves series ${quote(name)} of \`${session.address.shown}\`: stop it first, or give this one a series of its own; two at once could issue twice`,
+      );
+    // The connection that was lost here may not have been missed there yet.
+    if (previous !== undefined)
+      await session.ask(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE pid = $1 AND backend_start::text = $2 AND datname = current_database() AND usename = current_user`,
+        [previous.pid, previous.startedAt],
+      );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const positionSql = `SELECT q.*, coalesce(d.used, 0) AS used FROM quota q
+    LEFT JOIN quota_day d ON d.issuer = q.issuer AND d.currency = q.currency AND d.day = $1`;
+
+async function readPosition(
+  ask: Ask,
+  issuer: string,
+  currency: string,
+  day: string,
+): Promise<QuotaPosition | undefined> {
+  const [row] = await ask<QuotaRow>(`${positionSql} WHERE q.issuer = $2 AND q.currency = $3`, [
+    day,
+    issuer,
+    currency,
+  ]);
+  return row === undefined ? undefined : positionOf(row, day);
+}
+
+function sameHead(a: JournalHead, b: JournalHead): boolean {
+  return a.sequence === b.sequence && equalBytes(a.hash, b.hash);
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof CommitUnknown ? error.cause : error;
+}
