@@ -100,8 +100,6 @@ export const quotaSchema = Type.Object(
     version: Type.Literal(1),
     signing,
     epoch: Type.Integer({ minimum: 1 }),
-    /** Days of the daily limit begin at midnight in this IANA zone. */
-    timeZone: Type.String({ minLength: 1 }),
   },
   { additionalProperties: false },
 );

@@ -12,10 +12,12 @@ import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
 import type { PeerRole } from '../api/peer.ts';
-import type { InitOptions, InitReport } from '../cli/appliance.ts';
+import type { InitOptions, InitReport, IssuerQuota } from '../cli/appliance.ts';
+import { dayLimitName } from '../cli/quota-file.ts';
 import { toHex } from '../kit/bytes.ts';
 import { type Clock, systemRandom } from '../kit/clock.ts';
-import { calendarDays } from '../quota/window.ts';
+import { findTimeZone } from '../quota/window.ts';
+import type { QuotaTerms } from '../records/quota-terms.ts';
 import { keyThumbprint } from '../records/signature.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { ApplianceError } from './appliance-error.ts';
@@ -47,7 +49,7 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
       `\`${home.path}\` holds an appliance already: use it, or name another folder with \`--home\``,
     );
   }
-  const zone = calendarDays(options.timeZone);
+  const zone = findTimeZone(options.timeZone);
   if (!zone.ok) throw new ApplianceError('configuration_invalid', zone.message);
   const module = findModule(options.module, process.env, options.projectFolder);
   for (const folder of [home.path, ...roles.map(home.folder), home.folder('operator'), home.root])
@@ -177,7 +179,7 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
     requestLifetimeSeconds: 600,
     redemptionSeconds: 10 * 365 * 86_400,
   };
-  const quota: QuotaConfiguration = { version: 1, signing, epoch: 1, timeZone: options.timeZone };
+  const quota: QuotaConfiguration = { version: 1, signing, epoch: 1 };
   await writeFileDurably(home.config('central'), pretty(central), 0o600);
   await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
   await writeFileDurably(home.config('quota'), pretty(quota), 0o600);
@@ -190,12 +192,11 @@ async function makeLedgers(home: Home, options: InitialisationOptions): Promise<
     const store = openSqliteStore({ path: home.ledger(role), role, create: true, random: systemRandom });
     try {
       if (role !== 'quota') continue;
-      for (const { currency, total, dayLimit } of options.quotas) {
+      for (const quota of options.quotas) {
         const allocated = await store.allocate({
           issuer: options.issuer,
-          currency,
-          total,
-          dayLimit,
+          currency: quota.currency,
+          terms: termsOf(quota, options.timeZone),
           createdMs: options.clock.nowMs(),
         });
         if (!allocated.ok) throw new ApplianceError('allocation_refused', allocated.message);
@@ -204,6 +205,12 @@ async function makeLedgers(home: Home, options: InitialisationOptions): Promise<
       await store.close();
     }
   }
+}
+
+function termsOf({ total, dayLimit, limits }: IssuerQuota, timeZone: string): QuotaTerms {
+  const window = { kind: 'day', timeZone } as const;
+  const day = { name: dayLimitName, counts: 'amount', window, maximum: dayLimit } as const;
+  return { allocated: total, frozen: false, limits: [day, ...limits] };
 }
 
 function pretty(value: unknown): string {

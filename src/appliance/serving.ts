@@ -13,7 +13,6 @@ import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { addStatus } from '../api/status.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
-import { calendarDays } from '../quota/window.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
@@ -233,9 +232,6 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
 async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
   const { home, bundle, ledger, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
-  const dayOf = calendarDays(configuration.timeZone);
-  if (!dayOf.ok)
-    throw new ApplianceError('configuration_invalid', `\`${home.config('quota')}\`: ${dayOf.message}`);
   if (token.agreements.length === 0)
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
   const quotaControl = makeQuotaControl({
@@ -245,7 +241,6 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     epoch: configuration.epoch,
-    dayOf: dayOf.value,
     clock: systemClock,
     random: systemRandom,
   });

@@ -3,6 +3,7 @@ import type { ModuleSigner } from '../../vm/signed-module.ts';
 import type { Result } from '../kit/result.ts';
 import type { ApprovalPolicy } from '../records/approval-policy.ts';
 import type { KeyAudit } from '../records/key-audit.ts';
+import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
@@ -21,6 +22,8 @@ export interface IssuerQuota {
   /** Confidential: to central management's folder only. */
   readonly ceiling: bigint;
   readonly requestsPerMinute: number;
+  /** Besides the daily one. */
+  readonly limits: readonly Limit[];
 }
 
 export interface InitOptions {

@@ -1,6 +1,8 @@
 /** `ringmint quota`: what is allocated, issued and left. */
 import { formatAmount } from '../records/amount.ts';
+import type { Currency } from '../records/claims.ts';
 import { currencyExponent } from '../records/iso4217.ts';
+import type { LimitPosition, QuotaPosition } from '../roles/quota-control.ts';
 import type { Appliance } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
@@ -14,29 +16,61 @@ export async function runQuota(
   try {
     const positions = await operator.quotaPositions();
     if (!positions.ok) return terminal.refuse(positions);
-    const rows = positions.value.map((position) => {
-      const currency = { code: position.currency, exponent: currencyExponent(position.currency) ?? 0 };
-      const money = (amount: bigint): string => formatAmount(amount, currency);
-      return {
-        issuer: position.issuer,
-        currency: position.currency,
-        allocated: money(position.allocated),
-        issued: money(position.issued),
-        reserved: money(position.reserved),
-        available: money(position.available),
-        day: position.day,
-        dayLimit: money(position.dayLimit),
-        dayUsed: money(position.dayUsed),
-      };
-    });
-    return terminal.result(
-      { positions: rows },
-      rows.map(
-        (row) =>
-          `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, available ${row.available}; ${row.day}: ${row.dayUsed} of ${row.dayLimit}`,
-      ),
-    );
+    const rows = positions.value.map(rowOf);
+    return terminal.result({ positions: rows }, rows.flatMap(describeRow));
   } finally {
     await operator.close();
   }
+}
+
+function rowOf(position: QuotaPosition) {
+  const currency = { code: position.currency, exponent: currencyExponent(position.currency) ?? 0 };
+  const money = (amount: bigint): string => formatAmount(amount, currency);
+  return {
+    issuer: position.issuer,
+    currency: position.currency,
+    version: position.version,
+    allocated: money(position.allocated),
+    issued: money(position.issued),
+    reserved: money(position.reserved),
+    available: money(position.available),
+    frozen: position.frozen,
+    stopped: position.stopped,
+    limits: position.limits.map((limit) => limitRow(limit, currency)),
+  };
+}
+
+function limitRow(
+  { name, counts, window, maximum, used, remaining, slots }: LimitPosition,
+  currency: Currency,
+) {
+  const show = (number: bigint): string =>
+    counts === 'amount' ? formatAmount(number, currency) : String(number);
+  return {
+    name,
+    counts,
+    ...(window.kind === 'day'
+      ? { timeZone: window.timeZone, day: dayOf(slots.current) }
+      : { seconds: window.seconds }),
+    maximum: show(maximum),
+    used: show(used),
+    remaining: show(remaining),
+  };
+}
+
+/** A slot of a calendar day is the number of days from 1970-01-01. */
+function dayOf(slot: number): string {
+  return new Date(slot * 86_400_000).toISOString().slice(0, 10);
+}
+
+function describeRow(row: ReturnType<typeof rowOf>): string[] {
+  const state = [row.frozen ? '; frozen' : '', row.stopped ? '; issuing is stopped' : ''].join('');
+  return [
+    `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, available ${row.available}${state}`,
+    ...row.limits.map((limit) => {
+      const over = 'seconds' in limit ? `in ${limit.seconds} s` : `on ${limit.day} in ${limit.timeZone}`;
+      const unit = limit.counts === 'orders' ? ' orders' : '';
+      return `  ${limit.name}: ${limit.used} of ${limit.maximum}${unit} ${over}, ${limit.remaining} left`;
+    }),
+  ];
 }

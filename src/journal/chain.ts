@@ -13,15 +13,22 @@ import { concatBytes, equalBytes, sha256, utf8 } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 
-export type EntryKind = 'request' | 'decision' | 'control-bit' | 'currency' | 'allocation';
+export type EntryKind =
+  | 'request'
+  | 'decision'
+  | 'control-bit'
+  | 'currency'
+  | 'allocation'
+  | 'quota-change'
+  | 'stop';
 
 export interface EntryContent {
   readonly sequence: number;
   readonly kind: EntryKind;
-  /** A request id of 16 bytes, or for an allocation `issuer/currency`. */
+  /** A request id of 16 bytes, for an allocation `issuer/currency`, of a change its id (32 bytes), of a stop its id (16 bytes). */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
-  /** Deterministic CBOR: of an intent all that it says, of an allocation its total and its daily limit. */
+  /** Deterministic CBOR: of an intent all that it says, of an allocation its terms, of a change it and its approvals, of a stop what it says. */
   readonly content: Uint8Array;
 }
 

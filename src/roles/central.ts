@@ -10,6 +10,8 @@ import { sha256 } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
+import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
 import { encodeDenial } from '../records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../records/encryption.ts';
@@ -154,11 +156,14 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         'currency',
       );
     }
+    // Neither is of the request, so it is answered and not recorded: the same request may come again.
+    if (position.value.stopped) return refuseStopped();
+    if (position.value.frozen) return refuseFrozen(position.value);
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     return succeed({
       amount: request.total,
       available: position.value.available,
-      dayRemaining: position.value.dayLimit - position.value.dayUsed,
+      dayRemaining: leastRemaining(position.value) ?? amountLimit,
       requestsInWindow: BigInt(await store.countSince('decision', request.issuer, sinceMs)),
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,

@@ -31,8 +31,6 @@ export interface QuotaControlDependencies {
   readonly keySet: Uint8Array;
   /** Identifies this database's series of sequence numbers: (epoch, sequence) names a control bit. */
   readonly epoch: number;
-  /** The window's key, such as `2026-11-20`, at a moment; the time zone is the composition root's. */
-  readonly dayOf: (ms: number) => string;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -218,15 +216,16 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         issuer: request.issuer,
         currency: request.currency.code,
         amount: request.total,
-        day: dependencies.dayOf(createdMs),
+        orders: 1,
+        atMs: createdMs,
       },
     };
   }
 
   return {
     redeem,
-    position: (issuer, currency) => store.position(issuer, currency, dependencies.dayOf(clock.nowMs())),
-    positions: () => store.positions(dependencies.dayOf(clock.nowMs())),
+    position: (issuer, currency) => store.position(issuer, currency, clock.nowMs()),
+    positions: () => store.positions(clock.nowMs()),
     async finishUnsigned() {
       return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
     },
@@ -250,4 +249,5 @@ function serials({ store }: Ledger, epoch: number): () => Promise<number> {
   };
 }
 
+export type { LimitPosition } from '../quota/bucket.ts';
 export type { QuotaPosition } from '../store/store.ts';

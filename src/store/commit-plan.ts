@@ -11,7 +11,15 @@ import {
 } from '../journal/chain.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, type Result, succeed } from '../kit/result.ts';
-import { checkTake, type QuotaPosition } from '../quota/bucket.ts';
+import {
+  type Charge,
+  chargesOf,
+  checkTake,
+  positionOf,
+  type QuotaAccount,
+  type SlotUse,
+} from '../quota/bucket.ts';
+import { accountName } from '../quota/history.ts';
 import { refuseConflict, refuseQuotaMissing, refuseSpent } from './refusal.ts';
 import { entryOfIntent } from './row.ts';
 import type { CommitCode, Committed, Intent, IntentKind, NewIntent, QuotaTake } from './store.ts';
@@ -24,12 +32,21 @@ export interface Found {
   /** Of the group's orders and spent credentials those that are there, by id. */
   readonly orders: readonly Uint8Array[];
   readonly spent: readonly Uint8Array[];
-  /** One for each issuer, currency and day that the group takes from, where there is a quota. */
-  readonly positions: readonly QuotaPosition[];
+  /** One for each quota that the group takes from, where there is one, with what is in its slots. */
+  readonly accounts: readonly { readonly account: QuotaAccount; readonly uses: readonly SlotUse[] }[];
+  /** Whether issuing is stopped. */
+  readonly stopped: boolean;
 }
 
-/** An amount taken from one quota on one day: the sum over the group. */
-export type Taken = QuotaTake;
+/** What a group takes from one quota: one row is written for it, and one for each slot. */
+export interface Taken {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly amount: bigint;
+  /** Where the quota's clock is after the last take. */
+  readonly clockMs: number;
+  readonly charges: readonly Charge[];
+}
 
 export interface CommitPlan {
   /** Of each intent of the group, in its order. */
@@ -48,7 +65,10 @@ export function assertIntents(intents: readonly NewIntent[]): void {
       'an intent has an id of 16 and a body hash of 32 bytes',
     );
     assert(take === undefined || take.issuer === issuer, 'an intent takes the quota of its own issuer');
-    assert(take === undefined || take.amount > 0n, 'quota is taken in amounts above zero');
+    assert(
+      take === undefined || (take.amount > 0n && take.orders > 0),
+      'quota is taken in amounts above zero, for an order or more',
+    );
   }
 }
 
@@ -61,7 +81,7 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
   const orders = new Set(found.orders.map(toHex));
   const spent = new Set(found.spent.map(toHex));
-  const quotas = new Quotas(found.positions);
+  const quotas = new Quotas(found);
   const created: { intent: NewIntent; sequence: number }[] = [];
   const entries: JournalEntry[] = [];
   let head = found.head;
@@ -77,15 +97,17 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       return refuseConflict();
     const spends = intent.spends === undefined ? undefined : toHex(intent.spends);
     if (spends !== undefined && spent.has(spends)) return refuseSpent();
+    let counted = intent;
     if (intent.take !== undefined) {
       const taken = quotas.take(intent.take);
       if (!taken.ok) return taken;
+      counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
     }
     const sequence = head.sequence + 1;
-    const entry = nextEntry(head, entryOfIntent(intent, sequence));
+    const entry = nextEntry(head, entryOfIntent(counted, sequence));
     entries.push(entry);
     head = { sequence, hash: entry.hash };
-    created.push({ intent, sequence });
+    created.push({ intent: counted, sequence });
     for (const id of orderIds) orders.add(id);
     if (spends !== undefined) spent.add(spends);
     const stored = storedIntent(intent, sequence);
@@ -94,7 +116,7 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  return { committed, created, entries, taken: quotas.sums(), head };
+  return { committed, created, entries, taken: quotas.taken(), head };
 }
 
 /** The entry that follows `head`. */
@@ -115,44 +137,69 @@ function intentKey(kind: IntentKind, id: Uint8Array): string {
 
 /** The quotas as they become while the group is decided. */
 class Quotas {
-  private readonly found: readonly QuotaPosition[];
-  private readonly taken: QuotaTake[] = [];
+  private readonly stopped: boolean;
+  private readonly accounts: Map<
+    string,
+    { account: QuotaAccount; uses: SlotUse[]; taken: bigint; charges: Charge[] }
+  >;
 
-  constructor(found: readonly QuotaPosition[]) {
-    this.found = found;
+  constructor({ accounts, stopped }: Pick<Found, 'accounts' | 'stopped'>) {
+    this.stopped = stopped;
+    this.accounts = new Map(
+      accounts.map(({ account, uses }) => [
+        accountName(account.issuer, account.currency),
+        { account, uses: [...uses], taken: 0n, charges: [] },
+      ]),
+    );
   }
 
-  take(take: QuotaTake): Result<null, CommitCode> {
-    const { issuer, currency, day, amount } = take;
-    const position = this.found.find(
-      (one) => one.issuer === issuer && one.currency === currency && one.day === day,
-    );
-    if (position === undefined) return refuseQuotaMissing(issuer, currency);
-    const ofQuota = this.taken.filter((one) => one.issuer === issuer && one.currency === currency);
-    const total = sum(ofQuota);
-    const ofDay = ofQuota.find((one) => one.day === day);
-    const fits = checkTake(
-      {
-        ...position,
-        reserved: position.reserved + total,
-        available: position.available - total,
-        dayUsed: position.dayUsed + (ofDay?.amount ?? 0n),
-      },
-      amount,
-    );
+  /** Gives the moment that the take counts at. */
+  take(take: QuotaTake): Result<number, CommitCode> {
+    const { issuer, currency, amount, atMs: nowMs } = take;
+    const known = this.accounts.get(accountName(issuer, currency));
+    if (known === undefined) return refuseQuotaMissing(issuer, currency);
+    const position = positionOf(known.account, known.uses, { nowMs, stopped: this.stopped });
+    const fits = checkTake(position, take);
     if (!fits.ok) return fits;
-    if (ofDay === undefined) this.taken.push(take);
-    else this.taken[this.taken.indexOf(ofDay)] = { ...ofDay, amount: ofDay.amount + amount };
-    return succeed(null);
+    const { atMs } = position;
+    known.account = { ...known.account, reserved: known.account.reserved + amount, clockMs: atMs };
+    known.taken += amount;
+    for (const charge of chargesOf(position, take)) {
+      known.uses = addUse(known.uses, charge);
+      known.charges = addCharge(known.charges, charge);
+    }
+    return succeed(atMs);
   }
 
-  sums(): readonly Taken[] {
-    return this.taken;
+  taken(): readonly Taken[] {
+    return [...this.accounts.values()]
+      .filter(({ taken }) => taken > 0n)
+      .map(({ account: { issuer, currency, clockMs }, taken, charges }) => ({
+        issuer,
+        currency,
+        amount: taken,
+        clockMs,
+        charges,
+      }));
   }
 }
 
-function sum(taken: readonly QuotaTake[]): bigint {
-  let total = 0n;
-  for (const { amount } of taken) total += amount;
-  return total;
+function addUse(uses: readonly SlotUse[], { limit, slot, oldest, by }: Charge): SlotUse[] {
+  const kept = uses.filter((use) => use.limit !== limit || use.slot >= oldest);
+  const index = kept.findIndex((use) => use.limit === limit && use.slot === slot);
+  const use = kept[index];
+  if (use === undefined) kept.push({ limit, slot, used: by });
+  else kept[index] = { ...use, used: use.used + by };
+  return kept;
+}
+
+/** One charge for each slot of a limit, with the last one's `oldest` for all of the limit: what is older counts no more. */
+function addCharge(charges: readonly Charge[], charge: Charge): Charge[] {
+  const { limit, slot, oldest, by } = charge;
+  const kept = charges.filter((one) => one.limit !== limit || one.slot >= oldest);
+  const index = kept.findIndex((one) => one.limit === limit && one.slot === slot);
+  const known = kept[index];
+  if (known === undefined) kept.push(charge);
+  else kept[index] = { ...charge, by: known.by + by };
+  return kept.map((one) => (one.limit === limit ? { ...one, oldest } : one));
 }

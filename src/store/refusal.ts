@@ -1,6 +1,11 @@
 /** What a store refuses, worded once for both databases. */
-import { quote, type Refusal, refuse } from '../kit/result.ts';
-import type { QuotaPosition } from '../quota/bucket.ts';
+import { equalBytes } from '../kit/bytes.ts';
+import { encodeCbor } from '../kit/encoding.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import type { QuotaAccount } from '../quota/bucket.ts';
+import { checkTerms } from '../quota/change.ts';
+import { amountLimit } from '../records/claims.ts';
+import { encodeTerms } from '../records/quota-terms.ts';
 import type { Allocation } from './store.ts';
 
 export function refuseConflict(): Refusal<'request_id_conflict'> {
@@ -19,21 +24,30 @@ export function refuseQuotaMissing(issuer: string, currency: string): Refusal<'q
   return refuse('quota_missing', `issuer ${quote(issuer)} has no quota in ${quote(currency)}`, 'currency');
 }
 
-/** The allocation's own fault, or undefined where it is within what the columns hold. */
-export function checkAllocation({ total, dayLimit }: Allocation): Refusal<'allocation_invalid'> | undefined {
-  if (total >= 0n && dayLimit >= 0n && total <= 10n ** 15n && dayLimit <= 10n ** 15n) return undefined;
-  return refuse(
-    'allocation_invalid',
-    `a quota of ${total} minor units with ${dayLimit} a day: 0 to 10^15 are accepted`,
-  );
+export function refuseUnknownChange(issuer: string, currency: string): Refusal<'quota_missing'> {
+  return refuse('quota_missing', `issuer ${quote(issuer)} has no quota in ${quote(currency)} to be changed`);
 }
 
-export function refuseOtherAllocation(
-  known: QuotaPosition,
-  { issuer, currency, total, dayLimit }: Allocation,
-): Refusal<'allocation_exists'> {
+/** The allocation's own fault, or undefined where it can be stored. */
+export function checkAllocation({ terms }: Allocation): Refusal<'allocation_invalid'> | undefined {
+  const { allocated, limits } = terms;
+  if ([allocated, ...limits.map(({ maximum }) => maximum)].some((one) => one < 0n || one > amountLimit))
+    return refuse(
+      'allocation_invalid',
+      `a quota of ${allocated}: from 0 to 10^15 is accepted, and so are limits`,
+    );
+  const zones = checkTerms(terms);
+  return zones.ok ? undefined : refuse('allocation_invalid', zones.message);
+}
+
+/** Whether a quota that is there is the one that is asked for; refuses another: a change of it takes two people. */
+export function checkSameAllocation(
+  known: QuotaAccount,
+  { issuer, currency, terms }: Allocation,
+): Result<null, 'allocation_exists'> {
+  if (equalBytes(encodeCbor(encodeTerms(known)), encodeCbor(encodeTerms(terms)))) return succeed(null);
   return refuse(
     'allocation_exists',
-    `issuer ${quote(issuer)} has ${known.allocated} minor units of ${currency} with ${known.dayLimit} a day, where ${total} with ${dayLimit} are asked for: a change needs two people, and is not built yet`,
+    `issuer ${quote(issuer)} has ${known.allocated} minor units of ${currency}, with limits of its own: a change, which needs two people, is accepted (\`ringmint quota propose\`)`,
   );
 }

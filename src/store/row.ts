@@ -1,9 +1,21 @@
 /** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
 import type { EntryContent, JournalEntry } from '../journal/chain.ts';
-import { encodeCbor } from '../kit/encoding.ts';
+import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
-import { assertConserved, type QuotaPosition } from '../quota/bucket.ts';
-import type { Intent, IntentKind, NewIntent, Order, PlacedOrder } from './store.ts';
+import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
+import type { CountedTake } from '../quota/tally.ts';
+import { ClaimReader } from '../records/claims.ts';
+import type { QuotaAction } from '../records/quota-change.ts';
+import { type Limit, readLimits } from '../records/quota-terms.ts';
+import {
+  type Intent,
+  type IntentKind,
+  type NewIntent,
+  type Order,
+  type PlacedOrder,
+  type Stop,
+  StoreError,
+} from './store.ts';
 
 export interface IntentRow {
   kind: IntentKind;
@@ -20,7 +32,8 @@ export interface IntentRow {
   orders: Uint8Array | null;
   take_currency: string | null;
   take_amount: bigint | null;
-  take_day: string | null;
+  take_orders: bigint | null;
+  take_ms: bigint | null;
   spends: Uint8Array | null;
 }
 
@@ -40,11 +53,26 @@ export interface OrderRow {
 export interface QuotaRow {
   issuer: string;
   currency: string;
+  version: bigint;
   allocated: bigint;
   reserved: bigint;
   issued: bigint;
-  day_limit: bigint;
+  frozen: bigint;
+  limits: Uint8Array;
+  clock_ms: bigint;
+}
+
+export interface SlotRow {
+  name: string;
+  slot: bigint;
   used: bigint;
+}
+
+export interface TakeRow {
+  sequence: bigint;
+  take_amount: bigint;
+  take_orders: bigint;
+  take_ms: bigint;
 }
 
 /** `own`: of the series that this store serves. */
@@ -73,8 +101,8 @@ export function placedOrderOf(row: OrderRow): PlacedOrder {
 }
 
 export function newIntentOf(row: IntentRow): NewIntent {
-  const { take_currency: currency, take_amount: amount, take_day: day, spends, issuer } = row;
-  const { epoch, serial, orders } = row;
+  const { take_currency: currency, take_amount: amount, take_orders: orderCount, take_ms: atMs } = row;
+  const { epoch, serial, orders, spends, issuer } = row;
   return {
     ...intentOf(row),
     ...(epoch === null || serial === null
@@ -82,9 +110,9 @@ export function newIntentOf(row: IntentRow): NewIntent {
       : { serial: { epoch: Number(epoch), number: Number(serial) } }),
     ...(orders === null ? {} : { orders: decodeOrders(orders) }),
     ...(spends === null ? {} : { spends: bytesOf(spends) }),
-    ...(currency === null || amount === null || day === null
+    ...(currency === null || amount === null || orderCount === null || atMs === null
       ? {}
-      : { take: { issuer, currency, amount, day } }),
+      : { take: { issuer, currency, amount, orders: Number(orderCount), atMs: Number(atMs) } }),
   };
 }
 
@@ -111,7 +139,7 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     serial === undefined ? null : [serial.epoch, serial.number],
     orders === undefined ? null : encodeOrders(orders),
     spends,
-    take === undefined ? null : [take.currency, take.amount, take.day],
+    take === undefined ? null : [take.currency, take.amount, take.orders, take.atMs],
   ]);
   return { sequence, kind, subject: id, createdMs, content };
 }
@@ -139,18 +167,41 @@ export function decodeOrders(bytes: Uint8Array): Order[] {
   return orders;
 }
 
-export function positionOf(row: QuotaRow, day: string): QuotaPosition {
-  return assertConserved({
-    issuer: row.issuer,
-    currency: row.currency,
-    allocated: row.allocated,
-    reserved: row.reserved,
-    issued: row.issued,
-    available: row.allocated - row.reserved - row.issued,
-    day,
-    dayLimit: row.day_limit,
-    dayUsed: row.used,
-  });
+export function accountOf(row: QuotaRow): QuotaAccount {
+  const { issuer, currency, allocated, reserved, issued } = row;
+  return {
+    issuer,
+    currency,
+    version: Number(row.version),
+    allocated,
+    reserved,
+    issued,
+    frozen: row.frozen === 1n,
+    limits: limitsOf(row.limits),
+    clockMs: Number(row.clock_ms),
+  };
+}
+
+function limitsOf(bytes: Uint8Array): readonly Limit[] {
+  const decoded = decodeCbor(bytesOf(bytes));
+  const reader = new ClaimReader(new Map());
+  const limits = decoded.ok ? readLimits(reader, decoded.value, 'limits') : [];
+  if (!decoded.ok || reader.refusal !== undefined)
+    throw new StoreError('store_corrupt', 'the limits of a quota cannot be read: restore a backup');
+  return limits;
+}
+
+export function useOf(row: SlotRow): SlotUse {
+  return { limit: row.name, slot: Number(row.slot), used: row.used };
+}
+
+export function takeOf(row: TakeRow): CountedTake {
+  return {
+    sequence: Number(row.sequence),
+    amount: row.take_amount,
+    orders: Number(row.take_orders),
+    atMs: Number(row.take_ms),
+  };
 }
 
 export function entryOf(row: JournalRow): JournalEntry {
@@ -160,4 +211,24 @@ export function entryOf(row: JournalRow): JournalEntry {
 /** A plain Uint8Array: a Buffer compares and prints otherwise than what the rest of the program holds. */
 export function bytesOf(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
+}
+
+export interface StopRow {
+  sequence: bigint;
+  reason: string;
+  author: string;
+  created_ms: bigint;
+}
+
+export function stopOf({ sequence, reason, author, created_ms }: StopRow): Stop {
+  return { sequence: Number(sequence), reason, by: author, createdMs: Number(created_ms) };
+}
+
+/** The columns of a change that puts the clock of a quota back; nulls for another. */
+export function clockResetOf(
+  action: QuotaAction,
+): Record<'issuer' | 'currency' | 'resetMs', string | number | null> {
+  if (action.kind === 'start' || action.clock === null)
+    return { issuer: null, currency: null, resetMs: null };
+  return { issuer: action.issuer, currency: action.currency, resetMs: action.clock * 1000 };
 }

@@ -12,6 +12,8 @@
 import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
+import type { ChangeCode } from '../quota/change.ts';
+import type { QuotaTerms } from '../records/quota-terms.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
@@ -69,8 +71,10 @@ export interface QuotaTake {
   readonly issuer: string;
   readonly currency: string;
   readonly amount: bigint;
-  /** The window's key, such as `2026-11-20`. */
-  readonly day: string;
+  /** How many callers' orders it is for, from 1. */
+  readonly orders: number;
+  /** The moment that it is asked at; it counts at this moment or, where a take was counted at a later one, at that. */
+  readonly atMs: number;
 }
 
 export type CommitCode = 'request_id_conflict' | 'credential_spent' | 'quota_missing' | QuotaCode;
@@ -87,8 +91,35 @@ export interface SignedIntent {
 export interface Allocation {
   readonly issuer: string;
   readonly currency: string;
-  readonly total: bigint;
-  readonly dayLimit: bigint;
+  readonly terms: QuotaTerms;
+  readonly createdMs: number;
+}
+
+/** A change with the approvals that carry it; the role has verified them. */
+export interface ApprovedChange {
+  /** A quota change (src/records/quota-change.ts). */
+  readonly change: Uint8Array;
+  readonly approvals: readonly Uint8Array[];
+  readonly createdMs: number;
+}
+
+export interface NewStop {
+  /** 16 bytes: the same stop again is one stop. */
+  readonly id: Uint8Array;
+  readonly reason: string;
+  /** Whose right it was. */
+  readonly by: string;
+  readonly createdMs: number;
+  /** What proves it: a signed stop, or nothing where a certificate did. */
+  readonly evidence: Uint8Array | null;
+}
+
+/** The stop in force. */
+export interface Stop {
+  /** Number of its journal entry: what a start has to name. */
+  readonly sequence: number;
+  readonly reason: string;
+  readonly by: string;
   readonly createdMs: number;
 }
 
@@ -106,16 +137,29 @@ export interface Store {
    * there already is given as it is. Once this returns, a power cut does not undo it.
    */
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]>;
-  /** Transaction B, one for all of `signed`: stores what is handed out and turns reserved quota into issued. The first one stays; a later one gets it. */
+  /**
+   * Transaction B, one for all of `signed`: stores what is handed out and turns reserved quota into issued. The first one stays; a later
+   * one gets it. Throws `issuance_stopped` where quota was taken for one that is not stored yet and issuing is stopped: what was signed
+   * is then of no use to anybody.
+   */
   recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]>;
   /** What a crash left between transactions A and B. */
   unsigned(): Promise<readonly Intent[]>;
-  /** Allocates a quota, as a journal entry; the same again changes nothing, another is refused: a change needs two people, and is not built yet. */
+  /** Allocates a quota, as a journal entry; the same again changes nothing, another is refused: that is a change. */
   allocate(
     allocation: Allocation,
   ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>>;
-  position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined>;
-  positions(day: string): Promise<readonly QuotaPosition[]>;
+  /** The quota with its windows ending at `nowMs`, or at the latest moment that a take was counted at. */
+  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined>;
+  /** By issuer, then by currency. */
+  positions(nowMs: number): Promise<readonly QuotaPosition[]>;
+  /** Number of the journal entry of the change with this id (32 bytes), where it was carried out. */
+  findChange(id: Uint8Array): Promise<number | undefined>;
+  /** Carries it out, as a journal entry, whose number it gives; or nothing of it. One that was carried out before changes nothing. */
+  applyChange(change: ApprovedChange): Promise<Result<number, ChangeCode>>;
+  /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
+  stop(stop: NewStop): Promise<Stop>;
+  stopped(): Promise<Stop | undefined>;
   countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
@@ -137,7 +181,8 @@ export type StoreErrorCode =
   | 'store_not_durable'
   | 'store_missing'
   | 'store_full'
-  | 'store_io';
+  | 'store_io'
+  | 'issuance_stopped';
 
 /** A broken or unusable database: nothing was decided, so it is thrown and not a refusal. */
 export class StoreError extends Error {

@@ -13,7 +13,6 @@ import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
-import { calendarDays } from '../../src/quota/window.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
@@ -30,6 +29,7 @@ import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
+import { terms } from '../store/intents.ts';
 
 const startMs = Date.parse('2026-11-20T12:00:00Z');
 export const issuer = 'demo-issuer';
@@ -172,8 +172,7 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
     const allocated = await first.quota.allocate({
       issuer: name,
       currency: 'EUR',
-      total: quota.total,
-      dayLimit: quota.dayLimit,
+      terms: terms(quota.total, quota.dayLimit),
       createdMs: startMs,
     });
     if (!allocated.ok) throw new Error(allocated.message);
@@ -202,8 +201,6 @@ function assemble(
 ): Authorities {
   const { wrapStore = (store) => store, wrapSigner = (signer) => signer } = options;
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
-  const dayOf = calendarDays('Etc/UTC');
-  if (!dayOf.ok) throw new Error(dayOf.message);
   const agreement: KeyAgreement | undefined = tokens.of.quota.agreement;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
   const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
@@ -214,7 +211,6 @@ function assemble(
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
-    dayOf: dayOf.value,
   });
   const central = makeCentral({
     ...common,

@@ -4,7 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
-import { allocated, bytes, commitOne, day, issuer, newIntent, recordOne, take } from './intents.ts';
+import {
+  allocated,
+  bytes,
+  commitOne,
+  day,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  take,
+  terms,
+} from './intents.ts';
 
 export interface StoreUnderTest {
   store: Store;
@@ -67,7 +78,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       await commitOne(under.store, newIntent(1, { spends: bytes(16, 'credential'), ...take(10n) }));
       const second = newIntent(2, { spends: bytes(16, 'credential'), ...take(10n) });
       expect(await commitOne(under.store, second)).toMatchObject({ ok: false, code: 'credential_spent' });
-      expect(await under.store.position(issuer, 'EUR', day)).toMatchObject({
+      expect(await under.store.position(issuer, 'EUR', noon(day))).toMatchObject({
         reserved: 10n,
         available: 990n,
       });
@@ -84,16 +95,15 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       expect(await commit(5, 401n, '2026-11-21')).toMatchObject({ ok: false, code: 'quota_exceeded' });
       expect(await commit(6, 400n, '2026-11-21')).toMatchObject({ ok: true });
       expect(await commit(7, 1n, '2026-11-22')).toMatchObject({ ok: false, code: 'quota_exceeded' });
-      expect(await under.store.position(issuer, 'EUR', day)).toEqual({
+      expect(await under.store.position(issuer, 'EUR', noon('2026-11-21'))).toMatchObject({
         issuer,
         currency: 'EUR',
+        version: 1,
         allocated: 1_000n,
         reserved: 1_000n,
         issued: 0n,
         available: 0n,
-        day,
-        dayLimit: 600n,
-        dayUsed: 600n,
+        limits: [{ name: 'day', maximum: 600n, used: 400n, remaining: 200n }],
       });
       expect((await under.store.head()).sequence).toBe(3);
     });
@@ -103,7 +113,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         ok: false,
         code: 'quota_missing',
       });
-      expect(await under.store.position(issuer, 'EUR', day)).toBeUndefined();
+      expect(await under.store.position(issuer, 'EUR', noon(day))).toBeUndefined();
     });
 
     it('stores what was signed once: the first stays, and reserved becomes issued', async () => {
@@ -119,7 +129,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       });
       await under.reopen();
       expect(await under.store.unsigned()).toEqual([]);
-      expect(await under.store.position(issuer, 'EUR', day)).toMatchObject({
+      expect(await under.store.position(issuer, 'EUR', noon(day))).toMatchObject({
         reserved: 0n,
         issued: 30n,
         available: 970n,
@@ -136,18 +146,21 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       expect((await under.store.head()).sequence).toBe(1);
       const common = { issuer, createdMs: 0 };
       expect(
-        await under.store.allocate({ ...common, currency: 'EUR', total: 2_000n, dayLimit: 600n }),
+        await under.store.allocate({ ...common, currency: 'EUR', terms: terms(2_000n, 600n) }),
       ).toMatchObject({ ok: false, code: 'allocation_exists' });
       expect(
-        await under.store.allocate({ ...common, currency: 'USD', total: 10n ** 15n + 1n, dayLimit: 1n }),
+        await under.store.allocate({ ...common, currency: 'USD', terms: terms(10n ** 15n + 1n, 1n) }),
       ).toMatchObject({ ok: false, code: 'allocation_invalid' });
+      expect(await under.store.allocate({ ...common, currency: 'USD', terms: terms(-1n, 1n) })).toMatchObject(
+        { ok: false, code: 'allocation_invalid' },
+      );
       expect(
-        await under.store.allocate({ ...common, currency: 'USD', total: -1n, dayLimit: 1n }),
-      ).toMatchObject({ ok: false, code: 'allocation_invalid' });
-      expect(
-        await under.store.allocate({ ...common, currency: 'USD', total: 10n ** 15n, dayLimit: 0n }),
+        await under.store.allocate({ ...common, currency: 'USD', terms: terms(10n ** 15n, 0n) }),
       ).toMatchObject({ ok: true });
-      expect((await under.store.positions(day)).map((position) => position.currency)).toEqual(['EUR', 'USD']);
+      expect((await under.store.positions(noon(day))).map((position) => position.currency)).toEqual([
+        'EUR',
+        'USD',
+      ]);
     });
 
     it('counts by kind, issuer and time', async () => {
@@ -192,12 +205,15 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
               number,
               { body: number; amount: bigint; on: string; signed: Uint8Array | null }
             >();
+            // The latest day that a take was counted on: a take at an earlier one counts there.
+            let latest = '';
             const used = (on?: string): bigint =>
               [...model.values()]
                 .filter((entry) => on === undefined || entry.on === on)
                 .reduce((sum, entry) => sum + entry.amount, 0n);
             for (const [turn, { what, name, body, amount, on }] of commands.entries()) {
               const known = model.get(name);
+              const counted = on > latest ? on : latest;
               if (what === 'reopen') await fresh.reopen();
               if (what === 'commit') {
                 const intent = newIntent(name, {
@@ -212,13 +228,16 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
                       : 'request_id_conflict'
                     : used() + amount > 1_000n
                       ? 'quota_exceeded'
-                      : used(on) + amount > 600n
+                      : used(counted) + amount > 600n
                         ? 'daily_limit'
                         : 'created';
                 expect(committed.ok ? (committed.value.created ? 'created' : 'known') : committed.code).toBe(
                   expected,
                 );
-                if (expected === 'created') model.set(name, { body, amount, on, signed: null });
+                if (expected === 'created') {
+                  latest = counted;
+                  model.set(name, { body, amount, on: counted, signed: null });
+                }
               }
               if (what === 'record' && known !== undefined) {
                 known.signed ??= bytes(64, turn);
@@ -228,11 +247,11 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
               const issued = [...model.values()]
                 .filter((entry) => entry.signed !== null)
                 .reduce((sum, entry) => sum + entry.amount, 0n);
-              expect(await fresh.store.position(issuer, 'EUR', '2026-11-20')).toMatchObject({
+              expect(await fresh.store.position(issuer, 'EUR', noon('2026-11-21'))).toMatchObject({
                 issued,
                 reserved: used() - issued,
                 available: 1_000n - used(),
-                dayUsed: used('2026-11-20'),
+                limits: [{ used: used('2026-11-21') }],
               });
             }
             expect((await fresh.store.head()).sequence).toBe(model.size + 1);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { allocated, commitOne, day, issuer, newIntent, take } from './intents.ts';
+import { allocated, commitOne, day, issuer, newIntent, noon, take } from './intents.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringmint-full-'));
 // Only root may mount, and not in every container.
@@ -41,7 +41,7 @@ describe.skipIf(!mounted)(title, () => {
     expect(failure).toMatchObject({ code: 'store_full' });
     expect(stored).toBeGreaterThan(0);
     expect((await store.head()).sequence).toBe(stored + 1);
-    expect(await store.position(issuer, 'EUR', day)).toMatchObject({ reserved: BigInt(stored) });
+    expect(await store.position(issuer, 'EUR', noon(day))).toMatchObject({ reserved: BigInt(stored) });
 
     rmSync(ballast);
     const next = newIntent(stored, take(1n));
@@ -50,7 +50,7 @@ describe.skipIf(!mounted)(title, () => {
 
     const reopened = open();
     expect((await reopened.head()).sequence).toBe(stored + 2);
-    expect(await reopened.position(issuer, 'EUR', day)).toMatchObject({ reserved: BigInt(stored + 1) });
+    expect(await reopened.position(issuer, 'EUR', noon(day))).toMatchObject({ reserved: BigInt(stored + 1) });
     await reopened.close();
   });
 });

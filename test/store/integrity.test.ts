@@ -22,8 +22,21 @@ describe('the SQLite store, altered behind its back', () => {
 
   it.each([
     ['a quota that was raised', 'UPDATE quota SET allocated = 1000000'],
-    ['a daily limit that was raised', 'UPDATE quota SET day_limit = 1000000'],
-    ['a quota that nobody allocated', "INSERT INTO quota VALUES ('evil', 'EUR', 1000, 0, 0, 1000)"],
+    ['a limit that is gone', "UPDATE quota SET limits = x'80'"],
+    ['limits that cannot be read', "UPDATE quota SET limits = x'00'"],
+    ['a quota that is frozen', 'UPDATE quota SET frozen = 1'],
+    ['a version that was raised', 'UPDATE quota SET version = 7'],
+    ['a clock that was put back', 'UPDATE quota SET clock_ms = clock_ms - 1'],
+    [
+      'a take at an earlier moment',
+      'UPDATE intent SET take_ms = take_ms - 172800000 WHERE sequence = 4; DELETE FROM quota_slot',
+    ],
+    [
+      'a quota that nobody allocated',
+      "INSERT INTO quota SELECT 'evil', currency, 1, 1000, 0, 0, 0, limits, 0 FROM quota",
+    ],
+    ['a change that nobody approved', 'INSERT INTO quota_change VALUES (zeroblob(32), 1, NULL, NULL, NULL)'],
+    ['a stop that nobody ordered', "INSERT INTO quota_stop VALUES (zeroblob(16), 1, 'r', 'me', 0, NULL)"],
     [
       'an intent that is gone, its quota given back',
       'DELETE FROM intent WHERE sequence = 3; UPDATE quota SET reserved = reserved - 5',
@@ -31,7 +44,9 @@ describe('the SQLite store, altered behind its back', () => {
     ['an intent that is gone', "DELETE FROM intent WHERE kind = 'decision'"],
     ['an intent whose entry is gone', 'DELETE FROM journal WHERE sequence = 5'],
     ['a journal that is gone', 'DELETE FROM journal'],
-    ['a day that was begun anew', 'UPDATE quota_day SET used = 0'],
+    ['a day that was begun anew', 'DELETE FROM quota_slot'],
+    ['a day of which less was used', 'UPDATE quota_slot SET used = used - 1'],
+    ['a slot in the time to come', 'UPDATE quota_slot SET slot = slot + 1'],
     [
       'an amount lowered in both places',
       'UPDATE intent SET take_amount = 1 WHERE sequence = 3; UPDATE quota SET reserved = reserved - 4',

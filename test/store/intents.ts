@@ -1,5 +1,6 @@
 /** Intents for the tests of stores. */
 import { createHash } from 'node:crypto';
+import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import type { Committed, Intent, NewIntent, Store } from '../../src/store/store.ts';
 
 export const day = '2026-11-20';
@@ -23,12 +24,22 @@ export function newIntent(name: string | number, changed: Partial<NewIntent> = {
   };
 }
 
+/** A total and a limit a day in UTC. */
+export function terms(allocated: bigint, dayLimit: bigint): QuotaTerms {
+  const window = { kind: 'day', timeZone: 'Etc/UTC' } as const;
+  return { allocated, frozen: false, limits: [{ name: 'day', counts: 'amount', window, maximum: dayLimit }] };
+}
+
+/** In ms. */
+export function noon(on: string): number {
+  return Date.parse(`${on}T12:00:00Z`);
+}
+
 export async function allocated(store: Store, total = 1_000n, dayLimit = 600n): Promise<Store> {
   const made = await store.allocate({
     issuer,
     currency: 'EUR',
-    total,
-    dayLimit,
+    terms: terms(total, dayLimit),
     createdMs: 1_795_000_000_000,
   });
   if (!made.ok) throw new Error(made.message);
@@ -36,7 +47,7 @@ export async function allocated(store: Store, total = 1_000n, dayLimit = 600n): 
 }
 
 export function take(amount: bigint, on = day): { take: NonNullable<NewIntent['take']> } {
-  return { take: { issuer, currency: 'EUR', amount, day: on } };
+  return { take: { issuer, currency: 'EUR', amount, orders: 1, atMs: noon(on) } };
 }
 
 export async function commitOne(store: Store, intent: NewIntent): Promise<Committed> {

@@ -10,7 +10,7 @@ import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import { describeStore } from './contract.ts';
-import { allocated, bytes, commitOne, day, issuer, newIntent, recordOne, take } from './intents.ts';
+import { allocated, bytes, commitOne, day, issuer, newIntent, noon, recordOne, take } from './intents.ts';
 
 describeStore('the SQLite', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
@@ -135,7 +135,7 @@ describe('the SQLite file', () => {
       );
     }
     expect(failure).toMatchObject({ code: 'store_full' });
-    expect(await store.position(issuer, 'EUR', day)).toMatchObject({ reserved: BigInt(stored) });
+    expect(await store.position(issuer, 'EUR', noon(day))).toMatchObject({ reserved: BigInt(stored) });
     expect((await store.head()).sequence).toBe(stored + 1);
     await store.close();
     store = open();
@@ -166,7 +166,7 @@ describe('the SQLite file', () => {
       child.kill('SIGKILL');
       await ended;
       const store = open({ create: false });
-      const position = await store.position(issuer, 'EUR', day);
+      const position = await store.position(issuer, 'EUR', noon(day));
       const entries = (await store.head()).sequence - 1;
       expect(position?.allocated).toBe(10n ** 12n);
       expect(Number(position?.reserved) + Number(position?.issued)).toBe(entries);

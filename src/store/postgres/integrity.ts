@@ -1,16 +1,32 @@
 /** Feeds what a PostgreSQL database holds to the check of a ledger, as it is at one moment: other processes may be writing. */
-import { LedgerCheck, type QuotaDayRow } from '../ledger-check.ts';
-import type { JournalRow, QuotaRow } from '../row.ts';
+import { LedgerCheck } from '../ledger-check.ts';
+import {
+  AccountCheck,
+  type ChangeRow,
+  type Corrupt,
+  checkChanges,
+  checkStops,
+  pairAccounts,
+  replayRows,
+  type WholeStopRow,
+} from '../quota-check.ts';
+import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+import { StoreError } from '../store.ts';
 import type { Ask, Session } from './session.ts';
 import type { SeriesIntentRow } from './statement.ts';
 
 /** Rows of one page: what is held in memory at once. */
-const pageSize = 1_000;
+const pageSize = 2_000;
 
 /** Checks all series, since their intents take from the same quotas; throws `store_corrupt` with the first thing at fault. */
 export async function verifyLedger(session: Session, role: string): Promise<void> {
-  const check = new LedgerCheck(session.address.shown);
+  const corrupt: Corrupt = (message) =>
+    new StoreError(
+      'store_corrupt',
+      `\`${session.address.shown}\` is not whole: ${message}; restore a backup`,
+    );
   await session.transact('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (ask) => {
+    const check = new LedgerCheck(corrupt);
     const all = await ask<{ number: number; id: Uint8Array }>(
       'SELECT number, id FROM series ORDER BY number',
     );
@@ -18,16 +34,64 @@ export async function verifyLedger(session: Session, role: string): Promise<void
       check.series(role, series.id);
       for await (const { entry, intent } of readEntries(ask, series.number)) check.entry(entry, intent);
     }
-    for (const row of await ask<Omit<QuotaRow, 'used'>>('SELECT * FROM quota')) check.quota(row);
-    for (const row of await ask<QuotaDayRow>('SELECT * FROM quota_day')) check.quotaDay(row);
     const [lost] = await ask<{ sequence: bigint; position: number }>(lostOrder);
     if (lost !== undefined)
-      throw check.corrupt(`order ${lost.position} of entry ${lost.sequence} is not found by its id`);
+      throw corrupt(`order ${lost.position} of entry ${lost.sequence} is not found by its id`);
     const [counted] = await ask<{ intents: bigint; orders: bigint }>(
       'SELECT (SELECT count(*) FROM intent) AS intents, (SELECT count(*) FROM caller_order) AS orders',
     );
     check.finish(counted ?? { intents: -1n, orders: -1n });
+    await verifyQuotas(ask, corrupt);
   });
+}
+
+async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
+  const history = replayRows(
+    await ask<JournalRow>(`SELECT j.ordinal AS sequence, j.bytes FROM journal j
+      WHERE NOT EXISTS (SELECT FROM intent i WHERE i.series = j.series AND i.sequence = j.sequence) ORDER BY j.ordinal`),
+    corrupt,
+  );
+  const [strange] = await ask<{
+    sequence: bigint;
+  }>(`SELECT sequence FROM intent i WHERE take_amount IS NOT NULL
+    AND NOT EXISTS (SELECT FROM quota q WHERE q.issuer = i.issuer AND q.currency = i.take_currency) LIMIT 1`);
+  if (strange !== undefined) throw corrupt(`entry ${strange.sequence} takes of a quota that is not there`);
+  for (const { row, recorded } of pairAccounts(
+    await ask<QuotaRow>('SELECT * FROM quota'),
+    history,
+    corrupt,
+  )) {
+    const check = new AccountCheck(row, recorded, corrupt);
+    for await (const { take, signed } of readTakes(ask, row)) check.add(take, signed);
+    check.finish(
+      await ask<SlotRow>('SELECT name, slot, used FROM quota_slot WHERE issuer = $1 AND currency = $2', [
+        row.issuer,
+        row.currency,
+      ]),
+    );
+  }
+  checkChanges(await ask<ChangeRow>('SELECT *, ordinal AS sequence FROM quota_change'), history, corrupt);
+  checkStops(await ask<WholeStopRow>('SELECT *, ordinal AS sequence FROM quota_stop'), history, corrupt);
+}
+
+async function* readTakes(
+  ask: Ask,
+  { issuer, currency }: QuotaRow,
+): AsyncGenerator<{ take: TakeRow; signed: boolean }> {
+  let from = 0n;
+  for (;;) {
+    const page = await ask<TakeRow & { done: boolean }>(
+      `SELECT j.ordinal AS sequence, take_amount, take_orders, take_ms, signed IS NOT NULL AS done
+        FROM intent i JOIN journal j USING (series, sequence)
+        WHERE issuer = $1 AND take_currency = $2 AND take_ms IS NOT NULL AND j.ordinal > $3 ORDER BY j.ordinal LIMIT $4`,
+      [issuer, currency, from, pageSize],
+    );
+    for (const take of page) {
+      yield { take, signed: take.done };
+      from = take.sequence;
+    }
+    if (page.length < pageSize) return;
+  }
 }
 
 export async function* readEntries(

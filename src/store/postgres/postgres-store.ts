@@ -11,30 +11,32 @@
  * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
  * again without having looked.
  */
-import { genesisHash, type JournalEntry, type JournalHead } from '../../journal/chain.ts';
+import { type EntryContent, genesisHash, type JournalEntry, type JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
-import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, quote, type Result, succeed } from '../../kit/result.ts';
-import type { QuotaPosition } from '../../quota/bucket.ts';
-import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
-import { checkAllocation, refuseOtherAllocation } from '../refusal.ts';
+import { positionOf, type QuotaAccount, type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
+import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
 import {
-  entryOf,
-  intentOf,
-  type JournalRow,
-  type OrderRow,
-  placedOrderOf,
-  positionOf,
-  type QuotaRow,
-} from '../row.ts';
+  accountName,
+  encodeAllocationContent,
+  encodeChangeContent,
+  encodeStopContent,
+} from '../../quota/history.ts';
+import { changeId, decodeChange, type QuotaChange } from '../../records/quota-change.ts';
+import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
+import { checkAllocation, checkSameAllocation, refuseUnknownChange } from '../refusal.ts';
+import { clockResetOf, entryOf, intentOf, type JournalRow, type OrderRow, placedOrderOf } from '../row.ts';
 import {
   type Allocation,
+  type ApprovedChange,
   type Committed,
   type Intent,
   type IntentKind,
   type NewIntent,
+  type NewStop,
   type PlacedOrder,
   type SignedIntent,
+  type Stop,
   type Store,
   StoreError,
 } from '../store.ts';
@@ -42,15 +44,26 @@ import { readAddress } from './address.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { verifyLedger } from './integrity.ts';
 import { asStoreError, isLost, isRetryable } from './postgres-error.ts';
+import {
+  closeGate,
+  findChange,
+  findStop,
+  insertQuota,
+  lockQuotas,
+  readAccounts,
+  readPositions,
+  readStop,
+  settleQuotas,
+  writeAccount,
+} from './quota-statement.ts';
 import { seriesLock } from './schema.ts';
 import { type Ask, CommitUnknown, Session } from './session.ts';
 import {
   appendEntries,
-  lockQuotas,
+  intentsSql,
   readFound,
   readHead,
   type SeriesIntentRow,
-  settleQuotas,
   writePlan,
 } from './statement.ts';
 import { Turns } from './turns.ts';
@@ -154,34 +167,33 @@ class PostgresStore implements Store {
   }
 
   private async record(ask: Ask, signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
-    const rows = await ask<SeriesIntentRow>(
-      'SELECT i.* FROM intent i JOIN unnest($1::text[], $2::bytea[]) AS g (kind, id) USING (kind, id)',
-      [signed.map(({ kind }) => kind), signed.map(({ id }) => id)],
-    );
-    const stored = signed.map(({ kind, id }) => {
+    const rows = await ask<SeriesIntentRow>(intentsSql, [
+      signed.map(({ kind }) => kind),
+      signed.map(({ id }) => id),
+    ]);
+    const rowOf = ({ kind, id }: SignedIntent): SeriesIntentRow => {
       const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
       assert(row !== undefined, 'only a committed intent is signed');
+      assert(
+        row.signed !== null || row.series === this.series.number,
+        'only an intent of this series is signed',
+      );
       return row;
-    });
+    };
+    const stored = signed.map(rowOf);
     // The first of two for one intent stays, in one group as in two.
-    const fresh = signed.filter(
-      ({ kind, id }, i) =>
-        stored[i]?.signed === null &&
-        signed.findIndex((one) => one.kind === kind && equalBytes(one.id, id)) === i,
-    );
-    assert(
-      stored.every((row) => row.signed !== null || row.series === this.series.number),
-      'only an intent of this series is signed',
-    );
-    if (fresh.length > 0) {
-      const taken = fresh.flatMap(({ kind, id }) => {
-        const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
-        if (row === undefined || row.take_currency === null || row.take_amount === null) return [];
-        return [{ issuer: row.issuer, currency: row.take_currency, amount: row.take_amount }];
-      });
-      // In the order of every other transaction: quotas first.
+    const fresh = signed.filter((one, i) => stored[i]?.signed === null && stored.indexOf(rowOf(one)) === i);
+    const taken = fresh.flatMap((one) => {
+      const { issuer, take_currency: currency, take_amount: amount } = rowOf(one);
+      return currency === null || amount === null ? [] : [{ issuer, currency, amount }];
+    });
+    if (taken.length > 0) {
+      await lockQuotas(ask, taken);
+      if ((await readStop(ask)) !== undefined)
+        throw new StoreError('issuance_stopped', refuseStopped().message);
+    }
+    if (fresh.length > 0)
       await Promise.all([
-        taken.length === 0 ? undefined : lockQuotas(ask, taken),
         ask(
           `UPDATE intent i SET signed = g.signed FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS g (kind, id, signed)
             WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
@@ -189,9 +201,8 @@ class PostgresStore implements Store {
         ),
         settleQuotas(ask, taken),
       ]);
-    }
     return stored.map((row) => {
-      const now = fresh.find((one) => one.kind === row.kind && equalBytes(one.id, row.id));
+      const now = fresh.find((one) => rowOf(one) === row);
       return this.intentOf(now === undefined ? row : { ...row, signed: now.signed });
     });
   }
@@ -211,42 +222,123 @@ class PostgresStore implements Store {
   ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>> {
     const invalid = checkAllocation(allocation);
     if (invalid !== undefined) return Promise.resolve(invalid);
-    const { issuer, currency, total, dayLimit, createdMs } = allocation;
-    type Allocated = Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>;
-    return this.write<Allocated>(async (ask, readingHead) => {
-      const head = await readingHead;
-      const inserted = await ask(
-        `INSERT INTO quota (issuer, currency, allocated, reserved, issued, day_limit) VALUES ($1, $2, $3, 0, 0, $4)
-          ON CONFLICT (issuer, currency) DO NOTHING RETURNING 1`,
-        [issuer, currency, total, dayLimit],
-      );
-      const position = await readPosition(ask, issuer, currency, '');
-      assert(position !== undefined, 'a quota that is inserted or was there is there');
-      if (inserted.length === 0) {
-        const same = position.allocated === total && position.dayLimit === dayLimit;
-        return { value: same ? succeed(position) : refuseOtherAllocation(position, allocation), head };
+    const { issuer, currency, terms, createdMs } = allocation;
+    return this.write<Awaited<ReturnType<Store['allocate']>>>(async (ask, readingHead) => {
+      let head = await readingHead;
+      const created = await insertQuota(ask, { ...terms, issuer, currency });
+      const { accounts, stopped } = await readAccounts(ask, [{ issuer, currency }]);
+      const [known] = accounts;
+      assert(known !== undefined, 'a quota that is inserted or was there is there');
+      if (created) {
+        const content = encodeAllocationContent(terms);
+        const subject = accountName(issuer, currency);
+        ({ head } = await this.append(ask, head, { kind: 'allocation', subject, createdMs, content }));
+      } else {
+        const same = checkSameAllocation(known.account, allocation);
+        if (!same.ok) return { value: same, head };
       }
-      const entry = nextEntry(head, {
-        sequence: head.sequence + 1,
-        kind: 'allocation',
-        subject: `${issuer}/${currency}`,
+      return { value: succeed(positionOf(known.account, known.uses, { nowMs: createdMs, stopped })), head };
+    });
+  }
+
+  /** Appends an entry that is of no intent; gives its number in the order of all series as well. */
+  private async append(
+    ask: Ask,
+    head: JournalHead,
+    content: Omit<EntryContent, 'sequence'>,
+  ): Promise<{ head: JournalHead; ordinal: number }> {
+    const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
+    await appendEntries(ask, this.series.number, [entry]);
+    const [row] = await ask<{ ordinal: bigint }>(
+      'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
+      [this.series.number, entry.sequence],
+    );
+    return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
+  }
+
+  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
+    return this.read(async (ask) => (await readPositions(ask, nowMs, [{ issuer, currency }]))[0]);
+  }
+
+  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
+    return this.read((ask) => readPositions(ask, nowMs));
+  }
+
+  findChange(id: Uint8Array): Promise<number | undefined> {
+    return this.read((ask) => findChange(ask, id));
+  }
+
+  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Promise<Result<number, ChangeCode>> {
+    const id = changeId(bytes);
+    const decoded = decodeChange(bytes);
+    assert(decoded.ok, 'a change that was approved can be read');
+    const change = decoded.value;
+    const { action } = change;
+    return this.write<Result<number, ChangeCode>>(async (ask, readingHead) => {
+      const head = await readingHead;
+      // Of two processes with the same change the second waits here, and then finds it done.
+      if (action.kind === 'start') await closeGate(ask);
+      else await lockQuotas(ask, [action]);
+      const known = await findChange(ask, id);
+      if (known !== undefined) return { value: succeed(known), head };
+      const decided = await this.decideChange(ask, change, createdMs);
+      if (!decided.ok) return { value: decided, head };
+      const content = encodeChangeContent(bytes, approvals);
+      const appended = await this.append(ask, head, {
+        kind: 'quota-change',
+        subject: id,
         createdMs,
-        content: encodeCbor([total, dayLimit]),
+        content,
       });
-      await appendEntries(ask, this.series.number, [entry]);
-      return { value: succeed(position), head: { sequence: entry.sequence, hash: entry.hash } };
+      const { issuer, currency, resetMs } = clockResetOf(action);
+      await ask(
+        'INSERT INTO quota_change (id, ordinal, issuer, currency, reset_ms) VALUES ($1, $2, $3, $4, $5)',
+        [id, appended.ordinal, issuer, currency, resetMs],
+      );
+      if (decided.value === undefined)
+        await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
+      else await writeAccount(ask, decided.value);
+      return { value: succeed(appended.ordinal), head: appended.head };
     });
   }
 
-  position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined> {
-    return this.read((ask) => readPosition(ask, issuer, currency, day));
+  /** What the quota becomes; undefined for a start. */
+  private async decideChange(
+    ask: Ask,
+    change: QuotaChange,
+    nowMs: number,
+  ): Promise<Result<QuotaAccount | undefined, ChangeCode>> {
+    const timely = checkChangeTime(change, nowMs);
+    if (!timely.ok) return timely;
+    const { action } = change;
+    if (action.kind === 'start') {
+      const due = checkStart(action, (await readStop(ask))?.sequence);
+      return due.ok ? succeed(undefined) : due;
+    }
+    const [known] = (await readAccounts(ask, [action])).accounts;
+    if (known === undefined) return refuseUnknownChange(action.issuer, action.currency);
+    return changeAccount(known.account, action);
   }
 
-  positions(day: string): Promise<readonly QuotaPosition[]> {
-    return this.read(async (ask) => {
-      const rows = await ask<QuotaRow>(`${positionSql} ORDER BY q.issuer, q.currency`, [day]);
-      return rows.map((row) => positionOf(row, day));
+  stop({ id, reason, by, createdMs, evidence }: NewStop): Promise<Stop> {
+    return this.write(async (ask, readingHead) => {
+      const head = await readingHead;
+      await closeGate(ask);
+      const known = await findStop(ask, id);
+      if (known !== undefined) return { value: known, head };
+      const content = encodeStopContent({ reason, by, evidence });
+      const appended = await this.append(ask, head, { kind: 'stop', subject: id, createdMs, content });
+      const { ordinal } = appended;
+      await ask(
+        'INSERT INTO quota_stop (id, ordinal, reason, author, created_ms, lifted) VALUES ($1, $2, $3, $4, $5, NULL)',
+        [id, ordinal, reason, by, createdMs],
+      );
+      return { value: { sequence: ordinal, reason, by, createdMs }, head: appended.head };
     });
+  }
+
+  stopped(): Promise<Stop | undefined> {
+    return this.read((ask) => readStop(ask));
   }
 
   countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
@@ -425,23 +517,6 @@ async function lockSeries(
       );
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-const positionSql = `SELECT q.*, coalesce(d.used, 0) AS used FROM quota q
-    LEFT JOIN quota_day d ON d.issuer = q.issuer AND d.currency = q.currency AND d.day = $1`;
-
-async function readPosition(
-  ask: Ask,
-  issuer: string,
-  currency: string,
-  day: string,
-): Promise<QuotaPosition | undefined> {
-  const [row] = await ask<QuotaRow>(`${positionSql} WHERE q.issuer = $2 AND q.currency = $3`, [
-    day,
-    issuer,
-    currency,
-  ]);
-  return row === undefined ? undefined : positionOf(row, day);
 }
 
 function sameHead(a: JournalHead, b: JournalHead): boolean {

@@ -1,11 +1,11 @@
 /** The statements of the PostgreSQL store. Groups go in as arrays, one a column, so that a group is one statement however large it is. */
 import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
-import type { QuotaPosition } from '../../quota/bucket.ts';
-import type { CommitPlan, Found, Taken } from '../commit-plan.ts';
-import { bytesOf, encodeOrders, type IntentRow, intentOf, positionOf, type QuotaRow } from '../row.ts';
-import type { NewIntent, QuotaTake } from '../store.ts';
-import type { Ask, Written } from './session.ts';
+import type { CommitPlan, Found } from '../commit-plan.ts';
+import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
+import type { NewIntent } from '../store.ts';
+import { lockQuotas, readAccounts, takeQuotas } from './quota-statement.ts';
+import type { Ask } from './session.ts';
 
 export type SeriesIntentRow = IntentRow & { readonly series: number };
 
@@ -42,12 +42,10 @@ export async function readFound(
   const takes = intents.flatMap(({ take }) => (take === undefined ? [] : [take]));
   const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
   const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
-  const [positions, known, ordered, spent] = await Promise.all([
-    lockPositions(ask, takes),
-    ask<SeriesIntentRow>(
-      'SELECT i.* FROM intent i JOIN unnest($1::text[], $2::bytea[]) AS g (kind, id) USING (kind, id)',
-      [intents.map(({ kind }) => kind), intents.map(({ id }) => id)],
-    ),
+  const [, found, known, ordered, spent] = await Promise.all([
+    takes.length === 0 ? undefined : lockQuotas(ask, takes),
+    takes.length === 0 ? { accounts: [], stopped: false } : readAccounts(ask, takes),
+    ask<SeriesIntentRow>(intentsSql, [intents.map(({ kind }) => kind), intents.map(({ id }) => id)]),
     orders.length === 0
       ? []
       : ask<{ id: Uint8Array }>('SELECT id FROM caller_order WHERE id = ANY ($1::bytea[])', [orders]),
@@ -56,42 +54,16 @@ export async function readFound(
       : ask<{ spends: Uint8Array }>('SELECT spends FROM intent WHERE spends = ANY ($1::bytea[])', [spends]),
   ]);
   return {
-    positions,
+    ...found,
     intents: known.map((row) => intentOf(row, row.series === series)),
     orders: ordered.map(({ id }) => id),
     spent: spent.map((row) => row.spends),
   };
 }
 
-export async function lockQuotas(
-  ask: Ask,
-  quotas: readonly { readonly issuer: string; readonly currency: string }[],
-): Promise<readonly Omit<QuotaRow, 'used'>[]> {
-  // The lock is that of an update, but lets the days' foreign keys look at the row.
-  return ask(
-    `SELECT * FROM quota WHERE (issuer, currency) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-      ORDER BY issuer, currency FOR NO KEY UPDATE`,
-    [quotas.map(({ issuer }) => issuer), quotas.map(({ currency }) => currency)],
-  );
-}
-
-async function lockPositions(ask: Ask, takes: readonly QuotaTake[]): Promise<readonly QuotaPosition[]> {
-  if (takes.length === 0) return [];
-  const [quotas, days] = await Promise.all([
-    lockQuotas(ask, takes),
-    ask<{ issuer: string; currency: string; day: string; used: bigint }>(
-      `SELECT * FROM quota_day WHERE (issuer, currency, day) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
-      [takes.map(({ issuer }) => issuer), takes.map(({ currency }) => currency), takes.map(({ day }) => day)],
-    ),
-  ]);
-  const windows = new Map(takes.map((take) => [`${take.currency} ${take.day} ${take.issuer}`, take]));
-  return [...windows.values()].flatMap(({ issuer, currency, day }) => {
-    const quota = quotas.find((one) => one.issuer === issuer && one.currency === currency);
-    if (quota === undefined) return [];
-    const used = days.find((one) => one.issuer === issuer && one.currency === currency && one.day === day);
-    return [positionOf({ ...quota, used: used?.used ?? 0n }, day)];
-  });
-}
+/** Of the kinds and ids that are given those that are there. */
+export const intentsSql =
+  'SELECT i.* FROM intent i JOIN unnest($1::text[], $2::bytea[]) AS g (kind, id) USING (kind, id)';
 
 /** Writes a plan: one statement a table. */
 export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Promise<void> {
@@ -109,7 +81,7 @@ export async function appendEntries(
   entries: readonly JournalEntry[],
 ): Promise<void> {
   await ask(
-    'INSERT INTO journal (series, sequence, bytes, hash) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[])',
+    'INSERT INTO journal (series, sequence, bytes, hash) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS g (sequence, bytes, hash) ORDER BY sequence',
     [
       series,
       entries.map(({ sequence }) => sequence),
@@ -124,13 +96,13 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
   // Sorted: of two groups with the same intents the second waits for the first, and never both.
   await ask(
     `INSERT INTO intent (kind, id, issuer, body_hash, series, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, spends, take_currency, take_amount, take_day)
+        epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms)
       SELECT kind, id, issuer, body_hash, $1, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, spends, take_currency, take_amount, take_day
+        epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms
       FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[],
-        $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[], $14::text[], $15::bigint[], $16::text[])
+        $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[], $14::text[], $15::bigint[], $16::bigint[], $17::bigint[])
         AS g (kind, id, issuer, body_hash, sequence, created_ms, context, to_be_signed,
-          epoch, serial, orders, spends, take_currency, take_amount, take_day)
+          epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms)
       ORDER BY kind, id`,
     [
       series,
@@ -148,7 +120,8 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
       column(({ spends }) => spends ?? null),
       column(({ take }) => take?.currency ?? null),
       column(({ take }) => take?.amount ?? null),
-      column(({ take }) => take?.day ?? null),
+      column(({ take }) => take?.orders ?? null),
+      column(({ take }) => take?.atMs ?? null),
     ],
   );
 }
@@ -168,67 +141,4 @@ async function insertOrders(ask: Ask, created: CommitPlan['created']): Promise<v
       orders.map(({ position }) => position),
     ],
   );
-}
-
-/** The conditional updates: one for each quota and one for each of its days, whatever the plan says. */
-async function takeQuotas(ask: Ask, taken: readonly Taken[]): Promise<void> {
-  if (taken.length === 0) return;
-  const quotas = sumByQuota(taken);
-  const [ofQuotas, ofDays] = (await Promise.all([
-    ask(
-      `UPDATE quota q SET reserved = q.reserved + g.amount
-        FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (issuer, currency, amount)
-        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.issued >= g.amount`,
-      [
-        quotas.map(({ issuer }) => issuer),
-        quotas.map(({ currency }) => currency),
-        quotas.map(({ amount }) => amount),
-      ],
-    ),
-    ask(
-      `INSERT INTO quota_day AS d (issuer, currency, day, used)
-        SELECT g.issuer, g.currency, g.day, g.amount
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS g (issuer, currency, day, amount)
-        JOIN quota q ON q.issuer = g.issuer AND q.currency = g.currency AND g.amount <= q.day_limit
-        ORDER BY g.issuer, g.currency, g.day
-        ON CONFLICT (issuer, currency, day) DO UPDATE SET used = d.used + excluded.used
-        WHERE d.used + excluded.used <= (SELECT day_limit FROM quota q WHERE q.issuer = d.issuer AND q.currency = d.currency)`,
-      [
-        taken.map(({ issuer }) => issuer),
-        taken.map(({ currency }) => currency),
-        taken.map(({ day }) => day),
-        taken.map(({ amount }) => amount),
-      ],
-    ),
-  ])) as unknown as readonly [Written, Written];
-  assert(ofQuotas.count === quotas.length, 'what was found to fit into a quota fits, under its lock');
-  assert(ofDays.count === taken.length, 'what was found to fit into a day fits, under its lock');
-}
-
-/** Turns reserved quota into issued. */
-export async function settleQuotas(ask: Ask, taken: readonly Omit<Taken, 'day'>[]): Promise<void> {
-  const quotas = sumByQuota(taken);
-  if (quotas.length === 0) return;
-  const settled = (await ask(
-    `UPDATE quota q SET reserved = q.reserved - g.amount, issued = q.issued + g.amount
-      FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (issuer, currency, amount)
-      WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.reserved >= g.amount`,
-    [
-      quotas.map(({ issuer }) => issuer),
-      quotas.map(({ currency }) => currency),
-      quotas.map(({ amount }) => amount),
-    ],
-  )) as unknown as Written;
-  assert(settled.count === quotas.length, 'what was reserved is there to be issued');
-}
-
-function sumByQuota(
-  taken: readonly Omit<Taken, 'day'>[],
-): { issuer: string; currency: string; amount: bigint }[] {
-  const sums = new Map<string, { issuer: string; currency: string; amount: bigint }>();
-  for (const { issuer, currency, amount } of taken) {
-    const key = `${currency} ${issuer}`;
-    sums.set(key, { issuer, currency, amount: (sums.get(key)?.amount ?? 0n) + amount });
-  }
-  return [...sums.values()];
 }

@@ -36,11 +36,13 @@ CREATE TABLE intent (
   spends       BLOB UNIQUE CHECK (spends IS NULL OR length(spends) = 16),
   take_currency TEXT,
   take_amount  INTEGER CHECK (take_amount > 0),
-  take_day     TEXT,
+  take_orders  INTEGER CHECK (take_orders > 0),
+  take_ms      INTEGER,
   PRIMARY KEY (kind, id)
 ) STRICT;
 CREATE UNIQUE INDEX intent_serial ON intent (epoch, serial) WHERE serial IS NOT NULL;
 CREATE INDEX intent_unsigned ON intent (sequence) WHERE signed IS NULL;
+CREATE INDEX intent_take ON intent (issuer, take_currency, take_ms) WHERE take_ms IS NOT NULL;
 CREATE INDEX intent_recent ON intent (kind, issuer, created_ms);
 
 -- Found by id when a caller asks again; intent.orders, which the journal has, is the same once more.
@@ -54,20 +56,45 @@ CREATE TABLE caller_order (
 CREATE TABLE quota (
   issuer    TEXT NOT NULL,
   currency  TEXT NOT NULL,
+  version   INTEGER NOT NULL CHECK (version >= 1),
   allocated INTEGER NOT NULL CHECK (allocated >= 0),
   reserved  INTEGER NOT NULL CHECK (reserved >= 0),
   issued    INTEGER NOT NULL CHECK (issued >= 0),
-  day_limit INTEGER NOT NULL CHECK (day_limit >= 0),
+  frozen    INTEGER NOT NULL CHECK (frozen IN (0, 1)),
+  limits    BLOB NOT NULL,
+  clock_ms  INTEGER NOT NULL,
   PRIMARY KEY (issuer, currency),
   CHECK (reserved + issued <= allocated)
 ) STRICT;
 
-CREATE TABLE quota_day (
+-- What was taken, by the slots of each limit's window (src/quota/window.ts); slots that count no more are removed with the next take.
+CREATE TABLE quota_slot (
   issuer   TEXT NOT NULL,
   currency TEXT NOT NULL,
-  day      TEXT NOT NULL,
-  used     INTEGER NOT NULL CHECK (used >= 0),
-  PRIMARY KEY (issuer, currency, day),
+  name     TEXT NOT NULL,
+  slot     INTEGER NOT NULL,
+  used     INTEGER NOT NULL CHECK (used > 0),
+  PRIMARY KEY (issuer, currency, name, slot),
   FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
-) STRICT;
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quota_change (
+  id       BLOB PRIMARY KEY CHECK (length(id) = 32),
+  sequence INTEGER NOT NULL UNIQUE REFERENCES journal (sequence),
+  -- Where it put the clock of a quota back: of which, and to what.
+  issuer   TEXT,
+  currency TEXT,
+  reset_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quota_reset ON quota_change (issuer, currency) WHERE reset_ms IS NOT NULL;
+
+CREATE TABLE quota_stop (
+  id         BLOB PRIMARY KEY CHECK (length(id) = 16),
+  sequence   INTEGER NOT NULL UNIQUE REFERENCES journal (sequence),
+  reason     TEXT NOT NULL,
+  author     TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  lifted     INTEGER REFERENCES quota_change (sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quota_stop_in_force ON quota_stop (sequence) WHERE lifted IS NULL;
 `;

@@ -17,9 +17,11 @@ import {
   type JournalHead,
 } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
-import { encodeCbor } from '../../kit/encoding.ts';
-import { assert, quote, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
-import { checkTake, type QuotaPosition } from '../../quota/bucket.ts';
+import { assert, type Result, succeed } from '../../kit/result.ts';
+import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
+import type { ChangeCode } from '../../quota/change.ts';
+import { assertIntents } from '../commit-plan.ts';
+import { refuseConflict, refuseSpent } from '../refusal.ts';
 import {
   bytesOf,
   encodeOrders,
@@ -29,25 +31,25 @@ import {
   intentOf,
   type OrderRow,
   placedOrderOf,
-  positionOf,
-  type QuotaRow,
 } from '../row.ts';
 import type {
   Allocation,
-  CommitCode,
+  ApprovedChange,
   Committed,
   Intent,
   IntentKind,
   NewIntent,
+  NewStop,
   PlacedOrder,
-  QuotaTake,
   SignedIntent,
+  Stop,
   Store,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
 import { type DatabaseOptions, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
+import { QuotaTables } from './quota-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
@@ -69,6 +71,7 @@ class SqliteStore implements Store {
   private readonly db: Database.Database;
   private readonly release: () => void;
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly quotas: QuotaTables;
   private readonly genesis: Uint8Array;
 
   constructor(options: DatabaseOptions) {
@@ -90,6 +93,11 @@ class SqliteStore implements Store {
     }
     try {
       this.statements = prepare(this.db);
+      this.quotas = new QuotaTables(this.db, (entry) => {
+        const head = this.readHead();
+        this.append(head.hash, { ...entry, sequence: head.sequence + 1 });
+        return head.sequence + 1;
+      });
       verifyWhole(this.db, this.genesis, options.path);
     } catch (error) {
       this.db.close();
@@ -134,13 +142,7 @@ class SqliteStore implements Store {
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
-    for (const { id, bodyHash, issuer, take } of intents) {
-      assert(
-        id.length === 16 && bodyHash.length === 32,
-        'an intent has an id of 16 and a body hash of 32 bytes',
-      );
-      assert(take === undefined || take.issuer === issuer, 'an intent takes the quota of its own issuer');
-    }
+    assertIntents(intents);
     return this.transact(() => {
       let head = this.readHead();
       return intents.map((intent) => {
@@ -163,18 +165,16 @@ class SqliteStore implements Store {
     if (intent.orders?.some(({ id }) => this.statements.findOrder.get(id) !== undefined) === true)
       return { committed: refuseConflict(), head };
     if (intent.spends !== undefined && this.statements.findSpent.get(intent.spends) !== undefined) {
-      const committed = refuse(
-        'credential_spent',
-        'the credential was used before: each works once; send a new request',
-      );
-      return { committed, head };
+      return { committed: refuseSpent(), head };
     }
+    let counted = intent;
     if (intent.take !== undefined) {
-      const taken = this.take(intent.take);
+      const taken = this.quotas.take(intent.take);
       if (!taken.ok) return { committed: taken, head };
+      counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
     }
     const sequence = head.sequence + 1;
-    const hash = this.append(head.hash, entryOfIntent(intent, sequence));
+    const hash = this.append(head.hash, entryOfIntent(counted, sequence));
     this.statements.insertIntent.run({
       kind: intent.kind,
       id: intent.id,
@@ -188,35 +188,16 @@ class SqliteStore implements Store {
       serial: intent.serial?.number ?? null,
       orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
       spends: intent.spends ?? null,
-      takeCurrency: intent.take?.currency ?? null,
-      takeAmount: intent.take?.amount ?? null,
-      takeDay: intent.take?.day ?? null,
+      takeCurrency: counted.take?.currency ?? null,
+      takeAmount: counted.take?.amount ?? null,
+      takeOrders: counted.take?.orders ?? null,
+      takeMs: counted.take?.atMs ?? null,
     });
     for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
       this.statements.insertOrder.run(id, bodyHash, intent.id, index);
     const stored = this.readIntent(intent.kind, intent.id);
     assert(stored !== undefined, 'an inserted intent is there');
     return { committed: succeed({ intent: intentOf(stored), created: true }), head: { sequence, hash } };
-  }
-
-  /** The conditional updates; the check before them only makes the message. */
-  private take(take: QuotaTake): Result<null, CommitCode> {
-    assert(take.amount > 0n, 'quota is taken in amounts above zero');
-    const position = this.readPosition(take.issuer, take.currency, take.day);
-    if (position === undefined) {
-      return refuse(
-        'quota_missing',
-        `issuer ${quote(take.issuer)} has no quota in ${quote(take.currency)}`,
-        'currency',
-      );
-    }
-    const fits = checkTake(position, take.amount);
-    if (!fits.ok) return fits;
-    const { amount, issuer, currency, day } = take;
-    const total = this.statements.takeTotal.run({ amount, issuer, currency });
-    const today = this.statements.takeDay.run({ amount, issuer, currency, day, dayLimit: position.dayLimit });
-    assert(total.changes === 1 && today.changes === 1, 'what was checked fits, in the same transaction');
-    return succeed(null);
   }
 
   private append(previous: Uint8Array, entry: EntryContent): Uint8Array {
@@ -234,15 +215,12 @@ class SqliteStore implements Store {
     const row = this.readIntent(kind, id);
     assert(row !== undefined, 'only a committed intent is signed');
     if (row.signed !== null) return intentOf(row);
-    this.statements.recordSigned.run(signed, kind, id);
     if (row.take_currency !== null && row.take_amount !== null) {
-      const moved = this.statements.settle.run({
-        amount: row.take_amount,
-        issuer: row.issuer,
-        currency: row.take_currency,
-      });
-      assert(moved.changes === 1, 'what was reserved is there to be issued');
+      if (this.quotas.stopped() !== undefined)
+        throw new StoreError('issuance_stopped', refuseStopped().message);
+      this.quotas.settle(row.issuer, row.take_currency, row.take_amount);
     }
+    this.statements.recordSigned.run(signed, kind, id);
     return intentOf({ ...row, signed: signed });
   }
 
@@ -253,52 +231,31 @@ class SqliteStore implements Store {
   allocate(
     allocation: Allocation,
   ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>> {
-    const { issuer, currency, total, dayLimit, createdMs } = allocation;
-    if (total < 0n || dayLimit < 0n || total > 10n ** 15n || dayLimit > 10n ** 15n) {
-      return Promise.resolve(
-        refuse(
-          'allocation_invalid',
-          `a quota of ${total} minor units with ${dayLimit} a day: 0 to 10^15 are accepted`,
-        ),
-      );
-    }
-    return this.transact(() => {
-      const known = this.readPosition(issuer, currency, '');
-      if (known !== undefined) {
-        if (known.allocated === total && known.dayLimit === dayLimit) return succeed(known);
-        return refuse(
-          'allocation_exists',
-          `issuer ${quote(issuer)} has ${known.allocated} minor units of ${currency} with ${known.dayLimit} a day, where ${total} with ${dayLimit} are asked for: a change needs two people, and is not built yet`,
-        );
-      }
-      this.statements.insertQuota.run({ issuer, currency, allocated: total, dayLimit });
-      const head = this.readHead();
-      this.append(head.hash, {
-        sequence: head.sequence + 1,
-        kind: 'allocation',
-        subject: `${issuer}/${currency}`,
-        createdMs,
-        content: encodeCbor([total, dayLimit]),
-      });
-      const position = this.readPosition(issuer, currency, '');
-      assert(position !== undefined, 'an inserted quota is there');
-      return succeed(position);
-    });
+    return this.transact(() => this.quotas.allocate(allocation));
   }
 
-  position(issuer: string, currency: string, day: string): Promise<QuotaPosition | undefined> {
-    return this.run(() => this.readPosition(issuer, currency, day));
+  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
+    return this.read(() => this.quotas.position(issuer, currency, nowMs));
   }
 
-  private readPosition(issuer: string, currency: string, day: string): QuotaPosition | undefined {
-    const row = this.statements.position.get({ issuer, currency, day }) as QuotaRow | undefined;
-    return row === undefined ? undefined : positionOf(row, day);
+  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
+    return this.read(() => this.quotas.positions(nowMs));
   }
 
-  positions(day: string): Promise<readonly QuotaPosition[]> {
-    return this.run(() =>
-      (this.statements.positions.all({ day }) as QuotaRow[]).map((row) => positionOf(row, day)),
-    );
+  findChange(id: Uint8Array): Promise<number | undefined> {
+    return this.run(() => this.quotas.findChange(id));
+  }
+
+  applyChange(change: ApprovedChange): Promise<Result<number, ChangeCode>> {
+    return this.transact(() => this.quotas.applyChange(change));
+  }
+
+  stop(stop: NewStop): Promise<Stop> {
+    return this.transact(() => this.quotas.stop(stop));
+  }
+
+  stopped(): Promise<Stop | undefined> {
+    return this.run(() => this.quotas.stopped());
   }
 
   countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
@@ -331,23 +288,19 @@ class SqliteStore implements Store {
     });
   }
 
+  /** Several reads of one state. */
+  private read<T>(read: () => T): Promise<T> {
+    const transaction = this.db.transaction(read);
+    return this.run(() => transaction.deferred());
+  }
+
   private transact<T>(write: () => T): Promise<T> {
     const transaction = this.db.transaction(write);
     return this.run(() => transaction.immediate());
   }
 }
 
-function refuseConflict(): Refusal<'request_id_conflict'> {
-  return refuse(
-    'request_id_conflict',
-    'this request id was used before with other content: send the first content again, or take a new id',
-    'id',
-  );
-}
-
 function prepare(db: Database.Database) {
-  const position = `SELECT q.*, coalesce(d.used, 0) AS used FROM quota q
-    LEFT JOIN quota_day d ON d.issuer = q.issuer AND d.currency = q.currency AND d.day = :day`;
   return {
     journal: db.prepare(
       'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
@@ -357,9 +310,9 @@ function prepare(db: Database.Database) {
     findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
     findSpent: db.prepare('SELECT 1 FROM intent WHERE spends = ?'),
     insertIntent: db.prepare(`INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-        to_be_signed, epoch, serial, orders, spends, take_currency, take_amount, take_day)
+        to_be_signed, epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms)
       VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
-        :toBeSigned, :epoch, :serial, :orders, :spends, :takeCurrency, :takeAmount, :takeDay)`),
+        :toBeSigned, :epoch, :serial, :orders, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`),
     findOrder: db.prepare('SELECT * FROM caller_order WHERE id = ?'),
     insertOrder: db.prepare(
       'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
@@ -370,18 +323,5 @@ function prepare(db: Database.Database) {
     countSince: db.prepare(
       'SELECT count(*) AS count FROM intent WHERE kind = ? AND issuer = ? AND created_ms >= ?',
     ),
-    position: db.prepare(`${position} WHERE q.issuer = :issuer AND q.currency = :currency`),
-    positions: db.prepare(`${position} ORDER BY q.issuer, q.currency`),
-    insertQuota: db.prepare(
-      'INSERT INTO quota (issuer, currency, allocated, reserved, issued, day_limit) VALUES (:issuer, :currency, :allocated, 0, 0, :dayLimit)',
-    ),
-    takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued >= :amount`),
-    takeDay:
-      db.prepare(`INSERT INTO quota_day (issuer, currency, day, used) SELECT :issuer, :currency, :day, :amount
-      WHERE :amount <= :dayLimit ON CONFLICT (issuer, currency, day)
-      DO UPDATE SET used = used + excluded.used WHERE used + excluded.used <= :dayLimit`),
-    settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
-      WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
   };
 }

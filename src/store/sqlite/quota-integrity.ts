@@ -1,0 +1,46 @@
+/** Feeds SQLite's quota tables to the check of a quota. */
+import type Database from 'better-sqlite3';
+import {
+  AccountCheck,
+  type ChangeRow,
+  type Corrupt,
+  checkChanges,
+  checkStops,
+  pairAccounts,
+  replayRows,
+  type WholeStopRow,
+} from '../quota-check.ts';
+import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+
+const sql = {
+  entries: `SELECT j.sequence, j.bytes, j.hash FROM journal j
+      WHERE NOT EXISTS (SELECT 1 FROM intent i WHERE i.sequence = j.sequence) ORDER BY j.sequence`,
+  quotas: 'SELECT * FROM quota',
+  slots: 'SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ? ORDER BY name, slot',
+  strangeTake: `SELECT sequence FROM intent i WHERE take_amount IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM quota q WHERE q.issuer = i.issuer AND q.currency = i.take_currency)`,
+  takes: `SELECT sequence, take_amount, take_orders, take_ms, signed IS NOT NULL AS done FROM intent
+      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY sequence`,
+  changes: 'SELECT id, sequence, issuer, currency, reset_ms FROM quota_change',
+  stops: 'SELECT * FROM quota_stop',
+} as const;
+
+/** Throws what `corrupt` makes of the first number that does not follow from the journal and the intents. */
+export function verifyQuotas(db: Database.Database, corrupt: Corrupt): void {
+  const history = replayRows(db.prepare(sql.entries).all() as JournalRow[], corrupt);
+  const strange = db.prepare(sql.strangeTake).get() as { sequence: bigint } | undefined;
+  if (strange !== undefined) throw corrupt(`entry ${strange.sequence} takes of a quota that is not there`);
+  for (const { row, recorded } of pairAccounts(
+    db.prepare(sql.quotas).all() as QuotaRow[],
+    history,
+    corrupt,
+  )) {
+    const check = new AccountCheck(row, recorded, corrupt);
+    const takes = db.prepare(sql.takes).iterate(row.issuer, row.currency);
+    for (const take of takes as IterableIterator<TakeRow & { done: bigint }>)
+      check.add(take, take.done === 1n);
+    check.finish(db.prepare(sql.slots).all(row.issuer, row.currency) as SlotRow[]);
+  }
+  checkChanges(db.prepare(sql.changes).all() as ChangeRow[], history, corrupt);
+  checkStops(db.prepare(sql.stops).all() as WholeStopRow[], history, corrupt);
+}

@@ -1,0 +1,235 @@
+/** The quota tables: what is taken, allocated, changed and stopped. Each method runs inside of a transaction of the store's. */
+import type Database from 'better-sqlite3';
+import type { EntryContent } from '../../journal/chain.ts';
+import { encodeCbor } from '../../kit/encoding.ts';
+import { assert, type Result, succeed } from '../../kit/result.ts';
+import {
+  chargesOf,
+  checkTake,
+  positionOf,
+  type QuotaAccount,
+  type QuotaPosition,
+} from '../../quota/bucket.ts';
+import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
+import {
+  accountName,
+  encodeAllocationContent,
+  encodeChangeContent,
+  encodeStopContent,
+} from '../../quota/history.ts';
+import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
+import { changeId, decodeChange, type TermsAction } from '../../records/quota-change.ts';
+import { encodeLimits } from '../../records/quota-terms.ts';
+import { checkAllocation, checkSameAllocation, refuseQuotaMissing, refuseUnknownChange } from '../refusal.ts';
+import {
+  accountOf,
+  clockResetOf,
+  type QuotaRow,
+  type SlotRow,
+  type StopRow,
+  stopOf,
+  type TakeRow,
+  takeOf,
+  useOf,
+} from '../row.ts';
+import type { Allocation, ApprovedChange, CommitCode, NewStop, QuotaTake, Stop } from '../store.ts';
+
+/** Appends an entry with the next number, which it gives. */
+export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
+
+export class QuotaTables {
+  private readonly statements: ReturnType<typeof prepare>;
+  private readonly append: AppendEntry;
+
+  constructor(db: Database.Database, append: AppendEntry) {
+    this.statements = prepare(db);
+    this.append = append;
+  }
+
+  /** Takes what is asked for, or nothing; gives the moment that it counts at. INVARIANT: what refuses comes before what writes. */
+  take(take: QuotaTake): Result<number, CommitCode> {
+    assert(take.amount > 0n && take.orders > 0, 'quota is taken in amounts above zero, for an order or more');
+    const { issuer, currency } = take;
+    const position = this.position(issuer, currency, take.atMs);
+    if (position === undefined) {
+      return refuseQuotaMissing(issuer, currency);
+    }
+    const fits = checkTake(position, take);
+    if (!fits.ok) return fits;
+    const { atMs } = position;
+    // The table's own check holds the total once more.
+    const total = this.statements.takeTotal.run({ amount: take.amount, atMs, issuer, currency });
+    assert(total.changes === 1, 'what was checked fits, in the same transaction');
+    for (const { limit, slot, oldest, by } of chargesOf(position, take)) {
+      this.statements.pruneSlots.run(issuer, currency, limit, oldest);
+      this.statements.takeSlot.run(issuer, currency, limit, slot, by);
+    }
+    return succeed(atMs);
+  }
+
+  settle(issuer: string, currency: string, amount: bigint): void {
+    const moved = this.statements.settle.run({ amount, issuer, currency });
+    assert(moved.changes === 1, 'what was reserved is there to be issued');
+  }
+
+  allocate(allocation: Allocation): Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'> {
+    const invalid = checkAllocation(allocation);
+    if (invalid !== undefined) return invalid;
+    const { issuer, currency, terms, createdMs } = allocation;
+    const known = this.account(issuer, currency);
+    if (known !== undefined) {
+      const same = checkSameAllocation(known, allocation);
+      if (!same.ok) return same;
+    } else {
+      const { allocated, frozen, limits } = terms;
+      this.statements.insertQuota.run({
+        issuer,
+        currency,
+        allocated,
+        frozen: frozen ? 1 : 0,
+        limits: encodeCbor(encodeLimits(limits)),
+      });
+      this.append({
+        kind: 'allocation',
+        subject: accountName(issuer, currency),
+        createdMs,
+        content: encodeAllocationContent(terms),
+      });
+    }
+    const position = this.position(issuer, currency, createdMs);
+    assert(position !== undefined, 'an inserted quota is there');
+    return succeed(position);
+  }
+
+  position(issuer: string, currency: string, nowMs: number): QuotaPosition | undefined {
+    const account = this.account(issuer, currency);
+    return account === undefined ? undefined : this.positionOf(account, nowMs);
+  }
+
+  positions(nowMs: number): readonly QuotaPosition[] {
+    return (this.statements.quotas.all() as QuotaRow[]).map((row) => this.positionOf(accountOf(row), nowMs));
+  }
+
+  private positionOf(account: QuotaAccount, nowMs: number): QuotaPosition {
+    const slots = this.statements.slots.all(account.issuer, account.currency) as SlotRow[];
+    return positionOf(account, slots.map(useOf), { nowMs, stopped: this.stopped() !== undefined });
+  }
+
+  private account(issuer: string, currency: string): QuotaAccount | undefined {
+    const row = this.statements.quota.get(issuer, currency) as QuotaRow | undefined;
+    return row === undefined ? undefined : accountOf(row);
+  }
+
+  findChange(id: Uint8Array): number | undefined {
+    const row = this.statements.findChange.get(id) as { sequence: bigint } | undefined;
+    return row === undefined ? undefined : Number(row.sequence);
+  }
+
+  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Result<number, ChangeCode> {
+    const id = changeId(bytes);
+    const known = this.findChange(id);
+    if (known !== undefined) return succeed(known);
+    const decoded = decodeChange(bytes);
+    assert(decoded.ok, 'a change that was approved can be read');
+    const timely = checkChangeTime(decoded.value, createdMs);
+    if (!timely.ok) return timely;
+    const { action } = decoded.value;
+    const record = (): number => {
+      const content = encodeChangeContent(bytes, approvals);
+      const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
+      this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
+      return sequence;
+    };
+    if (action.kind === 'start') {
+      const due = checkStart(action, this.stopped()?.sequence);
+      if (!due.ok) return due;
+      const sequence = record();
+      this.statements.liftStops.run(sequence);
+      return succeed(sequence);
+    }
+    return this.changeTerms(action, record);
+  }
+
+  private changeTerms(action: TermsAction, record: () => number): Result<number, ChangeCode> {
+    const { issuer, currency } = action;
+    const account = this.account(issuer, currency);
+    if (account === undefined) return refuseUnknownChange(issuer, currency);
+    const changed = changeAccount(account, action);
+    if (!changed.ok) return changed;
+    const { version, allocated, frozen, limits, clockMs } = changed.value;
+    const sequence = record();
+    this.statements.changeQuota.run({
+      issuer,
+      currency,
+      version,
+      allocated,
+      frozen: frozen ? 1 : 0,
+      limits: encodeCbor(encodeLimits(limits)),
+      clockMs,
+    });
+    // A limit counts what was taken before it was there, too.
+    const tally = makeTally(limits, clockMs, this.clockResets(issuer, currency));
+    const takes = this.statements.takes.iterate(issuer, currency, tallyStart(limits, clockMs));
+    for (const row of takes as IterableIterator<TakeRow>) tally.add(takeOf(row));
+    this.statements.clearSlots.run(issuer, currency);
+    for (const { limit, slot, used } of tally.uses())
+      this.statements.takeSlot.run(issuer, currency, limit, slot, used);
+    return succeed(sequence);
+  }
+
+  private clockResets(issuer: string, currency: string): readonly ClockReset[] {
+    const rows = this.statements.resets.all(issuer, currency) as { sequence: bigint; reset_ms: bigint }[];
+    return rows.map((row) => ({ sequence: Number(row.sequence), atMs: Number(row.reset_ms) }));
+  }
+
+  stop({ id, reason, by, createdMs, evidence }: NewStop): Stop {
+    const known = this.statements.findStop.get(id) as StopRow | undefined;
+    if (known !== undefined) return stopOf(known);
+    const content = encodeStopContent({ reason, by, evidence });
+    const sequence = this.append({ kind: 'stop', subject: id, createdMs, content });
+    this.statements.insertStop.run({ id, sequence, reason, author: by, createdMs });
+    return { sequence, reason, by, createdMs };
+  }
+
+  /** The last stop, where it is not lifted. */
+  stopped(): Stop | undefined {
+    const row = this.statements.stopInForce.get() as StopRow | undefined;
+    return row === undefined ? undefined : stopOf(row);
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    quota: db.prepare('SELECT * FROM quota WHERE issuer = ? AND currency = ?'),
+    quotas: db.prepare('SELECT * FROM quota ORDER BY issuer, currency'),
+    slots: db.prepare('SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ?'),
+    insertQuota:
+      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms)
+      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0)`),
+    changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
+        limits = :limits, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
+    takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount, clock_ms = :atMs
+      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued >= :amount`),
+    takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (issuer, currency, name, slot) DO UPDATE SET used = used + excluded.used`),
+    pruneSlots: db.prepare(
+      'DELETE FROM quota_slot WHERE issuer = ? AND currency = ? AND name = ? AND slot < ?',
+    ),
+    clearSlots: db.prepare('DELETE FROM quota_slot WHERE issuer = ? AND currency = ?'),
+    settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
+      WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
+    takes: db.prepare(`SELECT sequence, take_amount, take_orders, take_ms FROM intent
+      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
+    findChange: db.prepare('SELECT sequence FROM quota_change WHERE id = ?'),
+    insertChange: db.prepare(`INSERT INTO quota_change (id, sequence, issuer, currency, reset_ms)
+      VALUES (:id, :sequence, :issuer, :currency, :resetMs)`),
+    resets: db.prepare(
+      'SELECT sequence, reset_ms FROM quota_change WHERE issuer = ? AND currency = ? AND reset_ms IS NOT NULL',
+    ),
+    findStop: db.prepare('SELECT * FROM quota_stop WHERE id = ?'),
+    insertStop: db.prepare(`INSERT INTO quota_stop (id, sequence, reason, author, created_ms, lifted)
+      VALUES (:id, :sequence, :reason, :author, :createdMs, NULL)`),
+    stopInForce: db.prepare('SELECT * FROM quota_stop WHERE lifted IS NULL ORDER BY sequence DESC LIMIT 1'),
+    liftStops: db.prepare('UPDATE quota_stop SET lifted = ? WHERE lifted IS NULL'),
+  };
+}
