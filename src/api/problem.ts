@@ -20,6 +20,7 @@ const statusOf = new Map<string, number>([
   ['issuer_mismatch', 403],
   ['not_found', 404],
   ['request_id_conflict', 409],
+  ['in_progress', 409],
   ['credential_spent', 409],
   ['too_large', 413],
   ['media_type_unsupported', 415],

@@ -178,12 +178,13 @@ export function makeCentral(dependencies: CentralDependencies): Central {
 
   async function finish(intent: Intent): Promise<Result<CentralAnswer>> {
     const approved = decodeContext(intent.context);
-    const bytes = await finishIntent(ledger, signer, intent, (signed) =>
+    const finished = await finishIntent(ledger, signer, intent, (signed) =>
       approved
         ? encryptTo(dependencies.quotaKey, signed, encryptedCredentialType, random)
         : Promise.resolve(signed),
     );
-    return succeed({ kind: approved ? 'credential' : 'denial', bytes });
+    if (!finished.ok) return finished;
+    return succeed({ kind: approved ? 'credential' : 'denial', bytes: finished.value });
   }
 
   return {

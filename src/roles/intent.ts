@@ -18,7 +18,8 @@ import type { Intent } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * Gives the intent's signed bytes: the stored ones, or signs the stored to-be-signed bytes and stores them.
+ * Gives the intent's signed bytes: the stored ones, or signs the stored to-be-signed bytes and stores them; refuses as `in_progress`
+ * what another process of this role has committed and not signed yet: its entry is in that one's journal, under that one's anchor.
  * `seal` turns the signed record into what is handed out (the credential's encryption); identity otherwise.
  */
 export async function finishIntent(
@@ -26,8 +27,13 @@ export async function finishIntent(
   signer: Signer,
   intent: Intent,
   seal: (signed: Uint8Array) => Promise<Uint8Array> = (signed) => Promise.resolve(signed),
-): Promise<Uint8Array> {
-  if (intent.signed !== null) return intent.signed;
+): Promise<Result<Uint8Array, 'in_progress'>> {
+  if (intent.signed !== null) return succeed(intent.signed);
+  if (!intent.own)
+    return refuse(
+      'in_progress',
+      'another process of this system has taken this request on, and has not signed it yet: send the same again in a moment',
+    );
   await ledger.anchored(intent.sequence);
   const { keyId, amount } = readToBeSigned(intent.toBeSigned);
   const signature = await signer.sign(intent.toBeSigned, {
@@ -40,7 +46,7 @@ export async function finishIntent(
   const recorded = await ledger.record({ kind: intent.kind, id: intent.id, signed: sealed });
   // INVARIANT: what is handed out is what is stored; of two that finished one intent the first was stored.
   assert(recorded.signed !== null, 'a recorded intent has its signed bytes');
-  return recorded.signed;
+  return succeed(recorded.signed);
 }
 
 /**

@@ -153,7 +153,9 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     }
     const same = sameBody(intent, bodyHash);
     if (!same.ok) return same;
-    const bytes = await finishIntent(ledger, signer, intent);
+    const finished = await finishIntent(ledger, signer, intent);
+    if (!finished.ok) return finished;
+    const bytes = finished.value;
     const decoded = decodeRequest(bytes);
     assert(decoded.ok, 'a stored request decodes');
     const { record, keyId } = decoded.value;
@@ -287,8 +289,9 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       ),
     });
     if (!committed.ok) return committed;
-    const record = await finishIntent(ledger, signer, committed.value.intent);
-    const currency = encodeCurrencyFile({ currencyRecord: record, controlBit: controlBitBytes, leaves });
+    const finished = await finishIntent(ledger, signer, committed.value.intent);
+    if (!finished.ok) return finished;
+    const currency = encodeCurrencyFile({ currencyRecord: finished.value, controlBit: controlBitBytes, leaves });
     steps.add(
       6,
       'currency',

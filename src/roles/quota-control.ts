@@ -61,7 +61,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     const known = await store.findIntent('control-bit', request.id);
     if (known !== undefined) {
       const same = sameBody(known, bodyHash);
-      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
+      return same.ok ? finishIntent(ledger, signer, known) : same;
     }
     const credential = await openCredential(presentation.value, request, now);
     if (!credential.ok) return credential;
@@ -79,7 +79,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       }),
     );
     if (!committed.ok) return committed;
-    return succeed(await finishIntent(ledger, signer, committed.value.intent));
+    return finishIntent(ledger, signer, committed.value.intent);
   }
 
   /** The request, and the key that signed it: the currency is to be signed with the same one. */

@@ -42,7 +42,7 @@ export function findPostgres(): string | undefined {
 
 export const skipReason =
   findPostgres() === undefined
-    ? 'SKIPPED: there is no PostgreSQL server here; `scripts/prepare` fetches one, or install the package postgresql'
+    ? 'there is no PostgreSQL server here; `scripts/prepare` fetches one, or install the package postgresql'
     : undefined;
 
 /** PostgreSQL refuses to run as root: there the server runs as another user. */

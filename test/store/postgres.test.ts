@@ -6,7 +6,9 @@ import type { Store } from '../../src/store/store.ts';
 import { describeStore } from './contract.ts';
 import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
 
-describe.skipIf(skipReason !== undefined)(`PostgreSQL (${skipReason ?? 'a server of this test'})`, () => {
+const title = skipReason === undefined ? 'PostgreSQL' : `PostgreSQL (SKIPPED: ${skipReason})`;
+
+describe.skipIf(skipReason !== undefined)(title, () => {
   let server: PostgresServer;
   beforeAll(() => {
     server = startPostgres();

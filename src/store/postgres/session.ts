@@ -54,7 +54,7 @@ export class Session {
   static async open(address: Address): Promise<Session> {
     const session = new Session(address);
     try {
-      session.connection = await session.pool.reserve();
+      session.connection = await session.inTime(session.pool.reserve());
       await session.checkServer();
       return session;
     } catch (error) {
@@ -117,15 +117,15 @@ export class Session {
     return result;
   }
 
-  /** Ends the connection at once. */
-  abandon(): void {
-    this.isLost = true;
-    void this.pool.end({ timeout: 0 });
-  }
-
+  /** Ends the connection at once; whoever still waits for an answer hears that it is gone. */
   async close(): Promise<void> {
     this.isLost = true;
+    this.lose(brokenConnection('CONNECTION_DESTROYED', 'the connection was ended here'));
     await this.pool.end({ timeout: 0 });
+  }
+
+  private abandon(): void {
+    void this.close();
   }
 
   private async checkServer(): Promise<void> {
