@@ -25,6 +25,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
   afterEach(async () => {
     await Promise.all(stores.map((store) => store.close()));
     stores = [];
+    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
   });
 
   async function open(changed: Partial<PostgresStoreOptions> = {}): Promise<Store> {
