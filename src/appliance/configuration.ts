@@ -47,6 +47,23 @@ const signing = Type.Object(
   { additionalProperties: false },
 );
 
+/** Where a system's ledger is; in the SQLite file of its own folder unless told otherwise. */
+export const storeChoice = Type.Optional(
+  Type.Union([
+    Type.Object({ kind: Type.Literal('sqlite') }, { additionalProperties: false }),
+    Type.Object(
+      {
+        kind: Type.Literal('postgres'),
+        /** Path of the file that holds the address and the password: neither is in the configuration. */
+        urlFile: Type.String({ minLength: 1 }),
+        /** The journal that this process writes; each process has one of its own. */
+        series: name,
+      },
+      { additionalProperties: false },
+    ),
+  ]),
+);
+
 /** appliance.json: what all three systems and the command line may know. */
 export const applianceSchema = Type.Object(
   {
@@ -65,6 +82,7 @@ export const centralSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    store: storeChoice,
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
     credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
     clockSkewSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
@@ -89,6 +107,7 @@ export const issuanceSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    store: storeChoice,
     requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
     redemptionSeconds: Type.Integer({ minimum: 1 }),
   },
@@ -99,6 +118,7 @@ export const quotaSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    store: storeChoice,
     epoch: Type.Integer({ minimum: 1 }),
   },
   { additionalProperties: false },

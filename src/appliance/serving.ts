@@ -22,7 +22,6 @@ import { type Ledger, makeLedger } from '../roles/ledger.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -35,6 +34,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
+import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
@@ -80,12 +80,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const store = openSqliteStore({
-      path: home.ledger(options.role),
-      role: options.role,
-      create: false,
-      random: systemRandom,
-    });
+    const store = await openRoleStore(home, options.role);
     closers.push(() => store.close());
     await holdTrust(home, options.role, bundle);
     const { role, projectFolder } = options;

@@ -15,6 +15,7 @@ import { addKeysCommands } from './keys/commands.ts';
 import { runQuota } from './quota.ts';
 import { runRequest } from './request.ts';
 import { runStatus } from './status.ts';
+import { addStoreCommands } from './store.ts';
 import { makeTerminal, type Streams, type Terminal } from './terminal.ts';
 import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
@@ -215,6 +216,8 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),
     context,
   );
+
+  addStoreCommands(command('store', 'move ledgers to PostgreSQL, and add processes to one there'), context);
 
   addCeremonyCommands(command('ceremony', 'change keys by plans that several people approve'), context);
 

@@ -291,7 +291,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     if (!committed.ok) return committed;
     const finished = await finishIntent(ledger, signer, committed.value.intent);
     if (!finished.ok) return finished;
-    const currency = encodeCurrencyFile({ currencyRecord: finished.value, controlBit: controlBitBytes, leaves });
+    const currency = encodeCurrencyFile({
+      currencyRecord: finished.value,
+      controlBit: controlBitBytes,
+      leaves,
+    });
     steps.add(
       6,
       'currency',

@@ -20,29 +20,29 @@ const pageSize = 2_000;
 
 /** Checks all series, since their intents take from the same quotas; throws `store_corrupt` with the first thing at fault. */
 export async function verifyLedger(session: Session, role: string): Promise<void> {
+  await session.transact('ISOLATION LEVEL REPEATABLE READ READ ONLY', (ask) =>
+    verifyRows(ask, role, session.address.shown),
+  );
+}
+
+/** In a transaction, so that what it sees is one state. */
+export async function verifyRows(ask: Ask, role: string, shown: string): Promise<void> {
   const corrupt: Corrupt = (message) =>
-    new StoreError(
-      'store_corrupt',
-      `\`${session.address.shown}\` is not whole: ${message}; restore a backup`,
-    );
-  await session.transact('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (ask) => {
-    const check = new LedgerCheck(corrupt);
-    const all = await ask<{ number: number; id: Uint8Array }>(
-      'SELECT number, id FROM series ORDER BY number',
-    );
-    for (const series of all) {
-      check.series(role, series.id);
-      for await (const { entry, intent } of readEntries(ask, series.number)) check.entry(entry, intent);
-    }
-    const [lost] = await ask<{ sequence: bigint; position: number }>(lostOrder);
-    if (lost !== undefined)
-      throw corrupt(`order ${lost.position} of entry ${lost.sequence} is not found by its id`);
-    const [counted] = await ask<{ intents: bigint; orders: bigint }>(
-      'SELECT (SELECT count(*) FROM intent) AS intents, (SELECT count(*) FROM caller_order) AS orders',
-    );
-    check.finish(counted ?? { intents: -1n, orders: -1n });
-    await verifyQuotas(ask, corrupt);
-  });
+    new StoreError('store_corrupt', `\`${shown}\` is not whole: ${message}; restore a backup`);
+  const check = new LedgerCheck(corrupt);
+  const all = await ask<{ number: number; id: Uint8Array }>('SELECT number, id FROM series ORDER BY number');
+  for (const series of all) {
+    check.series(role, series.id);
+    for await (const { entry, intent } of readEntries(ask, series.number)) check.entry(entry, intent);
+  }
+  const [lost] = await ask<{ sequence: bigint; position: number }>(lostOrder);
+  if (lost !== undefined)
+    throw corrupt(`order ${lost.position} of entry ${lost.sequence} is not found by its id`);
+  const [counted] = await ask<{ intents: bigint; orders: bigint }>(
+    'SELECT (SELECT count(*) FROM intent) AS intents, (SELECT count(*) FROM caller_order) AS orders',
+  );
+  check.finish(counted ?? { intents: -1n, orders: -1n });
+  await verifyQuotas(ask, corrupt);
 }
 
 async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {

@@ -15,6 +15,11 @@ export interface DatabaseOptions {
   readonly maxPages?: number;
 }
 
+/** Beside a database whose ledger was moved to another: says where it is. */
+export function movedFile(path: string): string {
+  return `${path}.moved`;
+}
+
 /** Opens or makes the database; throws a StoreError where it cannot be durable, or is not ours. */
 export function openDatabase(options: DatabaseOptions): { db: Database.Database; storeId: Uint8Array } {
   const db = new Database(options.path);

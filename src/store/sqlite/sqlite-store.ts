@@ -5,7 +5,7 @@
  * through a power cut. So after a crash there is an intent with its quota and its journal entry, or none
  * of the three.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import {
@@ -17,7 +17,7 @@ import {
   type JournalHead,
 } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
-import { assert, type Result, succeed } from '../../kit/result.ts';
+import { assert, quote, type Result, succeed } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
 import { assertIntents } from '../commit-plan.ts';
@@ -46,7 +46,7 @@ import type {
   Store,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
-import { type DatabaseOptions, openDatabase } from './database.ts';
+import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
 import { QuotaTables } from './quota-tables.ts';
@@ -58,6 +58,12 @@ export function openSqliteStore(options: DatabaseOptions): Store {
     throw new StoreError(
       'store_missing',
       `no database at \`${options.path}\`: restore it, or make a new appliance with \`ringmint init\``,
+    );
+  }
+  if (existsSync(movedFile(options.path))) {
+    throw new StoreError(
+      'store_foreign',
+      `the ledger of \`${options.path}\` was moved to ${quote(readFileSync(movedFile(options.path), 'utf8').trim())}: serve that one; two at once could issue twice`,
     );
   }
   if (!existsSync(dirname(options.path))) {
