@@ -3,7 +3,7 @@
  * started it, however that ends, and its folder is removed.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +16,8 @@ export interface PostgresServer {
   /** Runs SQL as the superuser; gives the rows as text. */
   sql(text: string, database?: string): string;
   makeDatabase(): string;
+  /** A folder that the server may write. */
+  makeFolder(path: string): void;
   start(): void;
   stop(mode: 'fast' | 'immediate'): void;
   /** Ends the server and removes its folder. */
@@ -122,6 +124,10 @@ export function startPostgres(settings = ''): PostgresServer {
       const name = `ledger_${Math.random().toString(36).slice(2)}`;
       server.sql(`CREATE DATABASE ${name}`);
       return name;
+    },
+    makeFolder(path) {
+      mkdirSync(path, { mode: 0o700 });
+      if (user !== undefined) chownSync(path, user.uid, user.gid);
     },
     start() {
       asServerUser(
