@@ -1,4 +1,5 @@
 /** What passes between a role's process and its signer processes. Neither a PIN nor a key is ever among it. */
+import type { AnchoredHead } from './anchor.ts';
 import type { PinSource } from './pin-source.ts';
 import type { TokenDescription } from './pkcs11-uri.ts';
 import type { AgreementKey, PublicKey, SignatureAlgorithm, SignerErrorCode } from './signer.ts';
@@ -43,7 +44,14 @@ export type Call =
   | { readonly name: 'sign'; readonly input: Uint8Array }
   | { readonly name: 'derive'; readonly peerPoint: Uint8Array }
   /** Gives the attributes of its keys. */
-  | { readonly name: 'audit' };
+  | { readonly name: 'audit' }
+  | { readonly name: 'read-anchor'; readonly anchor: string }
+  | {
+      readonly name: 'advance-anchor';
+      readonly anchor: string;
+      readonly from: AnchoredHead | undefined;
+      readonly to: AnchoredHead;
+    };
 
 /** Calls, and replies, go together in one message where they come together: a message costs more than a signature's share of it. */
 export interface CallMessage {

@@ -214,8 +214,8 @@ function crashed(): SignerError {
 function environmentOf(wanted: Readonly<Record<string, string>>, sessions: number): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {
     ...wanted,
-    // A thread a session: libuv has 4 by itself, and a fifth session would only wait for one.
-    UV_THREADPOOL_SIZE: String(Math.max(4, sessions)),
+    // A thread a session, and one that waits for the disk: libuv has 4 by itself, and a fifth session would only wait for one.
+    UV_THREADPOOL_SIZE: String(Math.max(4, sessions + 1)),
   };
   // LD_LIBRARY_PATH is what hsm/ci/install-softhsm prints for a rootless unpack that brought libraries along.
   for (const name of ['PATH', 'LD_LIBRARY_PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG']) {

@@ -42,6 +42,10 @@ async function answer(call: Call): Promise<unknown> {
       return openToken().audit();
     case 'derive':
       return openToken().derive(call.peerPoint);
+    case 'read-anchor':
+      return openToken().readAnchor(call.anchor);
+    case 'advance-anchor':
+      return openToken().advanceAnchor(call.anchor, call.from, call.to);
   }
 }
 

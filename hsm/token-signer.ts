@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { algorithmOf } from './algorithm.ts';
+import { makeTokenAnchor, type TokenAnchor } from './anchor.ts';
 import { type AttributeReading, isFinding, showFindings } from './attribute-reading.ts';
 import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
 import { formatPinSource, type PinSource } from './pin-source.ts';
@@ -53,6 +54,8 @@ export interface TokenSigner extends Signer {
   readAttributes(): Promise<readonly AttributeReading[]>;
   /** Throws `key_unfit` where an attribute of its keys is not what an issuing key has to have. */
   audit(): Promise<void>;
+  /** The head of the journal `name` on this token; the same one each time. Only the system that serves advances it. */
+  anchor(name: string): TokenAnchor;
   /** The signer processes' ids, for operators to watch and tests to kill. */
   readonly processIds: readonly number[];
 }
@@ -116,6 +119,8 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
   const readAttributes = (): Promise<readonly AttributeReading[]> =>
     pool.call({ name: 'audit' }, async (value) => value as AttributeReading[]);
 
+  const anchors = new Map<string, TokenAnchor>();
+
   return {
     publicKey: opened.signing,
     readAttributes,
@@ -130,6 +135,12 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
       const findings = (await readAttributes()).filter(isFinding);
       if (findings.length > 0)
         throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
+    },
+    anchor(name) {
+      const known =
+        anchors.get(name) ?? makeTokenAnchor(name, (call) => pool.call(call, async (value) => value));
+      anchors.set(name, known);
+      return known;
     },
     close: () => pool.close(),
     others: opened.others,

@@ -4,6 +4,9 @@
  * What changes under a reader: each login empties token.object and writes it anew (SoftHSM 2.6.1; 320 bytes in one write, with a counter
  * that goes up), and a new key adds files and another counter. A key's own files are written once, as it is made. Of 1,641,600 reads of
  * token.object beside 43 logins 3,347 found it empty; of 400 snapshots in the same 25 seconds, which took 63 ms each, none held it so.
+ *
+ * A slot of an anchor (hsm/anchor-slot.ts) is written anew at each step of a journal, hundreds of times a second in a busy system. It always has as
+ * many bytes, in one write after it was emptied: what is read of it is one of its states, or 0 bytes.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,8 +29,8 @@ const tokenObject = 'token.object';
 const settleMs = 50;
 
 /**
- * The files that two looks in a row found alike. The PINs are not among them. Throws `token_incomplete` where the directory is no finished
- * token, and `backup_unsettled` where it was in no such state within `timeoutMs`.
+ * The files that two looks in a row found alike, but for slots of anchors, which may be those of the second. The PINs are not among them.
+ * Throws `token_incomplete` where the directory is no finished token, and `backup_unsettled` where it was in no such state within `timeoutMs`.
  */
 export async function readSnapshot(directory: string, timeoutMs = 10_000): Promise<TokenFiles> {
   const lacking = [...openFiles, tokensName].filter((name) => !existsSync(join(directory, name)));
@@ -41,7 +44,7 @@ export async function readSnapshot(directory: string, timeoutMs = 10_000): Promi
   for (;;) {
     await pause(settleMs);
     const now = look(directory);
-    if (before !== undefined && now !== undefined && areEqual(before, now)) return now;
+    if (before !== undefined && now !== undefined && isSettled(before, now)) return now;
     if (performance.now() > deadlineMs)
       throw new BackupError(
         'backup_unsettled',
@@ -86,12 +89,18 @@ function readInto(files: Map<string, Uint8Array>, directory: string, path: strin
   }
 }
 
-function areEqual(a: TokenFiles, b: TokenFiles): boolean {
+/** Whether nothing was being made between two looks: the same files, of the same bytes, or each an object that was written anew as a whole. */
+function isSettled(before: TokenFiles, now: TokenFiles): boolean {
   return (
-    a.size === b.size &&
-    [...a].every(([path, bytes]) => {
-      const other = b.get(path);
-      return other !== undefined && Buffer.from(bytes).equals(other);
+    before.size === now.size &&
+    [...now].every(([path, bytes]) => {
+      const earlier = before.get(path);
+      if (earlier === undefined) return false;
+      const isSlot = path.endsWith('.object') && !path.endsWith(`/${tokenObject}`);
+      // A key that is being made grows with each write; at rest it is not written any more.
+      return (
+        (isSlot && bytes.length > 0 && bytes.length === earlier.length) || Buffer.from(bytes).equals(earlier)
+      );
     })
   );
 }

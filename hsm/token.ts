@@ -10,8 +10,10 @@
  * Measured (Node 20, SoftHSM 2.6.1): C_SignAsync with its input kept alive gave 0 wrong signatures of 1,600; after
  * CKR_BUFFER_TOO_SMALL a session stays CKR_OPERATION_ACTIVE for good, so that any error costs the session.
  */
-import pkcs11js, { type Handle, type Mechanism, type PKCS11, type Template } from 'pkcs11js';
+import process from 'node:process';
+import pkcs11js, { type Handle, type PKCS11, type Template } from 'pkcs11js';
 import { algorithmOf, type SigningMechanism } from './algorithm.ts';
+import type { AnchoredHead } from './anchor.ts';
 import { auditKeyPair, type KeyKind } from './attribute-audit.ts';
 import type { AttributeReading } from './attribute-reading.ts';
 import { readAgreementKey, readKeyIds, readPublicKey } from './key-pair.ts';
@@ -27,6 +29,9 @@ import {
 } from './module.ts';
 import { signatureLengthOf } from './public-key.ts';
 import { type AgreementKey, isPinRefusal, type PublicKey, SignerError } from './signer.ts';
+import { chooseMechanism, mechanismOf } from './signing-mechanism.ts';
+import { AnchorSlots, type KnownSlots } from './token-anchor.ts';
+import { softhsmDisk } from './token-disk.ts';
 
 /** CKD_NULL (PKCS#11 v3.1 §6.3.2): the shared secret as it is; the KDF is COSE's. */
 const noDerivation = 1;
@@ -54,6 +59,7 @@ interface Opening {
   readonly signingKey: Handle;
   readonly agreementKey: Handle | undefined;
   readonly idle: Handle[];
+  readonly anchors: KnownSlots;
 }
 
 export class Token {
@@ -62,6 +68,9 @@ export class Token {
   private readonly options: TokenOptions;
   private readonly mechanism: SigningMechanism;
   private state: Opening;
+  private slots: AnchorSlots | undefined;
+  /** The last call for an anchor: the next one begins when it has ended. */
+  private anchoring: Promise<unknown> = Promise.resolve();
   private inFlight = 0;
   private reopening: Promise<void> | undefined;
   private broken = false;
@@ -201,6 +210,34 @@ export class Token {
     });
   }
 
+  readAnchor(name: string): Promise<AnchoredHead | undefined> {
+    return this.withAnchors((slots, session, { anchors }) => slots.read(session, anchors, name));
+  }
+
+  advanceAnchor(name: string, from: AnchoredHead | undefined, to: AnchoredHead): Promise<void> {
+    return this.withAnchors((slots, session, { anchors }) => slots.advance(session, anchors, name, from, to));
+  }
+
+  /** One at a time: between its compare and its read nobody else of this process writes. */
+  private withAnchors<T>(
+    operate: (slots: AnchorSlots, session: Handle, state: Opening) => Promise<T>,
+  ): Promise<T> {
+    const made = this.anchoring.then(() => {
+      const slots = this.anchorSlots();
+      // Before signatures that wait: those of the next batch wait for this.
+      return this.withSession((session, state) => operate(slots, session, state), 'first');
+    });
+    this.anchoring = made.catch(() => undefined);
+    return made;
+  }
+
+  private anchorSlots(): AnchorSlots {
+    // Of the modules that were measured SoftHSM does not wait for its disk, and opencryptoki's soft token neither (docs/HSM.md).
+    const isSoftHsm = this.opened.description?.manufacturer === 'SoftHSM project';
+    this.slots ??= new AnchorSlots(this.module, isSoftHsm ? softhsmDisk(process.env) : undefined);
+    return this.slots;
+  }
+
   /** Whether the token could not be opened again: then only a new process helps. */
   get isBroken(): boolean {
     return this.broken;
@@ -236,13 +273,17 @@ export class Token {
       agreementKey:
         agreement === undefined ? undefined : findKey(module, keeper, pkcs11js.CKO_PRIVATE_KEY, agreement),
       idle: Array.from({ length: sessions }, open),
+      anchors: new Map(),
     };
   }
 
   /** Runs one operation on a session of its own, and once more where a session, a login or a handle was all that was lost. */
-  private async withSession<T>(operate: (session: Handle, state: Opening) => Promise<T>): Promise<T> {
+  private async withSession<T>(
+    operate: (session: Handle, state: Opening) => Promise<T>,
+    place: 'first' | 'last' = 'last',
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const { session, state } = await this.take();
+      const { session, state } = await this.take(place);
       let spoiled = false;
       try {
         return await operate(session, state);
@@ -260,7 +301,7 @@ export class Token {
     }
   }
 
-  private async take(): Promise<{ session: Handle; state: Opening }> {
+  private async take(place: 'first' | 'last'): Promise<{ session: Handle; state: Opening }> {
     for (;;) {
       if (this.reopening !== undefined) await this.reopening;
       if (this.broken)
@@ -271,7 +312,10 @@ export class Token {
         this.inFlight++;
         return { session, state };
       }
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
+      await new Promise<void>((resolve) => {
+        if (place === 'first') this.waiting.unshift(resolve);
+        else this.waiting.push(resolve);
+      });
     }
   }
 
@@ -341,45 +385,4 @@ export class Token {
       `the key labelled \`${label}\` is another one than before: was the token exchanged or made anew?`,
     );
   }
-}
-
-/** As pkcs11js takes it. */
-function mechanismOf({ type, parameter }: SigningMechanism): Mechanism {
-  return parameter === undefined ? { mechanism: type } : { mechanism: type, parameter };
-}
-
-/**
- * The first mechanism of the key's algorithm with which the token signs; throws `mechanism_missing`. A list of mechanisms is not
- * enough: tpm2-pkcs11 lists what it then refuses, by the key's attributes. So each is tried.
- */
-function chooseMechanism(module: PKCS11, { slot, signing, signingKey }: Opening): SigningMechanism {
-  const { mechanisms, digestLength } = algorithmOf(signing.algorithm);
-  const has = new Set(module.C_GetMechanismList(slot));
-  const refusals: string[] = [];
-  for (const mechanism of mechanisms) {
-    const { type, name, takes } = mechanism;
-    if (!has.has(type) || (module.C_GetMechanismInfo(slot, type).flags & pkcs11js.CKF_SIGN) === 0) {
-      refusals.push(`${name} is not in its list`);
-      continue;
-    }
-    // No record begins so (see the canary in token-signer.ts), and no digest is that of one.
-    const trial = Buffer.alloc(takes === 'digest' ? (digestLength ?? 0) : 64, 'trial ');
-    const session = module.C_OpenSession(slot, sessionFlags);
-    try {
-      module.C_SignInit(session, mechanismOf(mechanism), signingKey);
-      module.C_Sign(session, trial, Buffer.alloc(signatureLengthOf(signing)));
-      return mechanism;
-    } catch (error) {
-      const { error: refusal, recovery } = signerError(error);
-      if (recovery !== 'refuse') throw error;
-      refusals.push(`${name}: ${refusal.message}`);
-    } finally {
-      // A refused operation may stay active in it.
-      module.C_CloseSession(session);
-    }
-  }
-  throw new SignerError(
-    'mechanism_missing',
-    `the token cannot sign ${signing.algorithm}: ${refusals.join('; ')}`,
-  );
 }

@@ -59,6 +59,7 @@ const appliance: Appliance = {
         role,
         ...(port === undefined ? {} : { port }),
         logLevel: 'warn',
+        version,
         endpoints: () => readEndpoints(home),
         projectFolder,
         stopped: untilStopped(),

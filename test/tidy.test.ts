@@ -41,7 +41,7 @@ const layers: readonly Layer[] = [
     node: false,
   },
   { path: 'hsm/', may: [], packages: ['pkcs11js'], node: true },
-  { path: 'src/kit/', may: [], packages: ['cborg', 'cbor2', '@noble/hashes'], node: false },
+  { path: 'src/kit/', may: [], packages: ['cborg', '@noble/hashes'], node: false },
   { path: 'src/records/', may: ['src/kit/'], packages: ['@noble/curves', '@noble/hashes'], node: false },
   { path: 'src/rules/', may: ['src/kit/', 'src/records/', 'vm/'], packages: [], node: false },
   { path: 'src/quota/', may: ['src/kit/', 'src/records/'], packages: [], node: false },
@@ -83,7 +83,15 @@ const layers: readonly Layer[] = [
   {
     path: 'src/api/',
     may: ['src/kit/', 'src/records/', 'src/roles/', 'src/verifier/'],
-    packages: ['fastify', 'undici'],
+    packages: [
+      'fastify',
+      '@fastify/rate-limit',
+      '@fastify/swagger',
+      '@fastify/type-provider-typebox',
+      'prom-client',
+      'typebox',
+      'undici',
+    ],
     node: true,
   },
   {

@@ -1,12 +1,19 @@
-/** The client of the three systems' resources: mutual TLS, one deadline a call, refusals as they were sent. */
-import { Agent, request as sendRequest } from 'undici';
-import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+/** The typed client of the three systems' resources: mutual TLS, one deadline a call, refusals as they were sent. */
+import { Agent } from 'undici';
+import { type Result, refuse, succeed } from '../kit/result.ts';
+import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
+import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
-import { decodeAnswer, type IssuanceAnswer } from './issuances.ts';
-import { positionFromJson, type QuotaPositionJson } from './quota.ts';
-import { answerHeader } from './requests.ts';
+import { credentialsRoute } from './credentials.ts';
+import { type Answer, exchange, readJson } from './exchange.ts';
+import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
+import { positionFromJson, quotaRoute } from './quota.ts';
+import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
+import { requestsRoute } from './requests.ts';
+import type { RouteDefinition } from './route.ts';
+import { statusRoute } from './status.ts';
 
 export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
@@ -14,14 +21,11 @@ export interface ClientOptions {
   readonly timeoutMs: number;
 }
 
-interface Answer {
-  readonly bytes: Uint8Array;
-  readonly header: (name: string) => string | undefined;
-}
-
 export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
   close(): Promise<void>;
 }
@@ -29,23 +33,22 @@ export interface Client extends IssuancePeers {
 /** Base addresses, such as `https://127.0.0.1:7101`, asked at each call: a system that came back may have another. */
 export type Endpoints = (role: RoleStatus['role']) => string | undefined;
 
+/** Below what a system takes from one peer; further calls wait for their turn. */
+const connectionsPerSystem = 64;
+
 export function makeClient(options: ClientOptions, endpoints: Endpoints): Client {
-  const agent = new Agent({
-    connect: {
-      key: options.tls.key,
-      cert: options.tls.certificate,
-      ca: options.tls.authority,
-      minVersion: 'TLSv1.3',
-    },
-    headersTimeout: options.timeoutMs,
-    bodyTimeout: options.timeoutMs,
-    connectTimeout: Math.min(options.timeoutMs, 5_000),
+  const { tls, timeoutMs } = options;
+  const dispatcher = new Agent({
+    connect: { key: tls.key, cert: tls.certificate, ca: tls.authority, minVersion: 'TLSv1.3' },
+    connections: connectionsPerSystem,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connectTimeout: Math.min(timeoutMs, 5_000),
   });
 
   async function call(
     role: RoleStatus['role'],
-    method: 'GET' | 'POST',
-    path: string,
+    route: RouteDefinition,
     body?: Uint8Array,
   ): Promise<Result<Answer>> {
     const base = endpoints(role);
@@ -54,77 +57,53 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
         'peer_unavailable',
         `the ${role} system has no known address: is it running? (\`ringmint up\`)`,
       );
-    try {
-      const response = await sendRequest(new URL(path, base), {
-        dispatcher: agent,
-        method,
-        ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/cbor' } }),
-      });
-      const bytes = new Uint8Array(await response.body.arrayBuffer());
-      if (response.statusCode !== 200) return readProblem(role, response.statusCode, bytes);
-      return succeed({
-        bytes,
-        header: (name) => {
-          const value = response.headers[name];
-          return Array.isArray(value) ? value[0] : value;
-        },
-      });
-    } catch (error) {
-      // Whether the call arrived is unknown: the same bytes may be sent again, and nothing happens twice.
-      return refuse('peer_unavailable', `the ${role} system at ${base} did not answer: ${causeOf(error)}`);
-    }
+    return exchange(route, { dispatcher, timeoutMs, peerName: peerName(role), base }, body);
   }
 
   return {
     async issue(draft) {
-      const answer = await call('issuance', 'POST', '/issuances', draft);
-      return answer.ok ? succeed(decodeAnswer(answer.value.bytes)) : answer;
+      const answer = await call('issuance', issuancesRoute, draft);
+      return answer.ok ? decodeAnswer(answer.value.bytes) : answer;
     },
     async submitRequest(request) {
-      const answer = await call('central', 'POST', '/requests', request);
+      const answer = await call('central', requestsRoute, request);
       if (!answer.ok) return answer;
-      const kind = answer.value.header(answerHeader);
-      if (kind !== 'credential' && kind !== 'denial')
-        return refuse('peer_fault', 'the central system answered neither a credential nor a denial');
-      return succeed({ kind, bytes: answer.value.bytes });
+      const decision = decodeDecision(answer.value.bytes);
+      if (!decision.ok)
+        return refuse('peer_fault', `the central system answered no decision: ${decision.message}`);
+      return decision;
     },
     async redeemCredential(presentation) {
-      const answer = await call('quota', 'POST', '/credentials', presentation);
+      const answer = await call('quota', credentialsRoute, presentation);
       return answer.ok ? succeed(answer.value.bytes) : answer;
     },
     async quotaPositions() {
-      const answer = await call('quota', 'GET', '/quota');
+      const answer = await call('quota', quotaRoute);
       if (!answer.ok) return answer;
-      const { positions } = readJson(answer.value.bytes) as { positions: QuotaPositionJson[] };
-      return succeed(positions.map(positionFromJson));
+      const read = readJson(quotaRoute.answer.schema, answer.value.bytes, peerName('quota'));
+      return read.ok ? succeed(read.value.positions.map(positionFromJson)) : read;
+    },
+    async changeQuota(change, approvals) {
+      const answer = await call('quota', changesRoute, encodeApprovedChange(change, approvals));
+      if (!answer.ok) return answer;
+      return readJson(changesRoute.answer.schema, answer.value.bytes, peerName('quota'));
+    },
+    async stop(order) {
+      const answer = await call('quota', stopRoute, order);
+      if (!answer.ok) return answer;
+      return readJson(stopRoute.answer.schema, answer.value.bytes, peerName('quota'));
     },
     async status(role) {
-      const answer = await call(role, 'GET', '/status');
-      return answer.ok ? succeed(readJson(answer.value.bytes) as RoleStatus) : answer;
+      const answer = await call(role, statusRoute);
+      if (!answer.ok) return answer;
+      const status = readJson(statusRoute.answer.schema, answer.value.bytes, peerName(role));
+      if (!status.ok || status.value.role === role) return status;
+      return refuse('peer_fault', `${peerName(role)} answered as the ${status.value.role} system`);
     },
-    close: () => agent.close(),
+    close: () => dispatcher.close(),
   };
 }
 
-function readJson(bytes: Uint8Array): unknown {
-  return JSON.parse(new TextDecoder().decode(bytes));
-}
-
-function readProblem(role: string, status: number, bytes: Uint8Array): Refusal {
-  let problem: { code?: unknown; detail?: unknown; field?: unknown };
-  try {
-    problem = readJson(bytes) as typeof problem;
-  } catch {
-    return refuse('peer_fault', `the ${role} system answered with status ${status} and no problem details`);
-  }
-  if (typeof problem?.code !== 'string' || typeof problem.detail !== 'string') {
-    return refuse('peer_fault', `the ${role} system answered with status ${status} and no problem code`);
-  }
-  return refuse(problem.code, problem.detail, typeof problem.field === 'string' ? problem.field : undefined);
-}
-
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown cause';
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' ? code : error.name;
+function peerName(role: RoleStatus['role']): string {
+  return `the ${role} system`;
 }

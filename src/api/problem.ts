@@ -1,10 +1,13 @@
 /**
- * Refusals as HTTP: RFC 9457 problem details, and the only table that knows a status code.
+ * Refusals as RFC 9457 problem details. They show neither a stack trace nor a path of the machine: what a device or a store says of
+ * itself goes to the log, and only its code goes out.
  *
  * May import roles, verifier, records and kit, as all of src/api/.
  */
 import type { FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
 import type { Refusal } from '../kit/result.ts';
+import { type ProblemCode, statusOf } from './problem-code.ts';
 
 /** What a broken device or store says of itself; made by the composition root, which knows the classes. */
 export interface Fault {
@@ -12,52 +15,64 @@ export interface Fault {
   readonly message: string;
 }
 
-const statusOf = new Map<string, number>([
-  ['not_cbor', 400],
-  ['peer_unavailable', 503],
-  ['peer_fault', 502],
-  ['not_permitted', 403],
-  ['issuer_mismatch', 403],
-  ['not_found', 404],
-  ['request_id_conflict', 409],
-  ['in_progress', 409],
-  ['credential_spent', 409],
-  ['too_large', 413],
-  ['media_type_unsupported', 415],
-  ['frequency_cap', 429],
-  ['internal_error', 500],
-]);
+export const problemType = 'application/problem+json';
 
-/** 422 for a refusal that is not in the table: the message was understood, and a rule forbids it (RFC 9110 §15.5.21). */
-const refusedStatus = 422;
+const textLimit = 4_000;
 
-export function sendProblem(
-  reply: FastifyReply,
-  refusal: Pick<Refusal, 'code' | 'message' | 'field'>,
-): FastifyReply {
-  return send(reply, statusOf.get(refusal.code) ?? refusedStatus, refusal);
+/** The body of a problem with one of `codes`. */
+export function problemSchema(codes: readonly string[]) {
+  return Type.Object({
+    type: Type.String({ pattern: '^urn:ringmint:problem:[a-z_]+$', maxLength: 100 }),
+    title: Type.String({ description: 'the code again', maxLength: 100 }),
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    detail: Type.String({ description: 'for a person', maxLength: textLimit }),
+    code: Type.Unsafe<string>({ type: 'string', enum: [...codes], description: 'stable' }),
+    field: Type.Optional(
+      Type.String({ description: 'the field or parameter at fault', maxLength: textLimit }),
+    ),
+  });
 }
 
-/** 503: nothing was decided, and the same call may be made again (RFC 9110 §15.6.4). */
-export function sendFault(reply: FastifyReply, fault: Fault): FastifyReply {
-  return send(reply, 503, fault);
+export type Problem = Static<ReturnType<typeof problemSchema>>;
+
+/** Seconds after which the same call may be made again, where that is known (RFC 9110 §10.2.3). */
+const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
+  server_stopping: 2,
+  signer_busy: 1,
+  in_progress: 1,
+};
+
+export function problemOf(refusal: Omit<Refusal, 'ok'>, status: number): Problem {
+  const { code, message, field } = refusal;
+  return {
+    type: `urn:ringmint:problem:${code}`,
+    title: code,
+    status,
+    detail: message.slice(0, textLimit),
+    code,
+    ...(field === undefined ? {} : { field: field.slice(0, textLimit) }),
+  };
 }
 
-function send(
-  reply: FastifyReply,
-  status: number,
-  problem: { code: string; message: string; field?: string },
-): FastifyReply {
-  const { code, message, field } = problem;
+/** Sends a refusal whose code is in the table. */
+export function sendProblem(reply: FastifyReply, refusal: Omit<Refusal<ProblemCode>, 'ok'>): FastifyReply {
+  const status = statusOf(refusal.code) ?? 500;
+  reply.server.metrics.problem(refusal.code);
+  const seconds = refusal.retryAfterSeconds ?? retryAfterSeconds[refusal.code];
+  if (seconds !== undefined) reply.header('retry-after', seconds);
   return reply
     .code(status)
-    .type('application/problem+json')
-    .send({
-      type: `urn:ringmint:problem:${code}`,
-      title: code,
-      status,
-      detail: message,
-      code,
-      ...(field === undefined ? {} : { field }),
-    });
+    .type(problemType)
+    .send(JSON.stringify(problemOf(refusal, status)));
+}
+
+/** A fault as what its caller may know of it. */
+export function faultRefusal(code: ProblemCode): Omit<Refusal<ProblemCode>, 'ok'> {
+  return {
+    code,
+    message:
+      statusOf(code) === 503
+        ? 'this system cannot do its work now, and has decided nothing: the same call may be made again; its log has the details'
+        : 'a fault of this program: nothing was issued; the log of this system has the details',
+  };
 }

@@ -1,31 +1,67 @@
 /** Quota control's numbers of this moment: for central management's rules and for the operator. */
+import { type Static, Type } from 'typebox';
+import { succeed } from '../kit/result.ts';
+import type { QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
+import { reportLimit } from './message.ts';
+import { storeProblems } from './problem-code.ts';
+import { defineRoute } from './route.ts';
+import type { Server } from './server.ts';
+import { addRoute } from './serving-route.ts';
 
-import type { Limit } from '../records/quota-terms.ts';
-import type { LimitPosition, QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
-import { onlyFor, type Server } from './server.ts';
+/** Decimal text, so that no reader rounds it; as many digits as a 64-bit integer has. */
+const minorUnits = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' });
+const count = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units, or orders' });
 
-/** A position as JSON: amounts are decimal strings of minor units, so that no reader rounds them. */
-export interface QuotaPositionJson
-  extends Pick<QuotaPosition, 'issuer' | 'currency' | 'version' | 'frozen' | 'stopped' | 'atMs'>,
-    Record<'allocated' | 'reserved' | 'issued' | 'available', string> {
-  readonly limits: readonly LimitPositionJson[];
-}
+const limitSchema = Type.Object({
+  name: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
+  counts: Type.Union([Type.Literal('amount'), Type.Literal('orders')]),
+  window: Type.Union([
+    Type.Object({ kind: Type.Literal('day'), timeZone: Type.String({ maxLength: 64 }) }),
+    Type.Object({ kind: Type.Literal('rolling'), seconds: Type.Integer({ minimum: 1 }) }),
+  ]),
+  slots: Type.Object({ current: Type.Integer(), oldest: Type.Integer() }),
+  maximum: count,
+  used: count,
+  remaining: count,
+});
 
-interface LimitPositionJson
-  extends Omit<Limit, 'maximum'>,
-    Pick<LimitPosition, 'slots'>,
-    Record<'maximum' | 'used' | 'remaining', string> {}
+const positionSchema = Type.Object({
+  issuer: Type.String({ pattern: '^[a-z0-9-]{1,64}$' }),
+  currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+  version: Type.Integer({ minimum: 1, description: 'one more with each change' }),
+  frozen: Type.Boolean(),
+  stopped: Type.Boolean({ description: 'whether issuing is stopped altogether' }),
+  atMs: Type.Integer({ description: 'the moment that the windows end at' }),
+  allocated: minorUnits,
+  reserved: minorUnits,
+  issued: minorUnits,
+  available: minorUnits,
+  limits: Type.Array(limitSchema),
+});
+
+export const quotaRoute = defineRoute({
+  method: 'GET',
+  path: '/quota',
+  operationId: 'readQuota',
+  summary:
+    'what is allocated, reserved, issued and left, by issuer and currency, with its limits over windows',
+  peers: ['central', 'operator'],
+  answer: {
+    type: 'application/json',
+    description: 'the numbers of this moment',
+    schema: Type.Object({ positions: Type.Array(positionSchema) }),
+    limit: reportLimit,
+  },
+  problems: [...storeProblems],
+});
 
 export function addQuota(server: Server, quotaControl: QuotaControl): void {
-  server.get(
-    '/quota',
-    onlyFor(['central', 'operator'], async (_request, reply) =>
-      reply.send({ positions: (await quotaControl.positions()).map(positionJson) }),
-    ),
+  addRoute(server, quotaRoute, async () =>
+    succeed({ json: { positions: (await quotaControl.positions()).map(positionJson) } }),
   );
 }
 
-function positionJson(position: QuotaPosition): QuotaPositionJson {
+function positionJson(position: QuotaPosition): Static<typeof positionSchema> {
   const { issuer, currency, version, frozen, stopped, atMs, limits } = position;
   return {
     issuer,
@@ -50,8 +86,8 @@ function positionJson(position: QuotaPosition): QuotaPositionJson {
   };
 }
 
-/** Reads a position back, without what was used in each slot; throws on a shape that `positionJson` does not make, which is a broken peer. */
-export function positionFromJson(json: QuotaPositionJson): QuotaPosition {
+/** Reads a position back that fits its schema, without what was used in each slot. */
+export function positionFromJson(json: Static<typeof positionSchema>): QuotaPosition {
   return {
     ...json,
     allocated: BigInt(json.allocated),

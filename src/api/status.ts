@@ -1,24 +1,50 @@
-/** Health of one role: a canary signature by its token, the head of its journal, and figures of its signing. */
+/** How one role is: a canary signature by its token, the head of its journal, and what a crash left. */
+import { type Static, Type } from 'typebox';
+import { succeed } from '../kit/result.ts';
 import type { RoleStatus } from '../roles/status.ts';
-import { onlyFor, type Server } from './server.ts';
+import { reportLimit } from './message.ts';
+import { peerRoles } from './peer.ts';
+import { deviceProblems, storeProblems } from './problem-code.ts';
+import { defineRoute } from './route.ts';
+import type { Server } from './server.ts';
+import { addRoute } from './serving-route.ts';
 
-export interface StatusSources {
-  readonly status: () => Promise<RoleStatus>;
-  /** Prometheus text exposition, version 0.0.4. */
-  readonly metrics: () => string;
-}
+export const roleSchema = Type.Union([
+  Type.Literal('central'),
+  Type.Literal('issuance'),
+  Type.Literal('quota'),
+]);
 
-export function addStatus(server: Server, { status, metrics }: StatusSources): void {
-  server.get(
-    '/status',
-    onlyFor(['central', 'issuance', 'quota', 'operator'], async (_request, reply) =>
-      reply.send(await status()),
-    ),
-  );
-  server.get(
-    '/metrics',
-    onlyFor(['operator'], async (_request, reply) =>
-      reply.type('text/plain; version=0.0.4; charset=utf-8').send(metrics()),
-    ),
+const hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/** An emergency stop, as quota control has it. */
+export const stopSchema = Type.Object({
+  sequence: Type.Integer({ minimum: 1, description: 'of its journal entry' }),
+  by: Type.String({ maxLength: 200 }),
+  reason: Type.String({ maxLength: 200 }),
+  createdMs: Type.Integer(),
+});
+
+const statusSchema = Type.Object({
+  role: roleSchema,
+  keyId: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the key that signs' }),
+  journal: Type.Object({ sequence: Type.Integer({ minimum: 0 }), hash }),
+  unsigned: Type.Integer({ minimum: 0, description: 'intents that a crash left without a signature' }),
+  stopped: Type.Union([stopSchema, Type.Null()], { description: 'at quota control: the stop in force' }),
+});
+
+export const statusRoute = defineRoute({
+  method: 'GET',
+  path: '/status',
+  operationId: 'readStatus',
+  summary: "the key that signs, the journal's head, and what is not finished; a canary is signed first",
+  peers: peerRoles,
+  answer: { type: 'application/json', description: 'the status', schema: statusSchema, limit: reportLimit },
+  problems: [...deviceProblems, ...storeProblems],
+});
+
+export function addStatus(server: Server, status: () => Promise<RoleStatus>): void {
+  addRoute(server, statusRoute, async () =>
+    succeed({ json: (await status()) satisfies Static<typeof statusSchema> }),
   );
 }

@@ -1,5 +1,5 @@
+import type { QuorumCode } from '../records/approval-quorum.ts';
 import type { OutcomeCode } from '../records/ceremony-outcome.ts';
-import type { QuorumCode } from '../records/ceremony-quorum.ts';
 
 /** What stops an appliance from being made or started; a stable code and a sentence for the operator. */
 export type ApplianceErrorCode =

@@ -64,6 +64,25 @@ export const storeChoice = Type.Optional(
   ]),
 );
 
+/** How much a system takes from its peers. */
+const api = Type.Object(
+  {
+    /** Of one peer, which is one identity in a certificate. */
+    requestsPerSecond: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    /** Of everybody, also of those that have shown no certificate yet. */
+    connections: Type.Integer({ minimum: 1, maximum: 65_536 }),
+    connectionsPerPeer: Type.Integer({ minimum: 1, maximum: 65_536 }),
+    requestsPerConnection: Type.Integer({ minimum: 1 }),
+    /** Until a connection has shown its certificate. */
+    handshakeSeconds: Type.Integer({ minimum: 1, maximum: 120 }),
+    /** For the headers of a request, for its body, and for its caller to take the answer: so long each. */
+    requestSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+    /** Between two requests on one connection. */
+    idleSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+  },
+  { additionalProperties: false },
+);
+
 /** appliance.json: what all three systems and the command line may know. */
 export const applianceSchema = Type.Object(
   {
@@ -83,6 +102,7 @@ export const centralSchema = Type.Object(
     version: Type.Literal(1),
     signing,
     store: storeChoice,
+    api,
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
     credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
     clockSkewSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
@@ -108,6 +128,7 @@ export const issuanceSchema = Type.Object(
     version: Type.Literal(1),
     signing,
     store: storeChoice,
+    api,
     requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
     redemptionSeconds: Type.Integer({ minimum: 1 }),
   },
@@ -119,6 +140,7 @@ export const quotaSchema = Type.Object(
     version: Type.Literal(1),
     signing,
     store: storeChoice,
+    api,
     epoch: Type.Integer({ minimum: 1 }),
   },
   { additionalProperties: false },

@@ -2,6 +2,8 @@
 import { BackupError } from '../../hsm/backup-error.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import type { Fault } from '../api/problem.ts';
+import { AnchorConflictError } from '../journal/replicated-anchor.ts';
+import { HaltedError } from '../roles/ledger.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 
@@ -10,6 +12,8 @@ export function describeFault(error: unknown): Fault | undefined {
     error instanceof SignerError ||
     error instanceof StoreError ||
     error instanceof ApplianceError ||
+    error instanceof HaltedError ||
+    error instanceof AnchorConflictError ||
     error instanceof BackupError
   ) {
     return { code: error.code, message: error.message };

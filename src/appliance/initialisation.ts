@@ -11,10 +11,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
 import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+import { defaultLimits } from '../api/limits.ts';
 import type { PeerRole } from '../api/peer.ts';
 import type { InitOptions, InitReport, IssuerQuota } from '../cli/appliance.ts';
 import { dayLimitName } from '../cli/quota-file.ts';
-import { toHex } from '../kit/bytes.ts';
+import type { JournalHead } from '../journal/chain.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Clock, systemRandom } from '../kit/clock.ts';
 import { findTimeZone } from '../quota/window.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
@@ -32,8 +34,9 @@ import type {
 import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
 import { type KeyPlace, writeInventory } from './key-inventory.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
+import { openRoleToken } from './role-token.ts';
 import { agreementKeyLabel, ownHsm, signingKeyLabel, tokenLabel } from './token-label.ts';
-import { makeTrustBundle } from './trust.ts';
+import { makeTrustBundle, readTrustBundle } from './trust.ts';
 import { pinTrust } from './trust-pin.ts';
 
 export interface InitialisationOptions extends InitOptions {
@@ -95,7 +98,6 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
   await writeCertificates(home, options);
   options.progress('writing configuration, ledgers and quotas');
   await writeConfigurations(home, options);
-  await makeLedgers(home, options);
   const appliance: ApplianceConfiguration = {
     version: 1,
     issuer: options.issuer,
@@ -103,6 +105,7 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
     ports: { ...options.ports },
     module: options.module,
   };
+  await makeLedgers(home, options, appliance);
   await writeFileDurably(home.appliance, pretty(appliance), 0o644);
 
   const keyId = (role: Role): string => toHex(keyThumbprint(pointOf(role, signingKeyLabel)));
@@ -162,6 +165,7 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
   const central: CentralConfiguration = {
     version: 1,
     signing,
+    api: defaultLimits,
     frequencyWindowSeconds: 60,
     credentialLifetimeSeconds: 300,
     clockSkewSeconds: 60,
@@ -176,34 +180,64 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
   const issuance: IssuanceConfiguration = {
     version: 1,
     signing,
+    api: defaultLimits,
     requestLifetimeSeconds: 600,
     redemptionSeconds: 10 * 365 * 86_400,
   };
-  const quota: QuotaConfiguration = { version: 1, signing, epoch: 1 };
+  const quota: QuotaConfiguration = { version: 1, signing, api: defaultLimits, epoch: 1 };
   await writeFileDurably(home.config('central'), pretty(central), 0o600);
   await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
   await writeFileDurably(home.config('quota'), pretty(quota), 0o600);
 }
 
-/** An `init` that did not finish left ledgers that nothing was issued from: they are made anew. */
-async function makeLedgers(home: Home, options: InitialisationOptions): Promise<void> {
+/**
+ * The ledgers, with the quotas in that of quota control, and the head of each anchored: from then on a ledger that was exchanged is
+ * known by it. An `init` that did not finish left ledgers that nothing was issued from: one that is anchored is kept, others are made anew.
+ */
+async function makeLedgers(
+  home: Home,
+  options: InitialisationOptions,
+  configuration: ApplianceConfiguration,
+): Promise<void> {
+  const { projectFolder } = options;
+  const bundle = await readTrustBundle(home);
   for (const role of roles) {
-    for (const suffix of ['', '-wal', '-shm', '.lock']) await rm(home.ledger(role) + suffix, { force: true });
-    const store = openSqliteStore({ path: home.ledger(role), role, create: true, random: systemRandom });
+    const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle, options.progress);
     try {
-      if (role !== 'quota') continue;
-      for (const quota of options.quotas) {
-        const allocated = await store.allocate({
-          issuer: options.issuer,
-          currency: quota.currency,
-          terms: termsOf(quota, options.timeZone),
-          createdMs: options.clock.nowMs(),
-        });
-        if (!allocated.ok) throw new ApplianceError('allocation_refused', allocated.message);
-      }
+      const anchored = await token.anchor.read();
+      if (anchored === undefined) await removeLedger(home, role);
+      const head = await fillLedger(home, role, options);
+      if (anchored === undefined) await token.anchor.advance(undefined, head);
+      else if (anchored.sequence !== head.sequence || !equalBytes(anchored.hash, head.hash))
+        throw new ApplianceError(
+          'home_incomplete',
+          `an earlier \`init\` anchored another ledger of ${role}: remove \`${home.path}\` and begin again`,
+        );
     } finally {
-      await store.close();
+      await token.close();
     }
+  }
+}
+
+async function removeLedger(home: Home, role: Role): Promise<void> {
+  for (const suffix of ['', '-wal', '-shm', '.lock']) await rm(home.ledger(role) + suffix, { force: true });
+}
+
+async function fillLedger(home: Home, role: Role, options: InitialisationOptions): Promise<JournalHead> {
+  const store = openSqliteStore({ path: home.ledger(role), role, create: true, random: systemRandom });
+  try {
+    for (const quota of role === 'quota' ? options.quotas : []) {
+      const allocated = await store.allocate({
+        issuer: options.issuer,
+        currency: quota.currency,
+        terms: termsOf(quota, options.timeZone),
+        createdMs: options.clock.nowMs(),
+      });
+      if (!allocated.ok) throw new ApplianceError('allocation_refused', allocated.message);
+    }
+    return await store.head();
+  } finally {
+    await store.close();
   }
 }
 

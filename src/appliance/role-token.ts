@@ -4,6 +4,8 @@ import { type GuardedSigner, guardSigner } from '../../hsm/guarded-signer.ts';
 import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import type { KeyHealth } from '../../hsm/signing-metrics.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
+import type { Anchor } from '../journal/anchor.ts';
+import { replicateAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
@@ -11,16 +13,21 @@ import { ApplianceError } from './appliance-error.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
-import { closeKeys, openKeys } from './open-keys.ts';
+import { closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
+
+/** A role's token holds one journal's anchor. */
+const journalName = 'journal';
 
 export interface RoleToken {
   readonly signer: GuardedSigner;
   /** Of quota control only: the newest key first. */
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
+  /** The anchor of the role's journal, on every HSM that opened and can hold one. */
+  readonly anchor: Anchor;
   close(): Promise<void>;
 }
 
@@ -77,6 +84,7 @@ export async function openRoleToken(
         }));
       },
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
+      anchor: replicateAnchor(anchorsOf(opened)),
       async close() {
         clearInterval(timer);
         await signer.close();
@@ -87,6 +95,12 @@ export async function openRoleToken(
     await closeKeys(opened);
     throw error;
   }
+}
+
+/** One of each HSM, whatever number of keys it was opened with. */
+function anchorsOf(opened: readonly OpenKey[]): Anchor[] {
+  const byHsm = new Map(opened.map(({ hsm, token }) => [hsm, token]));
+  return [...byHsm.values()].map((token) => token.anchor(journalName));
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */

@@ -4,13 +4,9 @@ import { join } from 'node:path';
 import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
-import { addCredentials } from '../api/credentials.ts';
-import { addIssuances } from '../api/issuances.ts';
-import { addKeySet } from '../api/key-set.ts';
-import { addQuota } from '../api/quota.ts';
-import { addRequests } from '../api/requests.ts';
+import type { ApiLimits } from '../api/limits.ts';
+import { addResources, type RoleService } from '../api/resources.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
-import { addStatus } from '../api/status.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
@@ -18,7 +14,8 @@ import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
-import { type Ledger, makeLedger } from '../roles/ledger.ts';
+import { type Ledger, openLedger } from '../roles/ledger.ts';
+import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
@@ -34,6 +31,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
+import { showQuotas } from './quota-metrics.ts';
 import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
@@ -45,6 +43,8 @@ export interface ServeOptions {
   /** Instead of the configured port; 0 lets the system choose. */
   readonly port?: number;
   readonly logLevel: ServerOptions['logLevel'];
+  /** Of this program. */
+  readonly version: string;
   readonly endpoints: Endpoints;
   readonly projectFolder: string;
   /** Lines for the log. */
@@ -88,17 +88,28 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => token.close());
     const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
     closers.push(() => client.close());
-    const server = makeServer({ tls, logLevel: options.logLevel, describeFault });
+    const { service, limits, finished } = await makeService(role, {
+      home,
+      configuration,
+      bundle,
+      token,
+      ledger: await openLedger(store, token.anchor),
+      client,
+    });
+    const { version, logLevel } = options;
+    const server = await makeServer({ role, version, tls, limits, logLevel, describeFault });
     closers.push(() => server.close());
-    const finished = await addRole(
-      options.role,
-      { home, configuration, bundle, token, ledger: makeLedger(store), client },
-      server,
-    );
-    addKeySet(server, { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) });
-    addStatus(server, {
-      status: () => readStatus(options.role, token.signer, store),
-      metrics: () => showFigures(role, token.signer.figures) + showHealth(role, token.health),
+    addResources(server, {
+      service,
+      keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
+      status: () => readStatus(role, token.signer, store),
+      figures: async () =>
+        showFigures(role, token.signer.figures) +
+        showHealth(role, token.health) +
+        (role === 'quota'
+          ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
+          : ''),
+      clock: systemClock,
     });
     const port = options.port ?? configuration.ports[options.role];
     return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
@@ -140,19 +151,26 @@ export async function readTls(home: Home, holder: Role | 'operator'): Promise<Se
   };
 }
 
-/** Puts the role's resources on the server, after finishing what a crash left; gives the count of that. */
-async function addRole(role: Role, parts: Parts, server: Server): Promise<number> {
+interface MadeService {
+  readonly service: RoleService;
+  readonly limits: ApiLimits;
+  /** Intents that were found without a signature and were finished. */
+  readonly finished: number;
+}
+
+/** The role by itself, after finishing what a crash left. */
+async function makeService(role: Role, parts: Parts): Promise<MadeService> {
   switch (role) {
     case 'central':
-      return addCentral(parts, server);
+      return makeCentralService(parts);
     case 'issuance':
-      return addIssuance(parts, server);
+      return makeIssuanceService(parts);
     case 'quota':
-      return addQuotaControl(parts, server);
+      return makeQuotaService(parts);
   }
 }
 
-async function addCentral(parts: Parts, server: Server): Promise<number> {
+async function makeCentralService(parts: Parts): Promise<MadeService> {
   const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('central'), centralSchema);
   const quotaKey = currentKey(bundle, { role: 'quota-agreement', name: 'quota' }, systemClock.nowSeconds());
@@ -197,11 +215,10 @@ async function addCentral(parts: Parts, server: Server): Promise<number> {
     random: systemRandom,
   });
   const finished = await central.finishUnsigned();
-  addRequests(server, central);
-  return finished;
+  return { service: { role: 'central', central }, limits: configuration.api, finished };
 }
 
-async function addIssuance(parts: Parts, server: Server): Promise<number> {
+async function makeIssuanceService(parts: Parts): Promise<MadeService> {
   const { home, bundle, ledger, token, client } = parts;
   const configuration = await readConfiguration(home.config('issuance'), issuanceSchema);
   const issuance = makeIssuance({
@@ -220,11 +237,10 @@ async function addIssuance(parts: Parts, server: Server): Promise<number> {
     random: systemRandom,
   });
   const finished = await issuance.finishUnsigned();
-  addIssuances(server, issuance);
-  return finished;
+  return { service: { role: 'issuance', issuance }, limits: configuration.api, finished };
 }
 
-async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
+async function makeQuotaService(parts: Parts): Promise<MadeService> {
   const { home, bundle, ledger, token } = parts;
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
   if (token.agreements.length === 0)
@@ -240,9 +256,14 @@ async function addQuotaControl(parts: Parts, server: Server): Promise<number> {
     random: systemRandom,
   });
   const finished = await quotaControl.finishUnsigned();
-  addCredentials(server, quotaControl);
-  addQuota(server, quotaControl);
-  return finished;
+  const quotaChanges = makeQuotaChanges({
+    store: ledger.store,
+    policy: bundle.approval,
+    verifySignature: makeNodeVerifySignature(),
+    resume: () => quotaControl.finishUnsigned(),
+    clock: systemClock,
+  });
+  return { service: { role: 'quota', quotaControl, quotaChanges }, limits: configuration.api, finished };
 }
 
 /** The wasm lies beside vm/host: in the sources as in dist/. */

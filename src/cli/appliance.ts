@@ -6,6 +6,7 @@ import type { KeyAudit } from '../records/key-audit.ts';
 import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
+import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { QuotaPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 
@@ -50,6 +51,7 @@ export interface InitReport {
 export interface IssuanceAnswer {
   readonly kind: 'issued' | 'denied';
   readonly steps: readonly IssuanceStep[];
+  readonly denied: { readonly reasons: readonly string[]; readonly wouldPass: bigint | null } | null;
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
@@ -57,6 +59,9 @@ export interface IssuanceAnswer {
 export interface Operator {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  /** A signed stop, or `[id, reason]`. */
+  stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: Role): Promise<Result<RoleStatus>>;
   close(): Promise<void>;
 }

@@ -4,9 +4,8 @@ import { toHex } from '../kit/bytes.ts';
 import { assert } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
-import { decodeDenial } from '../records/denial.ts';
-import { decodeDraft, draftSizeLimit } from '../records/draft.ts';
-import { decodeRequest } from '../records/request.ts';
+import { decodeCurrencyFile, describeUnits } from '../records/currency-file.ts';
+import { type Draft, decodeDraft, draftSizeLimit } from '../records/draft.ts';
 import { explainReason } from '../roles/central.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { Appliance, IssuanceAnswer } from './appliance.ts';
@@ -23,7 +22,7 @@ const fileNames: Readonly<Record<string, string>> = {
 };
 
 export async function runIssue(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
   given: { home: string; file: string; out: string },
 ): Promise<ExitCode> {
@@ -52,8 +51,8 @@ export async function runIssue(
     written[name] = path;
   }
   return answer.value.kind === 'issued'
-    ? tellIssued(terminal, answer.value, written)
-    : tellDenied(terminal, answer.value, written);
+    ? tellIssued(terminal, draft.value, answer.value, written)
+    : tellDenied(terminal, draft.value, answer.value, written);
 }
 
 function describeSteps(steps: readonly IssuanceStep[]): string[] {
@@ -65,18 +64,34 @@ function describeSteps(steps: readonly IssuanceStep[]): string[] {
   return ['', ...lines, ''];
 }
 
-function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
-  const decoded = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
-  assert(decoded.ok, 'issuance answers with the control bit it verified');
-  const { record } = decoded.value;
-  const total = formatAmount(record.total, record.currency);
+function tellIssued(
+  terminal: Terminal,
+  draft: Draft,
+  answer: IssuanceAnswer,
+  files: Record<string, string>,
+): ExitCode {
+  const controlBit = decodeControlBit(answer.files['controlBit'] ?? new Uint8Array());
+  const currencyFile = decodeCurrencyFile(answer.files['currency'] ?? new Uint8Array());
+  if (!controlBit.ok || !currencyFile.ok) {
+    return terminal.refuse({
+      code: 'peer_fault',
+      message: 'the issuance system answered with records that cannot be read: `ringmint inspect` tells more',
+    });
+  }
+  const { record } = controlBit.value;
+  const { first, leaves } = currencyFile.value;
+  const units = leaves.length;
+  // Of the draft: the control bit may be for a batch that holds other orders too.
+  const total = formatAmount(draft.total, draft.currency);
   return terminal.result(
     {
       kind: 'issued',
       issuer: record.issuer,
       currency: record.currency.code,
       total,
-      units: record.count,
+      units,
+      first,
+      batchUnits: record.count,
       epoch: record.epoch,
       sequence: record.sequence,
       root: toHex(record.root),
@@ -84,7 +99,10 @@ function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
       steps: answer.steps,
     },
     [
-      `issued: ${total} ${record.currency.code} in ${record.count} units`,
+      `issued: ${total} ${record.currency.code} in ${units} units`,
+      ...(units === record.count
+        ? []
+        : [`  part      ${describeUnits(first, units)} of a batch of ${record.count}`]),
       `  serial    epoch ${record.epoch}, sequence ${record.sequence}`,
       `  root      ${toHex(record.root)}`,
       `  currency  ${files['currency'] ?? ''}`,
@@ -92,12 +110,14 @@ function tellIssued(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
   );
 }
 
-function tellDenied(terminal: Terminal, answer: IssuanceAnswer, files: Record<string, string>): ExitCode {
-  const denial = decodeDenial(answer.files['denial'] ?? new Uint8Array());
-  const request = decodeRequest(answer.files['request'] ?? new Uint8Array());
-  assert(denial.ok && request.ok, 'issuance answers with the records it verified');
-  const { reasons, wouldPass } = denial.value.record;
-  const { currency } = request.value.record;
+function tellDenied(
+  terminal: Terminal,
+  { currency }: Draft,
+  answer: IssuanceAnswer,
+  files: Record<string, string>,
+): ExitCode {
+  assert(answer.denied !== null, 'issuance answers with the reasons of a denial');
+  const { reasons, wouldPass } = answer.denied;
   const would = wouldPass === null ? null : formatAmount(wouldPass, currency);
   for (const reason of reasons) terminal.say(`  ${reason}: ${explainReason(reason)}`);
   if (would !== null)
@@ -105,7 +125,7 @@ function tellDenied(terminal: Terminal, answer: IssuanceAnswer, files: Record<st
   return terminal.refuse(
     {
       code: reasons[0] ?? 'denied',
-      message: `denied by central management: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id`,
+      message: `denied: ${reasons.join(', ')}; nothing was consumed: adjust the request and send it under a new id`,
     },
     { kind: 'denied', reasons, wouldPass: would, currency: currency.code, files, steps: answer.steps },
     exitCode.refused,

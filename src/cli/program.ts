@@ -12,9 +12,11 @@ import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
 import { runIssue } from './issue.ts';
 import { addKeysCommands } from './keys/commands.ts';
-import { runQuota } from './quota.ts';
+import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
+import { runStart } from './start.ts';
 import { runStatus } from './status.ts';
+import { runStop } from './stop.ts';
 import { addStoreCommands } from './store.ts';
 import { makeTerminal, type Streams, type Terminal } from './terminal.ts';
 import { runUnit } from './unit.ts';
@@ -184,7 +186,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   command('unit', 'take one unit out of a currency file, with its receipts')
     .argument('<file>', 'a currency file')
-    .argument('<index>', 'which unit, from 0')
+    .argument('<index>', 'which unit, by its place in the batch, from 0')
     .option('--out <file>', 'where to write it', 'unit.cbor')
     .action(async (file: string, index: string, given: { out: string }) => {
       done(await runUnit(terminal, { file, index, ...given }));
@@ -199,12 +201,6 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runInspect(terminal, { file }));
     });
 
-  command('quota', 'show what is allocated, issued and left')
-    .addOption(home())
-    .action(async (given: { home: string }) => {
-      done(await runQuota(appliance, terminal, given));
-    });
-
   command('status', 'show whether each system answers and its token signs')
     .addOption(home())
     .action(async (given: { home: string }) => {
@@ -212,6 +208,32 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     });
 
   const context = { appliance, terminal, clock, home, trustFile, done };
+  addQuotaCommands(
+    command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
+    context,
+  );
+
+  command('stop', 'stop issuing at once: one person is enough')
+    .addOption(home())
+    .requiredOption('--reason <text>', 'why, for the journal')
+    .option('--key <file>', "an approver's private key, instead of the operator's certificate")
+    .option('--trust <file>', 'the trust bundle, which names the approvers', trustFile)
+    .option('--root <id>', 'id of the root key that must have signed the trust bundle')
+    .action(async (given: { home: string; reason: string; key?: string; trust: string; root?: string }) => {
+      const { key, root, ...rest } = given;
+      done(await runStop(appliance, terminal, { ...rest, key, root }, { clock, random }));
+    });
+
+  addProposalOptions(
+    command(
+      'start',
+      'write down that issuing is to start again, for two people or more to approve',
+    ).addOption(home()),
+    'start.cbor',
+  ).action(async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
+    done(await runStart(appliance, terminal, given, clock));
+  });
+
   addKeysCommands(
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),
     context,

@@ -17,11 +17,15 @@ export async function runStatus(
     for (const role of roles) {
       const status = await operator.status(role);
       if (status.ok) {
-        const { keyId, journal, unsigned } = status.value;
+        const { keyId, journal, unsigned, stopped } = status.value;
         systems.push({ ...status.value, ok: true });
         lines.push(
           `${role.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`,
         );
+        if (stopped !== null)
+          lines.push(
+            `  issuing is STOPPED by ${stopped.by}: ${stopped.reason} (journal ${stopped.sequence})`,
+          );
       } else {
         firstRefusal ??= status;
         systems.push({ role, ok: false, code: status.code, message: status.message });

@@ -14,17 +14,21 @@ export async function runUnit(
   if (!bytes.ok) return terminal.refuse(bytes);
   const file = decodeCurrencyFile(bytes.value);
   if (!file.ok) return terminal.refuse(file);
+  const opened = unitExtractor(file.value);
+  if (!opened.ok) return terminal.refuse(opened);
+  const { batchCount } = opened.value;
+  const { first, leaves } = file.value;
   const index = Number(given.index);
-  const count = file.value.leaves.length;
-  if (!/^\d{1,6}$/.test(given.index) || index >= count) {
+  const last = first + leaves.length - 1;
+  if (!/^\d{1,15}$/.test(given.index) || index < first || index > last) {
     return terminal.refuse(
-      refuse('usage', `unit ${quote(given.index)}: a whole number from 0 to ${count - 1} is accepted`),
+      refuse('usage', `unit ${quote(given.index)}: a whole number from ${first} to ${last} is accepted`),
     );
   }
-  const unit = unitExtractor(file.value)(index);
+  const unit = opened.value.extract(index);
   const written = await writeOutput(given.out, unit);
   if (!written.ok) return terminal.refuse(written);
-  return terminal.result({ index, of: count, bytes: unit.length, file: given.out }, [
-    `unit ${index} of ${count} is in ${given.out}, ${unit.length} bytes: \`ringmint verify ${given.out}\``,
+  return terminal.result({ index, of: batchCount, bytes: unit.length, file: given.out }, [
+    `unit ${index} of ${batchCount} is in ${given.out}, ${unit.length} bytes: \`ringmint verify ${given.out}\``,
   ]);
 }

@@ -2,7 +2,7 @@
 import { toHex } from '../kit/bytes.ts';
 import { quote, refuse } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
-import { fileSizeLimit } from '../records/currency-file.ts';
+import { describeUnits, fileSizeLimit } from '../records/currency-file.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { verifyFile } from '../verifier/verify.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -44,21 +44,37 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
     verifySignature: makeNodeVerifySignature(),
   });
   if (!verified.ok) return refuseAsNotAuthentic(terminal, verified);
-  const { checks, currency, total, root: merkleRoot, rootKeyId: trusted, ...rest } = verified.value;
+  const {
+    checks,
+    currency,
+    total,
+    batchTotal,
+    root: merkleRoot,
+    rootKeyId: trusted,
+    ...rest
+  } = verified.value;
+  const { count, first, batchCount, whole } = rest;
   const amount = formatAmount(total, currency);
+  const batchAmount = formatAmount(batchTotal, currency);
   return terminal.result(
     {
       authentic: true,
       ...rest,
       currency: currency.code,
       total: amount,
+      batchTotal: batchAmount,
       root: toHex(merkleRoot),
       rootKeyId: toHex(trusted),
       pinned: given.root !== undefined,
       checks,
     },
     [
-      `authentic: ${amount} ${currency.code} in ${verified.value.count} ${verified.value.count === 1 ? 'unit' : 'units'}, issued by ${verified.value.issuer}`,
+      `authentic: ${amount} ${currency.code} in ${count} ${count === 1 ? 'unit' : 'units'}, issued by ${rest.issuer}`,
+      ...(whole
+        ? []
+        : [
+            `  a part of a batch: ${describeUnits(first, count)} of ${batchCount}, ${amount} of ${batchAmount} ${currency.code}`,
+          ]),
       ...checks.map((check) => `  - ${check}`),
       ...(given.root === undefined
         ? [

@@ -15,7 +15,8 @@ import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 
 export type EntryKind =
   | 'request'
-  | 'decision'
+  | 'credential'
+  | 'denial'
   | 'control-bit'
   | 'currency'
   | 'allocation'

@@ -10,6 +10,8 @@ export interface Refusal<Code extends string = string> {
   readonly message: string;
   /** The path of the offending field, such as `units[3].count`, when one field is at fault. */
   readonly field?: string;
+  /** After how long the same may be asked again, where that is known. */
+  readonly retryAfterSeconds?: number;
 }
 
 export interface Success<T> {

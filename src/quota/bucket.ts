@@ -56,6 +56,11 @@ export type QuotaCode =
   | 'quota_frozen'
   | 'issuance_stopped';
 
+/** Whether less would have been accepted. */
+export function isExcess(code: string): boolean {
+  return ['quota_exceeded', 'daily_limit', 'rolling_limit', 'frequency_limit'].includes(code);
+}
+
 /** INVARIANT: issued + reserved + available = allocated, and nothing is below zero. */
 export function positionOf(
   account: QuotaAccount,

@@ -55,13 +55,8 @@ export const claim = {
   currency: -65537,
   /** minor units */
   total: -65538,
-  /** [[value in minor units, count, owner commitment (32)], …] */
-  lots: -65539,
-  purpose: -65540,
-  /** ISO 3166-1 alpha-2 */
-  origin: -65541,
-  /** ISO 3166-1 alpha-2 */
-  destination: -65542,
+  /** [[id (16), purpose, origin, destination, [[value in minor units, count, owner commitment (32)], …]], …] */
+  orders: -65539,
   /** seconds since the epoch */
   redeemUntil: -65543,
   /** SHA-256 of the signed request's bytes */
@@ -81,10 +76,10 @@ export const claim = {
   issuanceKey: -65553,
   /** SHA-256 of the signed control bit's bytes */
   controlBitHash: -65554,
-  /** reason codes */
-  reasons: -65555,
-  /** minor units, or null */
-  wouldPass: -65556,
+  /** [[order, [reason code, …], minor units that would pass or null], …] */
+  denials: -65555,
+  /** [[first order, count], …] */
+  approved: -65556,
   /** [[role, name, COSE_Key, not before, not after, revoked at or null], …] */
   keys: -65557,
   revocationEpoch: -65558,
@@ -110,6 +105,10 @@ export const claim = {
   beganAt: -65568,
   /** [[hsm, label, COSE_Key, proof of possession or null], …] */
   madeKeys: -65569,
+  /** SHA-256 of a quota change's bytes */
+  changeId: -65580,
+  /** 1 to 280 characters */
+  reason: -65581,
 } as const;
 
 export type RecordErrorCode =
@@ -253,7 +252,10 @@ export class ClaimReader {
   }
 
   texts(key: number, name: string): readonly string[] {
-    const value = this.take(key, name);
+    return this.textsOf(this.take(key, name), name);
+  }
+
+  textsOf(value: CborValue | undefined, name: string): readonly string[] {
     if (Array.isArray(value) && value.length <= 64 && value.every((item) => typeof item === 'string'))
       return value;
     this.fail(name, 'an array of at most 64 text strings');

@@ -8,6 +8,7 @@ import type { Result } from '../kit/result.ts';
 import { type Currency, claim, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
 import { type Decoded, decodeRoot, prepareRoot, recordType } from './cose.ts';
 import { encodeCurrency, readCurrency } from './request.ts';
+import { encodeRuns, type Run, readRuns } from './selection.ts';
 
 export interface ControlBit {
   readonly requestId: Uint8Array;
@@ -15,6 +16,8 @@ export interface ControlBit {
   readonly issuedAt: number;
   /** SHA-256 of the signed request. */
   readonly requestHash: Uint8Array;
+  /** The request's orders whose units these are: of those that were approved, the ones that the quota had room for. */
+  readonly orders: readonly Run[];
   /** Random, 16 bytes. */
   readonly reservation: Uint8Array;
   /** (epoch, sequence) names the control bit: ECDSA is randomised, so its signature does not. */
@@ -41,6 +44,7 @@ export function encodeControlBit(controlBit: ControlBit, keyId: Uint8Array): Uin
       [claim.issuedAt, controlBit.issuedAt],
       [claim.id, controlBit.requestId],
       [claim.requestHash, controlBit.requestHash],
+      [claim.approved, encodeRuns(controlBit.orders)],
       [claim.reservation, controlBit.reservation],
       [claim.epoch, controlBit.epoch],
       [claim.sequence, controlBit.sequence],
@@ -63,6 +67,7 @@ export function decodeControlBit(bytes: Uint8Array): Result<Decoded<ControlBit>,
       issuer: reader.text(claim.subject, 'subject', namePattern, nameAccepted),
       issuedAt: reader.time(claim.issuedAt, 'issuedAt'),
       requestHash: reader.bytes(claim.requestHash, 'requestHash', 32),
+      orders: readRuns(reader, claim.approved, 'orders'),
       reservation: reader.bytes(claim.reservation, 'reservation', 16),
       epoch: reader.integer(claim.epoch, 'epoch', 1),
       sequence: reader.integer(claim.sequence, 'sequence', 1),

@@ -36,6 +36,8 @@ export const recordType = {
   keyAudit: 'application/vnd.ringmint.key-audit+cose',
   ceremonyApproval: 'application/vnd.ringmint.ceremony-approval+cose',
   ceremonyTranscript: 'application/vnd.ringmint.ceremony-transcript+cose',
+  quotaApproval: 'application/vnd.ringmint.quota-approval+cose',
+  quotaStop: 'application/vnd.ringmint.quota-stop+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];

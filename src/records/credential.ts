@@ -1,4 +1,4 @@
-/** The quota credential: central management's approval of one request, for quota control, single use and short-lived. */
+/** The quota credential: central management's approval of orders of one request, for quota control, single use and short-lived. */
 import type { CborValue } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
 import {
@@ -11,6 +11,7 @@ import {
 } from './claims.ts';
 import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
 import { encodeCurrency, readCurrency } from './request.ts';
+import { encodeRuns, type Run, readRuns } from './selection.ts';
 
 export interface Credential {
   /** Random, 16 bytes: spent once. */
@@ -21,6 +22,9 @@ export interface Credential {
   /** SHA-256 of the signed request. */
   readonly requestHash: Uint8Array;
   readonly currency: Currency;
+  /** Which of the request's orders are approved. */
+  readonly approved: readonly Run[];
+  /** Of the approved orders. */
   readonly total: bigint;
   readonly buckets: readonly string[];
   readonly ruleSet: RuleSet;
@@ -40,6 +44,7 @@ export function encodeCredential(credential: Credential, keyId: Uint8Array): Uin
       [claim.id, credential.id],
       [claim.requestHash, credential.requestHash],
       [claim.currency, encodeCurrency(credential.currency)],
+      [claim.approved, encodeRuns(credential.approved)],
       [claim.total, credential.total],
       [claim.buckets, credential.buckets],
       [claim.ruleSet, [credential.ruleSet.version, credential.ruleSet.hash]],
@@ -60,6 +65,7 @@ export function decodeCredential(bytes: Uint8Array): Result<Decoded<Credential>,
       expiresAt: reader.time(claim.expiresAt, 'expiresAt'),
       requestHash: reader.bytes(claim.requestHash, 'requestHash', 32),
       currency: readCurrency(reader),
+      approved: readRuns(reader, claim.approved, 'approved'),
       total: reader.amount(claim.total, 'total'),
       buckets: reader.texts(claim.buckets, 'buckets'),
       ruleSet: reader.ruleSet(),

@@ -1,4 +1,8 @@
-/** The generation request: what an issuer asks for, signed by its issuance system, for central management. */
+/**
+ * The generation request: what an issuer asks for, signed by its issuance system, for central management. It holds the orders of all
+ * callers that came together, so that one signature of each authority stands for all of them; central management decides on each order.
+ */
+import { toHex } from '../kit/bytes.ts';
 import type { CborValue } from '../kit/encoding.ts';
 import { assert, quote, type Result } from '../kit/result.ts';
 import {
@@ -21,18 +25,28 @@ export interface Lot {
   readonly owner: Uint8Array;
 }
 
+/** What one caller asked for. */
+export interface Order {
+  /** UUIDv7, 16 bytes: the caller's idempotency key. */
+  readonly id: Uint8Array;
+  readonly lots: readonly Lot[];
+  readonly purpose: string;
+  /** ISO 3166-1 alpha-2 */
+  readonly origin: string;
+  /** ISO 3166-1 alpha-2 */
+  readonly destination: string;
+}
+
 export interface Request {
-  /** UUIDv7, 16 bytes: the idempotency key. */
+  /** UUIDv7, 16 bytes: of this request, whatever orders it holds. */
   readonly id: Uint8Array;
   readonly issuer: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly currency: Currency;
   readonly total: bigint;
-  readonly lots: readonly Lot[];
-  readonly purpose: string;
-  readonly origin: string;
-  readonly destination: string;
+  /** At least one, no two with the same id. */
+  readonly orders: readonly Order[];
   readonly redeemUntil: number;
 }
 
@@ -43,7 +57,7 @@ export const purposePattern = /^[^\p{Cc}\p{Cs}]{0,140}$/u;
 
 /** The bytes to be signed of a request; asserts that its denominations add up. */
 export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
-  assert(sumLots(request.lots).total === request.total, 'denominations add up to the total');
+  assert(sumOrders(request.orders).total === request.total, 'denominations add up to the total');
   return prepareClaims(
     recordType.request,
     keyId,
@@ -55,10 +69,7 @@ export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
       [claim.id, request.id],
       [claim.currency, encodeCurrency(request.currency)],
       [claim.total, request.total],
-      [claim.lots, request.lots.map((lot) => [lot.value, lot.count, lot.owner])],
-      [claim.purpose, request.purpose],
-      [claim.origin, request.origin],
-      [claim.destination, request.destination],
+      [claim.orders, request.orders.map(encodeOrder)],
       [claim.redeemUntil, request.redeemUntil],
     ]),
   );
@@ -75,24 +86,17 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
       expiresAt: reader.time(claim.expiresAt, 'expiresAt'),
       currency: readCurrency(reader),
       total: reader.amount(claim.total, 'total'),
-      lots: readLots(reader),
-      purpose: reader.text(claim.purpose, 'purpose', purposePattern, 'text of at most 140 characters'),
-      origin: reader.text(claim.origin, 'origin', countryPattern, 'two capital letters of ISO 3166'),
-      destination: reader.text(
-        claim.destination,
-        'destination',
-        countryPattern,
-        'two capital letters of ISO 3166',
-      ),
+      orders: readOrders(reader),
       redeemUntil: reader.time(claim.redeemUntil, 'redeemUntil'),
     };
     if (request.expiresAt <= request.issuedAt) reader.fail('expiresAt', 'a time after `issuedAt`');
     if (request.redeemUntil <= request.issuedAt) reader.fail('redeemUntil', 'a time after `issuedAt`');
-    const { total, count } = sumLots(request.lots);
-    if (count > unitLimit) reader.fail('lots', `at most ${unitLimit} units, not ${count},`, 'too_many_units');
+    const { total, count } = sumOrders(request.orders);
+    if (count > unitLimit)
+      reader.fail('orders', `at most ${unitLimit} units, not ${count},`, 'too_many_units');
     if (total !== request.total) {
       reader.fail(
-        'lots',
+        'orders',
         `a sum that is the total, ${request.total}, not ${total},`,
         'denominations_mismatch',
       );
@@ -112,15 +116,59 @@ export function sumLots(lots: readonly Lot[]): { total: bigint; count: number } 
   return { total, count };
 }
 
-function readLots(reader: ClaimReader): readonly Lot[] {
-  return reader.list(claim.lots, 'lots').map((item, index): Lot => {
-    const [value, count, owner] = reader.listOf(item, `lots[${index}]`, 3);
-    if (!(owner instanceof Uint8Array) || owner.length !== 32)
-      reader.fail(`lots[${index}].owner`, 'a commitment of 32 bytes');
+/** Units of all orders and their sum, in minor units. */
+export function sumOrders(orders: readonly Order[]): { total: bigint; count: number } {
+  let total = 0n;
+  let count = 0;
+  for (const { lots } of orders) {
+    const sum = sumLots(lots);
+    total += sum.total;
+    count += sum.count;
+  }
+  return { total, count };
+}
+
+/** The lots of the orders in their order: what the units of a batch follow from. */
+export function lotsOf(orders: readonly Order[]): Lot[] {
+  return orders.flatMap(({ lots }) => lots);
+}
+
+function encodeOrder({ id, purpose, origin, destination, lots }: Order): CborValue {
+  return [id, purpose, origin, destination, lots.map((lot) => [lot.value, lot.count, lot.owner])];
+}
+
+const countryAccepted = 'two capital letters of ISO 3166';
+
+function readOrders(reader: ClaimReader): readonly Order[] {
+  const items = reader.list(claim.orders, 'orders');
+  if (items.length === 0) reader.fail('orders', 'at least one order');
+  const seen = new Set<string>();
+  return items.map((item, index): Order => {
+    const name = `orders[${index}]`;
+    const [id, purpose, origin, destination, lots] = reader.listOf(item, name, 5);
+    const order = {
+      id: reader.bytesOf(id, `${name}.id`, 16),
+      purpose: reader.textOf(purpose, `${name}.purpose`, purposePattern, 'text of at most 140 characters'),
+      origin: reader.textOf(origin, `${name}.origin`, countryPattern, countryAccepted),
+      destination: reader.textOf(destination, `${name}.destination`, countryPattern, countryAccepted),
+      lots: readLots(reader, lots, `${name}.lots`),
+    };
+    const key = toHex(order.id);
+    if (seen.has(key)) reader.fail(`${name}.id`, 'an id that no other order of the request has');
+    seen.add(key);
+    return order;
+  });
+}
+
+function readLots(reader: ClaimReader, value: CborValue | undefined, name: string): readonly Lot[] {
+  const items = reader.listOf(value, name);
+  if (items.length === 0) reader.fail(name, 'at least one lot');
+  return items.map((item, index): Lot => {
+    const [amount, count, owner] = reader.listOf(item, `${name}[${index}]`, 3);
     return {
-      value: reader.amountOf(value, `lots[${index}].value`),
-      count: reader.integerOf(count, `lots[${index}].count`, 1),
-      owner: owner instanceof Uint8Array ? owner : new Uint8Array(32),
+      value: reader.amountOf(amount, `${name}[${index}].value`),
+      count: reader.integerOf(count, `${name}[${index}].count`, 1),
+      owner: reader.bytesOf(owner, `${name}[${index}].owner`, 32),
     };
   });
 }

@@ -12,9 +12,11 @@
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { header, inclusionProofs, type RecordErrorCode } from './claims.ts';
+import { decodeControlBit } from './control-bit.ts';
 import { decodeSign1, encodeSign1 } from './cose.ts';
-import type { CurrencyFile } from './currency-file.ts';
-import { buildTree, rootFromProof } from './merkle.ts';
+import { decodeCurrencyRecord } from './currency.ts';
+import { type CurrencyFile, describeUnits } from './currency-file.ts';
+import { buildRange, type MerkleTree, rootFromProof } from './merkle.ts';
 
 export const unitFileKind = 'ringmint.unit-file';
 const version = 1;
@@ -31,21 +33,58 @@ export interface UnitFile {
   readonly currencyRecord: Uint8Array;
 }
 
-/** Takes units out of a currency file: the tree is built once, each call then costs one proof. */
-export function unitExtractor(file: CurrencyFile): (index: number) => Uint8Array {
-  const tree = buildTree(file.leaves);
-  return (index) => {
-    const leaf = file.leaves[index];
-    assert(leaf !== undefined, 'the unit is one of the file');
-    const proof = encodeCbor([tree.size, index, tree.proof(index)]);
-    return encodeCbor([
-      unitFileKind,
-      version,
-      leaf,
-      detach(file.controlBit, proof),
-      detach(file.currencyRecord, proof),
-    ]);
-  };
+/** Takes units out of a currency file; a unit is named by its place in the batch. */
+export interface UnitExtractor {
+  /** Units in the batch, as the control bit says. */
+  readonly batchCount: number;
+  /** The unit file of a unit that the currency file holds; one proof, not one tree. */
+  readonly extract: (index: number) => Uint8Array;
+}
+
+/**
+ * Opens a decoded currency file, of a whole batch or of a part, so that its units can be taken out one by one.
+ *
+ * Refuses a file whose records do not decode, or whose hashes do not fit its place in the batch. It verifies
+ * nothing: a unit of a forged file is as forged.
+ */
+export function unitExtractor(file: CurrencyFile): Result<UnitExtractor, RecordErrorCode> {
+  const controlBit = decodeControlBit(file.controlBit);
+  if (!controlBit.ok) return controlBit;
+  const currency = decodeCurrencyRecord(file.currencyRecord);
+  if (!currency.ok) return currency;
+  const { count } = controlBit.value.record;
+  const tree = buildRange(file.leaves, file.first, count, file.proof);
+  if (tree === undefined) {
+    return refuse(
+      'record_malformed',
+      `not a part of its batch: ${describeUnits(file.first, file.leaves.length)} with the hashes that this place asks for, of the ${count} that the control bit is for, are accepted`,
+    );
+  }
+  return succeed({
+    batchCount: count,
+    extract(index) {
+      const leaf = file.leaves[index - file.first];
+      assert(leaf !== undefined, 'the unit is one of the file');
+      return encodeUnitFile(file, leaf, index, tree);
+    },
+  });
+}
+
+/** The unit file of the leaf at `index` of `tree`, under the records of its batch. */
+export function encodeUnitFile(
+  records: Pick<CurrencyFile, 'controlBit' | 'currencyRecord'>,
+  leaf: Uint8Array,
+  index: number,
+  tree: MerkleTree,
+): Uint8Array {
+  const proof = encodeCbor([tree.size, index, tree.proof(index)]);
+  return encodeCbor([
+    unitFileKind,
+    version,
+    leaf,
+    detach(records.controlBit, proof),
+    detach(records.currencyRecord, proof),
+  ]);
 }
 
 function detach(record: Uint8Array, proof: Uint8Array): Uint8Array {

@@ -19,6 +19,8 @@ import type { Lot } from './request.ts';
 
 const version = 1;
 const fieldCount = 13;
+/** Leaves are cut from buffers of this size: one of its own for each takes as long as all else of it together. */
+const slabBytes = 64 * 1024;
 
 export interface Unit {
   readonly currency: Currency;
@@ -74,6 +76,7 @@ export function deriveLeaves(terms: BatchTerms): Uint8Array[] {
   const saltInput = concatBytes(terms.seed, new Uint8Array(8));
   const saltIndex = new DataView(saltInput.buffer, 32);
   const leaves: Uint8Array[] = [];
+  let free = new Uint8Array(0);
   for (const lot of terms.lots) {
     const before = concatBytes(head, encodeCbor(lot.value), serial);
     const after = concatBytes(encodeCbor(lot.owner), shared);
@@ -82,7 +85,10 @@ export function deriveLeaves(terms: BatchTerms): Uint8Array[] {
       // The high half stays zero: a batch has at most 65,536 units.
       saltIndex.setUint32(4, leaves.length);
       const salt = sha256(saltInput);
-      const leaf = new Uint8Array(before.length + index.length + after.length + 16);
+      const length = before.length + index.length + after.length + 16;
+      if (free.length < length) free = new Uint8Array(Math.max(slabBytes, length));
+      const leaf = free.subarray(0, length);
+      free = free.subarray(length);
       leaf.set(before, 0);
       leaf.set(index, before.length);
       leaf.set(after, before.length + index.length);

@@ -1,25 +1,30 @@
 /**
- * Central management: validates a request against the rules and answers with a quota credential, signed
- * and then encrypted to quota control, or with a signed denial.
+ * Central management: validates the orders of a request against the rules and answers with a quota credential for those that it
+ * approves, signed and then encrypted to quota control, and with a signed denial of the others.
  *
  * The decision comes out of a program in the label machine. The issuer's confidential ceiling goes into
  * that machine and nowhere else: what is written here is what the machine let out.
  */
 import type { Signer } from '../../hsm/signer.ts';
-import { sha256 } from '../kit/bytes.ts';
+import { concatBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
-import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
-import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
 import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
+import type { Decision } from '../records/decision.ts';
 import { encodeDenial } from '../records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../records/encryption.ts';
 import { isoTime, type KeyRing } from '../records/key-ring.ts';
-import { decodeRequest, type Request } from '../records/request.ts';
+import { decodeRequest, type Request, sumLots, sumOrders } from '../records/request.ts';
+import { runsOf, select } from '../records/selection.ts';
 import type { VerificationKey } from '../records/signature.ts';
-import type { DecisionInput, IssuanceDecision } from '../rules/issuance-decision.ts';
-import type { Intent, QuotaPosition } from '../store/store.ts';
+import type {
+  DecisionInput,
+  IssuanceDecision,
+  Decision as RuleDecision,
+} from '../rules/issuance-decision.ts';
+import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -30,7 +35,7 @@ export interface IssuerLimits {
   readonly requestMaximum: bigint;
   /** Confidential: reaches the label machine only. */
   readonly ceiling: bigint;
-  /** Requests decided in one window. */
+  /** Orders decided in one window. */
   readonly frequencyCap: number;
 }
 
@@ -56,15 +61,9 @@ export interface CentralDependencies {
   readonly random: RandomBytes;
 }
 
-export interface CentralAnswer {
-  readonly kind: 'credential' | 'denial';
-  /** A credential as COSE_Encrypt to quota control, or a denial as COSE_Sign1. */
-  readonly bytes: Uint8Array;
-}
-
 export interface Central {
   /** Decides a signed request that `peer`, an authenticated issuer, sent. The same bytes get the same answer. */
-  submit(requestBytes: Uint8Array, peer: string): Promise<Result<CentralAnswer>>;
+  submit(requestBytes: Uint8Array, peer: string): Promise<Result<Decision>>;
   /** Signs what a crash left between commit and signature; gives their count. */
   finishUnsigned(): Promise<number>;
 }
@@ -73,7 +72,10 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   const { ledger, signer, keys, decision, policy, clock, random } = dependencies;
   const { store } = ledger;
 
-  async function submit(requestBytes: Uint8Array, peer: string): Promise<Result<CentralAnswer>> {
+  /** Requests that are being decided: the same one, sent twice at once, is decided once. */
+  const underway = new Map<string, Promise<Result<Decision>>>();
+
+  async function submit(requestBytes: Uint8Array, peer: string): Promise<Result<Decision>> {
     const decoded = decodeRequest(requestBytes);
     if (!decoded.ok) return decoded;
     const request = decoded.value.record;
@@ -83,69 +85,117 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         `the request names issuer ${quote(request.issuer)}, but ${quote(peer)} sent it`,
       );
     }
-    const now = clock.nowSeconds();
     const verified = keys.verify(
       decoded.value,
       { role: 'issuance', name: request.issuer },
-      { madeAt: request.issuedAt, seenAt: now },
+      { madeAt: request.issuedAt, seenAt: clock.nowSeconds() },
     );
     if (!verified.ok) return verified;
+    const key = toHex(request.id);
+    const before = underway.get(key);
+    const answer = (before ?? Promise.resolve()).then(() => answerTo(request, sha256(requestBytes)));
+    underway.set(key, answer);
+    try {
+      return await answer;
+    } finally {
+      if (underway.get(key) === answer) underway.delete(key);
+    }
+  }
 
-    const bodyHash = sha256(requestBytes);
-    const known = await store.findIntent('decision', request.id);
-    if (known !== undefined) return answerKnown(known, bodyHash);
+  async function answerTo(request: Request, requestHash: Uint8Array): Promise<Result<Decision>> {
+    const known = await findDecision(request.id);
+    for (const intent of known) {
+      const same = sameBody(intent, requestHash);
+      if (!same.ok) return same;
+    }
+    if (known.length > 0) return succeed(await finishAll(known));
+    const now = clock.nowSeconds();
     const fresh = checkTimes(request, now, policy.clockSkewSeconds);
     if (!fresh.ok) return fresh;
+    const outcomes = await decideOrders(request);
+    if (!outcomes.ok) return outcomes;
 
+    // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
+    const committed = await ledger.commit(intentsOf(request, requestHash, outcomes.value, now));
+    const intents: Intent[] = [];
+    for (const one of committed) {
+      if (!one.ok) return one;
+      intents.push(one.value.intent);
+    }
+    return succeed(await finishAll(intents));
+  }
+
+  /** The decision on each order, with what those before it would take. */
+  async function decideOrders(request: Request): Promise<Result<RuleDecision[]>> {
     const input = await gatherInput(request);
     if (!input.ok) return input;
-    const decided = decision.decide(input.value);
-    if (!decided.ok) return decided;
-    // A cap on frequency is about this moment, so it is answered and not recorded: the same id may come again.
-    if (decided.value.reasons.includes('frequency_cap')) {
-      return refuse(
-        'frequency_cap',
-        `${input.value.requestsInWindow} requests within ${policy.frequencyWindowMs / 1000} seconds; at most ${input.value.frequencyCap} are accepted: send the same request again later`,
-      );
+    let { available, dayRemaining, requestsInWindow } = input.value;
+    const outcomes: RuleDecision[] = [];
+    for (const { lots } of request.orders) {
+      const amount = sumLots(lots).total;
+      const decided = decision.decide({ ...input.value, amount, available, dayRemaining, requestsInWindow });
+      if (!decided.ok) return decided;
+      outcomes.push(decided.value);
+      requestsInWindow++;
+      if (!decided.value.approved) continue;
+      available -= amount;
+      dayRemaining -= amount;
     }
-    const { approved, reasons, wouldPass, traceHash } = decided.value;
+    return succeed(outcomes);
+  }
+
+  function intentsOf(
+    request: Request,
+    requestHash: Uint8Array,
+    outcomes: readonly RuleDecision[],
+    now: number,
+  ): NewIntent[] {
     const common = {
       issuer: request.issuer,
       issuedAt: now,
-      requestHash: bodyHash,
+      requestHash,
       ruleSet: decision.ruleSet,
-      traceHash,
+      traceHash: sha256(concatBytes(...outcomes.map(({ traceHash }) => traceHash))),
     };
-    const keyId = signer.publicKey.keyId;
-    const toBeSigned = approved
-      ? encodeCredential(
-          {
-            ...common,
-            id: random(16),
-            expiresAt: now + policy.credentialLifetimeSeconds,
-            currency: request.currency,
-            total: request.total,
-            buckets: ['day', 'total'],
-          },
-          keyId,
-        )
-      : encodeDenial({ ...common, requestId: request.id, reasons, wouldPass }, keyId);
-
-    // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
-    const committed = await ledger.commit({
-      kind: 'decision',
-      id: request.id,
-      issuer: request.issuer,
-      bodyHash,
-      createdMs: clock.nowMs(),
-      context: encodeCbor([approved]),
-      toBeSigned,
-    });
-    if (!committed.ok) return committed;
-    return finish(committed.value.intent);
+    const { keyId } = signer.publicKey;
+    const intents: NewIntent[] = [];
+    const add = (kind: 'credential' | 'denial', decides: number, toBeSigned: Uint8Array): void => {
+      intents.push({
+        kind,
+        id: request.id,
+        issuer: request.issuer,
+        bodyHash: requestHash,
+        createdMs: clock.nowMs(),
+        context: new Uint8Array(),
+        toBeSigned,
+        decides,
+      });
+    };
+    const approved = runsOf(outcomes.length, (index) => outcomes[index]?.approved === true);
+    const orders = select(request.orders, approved) ?? [];
+    if (orders.length > 0) {
+      const credential = {
+        ...common,
+        id: random(16),
+        expiresAt: now + policy.credentialLifetimeSeconds,
+        currency: request.currency,
+        approved,
+        total: sumOrders(orders).total,
+        buckets: ['day', 'total'],
+      };
+      add('credential', orders.length, encodeCredential(credential, keyId));
+    }
+    const denials = outcomes.flatMap(({ approved: passes, reasons, wouldPass }, order) =>
+      passes ? [] : [{ order, reasons, wouldPass }],
+    );
+    if (denials.length > 0) {
+      const denial = { ...common, requestId: request.id, denials };
+      add('denial', denials.length, encodeDenial(denial, keyId));
+    }
+    return intents;
   }
 
-  async function gatherInput(request: Request): Promise<Result<DecisionInput>> {
+  async function gatherInput(request: Request): Promise<Result<Omit<DecisionInput, 'amount'>>> {
     const limits = policy.limits(request.issuer, request.currency.code);
     const position = await dependencies.quotaPosition(request.issuer, request.currency.code);
     if (!position.ok) return position;
@@ -161,30 +211,32 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     if (position.value.frozen) return refuseFrozen(position.value);
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     return succeed({
-      amount: request.total,
       available: position.value.available,
       dayRemaining: leastRemaining(position.value) ?? amountLimit,
-      requestsInWindow: BigInt(await store.countSince('decision', request.issuer, sinceMs)),
+      requestsInWindow: BigInt(await store.countDecided(request.issuer, sinceMs)),
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,
       ceiling: limits.ceiling,
     });
   }
 
-  async function answerKnown(intent: Intent, bodyHash: Uint8Array): Promise<Result<CentralAnswer>> {
-    const same = sameBody(intent, bodyHash);
-    return same.ok ? finish(intent) : same;
+  async function findDecision(id: Uint8Array): Promise<Intent[]> {
+    const found = [await store.findIntent('credential', id), await store.findIntent('denial', id)];
+    return found.filter((intent) => intent !== undefined);
   }
 
-  async function finish(intent: Intent): Promise<Result<CentralAnswer>> {
-    const approved = decodeContext(intent.context);
-    const finished = await finishIntent(ledger, signer, intent, (signed) =>
-      approved
-        ? encryptTo(dependencies.quotaKey, signed, encryptedCredentialType, random)
-        : Promise.resolve(signed),
+  async function finishAll(intents: readonly Intent[]): Promise<Decision> {
+    const finished = await Promise.all(intents.map(finish));
+    const of = (kind: 'credential' | 'denial'): Uint8Array | null =>
+      finished[intents.findIndex((intent) => intent.kind === kind)] ?? null;
+    return { credential: of('credential'), denial: of('denial') };
+  }
+
+  function finish(intent: Intent): Promise<Uint8Array> {
+    if (intent.kind === 'denial') return finishIntent(ledger, signer, intent);
+    return finishIntent(ledger, signer, intent, (signed) =>
+      encryptTo(dependencies.quotaKey, signed, encryptedCredentialType, random),
     );
-    if (!finished.ok) return finished;
-    return succeed({ kind: approved ? 'credential' : 'denial', bytes: finished.value });
   }
 
   return {
@@ -211,13 +263,4 @@ function checkTimes(request: Request, now: number, skew: number): Result<null> {
     );
   }
   return succeed(null);
-}
-
-function decodeContext(context: Uint8Array): boolean {
-  const decoded = decodeCbor(context);
-  assert(
-    decoded.ok && Array.isArray(decoded.value) && typeof decoded.value[0] === 'boolean',
-    'a decision has its context',
-  );
-  return decoded.value[0];
 }

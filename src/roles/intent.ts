@@ -14,12 +14,13 @@ import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { attachSignature, readToBeSigned } from '../records/cose.ts';
-import type { Intent } from '../store/store.ts';
+import { type Intent, StoreError } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * Gives the intent's signed bytes: the stored ones, or signs the stored to-be-signed bytes and stores them; refuses as `in_progress`
- * what another process of this role has committed and not signed yet: its entry is in that one's journal, under that one's anchor.
+ * Gives the intent's signed bytes: the stored ones, or signs the stored to-be-signed bytes and stores them.
+ * Throws `in_progress` for what another process of this role has committed and not signed yet: its entry is in that one's journal, under that
+ * one's anchor.
  * `seal` turns the signed record into what is handed out (the credential's encryption); identity otherwise.
  */
 export async function finishIntent(
@@ -27,10 +28,10 @@ export async function finishIntent(
   signer: Signer,
   intent: Intent,
   seal: (signed: Uint8Array) => Promise<Uint8Array> = (signed) => Promise.resolve(signed),
-): Promise<Result<Uint8Array, 'in_progress'>> {
-  if (intent.signed !== null) return succeed(intent.signed);
+): Promise<Uint8Array> {
+  if (intent.signed !== null) return intent.signed;
   if (!intent.own)
-    return refuse(
+    throw new StoreError(
       'in_progress',
       'another process of this system has taken this request on, and has not signed it yet: send the same again in a moment',
     );
@@ -46,7 +47,7 @@ export async function finishIntent(
   const recorded = await ledger.record({ kind: intent.kind, id: intent.id, signed: sealed });
   // INVARIANT: what is handed out is what is stored; of two that finished one intent the first was stored.
   assert(recorded.signed !== null, 'a recorded intent has its signed bytes');
-  return succeed(recorded.signed);
+  return recorded.signed;
 }
 
 /**
@@ -68,8 +69,11 @@ export async function finishLeft(
 }
 
 /** Refuses another body under a known id as `request_id_conflict`: an id stands for one request, for ever. */
-export function sameBody(intent: Intent, bodyHash: Uint8Array): Result<null, 'request_id_conflict'> {
-  if (equalBytes(intent.bodyHash, bodyHash)) return succeed(null);
+export function sameBody(
+  known: { readonly bodyHash: Uint8Array },
+  bodyHash: Uint8Array,
+): Result<null, 'request_id_conflict'> {
+  if (equalBytes(known.bodyHash, bodyHash)) return succeed(null);
   return refuse(
     'request_id_conflict',
     'this request id was used before with other content: send the first content again, or take a new id',

@@ -9,17 +9,22 @@ import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { checkTake, isExcess, refuseStopped } from '../quota/bucket.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
 import { decodeEnvelope, decryptWith, encryptedCredentialType } from '../records/encryption.ts';
 import { isoTime, type KeyRing } from '../records/key-ring.ts';
 import { merkleRoot } from '../records/merkle.ts';
 import { decodePresentation, type Presentation } from '../records/presentation.ts';
-import { decodeRequest, type Request } from '../records/request.ts';
+import { decodeRequest, lotsOf, type Order, type Request, sumLots, sumOrders } from '../records/request.ts';
+import { runsOf, select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { NewIntent, QuotaPosition } from '../store/store.ts';
+import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
+
+/** An order with its number in its request. */
+type NumberedOrder = Order & { readonly number: number };
 
 export interface QuotaControlDependencies {
   readonly ledger: Ledger;
@@ -61,25 +66,68 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     const known = await store.findIntent('control-bit', request.id);
     if (known !== undefined) {
       const same = sameBody(known, bodyHash);
-      return same.ok ? finishIntent(ledger, signer, known) : same;
+      return same.ok ? finish(known) : same;
     }
-    const credential = await openCredential(presentation.value, request, now);
-    if (!credential.ok) return credential;
+    const opened = await openCredential(presentation.value, request, now);
+    if (!opened.ok) return opened;
     const reservation = random(16);
-    const committed = await ledger.commit(
-      intentOf({
-        request,
-        credential: credential.value,
-        presentation: presentation.value,
-        bodyHash,
-        issuanceKey,
-        reservation,
-        sequence: await nextSerial(),
-        now,
-      }),
-    );
-    if (!committed.ok) return committed;
-    return finishIntent(ledger, signer, committed.value.intent);
+    for (;;) {
+      const room = await ordersWithRoom(request, opened.value.orders);
+      if (!room.ok) return room;
+      const [committed] = await ledger.commit([
+        intentOf({
+          request,
+          orders: room.value,
+          credential: opened.value.credential,
+          presentation: presentation.value,
+          bodyHash,
+          issuanceKey,
+          reservation,
+          sequence: await nextSerial(),
+          now,
+        }),
+      ]);
+      if (committed.ok) return finish(committed.value.intent);
+      // Others took quota since the look at it: look again. Each of them made progress, so this ends.
+      if (!isExcess(committed.code)) return committed;
+    }
+  }
+
+  /**
+   * The signed bytes. What was signed before a stop is handed out again; what was not waits for the start. A stop between this look and
+   * the record of the signature is found there: the store takes none then, and nobody gets it.
+   */
+  async function finish(intent: Intent): Promise<Result<Uint8Array>> {
+    if (intent.signed === null && (await store.stopped()) !== undefined) return refuseStopped();
+    return succeed(await finishIntent(ledger, signer, intent));
+  }
+
+  /** The orders that the quota has room for now, in their order; where it has room for none, the refusal of the first. */
+  async function ordersWithRoom(
+    request: Request,
+    approved: readonly NumberedOrder[],
+  ): Promise<Result<NumberedOrder[]>> {
+    const { issuer, currency } = request;
+    const position = await store.position(issuer, currency.code, clock.nowMs());
+    if (position === undefined) {
+      return refuse(
+        'quota_missing',
+        `issuer ${quote(issuer)} has no quota in ${quote(currency.code)}`,
+        'currency',
+      );
+    }
+    const room: NumberedOrder[] = [];
+    let refusal: Result<NumberedOrder[]> = succeed(room);
+    let total = 0n;
+    for (const order of approved) {
+      const amount = sumLots(order.lots).total;
+      const fits = checkTake(position, { amount: total + amount, orders: room.length + 1 });
+      if (fits.ok) {
+        total += amount;
+        room.push(order);
+      } else if (refusal.ok) refusal = fits;
+    }
+    return room.length > 0 ? succeed(room) : refusal;
   }
 
   /** The request, and the key that signed it: the currency is to be signed with the same one. */
@@ -106,12 +154,12 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     return verified.ok ? succeed({ request: verified.value, keyId: decoded.value.keyId }) : verified;
   }
 
-  /** The credential, decrypted, verified, not expired and for this very request. */
+  /** The credential, decrypted, verified, not expired and for this very request; with the orders that it approves. */
   async function openCredential(
     presentation: Presentation,
     request: Request,
     now: number,
-  ): Promise<Result<Credential>> {
+  ): Promise<Result<{ credential: Credential; orders: readonly NumberedOrder[] }>> {
     const envelope = decodeEnvelope(presentation.credential, encryptedCredentialType);
     if (!envelope.ok) return envelope;
     const { keyId } = envelope.value;
@@ -145,10 +193,16 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         `the credential is for issuer ${quote(credential.issuer)}, the request is of ${quote(request.issuer)}`,
       );
     }
-    if (credential.total !== request.total || credential.currency.code !== request.currency.code) {
+    const numbered = request.orders.map((order, number): NumberedOrder => ({ ...order, number }));
+    const orders = select(numbered, credential.approved);
+    if (
+      orders === undefined ||
+      credential.total !== sumOrders(orders).total ||
+      credential.currency.code !== request.currency.code
+    ) {
       return refuse(
         'credential_request_mismatch',
-        'the credential names another amount or currency than the request',
+        'the credential names other orders, another amount or another currency than the request has',
       );
     }
     if (credential.expiresAt <= now) {
@@ -157,12 +211,13 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         `the credential expired at ${isoTime(credential.expiresAt)}: send the request again under a new id`,
       );
     }
-    return succeed(credential);
+    return succeed({ credential, orders });
   }
 
   function intentOf(made: {
     request: Request;
     credential: Credential;
+    orders: readonly NumberedOrder[];
     presentation: Presentation;
     bodyHash: Uint8Array;
     issuanceKey: Uint8Array;
@@ -172,9 +227,12 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
   }): NewIntent {
     const { request, credential, bodyHash, reservation, sequence, now } = made;
     const { keySet, epoch } = dependencies;
+    const { orders } = made;
+    const { total } = sumOrders(orders);
+    const chosen = new Set(orders.map(({ number }) => number));
     const leaves = deriveLeaves({
       currency: request.currency,
-      lots: request.lots,
+      lots: lotsOf(orders),
       epoch,
       sequence,
       reservation,
@@ -198,12 +256,13 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
           issuer: request.issuer,
           issuedAt: now,
           requestHash: credential.requestHash,
+          orders: runsOf(request.orders.length, (index) => chosen.has(index)),
           reservation,
           epoch,
           sequence,
           root: merkleRoot(leaves),
           count: leaves.length,
-          total: request.total,
+          total,
           currency: request.currency,
           issuanceKey: made.issuanceKey,
           keySet,
@@ -215,8 +274,8 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       take: {
         issuer: request.issuer,
         currency: request.currency.code,
-        amount: request.total,
-        orders: 1,
+        amount: total,
+        orders: orders.length,
         atMs: createdMs,
       },
     };
@@ -227,6 +286,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     position: (issuer, currency) => store.position(issuer, currency, clock.nowMs()),
     positions: () => store.positions(clock.nowMs()),
     async finishUnsigned() {
+      if ((await store.stopped()) !== undefined) return 0;
       return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
     },
   };

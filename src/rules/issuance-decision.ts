@@ -120,11 +120,13 @@ export function explainReason(reason: string): string {
     case 'daily_limit':
       return "the amount is above what is left of today's limit: ask for less, or again tomorrow";
     case 'frequency_cap':
-      return 'there were too many requests in a short time: wait, and ask again';
+      return 'there were too many requests in a short time: wait, and ask again under a new id';
     case 'request_maximum':
       return 'the amount is above the most of one request: split it';
     case 'issuer_ceiling':
       return 'the amount is above a confidential limit of this issuer: speak to central management';
+    case 'quota_taken':
+      return 'others took what was left of the quota before it came to this order: ask again under a new id';
     default:
       return 'central management can say more of it';
   }

@@ -30,6 +30,7 @@ export interface IntentRow {
   epoch: bigint | null;
   serial: bigint | null;
   orders: Uint8Array | null;
+  decides: bigint;
   take_currency: string | null;
   take_amount: bigint | null;
   take_orders: bigint | null;
@@ -109,6 +110,7 @@ export function newIntentOf(row: IntentRow): NewIntent {
       ? {}
       : { serial: { epoch: Number(epoch), number: Number(serial) } }),
     ...(orders === null ? {} : { orders: decodeOrders(orders) }),
+    decides: Number(row.decides),
     ...(spends === null ? {} : { spends: bytesOf(spends) }),
     ...(currency === null || amount === null || orderCount === null || atMs === null
       ? {}
@@ -128,6 +130,7 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     toBeSigned,
     serial,
     orders,
+    decides = 0,
     spends = null,
     take,
   } = intent;
@@ -138,6 +141,7 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     toBeSigned,
     serial === undefined ? null : [serial.epoch, serial.number],
     orders === undefined ? null : encodeOrders(orders),
+    decides,
     spends,
     take === undefined ? null : [take.currency, take.amount, take.orders, take.atMs],
   ]);

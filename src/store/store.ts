@@ -17,7 +17,7 @@ import type { QuotaTerms } from '../records/quota-terms.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
-export type IntentKind = 'request' | 'decision' | 'control-bit' | 'currency';
+export type IntentKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -43,6 +43,8 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
   readonly serial?: Serial;
   /** The callers' orders that this intent stands for. */
   readonly orders?: readonly Order[];
+  /** How many orders this decides on; `countDecided` adds them up. */
+  readonly decides?: number;
   /** Id of the credential that this uses up, 16 bytes. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
@@ -160,7 +162,12 @@ export interface Store {
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number>;
+  /** Orders of the issuer that were decided on since. */
+  countDecided(issuer: string, sinceMs: number): Promise<number>;
+  /** The hash of the entry with this number, of 0 the genesis hash; undefined where there is none. */
+  hashAt(sequence: number): Promise<Uint8Array | undefined>;
+  /** The lowest number above `sequence` whose intent has been signed; undefined where none has. */
+  firstSignedAfter(sequence: number): Promise<number | undefined>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
   close(): Promise<void>;
 }
@@ -175,6 +182,7 @@ export type StoreErrorCode =
   | 'store_rewound'
   | 'store_unsupported'
   | 'store_address_invalid'
+  | 'in_progress'
   | 'store_corrupt'
   | 'store_foreign'
   | 'store_newer'

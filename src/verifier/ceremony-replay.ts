@@ -7,6 +7,7 @@
 import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { describePolicy } from '../records/approval-policy.ts';
+import type { QuorumCode } from '../records/approval-quorum.ts';
 import { findDifference } from '../records/bundle-difference.ts';
 import { carryOut, countRotations, type OutcomeCode } from '../records/ceremony-outcome.ts';
 import {
@@ -16,7 +17,7 @@ import {
   planId,
   type RotateAction,
 } from '../records/ceremony-plan.ts';
-import { checkQuorum, type QuorumCode } from '../records/ceremony-quorum.ts';
+import { checkQuorum } from '../records/ceremony-quorum.ts';
 import { type CeremonyTranscript, decodeTranscript, type MadeKey } from '../records/ceremony-transcript.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';

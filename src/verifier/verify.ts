@@ -11,9 +11,14 @@ import type { Currency, RecordErrorCode } from '../records/claims.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { type CurrencyRecord, decodeCurrencyRecord } from '../records/currency.ts';
-import { currencyFileKind, decodeCurrencyFile } from '../records/currency-file.ts';
+import {
+  currencyFileItems,
+  currencyFileKind,
+  decodeCurrencyFile,
+  describeUnits,
+} from '../records/currency-file.ts';
 import { type KeyRingCode, makeKeyRing } from '../records/key-ring.ts';
-import { merkleRoot } from '../records/merkle.ts';
+import { rootFromRange } from '../records/merkle.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import { decodeTrustBundle, keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { decodeUnit, type Unit } from '../records/unit.ts';
@@ -29,6 +34,7 @@ export type VerificationCode =
   | 'bundle_superseded'
   | 'root_mismatch'
   | KeyRingCode
+  | 'proof_mismatch'
   | 'merkle_root_mismatch'
   | 'control_bit_mismatch'
   | 'issuance_key_mismatch'
@@ -56,8 +62,13 @@ export interface Verification {
   readonly total: bigint;
   /** Units in the file. */
   readonly count: number;
-  /** Units in the batch that both authorities signed. */
+  /** Place of the file's first unit in the batch, from 0. */
+  readonly first: number;
+  /** Units in the batch that both authorities signed, and their minor units. */
   readonly batchCount: number;
+  readonly batchTotal: bigint;
+  /** Whether the file holds the whole batch: only then were its units added up to `batchTotal`. */
+  readonly whole: boolean;
   readonly epoch: number;
   readonly sequence: number;
   readonly root: Uint8Array;
@@ -91,12 +102,12 @@ export function verifyFile(
     : verifyUnit(bytes, bundle.value, options);
 }
 
-/** Reads the kind off the first bytes, an array of five that begins with a short text, so that a broken rest is reported as what it is. */
+/** Reads the kind off the first bytes, a short array that begins with a short text, so that a broken rest is reported as what it is. */
 function kindOf(bytes: Uint8Array): Verification['kind'] | undefined {
+  const items = (bytes[0] ?? 0) - 0x80;
   const start = new TextDecoder().decode(bytes.subarray(2, 2 + currencyFileKind.length));
-  if (bytes[0] !== 0x85) return undefined;
-  if (start === currencyFileKind) return 'currency';
-  return start.startsWith(unitFileKind) ? 'unit' : undefined;
+  if (currencyFileItems.includes(items) && start === currencyFileKind) return 'currency';
+  return items === 5 && start.startsWith(unitFileKind) ? 'unit' : undefined;
 }
 
 /** The bundle, signed by its root and valid at `at`. */
@@ -138,32 +149,38 @@ function verifyCurrency(
 ): Result<Verification, VerificationCode> {
   const file = decodeCurrencyFile(bytes);
   if (!file.ok) return file;
-  const { leaves } = file.value;
+  const { leaves, first, proof } = file.value;
   const pair = verifyPair(file.value, bundle, options.verifySignature);
   if (!pair.ok) return pair;
   const { controlBit } = pair.value;
-  if (leaves.length !== controlBit.count) {
+  const units = describeUnits(first, leaves.length);
+  if (leaves.length > controlBit.count - first)
     return refuse(
       'total_mismatch',
-      `the file has ${leaves.length} units; the control bit is for ${controlBit.count}`,
+      `the file has ${units}; the control bit is for ${controlBit.count} in all`,
+    );
+  const root = rootFromRange(leaves, first, controlBit.count, proof);
+  if (root === undefined) {
+    return refuse(
+      'proof_mismatch',
+      `the file has ${units} of ${controlBit.count}, and not the hashes that this place asks for: units or hashes were dropped or added`,
     );
   }
-  if (!equalBytes(merkleRoot(leaves), controlBit.root)) {
+  if (!equalBytes(root, controlBit.root)) {
     return refuse(
       'merkle_root_mismatch',
       'the units are not those that were signed: one was altered, exchanged or put in another place',
     );
   }
   let total = 0n;
-  for (const [index, leaf] of leaves.entries()) {
-    const unit = verifyLeaf(leaf, index, controlBit, options.at);
+  for (const [place, leaf] of leaves.entries()) {
+    const unit = verifyLeaf(leaf, first + place, controlBit, options.at);
     if (!unit.ok) return unit;
     total += unit.value.value;
   }
-  // A signed root alone does not bind the sum: it is added up here.
-  if (total !== controlBit.total)
-    return refuse('total_mismatch', 'the units do not add up to the total of the control bit');
-  return succeed(describe('currency', pair.value, bundle, total, leaves.length));
+  const summed = checkTotal(total, leaves.length, controlBit);
+  if (!summed.ok) return summed;
+  return succeed(describe('currency', pair.value, bundle, total, { first, count: leaves.length }));
 }
 
 function verifyUnit(
@@ -176,11 +193,25 @@ function verifyUnit(
   const pair = verifyPair(file.value, bundle, options.verifySignature);
   if (!pair.ok) return pair;
   const { controlBit } = pair.value;
-  if (file.value.size !== controlBit.count)
+  const { leaf, index, size } = file.value;
+  if (size !== controlBit.count)
     return refuse('total_mismatch', 'the proof is of a tree of another size than the control bit names');
-  const unit = verifyLeaf(file.value.leaf, file.value.index, controlBit, options.at);
+  const unit = verifyLeaf(leaf, index, controlBit, options.at);
   if (!unit.ok) return unit;
-  return succeed(describe('unit', pair.value, bundle, unit.value.value, 1));
+  const { value } = unit.value;
+  const summed = checkTotal(value, 1, controlBit);
+  if (!summed.ok) return summed;
+  return succeed(describe('unit', pair.value, bundle, value, { first: index, count: 1 }));
+}
+
+/** A signed root alone does not bind the sum: a whole batch is added up here, and a part leaves each other unit a minor unit at least. */
+function checkTotal(total: bigint, count: number, controlBit: ControlBit): Result<null, 'total_mismatch'> {
+  const others = BigInt(controlBit.count - count);
+  if (others === 0n && total !== controlBit.total)
+    return refuse('total_mismatch', 'the units do not add up to the total of the control bit');
+  if (total + others > controlBit.total)
+    return refuse('total_mismatch', 'the units are worth more than the total of the control bit leaves them');
+  return succeed(null);
 }
 
 /** Both signatures, by the right keys, over one root; and that the two records speak of the same batch. */
@@ -270,17 +301,23 @@ function describe(
   pair: SignedPair,
   bundle: TrustBundle,
   total: bigint,
-  count: number,
+  { first, count }: { readonly first: number; readonly count: number },
 ): Verification {
   const { controlBit, record } = pair;
   const { currency } = controlBit;
+  const whole = count === controlBit.count;
+  const amount = `${formatAmount(total, currency)} ${currency.code}`;
+  const batchAmount = `${formatAmount(controlBit.total, currency)} ${currency.code}`;
   return {
     kind,
     issuer: controlBit.issuer,
     currency,
     total,
     count,
+    first,
     batchCount: controlBit.count,
+    batchTotal: controlBit.total,
+    whole,
     epoch: controlBit.epoch,
     sequence: controlBit.sequence,
     root: controlBit.root,
@@ -293,9 +330,11 @@ function describe(
       'control bit signed by quota control',
       `currency signed by issuance of ${record.issuer}, by the key that the control bit names`,
       'both signatures cover one Merkle root, and the currency names this control bit',
-      kind === 'currency'
-        ? `all ${count} units recomputed to that root, and add up to ${formatAmount(total, currency)} ${currency.code}`
-        : `the unit of ${formatAmount(total, currency)} ${currency.code} is one of ${controlBit.count} under that root`,
+      kind === 'unit'
+        ? `the unit of ${amount} is one of ${controlBit.count} under that root`
+        : whole
+          ? `all ${count} units recomputed to that root, and add up to ${amount}`
+          : `${describeUnits(first, count)} of ${controlBit.count} recomputed to that root with the hashes of the others: a part, ${amount} of ${batchAmount}`,
       ...(equalBytes(controlBit.keySet, keySetId(bundle))
         ? ['key set of the trust bundle is the one it was issued under']
         : []),

@@ -31,6 +31,7 @@ import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
 import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
+import { benchAnchor } from './anchor.ts';
 import { benchEmbeddedCall } from './embedded-call.ts';
 import { median, type Row } from './figure.ts';
 import { benchMachine } from './machine.ts';
@@ -172,7 +173,9 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
   const bundle = readFileSync(homeAt(place.home).trustBundle);
   const file = decodeCurrencyFile(currency);
   if (!file.ok) throw new Error(file.message);
-  const unit = unitExtractor(file.value)(4_711);
+  const extractor = unitExtractor(file.value);
+  if (!extractor.ok) throw new Error(extractor.message);
+  const unit = extractor.value.extract(4_711);
   const terms = {
     currency: { code: 'EUR', exponent: 2 },
     lots: [{ value: 1n, count: batchUnits, owner: new Uint8Array(32) }],
@@ -284,6 +287,7 @@ async function benchAppliance(): Promise<Row[]> {
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   appliance: benchAppliance,
   signing: benchSigning,
+  anchor: benchAnchor,
   machine: benchMachine,
   embedded: benchEmbeddedCall,
   stores: benchStores,

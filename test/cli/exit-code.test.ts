@@ -27,6 +27,10 @@ it.each([
   ['key_unfit', 5],
   ['token_shared', 5],
   ['backup_altered', 5],
+  ['anchor_unreadable', 5],
+  ['anchor_moved', 5],
+  ['anchor_behind', 6],
+  ['journal_behind_anchor', 6],
   ['backup_outdated', 5],
   ['backup_unsupported', 2],
   ['backup_exists', 2],
@@ -35,6 +39,8 @@ it.each([
   ['keys_in_use', 6],
   ['drill_interrupted', 6],
   ['limit_reached', 3],
+  ['rate_limited', 6],
+  ['server_stopping', 6],
 ])('%s is %i', (code, exit) => {
   expect(exitCodeOf(code)).toBe(exit);
 });

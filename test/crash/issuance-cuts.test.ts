@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Signer } from '../../hsm/signer.ts';
+import type { Anchor } from '../../src/journal/anchor.ts';
 import type { IssuancePeers } from '../../src/roles/issuance.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
@@ -29,6 +30,8 @@ class Cut extends Error {}
 /** Counts calls; the one numbered `at` is cut before it runs or after it ran, and every later one is cut too. */
 class Power {
   calls = 0;
+  /** From here on calls count: a start makes some of its own. */
+  armed = false;
   private off = false;
   private readonly at: number;
   private readonly when: 'before' | 'after';
@@ -39,6 +42,7 @@ class Power {
   }
 
   async spend<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.armed) return call();
     if (this.off) throw new Cut('the power is off');
     this.calls++;
     if (this.calls !== this.at) return call();
@@ -63,9 +67,18 @@ class Power {
       applyChange: (change) => this.spend(() => store.applyChange(change)),
       stop: (stop) => this.spend(() => store.stop(stop)),
       stopped: () => this.spend(() => store.stopped()),
-      countSince: (kind, name, since) => this.spend(() => store.countSince(kind, name, since)),
+      countDecided: (name, since) => this.spend(() => store.countDecided(name, since)),
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
+      hashAt: (sequence) => this.spend(() => store.hashAt(sequence)),
+      firstSignedAfter: (sequence) => this.spend(() => store.firstSignedAfter(sequence)),
       close: () => store.close(),
+    };
+  }
+
+  anchor(anchor: Anchor): Anchor {
+    return {
+      read: () => this.spend(() => anchor.read()),
+      advance: (from, to) => this.spend(() => anchor.advance(from, to)),
     };
   }
 
@@ -85,8 +98,10 @@ async function issueWith(authorities: Authorities, power: Power, bytes: Uint8Arr
   const cut = await authorities.restart({
     wrapStore: (store) => power.store(store),
     wrapSigner: (signer) => power.signer(signer),
+    wrapAnchor: (anchor) => power.anchor(anchor),
     peers: (peers) => power.peers(peers),
   });
+  power.armed = true;
   await expect(cut.issuance.issue(bytes)).rejects.toBeInstanceOf(Cut);
   return cut.restart();
 }
@@ -105,9 +120,12 @@ async function countCalls(): Promise<number> {
   authorities = await authorities.restart({
     wrapStore: (store) => power.store(store),
     wrapSigner: (signer) => power.signer(signer),
+    wrapAnchor: (anchor) => power.anchor(anchor),
     peers: (peers) => power.peers(peers),
   });
+  power.armed = true;
   await authorities.issuance.issue(draft([{ value: 100n, count: 7 }], authorities.clock));
+  power.armed = false;
   await authorities.close();
   return power.calls;
 }

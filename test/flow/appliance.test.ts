@@ -340,6 +340,34 @@ describe('the systems', () => {
     }
   });
 
+  it('say that they live and are ready, serve the documents that are in git, and count what they are asked', async () => {
+    for (const role of ['central', 'issuance', 'quota']) {
+      for (const [path, health] of [
+        ['health', 'up'],
+        ['ready', 'ready'],
+      ] as const) {
+        const { status, body } = await post(`${endpoint(role)}/${path}`, 'quota', '', 'GET');
+        expect([status, JSON.parse(body)]).toEqual([200, { role, health }]);
+      }
+      const served = await post(`${endpoint(role)}/openapi.json`, 'issuance', '', 'GET');
+      expect(served.status).toBe(200);
+      expect(JSON.parse(served.body)).toEqual(
+        JSON.parse(readFileSync(join(project, `docs/openapi/${role}.json`), 'utf8')),
+      );
+      const { body } = await post(`${endpoint(role)}/metrics`, 'operator', '', 'GET');
+      expect(body).toMatch(/^process_resident_memory_bytes \d+$/m);
+      expect(body).toMatch(
+        new RegExp(
+          `^ringmint_http_request_seconds_count\\{role="${role}",method="GET",route="/ready",status="200"\\} \\d+$`,
+          'm',
+        ),
+      );
+      // One text of several sources: no family twice.
+      const families = body.match(/^# TYPE \S+/gm) ?? [];
+      expect(new Set(families).size).toBe(families.length);
+    }
+  });
+
   it('publish the key set, as its root signed it and as a JWK Set, to whoever has a certificate', async () => {
     const bundle = readFileSync(join(place.home, 'trust.cbor'));
     for (const role of ['central', 'issuance', 'quota']) {

@@ -6,11 +6,13 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import type { SignerChild } from '../../hsm/signer-child.ts';
 import type { openToken } from '../../hsm/token-signer.ts';
 import { projectFolder } from './temporary-token.ts';
 
 export interface CompiledSigner {
   readonly openToken: typeof openToken;
+  readonly SignerChild: typeof SignerChild;
   /** Removes the compiled files; not before the last process has ended. */
   remove(): void;
 }
@@ -35,7 +37,13 @@ export async function compileSigner(): Promise<CompiledSigner> {
     target: 'node20',
     packages: 'external',
   });
-  const url = pathToFileURL(join(folder, 'token-signer.js')).href;
-  const compiled = (await import(url)) as Pick<CompiledSigner, 'openToken'>;
-  return { openToken: compiled.openToken, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const load = async <T>(name: string): Promise<T> =>
+    (await import(pathToFileURL(join(folder, name)).href)) as T;
+  const { openToken: open } = await load<Pick<CompiledSigner, 'openToken'>>('token-signer.js');
+  const { SignerChild: Child } = await load<Pick<CompiledSigner, 'SignerChild'>>('signer-child.js');
+  return {
+    openToken: open,
+    SignerChild: Child,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }

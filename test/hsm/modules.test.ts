@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
-import { openToken } from '../../hsm/token-signer.ts';
+import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { algorithms, keyKindOf, keyKinds } from './modules/algorithms.ts';
 import { codesByModule, type SourceCounts } from './modules/code-table.ts';
 import { consequencesOf } from './modules/consequences.ts';
@@ -41,6 +41,25 @@ async function run<T>(module: StartedModule, task: string, argument?: unknown): 
   const { end, answers, result } = await runTask(module, task, argument, 50_000);
   expect({ task, end, answers }).toEqual({ task, end: 'finished', answers: [] });
   return result as T;
+}
+
+/** Opens the module's token with one of its keys, as a role would. */
+function openWith(module: StartedModule, signingKey: string): Promise<TokenSigner> {
+  const pinFile = join(module.folder, 'signer-pin');
+  writeFileSync(pinFile, module.pin, { mode: 0o600 });
+  return openToken({
+    address: {
+      module: module.modulePath,
+      uri: formatPkcs11Uri({ token: module.tokenLabel }),
+      pin: { kind: 'file', path: pinFile },
+      ...(module.initParameters === undefined ? {} : { libraryParameters: module.initParameters }),
+    },
+    environment: module.environment,
+    ...(module.execPath === undefined ? {} : { launcher: module.execPath }),
+    signingKey,
+    sessions: 2,
+    timeoutMs: 30_000,
+  });
 }
 
 /** What Ringmint's audit asks of a signing key; CKA_LOCAL is apart, since NSS says false of keys that it made itself. */
@@ -111,22 +130,8 @@ describe.each(running)('$name', ({ name, module }) => {
   });
 
   test('is signed with by Ringmint, with each of its algorithms that a key of one use can', async () => {
-    const pinFile = join(module.folder, 'signer-pin');
-    writeFileSync(pinFile, module.pin, { mode: 0o600 });
     for (const { algorithm, perSecond } of preferred) {
-      const token = await openToken({
-        address: {
-          module: module.modulePath,
-          uri: formatPkcs11Uri({ token: module.tokenLabel }),
-          pin: { kind: 'file', path: pinFile },
-          ...(module.initParameters === undefined ? {} : { libraryParameters: module.initParameters }),
-        },
-        environment: module.environment,
-        ...(module.execPath === undefined ? {} : { launcher: module.execPath }),
-        signingKey: keyKindOf[algorithm],
-        sessions: 2,
-        timeoutMs: 30_000,
-      });
+      const token = await openWith(module, keyKindOf[algorithm]);
       try {
         expect(token.publicKey.algorithm).toBe(algorithm);
         // Each was verified before it was given out.
@@ -142,6 +147,41 @@ describe.each(running)('$name', ({ name, module }) => {
     }
   });
 
+  test('holds an anchor over many steps and two openings, or refuses it as anchor_unsupported', async () => {
+    const [first] = preferred;
+    if (first === undefined) throw new Error(`the sheet of ${name} has no way to sign`);
+    const headAt = (sequence: number) => ({ sequence, hash: new Uint8Array(32).fill(sequence) });
+    const token = await openWith(module, keyKindOf[first.algorithm]);
+    try {
+      const anchor = token.anchor('journal');
+      expect(await anchor.read()).toBeUndefined();
+      const begun = anchor.advance(undefined, headAt(0));
+      if (name === 'softokn') {
+        await expect(begun).rejects.toMatchObject({
+          code: 'anchor_unsupported',
+          ckr: 'CKR_ATTRIBUTE_VALUE_INVALID',
+          message: expect.stringContaining('SoftHSM'),
+        });
+        expect(await anchor.read()).toBeUndefined();
+        return;
+      }
+      await begun;
+      for (let i = 0; i < 20; i++) await anchor.advance(headAt(i), headAt(i + 1));
+      await anchor.advance(headAt(19), headAt(20));
+      await expect(anchor.advance(headAt(19), headAt(21))).rejects.toMatchObject({ code: 'anchor_moved' });
+    } finally {
+      await token.close();
+    }
+    const again = await openWith(module, keyKindOf[first.algorithm]);
+    try {
+      expect(await again.anchor('journal').read()).toEqual(headAt(20));
+      await again.anchor('journal').advance(headAt(20), headAt(21));
+      expect(await again.anchor('journal').read()).toEqual(headAt(21));
+    } finally {
+      await again.close();
+    }
+  });
+
   test('signs over 4 sessions at once: none wrong', async () => {
     const [first] = preferred;
     if (first === undefined) throw new Error(`the sheet of ${name} has no way to sign`);
@@ -151,7 +191,13 @@ describe.each(running)('$name', ({ name, module }) => {
   });
 
   test('answers the probes that recovery rests on as its sheet says', async () => {
-    for (const probe of ['small-buffer', 'closed-session', 'without-login', 'second-initialise']) {
+    for (const probe of [
+      'small-buffer',
+      'closed-session',
+      'without-login',
+      'second-initialise',
+      'data-objects',
+    ]) {
       const { end, answers } = await runTask(module, probe, module.folder, 20_000);
       expect({ probe, end, answers }).toEqual({ probe, ...sheet.probes[probe] });
     }

@@ -14,11 +14,19 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { assertVacant, describeFiles, readBackup, writeBackup } from '../../hsm/backup-folder.ts';
+import type { AnchoredHead } from '../../hsm/anchor.ts';
+import {
+  assertVacant,
+  describeFiles,
+  readBackup,
+  unpackBackup,
+  writeBackup,
+} from '../../hsm/backup-folder.ts';
 import { restoreTemporarily } from '../../hsm/restored-token.ts';
 import type { TokenDirectory } from '../../hsm/token-directory.ts';
 import { generateKey, openToken } from '../../hsm/token-signer.ts';
 import { readSnapshot, type TokenFiles } from '../../hsm/token-snapshot.ts';
+import { judgeStart } from '../../src/journal/anchor.ts';
 import {
   bothKinds,
   isValid,
@@ -56,6 +64,26 @@ async function pointIn(files: TokenFiles, { address: { pin } }: TokenDirectory):
       const message = messageOf('restored');
       expect(isValid(pointOf(token), message, await token.sign(message))).toBe(true);
       return pointOf(token);
+    } finally {
+      await token.close();
+    }
+  } finally {
+    remove();
+  }
+}
+
+const headAt = (sequence: number): AnchoredHead => ({ sequence, hash: messageOf(sequence).subarray(0, 32) });
+
+/** What is anchored in the token that the files hold. */
+async function anchorIn(
+  files: TokenFiles,
+  { address: { pin } }: TokenDirectory,
+): Promise<AnchoredHead | undefined> {
+  const { address, environment, remove } = restoreTemporarily(files, { module: softhsm, tokenLabel, pin });
+  try {
+    const token = await openToken({ address, environment, signingKey: 'signing' });
+    try {
+      return await token.anchor('journal').read();
     } finally {
       await token.close();
     }
@@ -111,6 +139,53 @@ describe('a snapshot', () => {
         directory.points.get('signing'),
       );
     expect(await keys()).toBeGreaterThan(2);
+  });
+
+  test('holds the anchor as it was while it goes up, and opening it moves that of the token nowhere', async () => {
+    const directory = await newToken();
+    const anchor = (await open(directory)).anchor('journal');
+    let head = headAt(0);
+    await anchor.advance(undefined, head);
+    const advances = repeat(async () => {
+      const next = headAt(head.sequence + 1);
+      await anchor.advance(head, next);
+      head = next;
+    });
+    for (let round = 0; round < 6; round++) {
+      const lowest = head.sequence;
+      const files = await readSnapshot(directory.path);
+      const highest = head.sequence + 1;
+      const anchored = await anchorIn(files, directory);
+      expect(anchored).toEqual(headAt(anchored?.sequence ?? -1));
+      expect(anchored?.sequence).toBeGreaterThanOrEqual(lowest);
+      expect(anchored?.sequence).toBeLessThanOrEqual(highest);
+    }
+    expect(await advances()).toBeGreaterThan(50);
+    expect(await anchor.read()).toEqual(head);
+  });
+
+  test('put back in place of its token makes the next start refuse, as anchor_behind, and nothing is anchored', async () => {
+    const directory = await newToken();
+    const token = await open(directory);
+    await token.anchor('journal').advance(undefined, headAt(3));
+    const files = await readSnapshot(directory.path);
+    await token.anchor('journal').advance(headAt(3), headAt(4));
+    await token.anchor('journal').advance(headAt(4), headAt(5));
+    await token.close();
+    for (const name of ['tokens', 'softhsm2.conf', 'provisioned.json', 'token-object'])
+      rmSync(join(directory.path, name), { recursive: true });
+    unpackBackup(directory.path, files);
+    const anchored = await (await open(directory)).anchor('journal').read();
+    expect(anchored).toEqual(headAt(3));
+    const position = {
+      anchored,
+      head: headAt(5),
+      hashAt: async (sequence: number) => headAt(sequence).hash,
+    };
+    expect(await judgeStart({ ...position, firstSignedAfter: async () => 4 })).toMatchObject({
+      ok: false,
+      code: 'anchor_behind',
+    });
   });
 
   test('holds no PIN', async () => {

@@ -16,7 +16,7 @@ function makeChain(length: number): JournalEntry[] {
   for (let sequence = 1; sequence <= length; sequence++) {
     const bytes = encodeEntry({
       sequence,
-      kind: 'decision',
+      kind: 'credential',
       subject: new Uint8Array(16).fill(sequence),
       createdMs: sequence,
       content: Uint8Array.of(sequence),

@@ -1,5 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import { buildSync } from 'esbuild';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concatBytes, equalBytes, fromHex, sha256, toHex, utf8 } from '../../src/kit/bytes.ts';
 import { fixedClock, systemClock, systemRandom } from '../../src/kit/clock.ts';
 import { assert, quote, refuse, succeed } from '../../src/kit/result.ts';
@@ -27,6 +34,93 @@ describe('bytes', () => {
     expect(toHex(sha256(utf8('abc')))).toBe(
       'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
     );
+  });
+});
+
+describe('SHA-256', () => {
+  it('is the same of Node and of @noble, for every length up to 300 and for random bytes', () => {
+    for (let length = 0; length <= 300; length++) {
+      const bytes = Uint8Array.from({ length }, (_, index) => (index * 7 + length) % 256);
+      expect(toHex(sha256(bytes))).toBe(toHex(nobleSha256(bytes)));
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 5_000 }), fc.nat(100), (bytes, skip) => {
+        expect(toHex(sha256(bytes))).toBe(toHex(nobleSha256(bytes)));
+        // A view into a larger buffer, as records are cut out of files.
+        const view = bytes.subarray(Math.min(skip, bytes.length));
+        expect(toHex(sha256(view))).toBe(toHex(nobleSha256(view)));
+      }),
+    );
+  });
+
+  it('gives a plain array of its own each time, and leaves its input as it was', () => {
+    const input = utf8('abc');
+    const first = sha256(input);
+    const second = sha256(input);
+    expect(first).toEqual(new Uint8Array(nobleSha256(input)));
+    expect(first.constructor).toBe(Uint8Array);
+    expect(first.buffer).not.toBe(second.buffer);
+    expect([first.byteOffset, first.buffer.byteLength]).toEqual([0, 32]);
+    first.fill(0);
+    expect(toHex(second)).toBe(toHex(nobleSha256(input)));
+    expect(input).toEqual(utf8('abc'));
+  });
+
+  const fips180 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-kit-'));
+  const bundle = join(folder, 'bytes.mjs');
+  beforeAll(() => {
+    buildSync({
+      entryPoints: [join(import.meta.dirname, '../../src/kit/bytes.ts')],
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      outfile: bundle,
+    });
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const hashAbc = `const { sha256, toHex } = await import(${JSON.stringify(pathToFileURL(bundle).href)}); const abc = sha256(new TextEncoder().encode('abc'));`;
+
+  /** What `script` logs in a process of its own, with what a bundler makes of the kit for a browser. */
+  function inBundle(script: string): string {
+    return execFileSync(
+      process.execPath,
+      ['--input-type=module', '-e', `const { log } = console; ${script}`],
+      { encoding: 'utf8' },
+    ).trim();
+  }
+
+  it.each([
+    ['a browser, which has no `process`', 'delete globalThis.process'],
+    ['a page whose bundler puts an empty `process` there', 'globalThis.process = { env: {} }'],
+    ['a runtime without a one-shot hash', 'globalThis.process = { getBuiltinModule: () => ({}) }'],
+    [
+      'a runtime whose hash is of another encoding',
+      "globalThis.process = { getBuiltinModule: () => ({ hash: () => 'ba7816bf8f01cfea414140de5dae2223' }) }",
+    ],
+    [
+      'a runtime that knows no such encoding',
+      "globalThis.process = { getBuiltinModule: () => ({ hash: () => { throw new TypeError('encoding') } }) }",
+    ],
+  ])('is of @noble, and right, in %s', (_where, set) => {
+    expect(inBundle(`${set}; ${hashAbc} log(toHex(abc))`)).toBe(fips180);
+  });
+
+  it('is of Node in Node: each hash is one call', () => {
+    const count =
+      "const node = process.getBuiltinModule('node:crypto'); const { hash } = node; let calls = 0; node.hash = (...given) => (calls++, hash(...given))";
+    expect(
+      inBundle(`${count}; ${hashAbc} const made = calls; sha256(abc); log(toHex(abc), calls - made)`),
+    ).toBe(`${fips180} 1`);
+  });
+
+  it('is asked of Node in one place only: src/kit/bytes.ts', () => {
+    const sources = execFileSync('git', ['grep', '-l', 'getBuiltinModule', '--', 'src', 'vm'], {
+      cwd: join(import.meta.dirname, '../..'),
+      encoding: 'utf8',
+    });
+    expect(sources.trim()).toBe('src/kit/bytes.ts');
   });
 });
 

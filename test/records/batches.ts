@@ -2,11 +2,12 @@
 import { sha256 } from '../../src/kit/bytes.ts';
 import { type ControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { type CurrencyRecord, encodeCurrencyRecord } from '../../src/records/currency.ts';
-import type { CurrencyFile } from '../../src/records/currency-file.ts';
-import { merkleRoot } from '../../src/records/merkle.ts';
+import { type CurrencyFile, wholeBatch } from '../../src/records/currency-file.ts';
+import { buildTree, merkleRoot } from '../../src/records/merkle.ts';
 import { type Lot, sumLots } from '../../src/records/request.ts';
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type BatchTerms, deriveLeaves } from '../../src/records/unit.ts';
+import { encodeUnitFile } from '../../src/records/unit-file.ts';
 import {
   controlBit,
   currencyRecord,
@@ -15,7 +16,7 @@ import {
   keys,
   now,
   redeemUntil,
-  request,
+  lots as sampleLots,
   signed,
   type TestKey,
   trustBundle,
@@ -35,7 +36,7 @@ export interface BatchChanges {
 
 export const batchTerms: BatchTerms = {
   currency: euro,
-  lots: request.lots,
+  lots: sampleLots,
   epoch: controlBit.epoch,
   sequence: controlBit.sequence,
   reservation: controlBit.reservation,
@@ -46,7 +47,7 @@ export const batchTerms: BatchTerms = {
 };
 
 export function makeBatch(changes: BatchChanges = {}): CurrencyFile {
-  const lots = changes.lots ?? request.lots;
+  const lots = changes.lots ?? sampleLots;
   const derived = deriveLeaves({ ...batchTerms, lots, ...changes.terms });
   const leaves = changes.leaves?.(derived) ?? derived;
   const { total } = sumLots(lots);
@@ -67,7 +68,12 @@ export function makeBatch(changes: BatchChanges = {}): CurrencyFile {
     ),
     issuanceSigner,
   );
-  return { currencyRecord: record, controlBit: bit, leaves };
+  return wholeBatch({ currencyRecord: record, controlBit: bit, leaves });
+}
+
+/** The unit file of one unit of a whole batch, whatever its records say: `unitExtractor` refuses some that a verifier must. */
+export function unitOf(batch: CurrencyFile, index: number): Uint8Array {
+  return encodeUnitFile(batch, batch.leaves[index] ?? fill(0, 0), index, buildTree(batch.leaves));
 }
 
 export function signBundle(bundle: TrustBundle, signer: TestKey = keys.root): Uint8Array {

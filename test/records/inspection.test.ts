@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex, utf8 } from '../../src/kit/bytes.ts';
+import type { CborValue } from '../../src/kit/encoding.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import { encodePlan } from '../../src/records/ceremony-plan.ts';
 import { claim } from '../../src/records/claims.ts';
 import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
-import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
 import { encodeDenial } from '../../src/records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../../src/records/encryption.ts';
-import { type Inspection, inspectRecord } from '../../src/records/inspection.ts';
+import { inspectRecord } from '../../src/records/inspection.ts';
+import type { Inspection } from '../../src/records/signed-inspection.ts';
 import { encodeTrustBundle } from '../../src/records/trust-bundle.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import { unitExtractor } from '../../src/records/unit-file.ts';
@@ -22,11 +24,11 @@ import {
   denial,
   fill,
   keys,
+  order,
   plan,
   policy,
   rebuild,
   recordKinds,
-  request,
   signed,
   trustBundle,
 } from './samples.ts';
@@ -47,7 +49,7 @@ const draft = utf8(
 );
 const batch = makeBatch();
 const currencyFile = encodeCurrencyFile(batch);
-const unitFile = unitExtractor(batch)(3);
+const unitFile = accepted(unitExtractor(batch)).extract(3);
 const [leaf = fill(0, 0)] = deriveLeaves(batchTerms);
 const encrypted = await encryptTo(keys.agreement.key, utf8('secret'), encryptedCredentialType, (length) =>
   fill(length, 7),
@@ -87,25 +89,41 @@ describe('inspection', () => {
     expect(accepted(inspectRecord(bytes)).kind).toBe(kind);
   });
 
+  it('tells of a currency file whether it holds the batch or a part, and why version 1 is refused', () => {
+    expect(accepted(inspectRecord(currencyFile)).explanation).toContain('all 12 units of a batch');
+    const partOf = partExtractor(batch);
+    const explain = (first: number, count: number): string =>
+      accepted(inspectRecord(encodeCurrencyFile(partOf(first, count)))).explanation;
+    expect(explain(4, 3)).toContain('units 4 to 6 of 12 of a batch');
+    expect(explain(11, 1)).toContain('unit 11 of 12 of a batch');
+    const old = encodeCbor([
+      'ringmint.currency-file',
+      1,
+      batch.currencyRecord,
+      batch.controlBit,
+      batch.leaves,
+    ]);
+    expect(inspectRecord(old)).toMatchObject({ ok: false, code: 'record_malformed' });
+    expect(inspectRecord(old)).toMatchObject({ message: expect.stringContaining('version 1') as string });
+  });
+
   it('writes amounts, times and ids for a person', () => {
     const inspection = accepted(inspectRecord(recordKinds[0]?.bytes ?? fill(0, 0)));
     expect(field(inspection, 'total')).toBe('250.00 EUR');
     expect(field(inspection, 'issued at')).toBe('2026-11-20T12:00:00Z');
     expect(field(inspection, 'request id')).toBe('01010101-0101-0101-0101-010101010101');
-    expect(field(inspection, 'lots')).toBe('12 units: 2 x 100.00, 10 x 5.00');
-    expect(field(inspection, 'purpose')).toBe(request.purpose);
+    expect(field(inspection, '  lots')).toBe('12 units: 2 x 100.00, 10 x 5.00');
+    expect(field(inspection, '  purpose')).toBe(order.purpose);
   });
 
   it('shows eight lots and counts the others', () => {
     const lots = Array.from({ length: 10 }, () => ({ value: 1n, count: 1, owner: fill(32, 1) }));
     const many = rebuild(recordKinds[0] ?? fail(), ({ claims }) => {
-      claims.set(
-        claim.lots,
-        lots.map(({ value, count, owner }) => [value, count, owner]),
-      );
+      const items = lots.map(({ value, count, owner }): CborValue => [value, count, owner]);
+      claims.set(claim.orders, [[fill(16, 1), '', 'DE', 'CH', items]]);
       claims.set(claim.total, 10);
     });
-    expect(field(accepted(inspectRecord(many)), 'lots')).toMatch(
+    expect(field(accepted(inspectRecord(many)), '  lots')).toMatch(
       /^10 units: (1 x 0\.01, ){7}1 x 0\.01 and 2 more lots$/,
     );
   });
@@ -166,8 +184,14 @@ describe('inspection', () => {
   });
 
   it('says so when nothing would pass', () => {
-    const bytes = signed(encodeDenial({ ...denial, wouldPass: null }, keys.central.key.keyId), keys.central);
-    expect(field(accepted(inspectRecord(bytes)), 'would pass')).toContain('nothing');
+    const bytes = signed(
+      encodeDenial(
+        { ...denial, denials: [{ order: 4, reasons: ['x'], wouldPass: null }] },
+        keys.central.key.keyId,
+      ),
+      keys.central,
+    );
+    expect(field(accepted(inspectRecord(bytes)), 'order 4')).toBe('x; would pass: nothing that is known');
   });
 
   it('shows no time that no calendar has: the record is refused', () => {

@@ -71,10 +71,52 @@ describe('a control bit', () => {
 
 describe('a denial', () => {
   it('tells an amount that would pass, or null', () => {
-    expect(decodeWith('denial', claim.wouldPass, null).ok).toBe(true);
-    expect(decodeWith('denial', claim.wouldPass, 1).ok).toBe(true);
-    expect(decodeWith('denial', claim.wouldPass, 0)).toMatchObject({ field: 'wouldPass' });
-    expect(decodeWith('denial', claim.wouldPass, 'all')).toMatchObject({ field: 'wouldPass' });
+    const telling = (wouldPass: CborValue) => decodeWith('denial', claim.denials, [[0, ['x'], wouldPass]]);
+    expect(telling(null).ok).toBe(true);
+    expect(telling(1).ok).toBe(true);
+    expect(telling(0)).toMatchObject({ field: 'denials[0].wouldPass' });
+    expect(telling('all')).toMatchObject({ field: 'denials[0].wouldPass' });
+  });
+
+  it('names each order once, in ascending order, and at least one', () => {
+    const naming = (...orders: number[]) =>
+      decodeWith(
+        'denial',
+        claim.denials,
+        orders.map((order): CborValue => [order, ['x'], null]),
+      );
+    expect(naming(0, 1, 7).ok).toBe(true);
+    expect(naming()).toMatchObject({ ok: false, field: 'denials' });
+    expect(naming(1, 1)).toMatchObject({ ok: false, field: 'denials[1].order' });
+    expect(naming(2, 1)).toMatchObject({ ok: false, field: 'denials[1].order' });
+  });
+});
+
+describe('a credential', () => {
+  it('names the approved orders by runs with gaps between them, so that a choice has one encoding', () => {
+    const approving = (...runs: number[][]) => decodeWith('credential', claim.approved, runs);
+    expect(approving([0, 3]).ok).toBe(true);
+    expect(approving([1, 1], [3, 2]).ok).toBe(true);
+    for (const runs of [
+      [],
+      [[0, 0]],
+      [
+        [0, 1],
+        [1, 1],
+      ],
+      [
+        [2, 1],
+        [0, 1],
+      ],
+      [
+        [0, 2],
+        [1, 3],
+      ],
+      [[-1, 2]],
+      [[0]],
+      [[0, 1, 2]],
+    ])
+      expect(approving(...runs), JSON.stringify(runs)).toMatchObject({ ok: false });
   });
 });
 

@@ -46,7 +46,7 @@ describe.each(recordKinds)('$name', (kind) => {
   it('refuses each claim when it has another type', () => {
     const others: CborValue[] = [true, 'x'.repeat(141), -1, new Uint8Array(5), [[[]]], new Map([[1, 1]])];
     for (const key of claimKeys) {
-      for (const other of [...others, ...(key === claim.wouldPass || key === claim.approval ? [] : [null])]) {
+      for (const other of [...others, ...(key === claim.approval ? [] : [null])]) {
         const decoded = kind.decode(rebuild(kind, ({ claims }) => claims.set(key, other)));
         expect(
           decoded.ok,

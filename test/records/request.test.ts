@@ -1,9 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { toHex } from '../../src/kit/bytes.ts';
 import type { CborValue } from '../../src/kit/encoding.ts';
 import { amountLimit, claim, unitLimit } from '../../src/records/claims.ts';
-import { decodeRequest, encodeRequest, type Request, sumLots } from '../../src/records/request.ts';
-import { accepted, euro, fill, keys, now, rebuild, recordKinds, request, signed } from './samples.ts';
+import { decodeRequest, encodeRequest, type Request, sumLots, sumOrders } from '../../src/records/request.ts';
+import {
+  accepted,
+  euro,
+  fill,
+  keys,
+  now,
+  order,
+  rebuild,
+  recordKinds,
+  request,
+  lots as sampleLots,
+  signed,
+} from './samples.ts';
 
 const kind = (() => {
   const [first] = recordKinds;
@@ -21,9 +34,21 @@ function withClaims(changes: readonly (readonly [number, CborValue])[]) {
 
 function withLots(lots: readonly (readonly [number | bigint, number, CborValue])[], total: number | bigint) {
   return withClaims([
-    [claim.lots, lots],
+    [claim.orders, [[fill(16, 1), '', 'DE', 'CH', lots]]],
     [claim.total, total],
   ]);
+}
+
+/** The sample's order with some of its fields changed. */
+function withOrder(change: {
+  purpose?: CborValue;
+  origin?: CborValue;
+  destination?: CborValue;
+  id?: CborValue;
+}) {
+  const { id, purpose, origin, destination } = { ...order, ...change };
+  const items = order.lots.map(({ value, count, owner: of }): CborValue => [value, count, of]);
+  return withClaims([[claim.orders, [[id, purpose, origin, destination, items]]]]);
 }
 
 const owner = fill(32, 1);
@@ -32,17 +57,17 @@ describe('the amounts of a request', () => {
   it('accepts lots that add up to the total', () => {
     const decoded = accepted(withLots([[500, 3, owner]], 1500));
     expect(decoded.record.total).toBe(1500n);
-    expect(decoded.record.lots).toEqual([{ value: 500n, count: 3, owner }]);
+    expect(decoded.record.orders[0]?.lots).toEqual([{ value: 500n, count: 3, owner }]);
   });
 
   it.each([1499, 1501])('refuses lots of 1500 under a total of %d as `denominations_mismatch`', (total) => {
     const decoded = withLots([[500, 3, owner]], total);
-    expect(decoded).toMatchObject({ ok: false, code: 'denominations_mismatch', field: 'lots' });
+    expect(decoded).toMatchObject({ ok: false, code: 'denominations_mismatch', field: 'orders' });
     if (!decoded.ok) expect(decoded.message).toContain(String(total));
   });
 
   it('refuses no lots at all', () => {
-    expect(withLots([], 1)).toMatchObject({ ok: false, code: 'denominations_mismatch' });
+    expect(withLots([], 1)).toMatchObject({ ok: false, code: 'record_malformed', field: 'orders[0].lots' });
   });
 
   it('accepts the least and the largest amount', () => {
@@ -72,15 +97,15 @@ describe('the amounts of a request', () => {
           ],
           1,
         ),
-      ).toMatchObject({ ok: false, code: 'amount_out_of_range', field: 'lots[1].value' });
+      ).toMatchObject({ ok: false, code: 'amount_out_of_range', field: 'orders[0].lots[1].value' });
     },
   );
 
   it.each([0, -1, 2n ** 53n])('refuses a count of %s', (count) => {
-    expect(withClaims([[claim.lots, [[1, count, owner]]]])).toMatchObject({
+    expect(withLots([[1, count, owner]] as never, 1)).toMatchObject({
       ok: false,
       code: 'record_malformed',
-      field: 'lots[0].count',
+      field: 'orders[0].lots[0].count',
     });
   });
 
@@ -115,19 +140,54 @@ describe('the amounts of a request', () => {
   });
 
   it.each([31, 33, 0])('refuses an owner commitment of %d bytes', (length) => {
-    expect(withLots([[1, 1, fill(length, 1)]], 1)).toMatchObject({ ok: false, field: 'lots[0].owner' });
+    expect(withLots([[1, 1, fill(length, 1)]], 1)).toMatchObject({
+      ok: false,
+      field: 'orders[0].lots[0].owner',
+    });
   });
 
   it('refuses a lot with a fourth field, or with two', () => {
-    expect(withClaims([[claim.lots, [[25_000, 1, owner, 1]]]])).toMatchObject({
+    expect(withLots([[25_000, 1, owner, 1]] as never, 1)).toMatchObject({
       ok: false,
-      field: 'lots[0]',
+      field: 'orders[0].lots[0]',
     });
-    expect(withClaims([[claim.lots, [[25_000, 1]]]])).toMatchObject({ ok: false, field: 'lots[0]' });
+    expect(withLots([[25_000, 1]] as never, 1)).toMatchObject({ ok: false, field: 'orders[0].lots[0]' });
   });
 
   it('asserts on encoding that the lots add up', () => {
     expect(() => encodeRequest({ ...request, total: 1n }, keys.issuance.key.keyId)).toThrow('add up');
+  });
+});
+
+describe('the orders of a request', () => {
+  const one = (id: number): CborValue => [fill(16, id), '', 'DE', 'CH', [[100, 1, owner]]];
+  const withOrders = (orders: readonly CborValue[], total: number) =>
+    withClaims([
+      [claim.orders, orders],
+      [claim.total, total],
+    ]);
+
+  it('accepts many, whose lots together are the total', () => {
+    const decoded = accepted(withOrders([one(1), one(2), one(3)], 300));
+    expect(decoded.record.orders.map(({ id }) => id[0])).toEqual([1, 2, 3]);
+    expect(withOrders([one(1), one(2)], 100)).toMatchObject({ ok: false, code: 'denominations_mismatch' });
+  });
+
+  it('refuses none, and two with one id', () => {
+    expect(withOrders([], 1)).toMatchObject({ ok: false, code: 'record_malformed', field: 'orders' });
+    expect(withOrders([one(1), one(2), one(1)], 300)).toMatchObject({
+      ok: false,
+      code: 'record_malformed',
+      field: 'orders[2].id',
+    });
+  });
+
+  it('refuses an id of another length, and an order with a field too many', () => {
+    expect(withOrder({ id: fill(15, 1) })).toMatchObject({ ok: false, field: 'orders[0].id' });
+    expect(withOrders([[...(one(1) as CborValue[]), 1]], 100)).toMatchObject({
+      ok: false,
+      field: 'orders[0]',
+    });
   });
 });
 
@@ -157,25 +217,25 @@ describe('the currency of a request', () => {
 
 describe('the other claims of a request', () => {
   it.each(['de', 'DEU', 'D', '', 'D1', 'DE\n', 'ÄÖ'])('refuses the country %j', (country) => {
-    expect(withClaims([[claim.origin, country]])).toMatchObject({ ok: false, field: 'origin' });
-    expect(withClaims([[claim.destination, country]])).toMatchObject({ ok: false, field: 'destination' });
+    expect(withOrder({ origin: country })).toMatchObject({ ok: false, field: 'orders[0].origin' });
+    expect(withOrder({ destination: country })).toMatchObject({ ok: false, field: 'orders[0].destination' });
   });
 
   it('accepts a purpose of no and of 140 characters, and refuses 141', () => {
-    expect(withClaims([[claim.purpose, '']]).ok).toBe(true);
-    expect(withClaims([[claim.purpose, '€'.repeat(140)]]).ok).toBe(true);
-    expect(withClaims([[claim.purpose, 'x'.repeat(141)]])).toMatchObject({ ok: false, field: 'purpose' });
+    expect(withOrder({ purpose: '' }).ok).toBe(true);
+    expect(withOrder({ purpose: '€'.repeat(140) }).ok).toBe(true);
+    expect(withOrder({ purpose: 'x'.repeat(141) })).toMatchObject({ ok: false, field: 'orders[0].purpose' });
   });
 
   it('counts characters of a purpose by code points', () => {
-    expect(withClaims([[claim.purpose, '🏦'.repeat(140)]]).ok).toBe(true);
-    expect(withClaims([[claim.purpose, '🏦'.repeat(141)]]).ok).toBe(false);
+    expect(withOrder({ purpose: '🏦'.repeat(140) }).ok).toBe(true);
+    expect(withOrder({ purpose: '🏦'.repeat(141) }).ok).toBe(false);
   });
 
   it.each(['a\nb', '\u001b[31m', 'a\u0000', '\u007f', '\u009b'])(
     'refuses the control character in %j',
     (purpose) => {
-      expect(withClaims([[claim.purpose, purpose]])).toMatchObject({ ok: false, field: 'purpose' });
+      expect(withOrder({ purpose: purpose })).toMatchObject({ ok: false, field: 'orders[0].purpose' });
     },
   );
 
@@ -212,23 +272,30 @@ describe('any valid request', () => {
     }),
     { minLength: 1, maxLength: 20 },
   );
+  const orders = fc.uniqueArray(
+    fc.record({
+      id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      lots,
+      purpose: fc.stringMatching(/^[\p{L}\p{N} .,–-]{0,70}$/u),
+      origin: fc.stringMatching(/^[A-Z]{2}$/),
+      destination: fc.stringMatching(/^[A-Z]{2}$/),
+    }),
+    { minLength: 1, maxLength: 3, selector: ({ id }) => toHex(id) },
+  );
   const requests: fc.Arbitrary<Request> = fc
     .record({
       id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
       issuer: fc.stringMatching(/^[a-z0-9-]{1,64}$/),
       issuedAt: fc.nat(),
       lasts: fc.integer({ min: 1, max: 10 ** 9 }),
-      lots,
-      purpose: fc.stringMatching(/^[\p{L}\p{N} .,–-]{0,70}$/u),
-      origin: fc.stringMatching(/^[A-Z]{2}$/),
-      destination: fc.stringMatching(/^[A-Z]{2}$/),
+      orders,
     })
     .map(({ lasts, ...rest }) => ({
       ...rest,
       expiresAt: rest.issuedAt + lasts,
       redeemUntil: rest.issuedAt + 2 * lasts,
       currency: euro,
-      total: sumLots(rest.lots).total,
+      total: sumOrders(rest.orders).total,
     }));
 
   it('comes back from its encoding as it was', () => {
@@ -255,7 +322,7 @@ describe('any valid request', () => {
 
 it('counts the units of lots and adds up their values without loss', () => {
   expect(sumLots([])).toEqual({ total: 0n, count: 0 });
-  expect(sumLots(request.lots)).toEqual({ total: 25_000n, count: 12 });
+  expect(sumLots(sampleLots)).toEqual({ total: 25_000n, count: 12 });
   const large = { value: 10n ** 15n - 1n, count: 65_536, owner };
   expect(sumLots([large, large])).toEqual({ total: (10n ** 15n - 1n) * 131_072n, count: 131_072 });
 });

@@ -29,7 +29,13 @@ import {
 } from '../../src/records/currency.ts';
 import { type Denial, decodeDenial, encodeDenial } from '../../src/records/denial.ts';
 import { decodeKeyAudit, encodeKeyAudit, type KeyAudit } from '../../src/records/key-audit.ts';
-import { decodeRequest, encodeRequest, type Request } from '../../src/records/request.ts';
+import {
+  decodeRequest,
+  encodeRequest,
+  type Lot,
+  type Order,
+  type Request,
+} from '../../src/records/request.ts';
 import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import { decodeTrustBundle, encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
 
@@ -75,6 +81,19 @@ export function fill(length: number, value: number): Uint8Array {
   return new Uint8Array(length).fill(value);
 }
 
+export const lots: readonly Lot[] = [
+  { value: 10_000n, count: 2, owner: fill(32, 2) },
+  { value: 500n, count: 10, owner: fill(32, 3) },
+];
+
+export const order: Order = {
+  id: fill(16, 15),
+  lots,
+  purpose: 'payroll, November – Zürich',
+  origin: 'DE',
+  destination: 'CH',
+};
+
 export const request: Request = {
   id: fill(16, 1),
   issuer,
@@ -82,13 +101,7 @@ export const request: Request = {
   expiresAt: now + 600,
   currency: euro,
   total: 25_000n,
-  lots: [
-    { value: 10_000n, count: 2, owner: fill(32, 2) },
-    { value: 500n, count: 10, owner: fill(32, 3) },
-  ],
-  purpose: 'payroll, November – Zürich',
-  origin: 'DE',
-  destination: 'CH',
+  orders: [order],
   redeemUntil,
 };
 
@@ -99,6 +112,7 @@ export const credential: Credential = {
   expiresAt: now + 300,
   requestHash: fill(32, 5),
   currency: euro,
+  approved: [{ first: 0, count: 1 }],
   total: 25_000n,
   buckets: ['total', 'day'],
   ruleSet: { version: 1, hash: fill(32, 6) },
@@ -110,6 +124,7 @@ export const controlBit: ControlBit = {
   issuer,
   issuedAt: now,
   requestHash: fill(32, 5),
+  orders: [{ first: 0, count: 1 }],
   reservation: fill(16, 8),
   epoch: 3,
   sequence: 41,
@@ -140,8 +155,7 @@ export const denial: Denial = {
   issuer,
   issuedAt: now,
   requestHash: fill(32, 5),
-  reasons: ['amount_over_limit', 'country_not_allowed'],
-  wouldPass: 20_000n,
+  denials: [{ order: 0, reasons: ['amount_over_limit', 'country_not_allowed'], wouldPass: 20_000n }],
   ruleSet: { version: 1, hash: fill(32, 6) },
   traceHash: fill(32, 7),
 };

@@ -11,6 +11,8 @@ import { findModule } from '../../hsm/module-path.ts';
 import { formatPkcs11Uri } from '../../hsm/pkcs11-uri.ts';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
+import type { Anchor } from '../../src/journal/anchor.ts';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
 import { attachSignature } from '../../src/records/cose.ts';
@@ -21,7 +23,7 @@ import { type VerificationKey, verificationKey } from '../../src/records/signatu
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
-import { makeLedger } from '../../src/roles/ledger.ts';
+import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -29,6 +31,7 @@ import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
+import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { terms } from '../store/intents.ts';
 
 const startMs = Date.parse('2026-11-20T12:00:00Z');
@@ -145,10 +148,16 @@ function makeBundle(of: Readonly<Record<Holder, TokenSigner>>): {
 
 export interface Authorities {
   readonly clock: ReturnType<typeof fixedClock>;
+  /** Of the databases, each named by its role. */
+  readonly folder: string;
+  readonly anchors: Anchors;
   readonly stores: { readonly central: Store; readonly issuance: Store; readonly quota: Store };
   readonly central: Central;
   readonly issuance: Issuance;
   readonly quotaControl: QuotaControl;
+  closeStores(): Promise<void>;
+  /** Opens the stores again; throws what keeps a role from starting. */
+  reopen(changed?: AuthorityOptions): Promise<Authorities>;
   /** Closes the stores and opens them again, as a restart does; roles are made anew. */
   restart(changed?: AuthorityOptions): Promise<Authorities>;
   close(): Promise<void>;
@@ -159,7 +168,10 @@ export interface AuthorityOptions {
   readonly peers?: (honest: IssuancePeers) => IssuancePeers;
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
+  readonly wrapAnchor?: (anchor: Anchor, role: 'central' | 'issuance' | 'quota') => Anchor;
   readonly limits?: IssuerLimits;
+  /** Of each issuer, at the first start. */
+  readonly quota?: typeof quota;
   /** Another program in the place of central management's. */
   readonly program?: string;
 }
@@ -169,16 +181,25 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
   const clock = fixedClock(startMs);
   const first = openStores(folder, true);
   for (const name of [issuer, otherIssuer]) {
+    const { total, dayLimit } = options.quota ?? quota;
     const allocated = await first.quota.allocate({
       issuer: name,
       currency: 'EUR',
-      terms: terms(quota.total, quota.dayLimit),
+      terms: terms(total, dayLimit),
       createdMs: startMs,
     });
     if (!allocated.ok) throw new Error(allocated.message);
   }
-  return assemble(tokens, folder, clock, first, options);
+  const anchors = {
+    central: makeMemoryAnchor(),
+    issuance: makeMemoryAnchor(),
+    // As `ringmint init` does it, after it has allocated the quotas.
+    quota: makeMemoryAnchor(await first.quota.head()),
+  };
+  return assemble(tokens, folder, clock, first, anchors, options);
 }
+
+type Anchors = Readonly<Record<'central' | 'issuance' | 'quota', MemoryAnchor>>;
 
 interface Stores {
   readonly central: Store;
@@ -192,21 +213,28 @@ function openStores(folder: string, create: boolean): Stores {
   return { central: open('central'), issuance: open('issuance'), quota: open('quota') };
 }
 
-function assemble(
+async function assemble(
   tokens: Tokens,
   folder: string,
   clock: Authorities['clock'],
   stores: Stores,
+  anchors: Anchors,
   options: AuthorityOptions,
-): Authorities {
-  const { wrapStore = (store) => store, wrapSigner = (signer) => signer } = options;
+): Promise<Authorities> {
+  const {
+    wrapStore = (store) => store,
+    wrapSigner = (signer) => signer,
+    wrapAnchor = (anchor) => anchor,
+  } = options;
+  const ledgerOf = (role: keyof Stores): Promise<Ledger> =>
+    openLedger(wrapStore(stores[role], role), replicateAnchor([wrapAnchor(anchors[role], role)]));
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const agreement: KeyAgreement | undefined = tokens.of.quota.agreement;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
   const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
   const quotaControl = makeQuotaControl({
     ...common,
-    ledger: makeLedger(wrapStore(stores.quota, 'quota')),
+    ledger: await ledgerOf('quota'),
     signer: wrapSigner(tokens.of.quota, 'quota'),
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
@@ -214,7 +242,7 @@ function assemble(
   });
   const central = makeCentral({
     ...common,
-    ledger: makeLedger(wrapStore(stores.central, 'central')),
+    ledger: await ledgerOf('central'),
     signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
     decision: loadIssuanceDecision(tokens.machine, options.program),
@@ -236,7 +264,7 @@ function assemble(
   const issuance = makeIssuance({
     ...common,
     issuer,
-    ledger: makeLedger(wrapStore(stores.issuance, 'issuance')),
+    ledger: await ledgerOf('issuance'),
     signer: wrapSigner(tokens.of.issuance, 'issuance'),
     centralKeyId: () => toHex(tokens.of.central.publicKey.keyId),
     peers: options.peers?.(honest) ?? honest,
@@ -245,21 +273,36 @@ function assemble(
   });
   const closeStores = (): Promise<unknown> =>
     Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
-  return {
+  const authorities: Authorities = {
     clock,
+    folder,
     stores,
+    anchors,
     central,
     issuance,
     quotaControl,
+    async closeStores() {
+      await closeStores();
+    },
+    async reopen(changed = {}) {
+      const opened = openStores(folder, false);
+      try {
+        return await assemble(tokens, folder, clock, opened, anchors, changed);
+      } catch (error) {
+        await Promise.all(Object.values(opened).map((store) => store.close()));
+        throw error;
+      }
+    },
     async restart(changed = {}) {
       await closeStores();
-      return assemble(tokens, folder, clock, openStores(folder, false), changed);
+      return authorities.reopen(changed);
     },
     async close() {
       await closeStores();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  return authorities;
 }
 
 /** A draft of `lots` of euro cents, with an id. */
@@ -267,6 +310,7 @@ export function draft(
   lots: readonly { value: bigint; count: number }[],
   clock: Authorities['clock'],
   id?: Uint8Array,
+  redeemUntil?: number,
 ): Uint8Array {
   const total = lots.reduce((sum, lot) => sum + lot.value * BigInt(lot.count), 0n);
   return encodeDraft({
@@ -277,5 +321,6 @@ export function draft(
     purpose: 'test',
     origin: 'DE',
     destination: 'DE',
+    ...(redeemUntil === undefined ? {} : { redeemUntil }),
   });
 }

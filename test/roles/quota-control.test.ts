@@ -6,7 +6,7 @@ import { type Credential, encodeCredential } from '../../src/records/credential.
 import { encodeDenial } from '../../src/records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../../src/records/encryption.ts';
 import { encodePresentation } from '../../src/records/presentation.ts';
-import { encodeRequest, type Request } from '../../src/records/request.ts';
+import { encodeRequest, type Order, type Request } from '../../src/records/request.ts';
 import {
   type Authorities,
   issuer,
@@ -30,6 +30,11 @@ afterEach(() => authorities.close());
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
+function orderOf(value: bigint, count = 1): Order {
+  const lots = [{ value, count, owner: new Uint8Array(32) }];
+  return { id: random(16), lots, purpose: 'test', origin: 'DE', destination: 'DE' };
+}
+
 /** A request and its credential, made with the real keys, and changed in the way that a test is about. */
 async function makePresentation(changed: {
   request?: Partial<Request>;
@@ -48,10 +53,7 @@ async function makePresentation(changed: {
     expiresAt: now + 600,
     currency: { code: 'EUR', exponent: 2 },
     total: 5_000n,
-    lots: [{ value: 500n, count: 10, owner: new Uint8Array(32) }],
-    purpose: 'test',
-    origin: 'DE',
-    destination: 'DE',
+    orders: [orderOf(500n, 10)],
     redeemUntil: now + 86_400,
     ...changed.request,
   };
@@ -65,6 +67,7 @@ async function makePresentation(changed: {
     expiresAt: now + 300,
     requestHash: sha256(requestBytes),
     currency: request.currency,
+    approved: [{ first: 0, count: request.orders.length }],
     total: request.total,
     buckets: ['day', 'total'],
     ruleSet: { version: 1, hash: new Uint8Array(32) },
@@ -138,19 +141,18 @@ describe('quota control', () => {
   });
 
   it('takes the quota to the last cent and refuses one more', async () => {
-    const lots = [{ value: 120_000n, count: 1, owner: new Uint8Array(32) }];
     expect(
       await authorities.quotaControl.redeem(
-        await makePresentation({ request: { lots, total: 120_000n } }),
+        await makePresentation({ request: { orders: [orderOf(120_000n)], total: 120_000n } }),
         issuer,
       ),
     ).toMatchObject({ ok: true });
-    const more = { lots: [{ value: 1n, count: 1, owner: new Uint8Array(32) }], total: 1n };
+    const more = { orders: [orderOf(1n)], total: 1n };
     expect(
       await authorities.quotaControl.redeem(await makePresentation({ request: more }), issuer),
     ).toMatchObject({ ok: false, code: 'daily_limit' });
     authorities.clock.advanceMs(86_400_000);
-    const rest = { lots: [{ value: 80_001n, count: 1, owner: new Uint8Array(32) }], total: 80_001n };
+    const rest = { orders: [orderOf(80_001n)], total: 80_001n };
     expect(
       await authorities.quotaControl.redeem(await makePresentation({ request: rest }), issuer),
     ).toMatchObject({ ok: false, code: 'quota_exceeded' });
@@ -248,8 +250,7 @@ describe('refused, and nothing is consumed:', () => {
         issuer,
         issuedAt: authorities.clock.nowSeconds(),
         requestHash: new Uint8Array(32),
-        reasons: ['quota_exceeded'],
-        wouldPass: null,
+        denials: [{ order: 0, reasons: ['quota_exceeded'], wouldPass: null }],
         ruleSet: { version: 1, hash: new Uint8Array(32) },
         traceHash: new Uint8Array(32),
       },

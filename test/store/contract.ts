@@ -16,6 +16,7 @@ import {
   take,
   terms,
 } from './intents.ts';
+import { describeQuotas } from './quota-contract.ts';
 
 export interface StoreUnderTest {
   store: Store;
@@ -32,6 +33,8 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       under = await make();
     });
     afterEach(() => under.remove());
+
+    describeQuotas(make);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
       const intent = newIntent(1);
@@ -163,17 +166,74 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       ]);
     });
 
-    it('counts by kind, issuer and time', async () => {
-      for (const [name, createdMs] of [
-        ['a', 1_000],
-        ['b', 2_000],
-        ['c', 3_000],
+    it('adds up the orders that were decided on, by issuer and time', async () => {
+      for (const [name, createdMs, decides] of [
+        ['a', 1_000, 1],
+        ['b', 2_000, 3],
+        ['c', 3_000, 40],
       ] as const) {
-        await commitOne(under.store, newIntent(name, { kind: 'decision', createdMs }));
+        await commitOne(under.store, newIntent(name, { kind: 'credential', createdMs, decides }));
       }
-      expect(await under.store.countSince('decision', issuer, 2_000)).toBe(2);
-      expect(await under.store.countSince('decision', 'other', 0)).toBe(0);
-      expect(await under.store.countSince('request', issuer, 0)).toBe(0);
+      await commitOne(under.store, newIntent('d', { kind: 'denial', createdMs: 3_000, decides: 500 }));
+      await commitOne(under.store, newIntent('e', { kind: 'request', createdMs: 3_000 }));
+      expect(await under.store.countDecided(issuer, 2_000)).toBe(543);
+      expect(await under.store.countDecided(issuer, 3_001)).toBe(0);
+      expect(await under.store.countDecided('other', 0)).toBe(0);
+    });
+
+    it('stores what it can of many intents, and what it refuses leaves no trace', async () => {
+      await allocated(under.store);
+      const spends = bytes(16, 'credential');
+      const outcomes = await under.store.commit([
+        newIntent(1, take(400n)),
+        newIntent(2, take(300n)),
+        newIntent(3, { ...take(100n), spends }),
+        newIntent(4, { ...take(10n), spends }),
+        newIntent(1, take(400n)),
+        newIntent(1, { bodyHash: bytes(32, 'other') }),
+        newIntent(5, take(100n)),
+      ]);
+      expect(outcomes.map((one) => (one.ok ? one.value.intent.sequence : one.code))).toEqual([
+        2,
+        'daily_limit',
+        3,
+        'credential_spent',
+        2,
+        'request_id_conflict',
+        4,
+      ]);
+      expect(await under.store.position(issuer, 'EUR', noon(day))).toMatchObject({
+        reserved: 600n,
+        dayUsed: 600n,
+      });
+      expect((await under.store.head()).sequence).toBe(4);
+      await under.reopen();
+      expect((await under.store.unsigned()).map(({ sequence }) => sequence)).toEqual([2, 3, 4]);
+    });
+
+    it('finds an order by its id for ever, and refuses it in another intent', async () => {
+      const orders = ['x', 'y', 'z'].map((name) => ({ id: bytes(16, name), bodyHash: bytes(32, name) }));
+      const intent = newIntent(1, { kind: 'request', orders });
+      await commitOne(under.store, intent);
+      await under.reopen();
+      const [y, none, x] = await under.store.findOrders([bytes(16, 'y'), bytes(16, 'none'), bytes(16, 'x')]);
+      expect(y).toEqual({ id: bytes(16, 'y'), bodyHash: bytes(32, 'y'), intentId: intent.id, index: 1 });
+      expect([none, x?.index]).toEqual([undefined, 0]);
+      const again = newIntent(2, { kind: 'request', orders: orders.slice(2) });
+      expect(await commitOne(under.store, again)).toMatchObject({ ok: false, code: 'request_id_conflict' });
+      expect((await under.store.head()).sequence).toBe(1);
+    });
+
+    it('knows the last serial of each epoch', async () => {
+      expect(await under.store.lastSerial(1)).toBe(0);
+      for (const [name, epoch, number] of [
+        ['a', 1, 1],
+        ['b', 1, 5],
+        ['c', 2, 3],
+      ] as const)
+        await commitOne(under.store, newIntent(name, { serial: { epoch, number } }));
+      await under.reopen();
+      expect([await under.store.lastSerial(1), await under.store.lastSerial(2)]).toEqual([5, 3]);
     });
 
     it('keeps a journal whose chain follows, in pages', async () => {

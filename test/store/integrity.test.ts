@@ -41,7 +41,7 @@ describe('the SQLite store, altered behind its back', () => {
       'an intent that is gone, its quota given back',
       'DELETE FROM intent WHERE sequence = 3; UPDATE quota SET reserved = reserved - 5',
     ],
-    ['an intent that is gone', "DELETE FROM intent WHERE kind = 'decision'"],
+    ['an intent that is gone', "DELETE FROM intent WHERE kind = 'credential'"],
     ['an intent whose entry is gone', 'DELETE FROM journal WHERE sequence = 5'],
     ['a journal that is gone', 'DELETE FROM journal'],
     ['a day that was begun anew', 'DELETE FROM quota_slot'],
@@ -57,7 +57,7 @@ describe('the SQLite store, altered behind its back', () => {
     const store = await allocated(open());
     for (let i = 0; i < 3; i++)
       await commitOne(store, newIntent(i, { ...take(5n), spends: new Uint8Array(16).fill(i) }));
-    await commitOne(store, newIntent('plain', { kind: 'decision' }));
+    await commitOne(store, newIntent('plain', { kind: 'credential' }));
     await store.close();
     const db = new Database(path);
     db.exec(`DROP TRIGGER journal_keep; DROP TRIGGER journal_hold; PRAGMA foreign_keys = OFF; ${sql}`);

@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
-import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { type CurrencyFile, encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
+import type { RangeProof } from '../../src/records/merkle.ts';
 import { encodeRequest } from '../../src/records/request.ts';
 import type { VerifySignature } from '../../src/records/signature.ts';
 import type { TrustBundle, TrustedKey } from '../../src/records/trust-bundle.ts';
@@ -10,7 +12,7 @@ import { unitExtractor } from '../../src/records/unit-file.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type VerificationCode, type VerificationOptions, verifyFile } from '../../src/verifier/verify.ts';
-import { type BatchChanges, batchTerms, makeBatch, signBundle } from '../records/batches.ts';
+import { type BatchChanges, batchTerms, makeBatch, signBundle, unitOf } from '../records/batches.ts';
 import {
   accepted,
   asArray,
@@ -24,6 +26,7 @@ import {
   recordKinds,
   redeemUntil,
   request,
+  lots as sampleLots,
   signed,
   trustBundle,
 } from '../records/samples.ts';
@@ -39,7 +42,7 @@ const options: VerificationOptions = {
 /** The batch as both kinds of file, since each check holds for both. */
 function filesOf(changes: BatchChanges): { currency: Uint8Array; unit: Uint8Array } {
   const file = makeBatch(changes);
-  return { currency: encodeCurrencyFile(file), unit: unitExtractor(file)(0) };
+  return { currency: encodeCurrencyFile(file), unit: unitOf(file, 0) };
 }
 
 function expectRefusal(
@@ -75,7 +78,7 @@ function withKey(role: TrustedKey['role'], changes: Partial<TrustedKey>): Partia
 
 const batch = makeBatch();
 const currencyFile = encodeCurrencyFile(batch);
-const unitFile = unitExtractor(batch)(3);
+const unitFile = unitOf(batch, 3);
 
 describe.each([
   ['node:crypto', makeNodeVerifySignature()],
@@ -89,7 +92,10 @@ describe.each([
       currency: euro,
       total: 25_000n,
       count: 12,
+      first: 0,
       batchCount: 12,
+      batchTotal: 25_000n,
+      whole: true,
       epoch: 3,
       sequence: 41,
       issuedAt: now + 1,
@@ -100,10 +106,18 @@ describe.each([
   });
 
   it('each of its units is authentic by itself', () => {
-    const extract = unitExtractor(batch);
+    const { extract } = accepted(unitExtractor(batch));
     for (let index = 0; index < 12; index++) {
       const verification = accepted(verifyFile(extract(index), { ...options, verifySignature }));
-      expect(verification).toMatchObject({ kind: 'unit', count: 1, batchCount: 12, issuer });
+      expect(verification).toMatchObject({
+        kind: 'unit',
+        count: 1,
+        first: index,
+        batchCount: 12,
+        batchTotal: 25_000n,
+        whole: false,
+        issuer,
+      });
       expect(verification.total).toBe(index < 2 ? 10_000n : 500n);
     }
   });
@@ -116,7 +130,7 @@ describe.each([
         [which]: Uint8Array.from([...record.slice(0, -64), ...keys.stranger.sign(record)]),
       };
       expectRefusal(encodeCurrencyFile(forged), 'signature_invalid', { verifySignature });
-      expectRefusal(unitExtractor(forged)(0), 'signature_invalid', { verifySignature });
+      expectRefusal(unitOf(forged, 0), 'signature_invalid', { verifySignature });
     }
   });
 });
@@ -153,7 +167,7 @@ describe('a file is refused', () => {
   });
 
   it('for every single turned bit of a currency file', { timeout: 120_000 }, () => {
-    const small = encodeCurrencyFile(makeBatch({ lots: request.lots.slice(0, 1) }));
+    const small = encodeCurrencyFile(makeBatch({ lots: sampleLots.slice(0, 1) }));
     expect(verifyFile(small, options).ok).toBe(true);
     for (const [bit, altered] of bitFlips(small))
       expect(verifyFile(altered, options).ok, `bit ${bit}`).toBe(false);
@@ -329,23 +343,11 @@ describe('two signatures are needed over one root', () => {
   });
 
   it('refuses one signature only: the control bit twice, the currency record twice, or nothing beside', () => {
-    const { controlBit, currencyRecord, leaves } = batch;
-    expectRefusal(
-      encodeCurrencyFile({ controlBit, currencyRecord: controlBit, leaves }),
-      'record_type_mismatch',
-    );
-    expectRefusal(
-      encodeCurrencyFile({ controlBit: currencyRecord, currencyRecord, leaves }),
-      'record_type_mismatch',
-    );
-    expectRefusal(
-      encodeCurrencyFile({ controlBit, currencyRecord: new Uint8Array(), leaves }),
-      'record_malformed',
-    );
-    expectRefusal(
-      encodeCurrencyFile({ controlBit: new Uint8Array(), currencyRecord, leaves }),
-      'record_malformed',
-    );
+    const { controlBit, currencyRecord } = batch;
+    expectRefusal(encodeCurrencyFile({ ...batch, currencyRecord: controlBit }), 'record_type_mismatch');
+    expectRefusal(encodeCurrencyFile({ ...batch, controlBit: currencyRecord }), 'record_type_mismatch');
+    expectRefusal(encodeCurrencyFile({ ...batch, currencyRecord: new Uint8Array() }), 'record_malformed');
+    expectRefusal(encodeCurrencyFile({ ...batch, controlBit: new Uint8Array() }), 'record_malformed');
   });
 
   it('refuses one key for both', () => {
@@ -374,7 +376,7 @@ describe('two signatures are needed over one root', () => {
   });
 
   it('refuses a unit under the receipts of another unit', () => {
-    const extract = unitExtractor(batch);
+    const { extract } = accepted(unitExtractor(batch));
     const [first, second] = [0, 1].map((index) => asArray(accepted(decodeCbor(extract(index)))));
     const mixed = (first ?? []).with(2, second?.[2] ?? null);
     expectRefusal(encodeCbor(mixed), 'signature_invalid');
@@ -414,9 +416,9 @@ describe('the units are refused', () => {
   });
 
   it('when one is dropped, repeated or added', () => {
-    expectRefusal(signedOver(rest), 'total_mismatch');
+    expectRefusal(signedOver(rest), 'proof_mismatch');
     expectRefusal(signedOver([...batch.leaves, first]), 'total_mismatch');
-    expectRefusal(signedOver([]), 'total_mismatch');
+    expectRefusal(signedOver([]), 'record_malformed');
   });
 
   it('when the signed total or count is not that of the units, though both authorities signed it', () => {
@@ -424,8 +426,14 @@ describe('the units are refused', () => {
       const { currency } = filesOf({ controlBit: { total }, currencyRecord: { total } });
       expectRefusal(currency, 'total_mismatch');
     }
-    for (const count of [11, 13])
-      expectBothRefused({ controlBit: { count }, currencyRecord: { count } }, 'total_mismatch');
+    for (const [count, code] of [
+      [11, 'total_mismatch'],
+      [13, 'proof_mismatch'],
+    ] as const) {
+      const { currency, unit } = filesOf({ controlBit: { count }, currencyRecord: { count } });
+      expectRefusal(currency, code);
+      expectRefusal(unit, 'total_mismatch');
+    }
   });
 
   it.each<readonly [string, BatchChanges]>([
@@ -462,6 +470,230 @@ describe('the units are refused', () => {
       const message = expectRefusal(bytes, 'unit_expired', { ...lasting, at: redeemUntil + 1 });
       expect(message).toContain(new Date(redeemUntil * 1000).toISOString().slice(0, 10));
     }
+  });
+});
+
+describe('a part of a batch', () => {
+  const partOf = partExtractor(batch);
+  const refuseFile = (file: CurrencyFile, code: VerificationCode): string =>
+    expectRefusal(encodeCurrencyFile(file), code);
+
+  it('is authentic wherever it stands, and never said to be the whole', () => {
+    for (let first = 0; first < 12; first++) {
+      for (let count = 1; first + count <= 12; count++) {
+        const verification = accepted(verifyFile(encodeCurrencyFile(partOf(first, count)), options));
+        const total = partOf(first, count).leaves.reduce(
+          (sum, _leaf, place) => sum + (first + place < 2 ? 10_000n : 500n),
+          0n,
+        );
+        expect(verification).toMatchObject({
+          kind: 'currency',
+          first,
+          count,
+          total,
+          batchCount: 12,
+          batchTotal: 25_000n,
+          whole: count === 12,
+        });
+        const said = verification.checks.join('\n');
+        expect(said.includes('a part')).toBe(count < 12);
+        expect(said.includes('add up to')).toBe(count === 12);
+      }
+    }
+  });
+
+  it('says which units it holds, and how much of the total', () => {
+    const verification = accepted(verifyFile(encodeCurrencyFile(partOf(1, 3)), options));
+    expect(verification.checks).toContain(
+      'units 1 to 3 of 12 recomputed to that root with the hashes of the others: a part, 110.00 EUR of 250.00 EUR',
+    );
+  });
+
+  it('gives units that are authentic by themselves', () => {
+    const { extract } = accepted(unitExtractor(partOf(5, 4)));
+    for (let index = 5; index < 9; index++)
+      expect(accepted(verifyFile(extract(index), options))).toMatchObject({ kind: 'unit', first: index });
+  });
+
+  it('is refused at every length it is cut to, and for every single turned bit', { timeout: 120_000 }, () => {
+    const bytes = encodeCurrencyFile(partOf(5, 2));
+    for (let length = 0; length < bytes.length; length++)
+      expect(verifyFile(bytes.slice(0, length), options).ok, String(length)).toBe(false);
+    for (const [bit, altered] of bitFlips(bytes))
+      expect(verifyFile(altered, options).ok, `bit ${bit}`).toBe(false);
+  });
+
+  it('is refused where it claims another place', () => {
+    for (let first = 0; first <= 9; first++) {
+      if (first === 5) continue;
+      const verified = verifyFile(encodeCurrencyFile({ ...partOf(5, 3), first }), options);
+      expect(verified, String(first)).toMatchObject({ ok: false });
+      // With the hashes of that place too, so that all but the units is right.
+      const { proof } = partOf(first, 3);
+      expect(refuseFile({ ...partOf(5, 3), first, proof }, 'merkle_root_mismatch')).toContain(
+        'another place',
+      );
+    }
+    for (const first of [10, 11, 12, 13, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER])
+      refuseFile({ ...partOf(5, 3), first }, 'total_mismatch');
+  });
+
+  it('is refused where it overlaps: a unit of before or after is put to it, or it says so', () => {
+    const part = partOf(5, 3);
+    const unit = (index: number): Uint8Array => batch.leaves[index] ?? fill(0, 0);
+    for (const forged of [
+      { ...part, leaves: [unit(4), ...part.leaves] },
+      { ...part, leaves: [...part.leaves, unit(8)] },
+      { ...part, first: 4, leaves: [unit(4), ...part.leaves] },
+      { ...partOf(4, 4), leaves: part.leaves },
+      { ...partOf(5, 4), leaves: part.leaves },
+      { ...part, leaves: part.leaves.slice(1) },
+      { ...part, leaves: part.leaves.slice(0, -1) },
+    ])
+      expect(verifyFile(encodeCurrencyFile(forged), options)).toMatchObject({ ok: false });
+    // Both neighbours hold unit 7: each is right by itself, and their units are the same ones.
+    for (const [first, count] of [
+      [5, 3],
+      [7, 2],
+    ] as const)
+      expect(accepted(verifyFile(encodeCurrencyFile(partOf(first, count)), options)).first).toBe(first);
+  });
+
+  it('is refused with a real unit of another place among its own', () => {
+    for (let place = 0; place < 3; place++) {
+      for (const [index, leaf] of batch.leaves.entries()) {
+        if (index === 5 + place) continue;
+        refuseFile(
+          { ...partOf(5, 3), leaves: partOf(5, 3).leaves.with(place, leaf) },
+          'merkle_root_mismatch',
+        );
+      }
+    }
+    refuseFile({ ...partOf(5, 3), leaves: partOf(5, 3).leaves.toReversed() }, 'merkle_root_mismatch');
+  });
+
+  it('is refused with a proof, a unit or a record of another batch', () => {
+    const other = makeBatch({ terms: { seed: fill(32, 78) } });
+    const part = partOf(5, 3);
+    const foreign = partExtractor(other)(5, 3);
+    refuseFile({ ...part, proof: foreign.proof }, 'merkle_root_mismatch');
+    refuseFile({ ...part, leaves: foreign.leaves }, 'merkle_root_mismatch');
+    refuseFile(
+      { ...part, leaves: part.leaves.with(1, foreign.leaves[1] ?? fill(0, 0)) },
+      'merkle_root_mismatch',
+    );
+    refuseFile({ ...part, controlBit: foreign.controlBit }, 'merkle_root_mismatch');
+    refuseFile({ ...part, currencyRecord: foreign.currencyRecord }, 'merkle_root_mismatch');
+    const records = { controlBit: foreign.controlBit, currencyRecord: foreign.currencyRecord };
+    refuseFile({ ...part, ...records }, 'merkle_root_mismatch');
+    expect(verifyFile(encodeCurrencyFile(foreign), options).ok).toBe(true);
+  });
+
+  it('is refused with a hash altered, left out, added, or moved to the other side', () => {
+    const part = partOf(5, 3);
+    const { left, right } = part.proof;
+    expect([left.length, right.length]).toEqual([2, 1]);
+    const hash = fill(32, 9);
+    const proofs: readonly (readonly [RangeProof, VerificationCode])[] = [
+      [{ left: left.with(0, hash), right }, 'merkle_root_mismatch'],
+      [{ left, right: right.with(0, hash) }, 'merkle_root_mismatch'],
+      [{ left: left.toReversed(), right }, 'merkle_root_mismatch'],
+      [{ left: left.slice(1), right }, 'proof_mismatch'],
+      [{ left, right: [] }, 'proof_mismatch'],
+      [{ left: [], right: [] }, 'proof_mismatch'],
+      [{ left: [...left, hash], right }, 'proof_mismatch'],
+      [{ left, right: [...right, hash] }, 'proof_mismatch'],
+      [{ left: right, right: left }, 'proof_mismatch'],
+      [{ left: [...left, ...right], right: [] }, 'proof_mismatch'],
+    ];
+    for (const [proof, code] of proofs) refuseFile({ ...part, proof }, code);
+    // A whole batch has none: hashes beside it are refused as well.
+    refuseFile({ ...batch, proof: { left: [hash], right: [] } }, 'proof_mismatch');
+    refuseFile({ ...batch, proof: { left: [], right: [hash] } }, 'proof_mismatch');
+  });
+
+  it('is refused when it is empty, or has more units than the batch', () => {
+    refuseFile({ ...partOf(5, 3), leaves: [] }, 'record_malformed');
+    refuseFile({ ...batch, leaves: [] }, 'record_malformed');
+    const [unit = fill(0, 0)] = batch.leaves;
+    refuseFile({ ...batch, leaves: [...batch.leaves, unit] }, 'total_mismatch');
+    refuseFile({ ...partOf(5, 3), leaves: Array<Uint8Array>(13).fill(unit) }, 'total_mismatch');
+    refuseFile({ ...partOf(5, 7), leaves: [...partOf(5, 7).leaves, unit] }, 'total_mismatch');
+  });
+
+  it('is refused when a unit of it has not its place for an index, though both authorities signed the batch', () => {
+    const moved = makeBatch({ leaves: ([first = fill(0, 0), ...rest]) => [...rest, first] });
+    refuseFile(partExtractor(moved)(5, 3), 'unit_mismatch');
+    refuseFile(partExtractor(moved)(11, 1), 'unit_mismatch');
+  });
+
+  it('is refused when it is worth more than the total leaves it, though both authorities signed that', () => {
+    // 110.00 in three units and nine others, which are worth a minor unit each at least.
+    for (const [total, code] of [
+      [11_009n, undefined],
+      [11_008n, 'total_mismatch'],
+    ] as const) {
+      const lying = makeBatch({ controlBit: { total }, currencyRecord: { total } });
+      const part = encodeCurrencyFile(partExtractor(lying)(1, 3));
+      if (code === undefined) expect(accepted(verifyFile(part, options)).whole).toBe(false);
+      else expectRefusal(part, code);
+      expectRefusal(encodeCurrencyFile(lying), 'total_mismatch');
+    }
+    const lying = makeBatch({ controlBit: { total: 10_010n }, currencyRecord: { total: 10_010n } });
+    expectRefusal(unitOf(lying, 0), 'total_mismatch');
+    expect(accepted(verifyFile(unitOf(lying, 2), options)).total).toBe(500n);
+  });
+
+  it('of version 1 is refused by its name', () => {
+    const { currencyRecord, controlBit, leaves } = batch;
+    const old = encodeCbor(['ringmint.currency-file', 1, currencyRecord, controlBit, leaves]);
+    expect(expectRefusal(old, 'record_malformed')).toContain('version 1');
+  });
+
+  it('is the whole where the batch has one unit', () => {
+    const single = makeBatch({ lots: [{ value: 7n, count: 1, owner: fill(32, 1) }] });
+    for (const bytes of [
+      encodeCurrencyFile(single),
+      encodeCurrencyFile(partExtractor(single)(0, 1)),
+      unitOf(single, 0),
+    ])
+      expect(accepted(verifyFile(bytes, options))).toMatchObject({ whole: true, count: 1, total: 7n });
+  });
+
+  it('of any random batch is authentic, and with two units exchanged is not', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 40 })), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        fc.nat(),
+        fc.nat(),
+        (list, skip, keep) => {
+          const lots = list.map(([value, count]) => ({
+            value: BigInt(value),
+            count,
+            owner: fill(32, value),
+          }));
+          const made = makeBatch({ lots });
+          const size = made.leaves.length;
+          const first = skip % size;
+          const count = 1 + (keep % (size - first));
+          const part = partExtractor(made)(first, count);
+          const verification = accepted(verifyFile(encodeCurrencyFile(part), options));
+          expect([verification.first, verification.count, verification.whole]).toEqual([
+            first,
+            count,
+            count === size,
+          ]);
+          const [one = fill(0, 0)] = part.leaves;
+          const last = part.leaves.at(-1) ?? one;
+          const exchanged = { ...part, leaves: part.leaves.with(0, last).with(count - 1, one) };
+          if (count > 1) refuseFile(exchanged, 'merkle_root_mismatch');
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 

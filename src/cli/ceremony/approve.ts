@@ -1,8 +1,7 @@
 /** `ringmint ceremony approve`: one approver's signature under a plan, made without the appliance. */
-import { equalBytes, fromHex, sha256, toHex } from '../../kit/bytes.ts';
+import { equalBytes, sha256, toHex } from '../../kit/bytes.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
-import { type Approver, describePolicy } from '../../records/approval-policy.ts';
 import { encodeApproval } from '../../records/ceremony-approval.ts';
 import {
   type CeremonyPlan,
@@ -13,10 +12,8 @@ import {
 } from '../../records/ceremony-plan.ts';
 import { attachSignature } from '../../records/cose.ts';
 import { isoTime } from '../../records/key-ring.ts';
-import type { VerificationKey } from '../../records/signature.ts';
 import type { TrustBundle } from '../../records/trust-bundle.ts';
-import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
-import { openBundle } from '../../verifier/verify.ts';
+import { findApprover, readApproversBundle } from '../approver.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { readInput, writeOutput } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
@@ -47,7 +44,11 @@ export async function runApprove(
   if (!bundle.ok) return terminal.refuse(bundle);
   const key = await readApproverKey(given.key);
   if (!key.ok) return terminal.refuse(key);
-  const approver = findApprover(bundle.value, key.value.key);
+  const approver = findApprover(
+    bundle.value,
+    key.value.key,
+    'the trust bundle asks for no approval: `ringmint ceremony run` takes the plan as it is',
+  );
   if (!approver.ok) return terminal.refuse(approver);
 
   const { name } = approver.value;
@@ -81,38 +82,16 @@ function checkTime({ madeAt, expiresAt }: CeremonyPlan, now: number): Result<nul
 
 /** The bundle that the plan starts from: whoever approves knows by it which keys there are, and who may approve. */
 async function readBundle(
-  { trust, root }: ApproveArguments,
+  given: ApproveArguments,
   plan: CeremonyPlan,
   now: number,
 ): Promise<Result<TrustBundle>> {
-  const rootKeyId = root === undefined ? undefined : fromHex(root);
-  if (root !== undefined && rootKeyId?.length !== 32)
-    return refuse('usage', `--root ${quote(root)}: the root key's id, 64 hex digits, is accepted`);
-  const bytes = await readInput(trust, 1024 * 1024);
-  if (!bytes.ok) return bytes;
-  const bundle = openBundle({
-    bundle: bytes.value,
-    ...(rootKeyId === undefined ? {} : { rootKeyId }),
-    at: now,
-    verifySignature: makeNodeVerifySignature(),
-  });
-  if (!bundle.ok)
-    return refuse('trust_bundle_invalid', `${quote(trust)}: ${bundle.message} [${bundle.code}]`);
-  if (!equalBytes(sha256(bytes.value), plan.startsFrom))
+  const read = await readApproversBundle(given, now);
+  if (!read.ok) return read;
+  if (!equalBytes(sha256(read.value.bytes), plan.startsFrom))
     return refuse(
       'plan_stale',
-      `the plan starts from another trust bundle than ${quote(trust)}: the one that it was made with is accepted`,
+      `the plan starts from another trust bundle than ${quote(given.trust)}: the one that it was made with is accepted`,
     );
-  return bundle;
-}
-
-function findApprover({ approval }: TrustBundle, key: VerificationKey): Result<Approver> {
-  const approver = approval?.approvers.find((candidate) => equalBytes(candidate.key.keyId, key.keyId));
-  if (approver !== undefined) return succeed(approver);
-  return refuse(
-    'approver_unknown',
-    approval === null
-      ? 'the trust bundle asks for no approval: `ringmint ceremony run` takes the plan as it is'
-      : `the key \`${toHex(key.keyId)}\` is no approver's: the key of one of ${describePolicy(approval)} is accepted`,
-  );
+  return succeed(read.value.bundle);
 }

@@ -25,7 +25,7 @@ const tries = 5;
 export class HeldSeries {
   readonly series: Series;
   private session: Session;
-  private readonly genesis: Uint8Array;
+  readonly genesis: Uint8Array;
   private readonly reconnectMs: number;
   private readonly turns = new Turns();
   private known: JournalHead;

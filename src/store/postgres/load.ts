@@ -63,6 +63,7 @@ const tables: readonly {
       bigint('epoch'),
       bigint('serial'),
       bytea('orders'),
+      bigint('decides'),
       bytea('spends'),
       text('take_currency'),
       bigint('take_amount'),

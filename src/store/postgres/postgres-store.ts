@@ -25,7 +25,15 @@ import {
 import { changeId, decodeChange, type QuotaChange } from '../../records/quota-change.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation, refuseUnknownChange } from '../refusal.ts';
-import { clockResetOf, entryOf, intentOf, type JournalRow, type OrderRow, placedOrderOf } from '../row.ts';
+import {
+  bytesOf,
+  clockResetOf,
+  entryOf,
+  intentOf,
+  type JournalRow,
+  type OrderRow,
+  placedOrderOf,
+} from '../row.ts';
 import {
   type Allocation,
   type ApprovedChange,
@@ -311,13 +319,34 @@ class PostgresStore implements Store {
     return this.read((ask) => readStop(ask));
   }
 
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
+  countDecided(issuer: string, sinceMs: number): Promise<number> {
     return this.read(async (ask) => {
       const [row] = await ask<{ count: bigint }>(
-        'SELECT count(*) AS count FROM intent WHERE kind = $1 AND issuer = $2 AND created_ms >= $3',
-        [kind, issuer, sinceMs],
+        'SELECT coalesce(sum(decides), 0)::bigint AS count FROM intent WHERE issuer = $1 AND created_ms >= $2 AND decides > 0',
+        [issuer, sinceMs],
       );
       return Number(row?.count ?? 0n);
+    });
+  }
+
+  hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    return this.read(async (ask) => {
+      if (sequence === 0) return this.held.genesis;
+      const [row] = await ask<{ hash: Uint8Array }>(
+        'SELECT hash FROM journal WHERE series = $1 AND sequence = $2',
+        [this.series.number, sequence],
+      );
+      return row === undefined ? undefined : bytesOf(row.hash);
+    });
+  }
+
+  firstSignedAfter(sequence: number): Promise<number | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ sequence: bigint }>(
+        'SELECT sequence FROM intent WHERE series = $1 AND sequence > $2 AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
+        [this.series.number, sequence],
+      );
+      return row === undefined ? undefined : Number(row.sequence);
     });
   }
 

@@ -53,6 +53,7 @@ CREATE TABLE intent (
   epoch        bigint,
   serial       bigint CHECK (serial > 0),
   orders       bytea,
+  decides      bigint NOT NULL CHECK (decides >= 0),
   spends       bytea UNIQUE CHECK (length(spends) = 16),
   take_currency text,
   take_amount  bigint CHECK (take_amount > 0),
@@ -65,7 +66,7 @@ CREATE TABLE intent (
 CREATE UNIQUE INDEX intent_serial ON intent (epoch, serial) WHERE serial IS NOT NULL;
 CREATE INDEX intent_unsigned ON intent (series, sequence) WHERE signed IS NULL;
 CREATE INDEX intent_take ON intent (issuer, take_currency, take_ms) WHERE take_ms IS NOT NULL;
-CREATE INDEX intent_recent ON intent (kind, issuer, created_ms);
+CREATE INDEX intent_decided ON intent (issuer, created_ms, decides) WHERE decides > 0;
 
 -- Found by id when a caller asks again; intent.orders, which the journal has, is the same once more.
 CREATE TABLE caller_order (

@@ -96,13 +96,13 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
   // Sorted: of two groups with the same intents the second waits for the first, and never both.
   await ask(
     `INSERT INTO intent (kind, id, issuer, body_hash, series, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms)
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
       SELECT kind, id, issuer, body_hash, $1, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms
       FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[],
-        $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[], $14::text[], $15::bigint[], $16::bigint[], $17::bigint[])
+        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[])
         AS g (kind, id, issuer, body_hash, sequence, created_ms, context, to_be_signed,
-          epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms)
+          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
       ORDER BY kind, id`,
     [
       series,
@@ -117,6 +117,7 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
       column(({ serial }) => serial?.epoch ?? null),
       column(({ serial }) => serial?.number ?? null),
       column(({ orders }) => (orders === undefined ? null : encodeOrders(orders))),
+      column(({ decides }) => decides ?? 0),
       column(({ spends }) => spends ?? null),
       column(({ take }) => take?.currency ?? null),
       column(({ take }) => take?.amount ?? null),

@@ -193,6 +193,7 @@ class SqliteStore implements Store {
       epoch: intent.serial?.epoch ?? null,
       serial: intent.serial?.number ?? null,
       orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
+      decides: intent.decides ?? 0,
       spends: intent.spends ?? null,
       takeCurrency: counted.take?.currency ?? null,
       takeAmount: counted.take?.amount ?? null,
@@ -264,10 +265,25 @@ class SqliteStore implements Store {
     return this.run(() => this.quotas.stopped());
   }
 
-  countSince(kind: IntentKind, issuer: string, sinceMs: number): Promise<number> {
+  countDecided(issuer: string, sinceMs: number): Promise<number> {
     return this.run(() =>
-      Number((this.statements.countSince.get(kind, issuer, sinceMs) as { count: bigint }).count),
+      Number((this.statements.countDecided.get(issuer, sinceMs) as { count: bigint }).count),
     );
+  }
+
+  hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    return this.run(() => {
+      if (sequence === 0) return this.genesis;
+      const row = this.statements.hashAt.get(sequence) as { hash: Buffer } | undefined;
+      return row === undefined ? undefined : bytesOf(row.hash);
+    });
+  }
+
+  firstSignedAfter(sequence: number): Promise<number | undefined> {
+    return this.run(() => {
+      const row = this.statements.firstSignedAfter.get(sequence) as { sequence: bigint } | undefined;
+      return row === undefined ? undefined : Number(row.sequence);
+    });
   }
 
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
@@ -311,14 +327,18 @@ function prepare(db: Database.Database) {
     journal: db.prepare(
       'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
     ),
+    hashAt: db.prepare('SELECT hash FROM journal WHERE sequence = ?'),
+    firstSignedAfter: db.prepare(
+      'SELECT sequence FROM intent WHERE sequence > ? AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
+    ),
     head: db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1'),
     insertJournal: db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)'),
     findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
     findSpent: db.prepare('SELECT 1 FROM intent WHERE spends = ?'),
     insertIntent: db.prepare(`INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-        to_be_signed, epoch, serial, orders, spends, take_currency, take_amount, take_orders, take_ms)
+        to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
       VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
-        :toBeSigned, :epoch, :serial, :orders, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`),
+        :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`),
     findOrder: db.prepare('SELECT * FROM caller_order WHERE id = ?'),
     insertOrder: db.prepare(
       'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
@@ -326,8 +346,8 @@ function prepare(db: Database.Database) {
     lastSerial: db.prepare('SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?'),
     recordSigned: db.prepare('UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL'),
     unsigned: db.prepare('SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence'),
-    countSince: db.prepare(
-      'SELECT count(*) AS count FROM intent WHERE kind = ? AND issuer = ? AND created_ms >= ?',
+    countDecided: db.prepare(
+      'SELECT coalesce(sum(decides), 0) AS count FROM intent WHERE issuer = ? AND created_ms >= ? AND decides > 0',
     ),
   };
 }

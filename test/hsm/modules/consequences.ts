@@ -141,6 +141,22 @@ const consequences: readonly { readonly text: string; readonly holds: (sheets: S
     holds: ({ softokn }) =>
       answers(softokn, 'pin-changes', 'C_InitToken', 'with a session open, a wrong SO PIN') === 'CKR_OK',
   },
+  {
+    text: 'A journal is anchored in the label of a data object: SoftHSM2 lets nothing else of one be changed, tpm2-pkcs11 and opencryptoki let that be changed too, and NSS makes no private data object on a token, so that it can hold no anchor.',
+    holds: ({ softhsm, tpm2, softokn, opencryptoki }) => {
+      const of = (sheet: Sheet, call: string, when: string): string =>
+        answers(sheet, 'data-objects', call, when);
+      return (
+        [softhsm, tpm2, opencryptoki].every(
+          (sheet) => of(sheet, 'C_SetAttributeValue', 'CKA_LABEL, of 200 bytes') === 'CKR_OK',
+        ) &&
+        ['CKA_VALUE', 'CKA_APPLICATION', 'CKA_OBJECT_ID'].every(
+          (name) => of(softhsm, 'C_SetAttributeValue', name) === 'CKR_ATTRIBUTE_READ_ONLY',
+        ) &&
+        of(softokn, 'C_CreateObject', 'a private data object of the token') === 'CKR_ATTRIBUTE_VALUE_INVALID'
+      );
+    },
+  },
 ];
 
 /** By whether the sheets bear them out. */

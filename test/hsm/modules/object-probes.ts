@@ -372,10 +372,46 @@ const wrapping: Task = ({ token }) => {
   token.ask('C_Sign', 'afterwards', () => workingIn(token, session).sign());
 };
 
+/** What an anchor is made of: a private data object that stays on the token, and what of it can be changed afterwards. */
+const dataObjects: Task = ({ token }) => {
+  const { session } = openWorking(token);
+  const { module } = token;
+  const template = (value: string): Template => [
+    { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_DATA },
+    { type: pkcs11js.CKA_TOKEN, value: true },
+    { type: pkcs11js.CKA_PRIVATE, value: true },
+    { type: pkcs11js.CKA_MODIFIABLE, value: true },
+    { type: pkcs11js.CKA_APPLICATION, value: 'probe' },
+    { type: pkcs11js.CKA_LABEL, value: Buffer.from('a label') },
+    { type: pkcs11js.CKA_VALUE, value: Buffer.from(value) },
+  ];
+  const object = token.ask('C_CreateObject', 'a private data object of the token', () =>
+    module.C_CreateObject(session, template('first')),
+  );
+  if (object !== undefined) {
+    for (const [when, type, value] of [
+      ['CKA_LABEL, of 200 bytes', pkcs11js.CKA_LABEL, Buffer.alloc(200, 'l')],
+      ['CKA_VALUE', pkcs11js.CKA_VALUE, Buffer.from('another value')],
+      ['CKA_APPLICATION', pkcs11js.CKA_APPLICATION, Buffer.from('another')],
+      ['CKA_OBJECT_ID', pkcs11js.CKA_OBJECT_ID, Buffer.from('0603550406', 'hex')],
+    ] as const)
+      token.ask(
+        'C_SetAttributeValue',
+        when,
+        () => module.C_SetAttributeValue(session, object, [{ type, value }]),
+        () =>
+          token.bytes(session, object, type).equals(value) ? 'it reads so afterwards' : 'it reads as before',
+      );
+    token.ask('C_DestroyObject', 'the data object', () => module.C_DestroyObject(session, object));
+  }
+  token.ask('C_Sign', 'afterwards', () => workingIn(token, session).sign());
+};
+
 export const objectProbes: Readonly<Record<string, Task>> = {
   attributes,
   templates,
   wrapping,
   extraction,
   'permissive-rsa': permissiveRsa,
+  'data-objects': dataObjects,
 };

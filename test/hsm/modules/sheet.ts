@@ -135,6 +135,13 @@ export async function measureSheet(
   };
 }
 
+/** Measures one probe anew, on a token with a key of each kind. */
+export function measureProbe(name: ModuleName, probe: string): Promise<ProbeRecord> {
+  return withModule(name, keyKinds, async (started) =>
+    recordOf(await runTask(started, probe, started.folder, probeLimitMs)),
+  );
+}
+
 /** Runs a race again and again; an outcome is how the process ended and what the racing calls answered. */
 async function measureRace(started: StartedModule, race: string): Promise<Record<string, number>> {
   const counted = new Map<string, number>();

@@ -1,11 +1,11 @@
 /** `ringmint quota`: what is allocated, issued and left. */
-import { formatAmount } from '../records/amount.ts';
-import type { Currency } from '../records/claims.ts';
-import { currencyExponent } from '../records/iso4217.ts';
-import type { LimitPosition, QuotaPosition } from '../roles/quota-control.ts';
-import type { Appliance } from './appliance.ts';
-import type { ExitCode } from './exit-code.ts';
-import type { Terminal } from './terminal.ts';
+import { formatAmount } from '../../records/amount.ts';
+import type { Currency } from '../../records/claims.ts';
+import { currencyExponent } from '../../records/iso4217.ts';
+import type { LimitPosition, QuotaPosition } from '../../roles/quota-control.ts';
+import type { Appliance } from '../appliance.ts';
+import type { ExitCode } from '../exit-code.ts';
+import type { Terminal } from '../terminal.ts';
 
 export async function runQuota(
   appliance: Appliance,

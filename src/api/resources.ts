@@ -1,0 +1,52 @@
+/** All resources of one role, in one place: what serves them and what generates their document agree. */
+import type { Clock } from '../kit/clock.ts';
+import type { Central } from '../roles/central.ts';
+import type { Issuance } from '../roles/issuance.ts';
+import type { QuotaChanges } from '../roles/quota-changes.ts';
+import type { QuotaControl } from '../roles/quota-control.ts';
+import type { RoleStatus } from '../roles/status.ts';
+import { addCredentials } from './credentials.ts';
+import { addHealth } from './health.ts';
+import { addIssuances } from './issuances.ts';
+import { addKeySet, type PublishedKeySet } from './key-set.ts';
+import { addMetrics } from './metrics.ts';
+import { addQuota } from './quota.ts';
+import { addQuotaChanges } from './quota-changes.ts';
+import { addRequests } from './requests.ts';
+import type { Server } from './server.ts';
+import { addStatus } from './status.ts';
+
+export type RoleService =
+  | { readonly role: 'central'; readonly central: Central }
+  | { readonly role: 'issuance'; readonly issuance: Issuance }
+  | { readonly role: 'quota'; readonly quotaControl: QuotaControl; readonly quotaChanges: QuotaChanges };
+
+export interface Resources {
+  readonly service: RoleService;
+  readonly keySet: PublishedKeySet;
+  readonly status: () => Promise<RoleStatus>;
+  /** Figures of signing and of quotas: Prometheus text exposition, version 0.0.4. */
+  readonly figures: () => Promise<string>;
+  readonly clock: Clock;
+}
+
+export function addResources(server: Server, resources: Resources): void {
+  const { service, keySet, status, figures, clock } = resources;
+  switch (service.role) {
+    case 'central':
+      addRequests(server, service.central);
+      break;
+    case 'issuance':
+      addIssuances(server, service.issuance);
+      break;
+    case 'quota':
+      addCredentials(server, service.quotaControl);
+      addQuota(server, service.quotaControl);
+      addQuotaChanges(server, service.quotaChanges);
+      break;
+  }
+  addKeySet(server, keySet);
+  addStatus(server, status);
+  addHealth(server, { role: service.role, status, clock });
+  addMetrics(server, figures);
+}

@@ -1,0 +1,26 @@
+/** Quotas and the stop for Prometheus: text exposition, version 0.0.4. */
+import type { QuotaPosition, Stop } from '../store/store.ts';
+
+export function showQuotas(positions: readonly QuotaPosition[], stop: Stop | undefined): string {
+  const lines = [
+    '# HELP ringmint_issuance_stopped Whether issuing is stopped.',
+    '# TYPE ringmint_issuance_stopped gauge',
+    `ringmint_issuance_stopped ${stop === undefined ? 0 : 1}`,
+    '# HELP ringmint_quota_frozen Whether a quota is frozen.',
+    '# TYPE ringmint_quota_frozen gauge',
+    ...positions.map((position) => `ringmint_quota_frozen{${labels(position)}} ${position.frozen ? 1 : 0}`),
+    '# HELP ringmint_quota_minor_units What is issued, reserved and available of a quota.',
+    '# TYPE ringmint_quota_minor_units gauge',
+    ...positions.flatMap((position) =>
+      (['issued', 'reserved', 'available'] as const).map(
+        (part) => `ringmint_quota_minor_units{${labels(position)},part="${part}"} ${position[part]}`,
+      ),
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Names and codes have no character that would have to be escaped. */
+function labels({ issuer, currency }: QuotaPosition): string {
+  return `issuer="${issuer}",currency="${currency}"`;
+}

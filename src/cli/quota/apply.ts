@@ -1,0 +1,45 @@
+/** `ringmint quota apply`: has quota control carry out a change that enough people approved. */
+import { toHex } from '../../kit/bytes.ts';
+import { approvalSizeLimit } from '../../records/ceremony-approval.ts';
+import { changeId, changeSizeLimit, decodeChange } from '../../records/quota-change.ts';
+import { describeChange } from '../../records/quota-description.ts';
+import type { Appliance } from '../appliance.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { readInput } from '../file.ts';
+import type { Terminal } from '../terminal.ts';
+
+export interface ApplyArguments {
+  readonly home: string;
+  readonly file: string;
+  readonly approvals: readonly string[];
+}
+
+export async function runApply(
+  appliance: Appliance,
+  terminal: Terminal,
+  { home, file, approvals: paths }: ApplyArguments,
+): Promise<ExitCode> {
+  const change = await readInput(file, changeSizeLimit);
+  if (!change.ok) return terminal.refuse(change);
+  const decoded = decodeChange(change.value);
+  if (!decoded.ok) return terminal.refuse(decoded);
+  const approvals: Uint8Array[] = [];
+  for (const path of paths) {
+    const approval = await readInput(path, approvalSizeLimit);
+    if (!approval.ok) return terminal.refuse(approval);
+    approvals.push(approval.value);
+  }
+  const operator = await appliance.connect(home);
+  try {
+    const applied = await operator.changeQuota(change.value, approvals);
+    if (!applied.ok) return terminal.refuse(applied);
+    const { sequence } = applied.value;
+    const lines = describeChange(decoded.value);
+    return terminal.result({ changeId: toHex(changeId(change.value)), sequence, change: lines }, [
+      `carried out, as entry ${sequence} of quota control's journal`,
+      ...lines.map((line) => `  ${line}`),
+    ]);
+  } finally {
+    await operator.close();
+  }
+}

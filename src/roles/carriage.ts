@@ -1,0 +1,307 @@
+/**
+ * A request on its way through the six steps: central management decides, quota control signs the control bit, issuance signs the
+ * currency over the same root. Each step that is stored is taken from the store when the request is carried again.
+ */
+import type { Signer } from '../../hsm/signer.ts';
+import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
+import type { Clock } from '../kit/clock.ts';
+import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
+import { encodeCurrencyRecord } from '../records/currency.ts';
+import { partExtractor } from '../records/currency-file.ts';
+import type { Decision } from '../records/decision.ts';
+import { type DeniedOrder, decodeDenial } from '../records/denial.ts';
+import type { KeyRing } from '../records/key-ring.ts';
+import { buildTree } from '../records/merkle.ts';
+import { encodePresentation } from '../records/presentation.ts';
+import { decodeRequest, lotsOf, type Order, type Request, sumOrders } from '../records/request.ts';
+import { select } from '../records/selection.ts';
+import { deriveLeaves } from '../records/unit.ts';
+import type { Intent } from '../store/store.ts';
+import { type Batch, quotaTaken, Steps } from './batch.ts';
+import { finishIntent } from './intent.ts';
+import type { Ledger } from './ledger.ts';
+
+/** Central management and quota control as issuance sees them; behind these stands the network. */
+export interface IssuancePeers {
+  submitRequest(request: Uint8Array): Promise<Result<Decision>>;
+  redeemCredential(presentation: Uint8Array): Promise<Result<Uint8Array>>;
+}
+
+export interface CarriageDependencies {
+  readonly issuer: string;
+  readonly ledger: Ledger;
+  readonly signer: Signer;
+  readonly keys: KeyRing;
+  /** Id, in hex, of the key that central management is to use now: issuance shows it, and cannot see which it was. */
+  readonly centralKeyId: () => string | null;
+  readonly peers: IssuancePeers;
+  readonly clock: Clock;
+}
+
+/** What central management denied of a request, by the order's number. */
+interface ReadDenial {
+  readonly bytes: Uint8Array | null;
+  readonly keyId: Uint8Array | undefined;
+  readonly denied: ReadonlyMap<number, DeniedOrder>;
+}
+
+/** Gives the function that carries the request of an intent through, from wherever a crash left it. */
+export function makeCarriage(dependencies: CarriageDependencies): (intent: Intent) => Promise<Result<Batch>> {
+  const { issuer, ledger, signer, keys, peers, clock } = dependencies;
+  const { store } = ledger;
+
+  async function carry(intent: Intent): Promise<Result<Batch>> {
+    const steps = new Steps(clock);
+    const requestBytes = await finishIntent(ledger, signer, intent);
+    const decoded = decodeRequest(requestBytes);
+    assert(decoded.ok, 'a stored request decodes');
+    const { record: request, keyId } = decoded.value;
+    const seed = intent.context;
+    steps.add(1, 'request', 'issuance', toHex(keyId), describe(request));
+
+    const known = await store.findIntent('currency', request.id);
+    if (known !== undefined) {
+      const stored = decodeContext(known.context);
+      const denial = readDenial(request, requestBytes, stored.denial, Math.floor(known.createdMs / 1000));
+      if (!denial.ok) return denial;
+      return complete({ request, requestBytes, seed, denial: denial.value }, stored.controlBit, steps, known);
+    }
+    const answer = await peers.submitRequest(requestBytes);
+    if (!answer.ok) return answer;
+    const { credential } = answer.value;
+    const denial = readDenial(request, requestBytes, answer.value.denial, clock.nowSeconds());
+    if (!denial.ok) return denial;
+    const { denied, bytes: denialBytes } = denial.value;
+    tellDecision(steps, request, denial.value);
+    if (credential === null) {
+      if (denied.size === request.orders.length)
+        return succeed({ request, requestBytes, steps: steps.list, denied, denialBytes, issued: undefined });
+      return refuse(
+        'decision_incomplete',
+        'central management neither approved nor denied some of the orders',
+      );
+    }
+    steps.add(
+      3,
+      'credential',
+      'central',
+      dependencies.centralKeyId(),
+      'signed, then encrypted to quota control: issuance cannot read it',
+    );
+    const presentation = encodePresentation({ credential, request: requestBytes, seed });
+    const redeemed = await peers.redeemCredential(presentation);
+    if (!redeemed.ok) return redeemed;
+    steps.add(4, 'forwarding', 'issuance', null, `${presentation.length} bytes to quota control`);
+    return complete({ request, requestBytes, seed, denial: denial.value }, redeemed.value, steps, undefined);
+  }
+
+  /** What central management denied of the request; nothing where it sent no denial. */
+  function readDenial(
+    request: Request,
+    requestBytes: Uint8Array,
+    bytes: Uint8Array | null,
+    seenAt: number,
+  ): Result<ReadDenial> {
+    if (bytes === null) return succeed({ bytes, keyId: undefined, denied: new Map() });
+    const decoded = decodeDenial(bytes);
+    if (!decoded.ok) return decoded;
+    const { record, keyId } = decoded.value;
+    const verified = keys.verify(
+      decoded.value,
+      { role: 'central', name: 'central' },
+      { madeAt: record.issuedAt, seenAt },
+    );
+    if (!verified.ok) return verified;
+    const last = record.denials.at(-1)?.order ?? 0;
+    if (!equalBytes(record.requestHash, sha256(requestBytes)) || last >= request.orders.length) {
+      return refuse('denial_request_mismatch', 'central management denied another request than this one');
+    }
+    return succeed({ bytes, keyId, denied: new Map(record.denials.map((one) => [one.order, one])) });
+  }
+
+  /** Step 6: checks the control bit against units derived here, and signs the currency. */
+  async function complete(
+    asked: { request: Request; requestBytes: Uint8Array; seed: Uint8Array; denial: ReadDenial },
+    controlBitBytes: Uint8Array,
+    steps: Steps,
+    known: Intent | undefined,
+  ): Promise<Result<Batch>> {
+    const { request, requestBytes, denial } = asked;
+    const decoded = decodeControlBit(controlBitBytes);
+    if (!decoded.ok) return decoded;
+    // Valid when it was made: a retry years later still gets the same bytes, after the key has been rotated.
+    const madeAt = decoded.value.record.issuedAt;
+    const seenAt = known === undefined ? clock.nowSeconds() : Math.floor(known.createdMs / 1000);
+    const verified = keys.verify(decoded.value, { role: 'quota', name: 'quota' }, { madeAt, seenAt });
+    if (!verified.ok) return verified;
+    const controlBit = verified.value;
+    const orders = select(request.orders, controlBit.orders);
+    if (orders === undefined)
+      return refuse(
+        'control_bit_request_mismatch',
+        'the control bit names orders that the request does not have',
+      );
+    const leaves = deriveLeaves({
+      currency: request.currency,
+      lots: lotsOf(orders),
+      epoch: controlBit.epoch,
+      sequence: controlBit.sequence,
+      reservation: controlBit.reservation,
+      keySet: controlBit.keySet,
+      notBefore: controlBit.issuedAt,
+      redeemUntil: request.redeemUntil,
+      seed: asked.seed,
+    });
+    const tree = buildTree(leaves);
+    const bound = checkControlBit(controlBit, { request, requestBytes, orders }, leaves.length, tree.root);
+    if (!bound.ok) return bound;
+    // What was signed before is handed out again, also with a key that is here no more.
+    if ((known === undefined || known.signed === null) && !signer.holds(controlBit.issuanceKey)) {
+      return refuse(
+        'control_bit_key_mismatch',
+        'the control bit names an issuance key that is not held here, or is revoked',
+      );
+    }
+    steps.add(
+      5,
+      'control bit',
+      'quota',
+      toHex(decoded.value.keyId),
+      `${controlBit.count} units under one root, sequence ${controlBit.sequence}; the quota fell`,
+    );
+
+    // A crash before this commit: the control bit is fetched again by the same id. After it: the retry signs.
+    const intent = known ?? (await commitCurrency(request, controlBit, controlBitBytes, denial.bytes));
+    if ('ok' in intent) return intent;
+    const currencyRecord = await finishIntent(ledger, signer, intent);
+    steps.add(
+      6,
+      'currency',
+      'issuance',
+      toHex(controlBit.issuanceKey),
+      `the same root, signed a second time: ${leaves.length} units`,
+    );
+    const partOf = partExtractor({ currencyRecord, controlBit: controlBitBytes, leaves }, tree);
+    return succeed({
+      request,
+      requestBytes,
+      steps: steps.list,
+      denied: withoutUnits(request, controlBit, denial.denied),
+      denialBytes: denial.bytes,
+      issued: { controlBit, controlBitBytes, partOf },
+    });
+  }
+
+  async function commitCurrency(
+    request: Request,
+    controlBit: ControlBit,
+    controlBitBytes: Uint8Array,
+    denialBytes: Uint8Array | null,
+  ): Promise<Intent | Extract<Result<never>, { ok: false }>> {
+    const bodyHash = sha256(controlBitBytes);
+    const [committed] = await ledger.commit([
+      {
+        kind: 'currency',
+        id: request.id,
+        issuer,
+        bodyHash,
+        createdMs: clock.nowMs(),
+        context: encodeCbor([controlBitBytes, denialBytes]),
+        toBeSigned: encodeCurrencyRecord(
+          {
+            requestId: request.id,
+            issuer,
+            issuedAt: clock.nowSeconds(),
+            epoch: controlBit.epoch,
+            sequence: controlBit.sequence,
+            root: controlBit.root,
+            count: controlBit.count,
+            total: controlBit.total,
+            currency: controlBit.currency,
+            controlBitHash: bodyHash,
+          },
+          controlBit.issuanceKey,
+        ),
+      },
+    ]);
+    return committed.ok ? committed.value.intent : committed;
+  }
+
+  return carry;
+}
+
+function tellDecision(steps: Steps, { orders }: Request, { denied, keyId }: ReadDenial): void {
+  const detail =
+    denied.size === 0
+      ? 'approved by the rules, in the label machine'
+      : `${denied.size} of ${orders.length} denied by the rules, in the label machine`;
+  steps.add(2, 'validation', 'central', keyId === undefined ? null : toHex(keyId), detail);
+}
+
+/** The orders that were denied, and those that quota control had no room for. */
+function withoutUnits(
+  request: Request,
+  controlBit: ControlBit,
+  denied: ReadDenial['denied'],
+): Map<number, DeniedOrder> {
+  const numbers = new Set(select([...request.orders.keys()], controlBit.orders));
+  const without = new Map<number, DeniedOrder>();
+  for (const order of request.orders.keys()) {
+    if (numbers.has(order)) continue;
+    without.set(order, denied.get(order) ?? { order, reasons: [quotaTaken], wouldPass: null });
+  }
+  return without;
+}
+
+/** What a currency intent keeps, so that a retry needs neither of the other systems. */
+function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: Uint8Array | null } {
+  const decoded = decodeCbor(context);
+  assert(decoded.ok && Array.isArray(decoded.value), 'a currency intent has its context');
+  const [controlBit, denial] = decoded.value;
+  assert(
+    controlBit instanceof Uint8Array && (denial === null || denial instanceof Uint8Array),
+    'a currency intent keeps the control bit, and the denial where there is one',
+  );
+  return { controlBit, denial };
+}
+
+function checkControlBit(
+  controlBit: ControlBit,
+  asked: { request: Request; requestBytes: Uint8Array; orders: readonly Order[] },
+  count: number,
+  root: Uint8Array,
+): Result<null> {
+  const { request, requestBytes, orders } = asked;
+  if (
+    !equalBytes(controlBit.requestHash, sha256(requestBytes)) ||
+    !equalBytes(controlBit.requestId, request.id)
+  ) {
+    return refuse('control_bit_request_mismatch', 'the control bit was made for another request');
+  }
+  if (!equalBytes(controlBit.root, root)) {
+    return refuse(
+      'control_bit_root_mismatch',
+      'the control bit names another root than that of the units derived here',
+    );
+  }
+  if (
+    controlBit.count !== count ||
+    controlBit.total !== sumOrders(orders).total ||
+    controlBit.currency.code !== request.currency.code
+  ) {
+    return refuse(
+      'control_bit_request_mismatch',
+      'the control bit names another count, total or currency than the request',
+    );
+  }
+  return succeed(null);
+}
+
+function describe({ orders }: Request): string {
+  const { count } = sumOrders(orders);
+  const lots = orders.reduce((sum, order) => sum + order.lots.length, 0);
+  const of = orders.length === 1 ? '' : `, of ${orders.length} orders`;
+  return `${count} units in ${lots} lots${of}`;
+}

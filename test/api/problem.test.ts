@@ -1,0 +1,193 @@
+/** Every code that a system can refuse with has its status on purpose, and stands in the resources that can give it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { credentialsRoute } from '../../src/api/credentials.ts';
+import { issuancesRoute } from '../../src/api/issuances.ts';
+import {
+  allCodes,
+  bodyProblems,
+  commonProblems,
+  deviceProblems,
+  statusOf,
+  storeProblems,
+} from '../../src/api/problem-code.ts';
+import { changesRoute } from '../../src/api/quota-changes.ts';
+import { requestsRoute } from '../../src/api/requests.ts';
+import { problemsOf, type RouteDefinition } from '../../src/api/route.ts';
+
+const root = join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+/** `file` and what it imports at run time, all the way down. */
+function reachedFrom(file: string, reached = new Set<string>()): Set<string> {
+  if (reached.has(file) || !existsSync(join(root, file))) return reached;
+  reached.add(file);
+  for (const match of read(file).matchAll(/^(?:import|export)\s+(?!type\b)[^'";]*?from\s+'(\.[^']+)'/gm))
+    reachedFrom(normalize(join(dirname(file), match[1] ?? '')), reached);
+  return reached;
+}
+
+/** Codes that `file` refuses with, and those of the unions that it declares for that. */
+function codesIn(file: string): string[] {
+  const text = read(file);
+  const refused = [...text.matchAll(/\brefuse\(\s*'([a-z_]+)'/g)].map((match) => match[1] ?? '');
+  const unions = [...text.matchAll(/^(?:export )?type \w*Code =([^;]*);/gm)];
+  const declared = unions.flatMap((match) =>
+    [...(match[1] ?? '').matchAll(/'([a-z_]+)'/g)].map((code) => code[1] ?? ''),
+  );
+  // `fail(name, accepted, code)` of a claims reader.
+  const failed = [...text.matchAll(/\.fail\([^;]*?,\s*'([a-z]+(?:_[a-z]+)+)',?\s*\)/g)].map(
+    (match) => match[1] ?? '',
+  );
+  return [...refused, ...declared, ...failed];
+}
+
+const halted = 'a system whose ledger contradicts its anchor does not start';
+
+/** What no answer can have, and why. */
+const never = {
+  journal_behind_anchor: halted,
+  journal_forked: halted,
+  anchor_behind: halted,
+  anchor_missing: halted,
+  allocation_exists: 'quotas are allocated by `ringmint init`',
+  allocation_invalid: 'quotas are allocated by `ringmint init`',
+  journal_malformed: 'a journal is checked when it is opened',
+  journal_gap: 'a journal is checked when it is opened',
+  journal_altered: 'a journal is checked when it is opened',
+};
+
+const byPeopleOnly = {
+  change_early: 'a quota is changed at /quota/changes',
+  change_expired: 'a quota is changed at /quota/changes',
+  change_stale: 'a quota is changed at /quota/changes',
+  allocation_below_issued: 'a quota is changed at /quota/changes',
+  issuance_not_stopped: 'a start comes to /quota/changes',
+  time_zone_unknown: 'limits are given with a quota or its change',
+};
+
+const neverOfChanges = {
+  request_id_conflict: 'a change has no order',
+  credential_spent: 'a change takes no quota',
+  quota_exceeded: 'a change takes no quota',
+  daily_limit: 'a change takes no quota',
+  rolling_limit: 'a change takes no quota',
+  frequency_limit: 'a change takes no quota',
+  quota_frozen: 'a change takes no quota',
+  stop_lifted: 'a stop comes to /stop',
+};
+
+const neverOfCentral = {
+  rolling_limit: 'central management takes no quota: its denial is an answer',
+  frequency_limit: 'central management takes no quota: its denial is an answer',
+  quota_frozen: 'central management takes no quota: its denial is an answer',
+  credential_spent: 'central management spends no credential',
+  quota_exceeded: 'central management takes no quota: its denial is an answer',
+  daily_limit: 'central management takes no quota: its denial is an answer',
+  decryption_failed: 'central management encrypts only',
+};
+
+const neverOfIssuance = { payees_malformed: 'a draft is made of a CSV by `ringmint request`' };
+
+const sqlite = 'src/store/sqlite/sqlite-store.ts';
+
+describe('a resource', () => {
+  it.each<[string, RouteDefinition, string[], Readonly<Record<string, string>>]>([
+    [
+      'POST /requests',
+      requestsRoute,
+      ['src/roles/central.ts', sqlite],
+      { ...never, ...byPeopleOnly, ...neverOfCentral },
+    ],
+    [
+      'POST /credentials',
+      credentialsRoute,
+      ['src/roles/quota-control.ts', sqlite],
+      { ...never, ...byPeopleOnly },
+    ],
+    [
+      'POST /quota/changes',
+      changesRoute,
+      ['src/roles/quota-changes.ts', sqlite],
+      { ...never, ...neverOfChanges },
+    ],
+    [
+      'POST /issuances',
+      issuancesRoute,
+      ['src/roles/issuance.ts', 'src/api/client.ts', sqlite],
+      { ...never, ...byPeopleOnly, ...neverOfIssuance },
+    ],
+  ])('%s declares every code that the sources behind it refuse with', (_title, route, files, impossible) => {
+    const declared = new Set<string>(problemsOf(route));
+    const reached = new Set(files.flatMap((file) => [...reachedFrom(file)]));
+    const undeclared = [...reached]
+      // Its own table of all codes, and the transport of others.
+      .filter((file) => !file.startsWith('src/api/') || file === 'src/api/client.ts')
+      .flatMap((file) => codesIn(file).map((code) => ({ file, code })))
+      .filter(({ code }) => !declared.has(code) && !Object.hasOwn(impossible, code))
+      .map(({ file, code }) => `${file}: ${code}: add it to the resource and to src/api/problem-code.ts`);
+    expect(reached.size).toBeGreaterThan(10);
+    expect(undeclared).toEqual([]);
+  });
+
+  it('passes on whatever the other systems may answer', () => {
+    const declared = new Set<string>(problemsOf(issuancesRoute));
+    for (const route of [requestsRoute, credentialsRoute])
+      expect(problemsOf(route).filter((code) => !declared.has(code))).toEqual([]);
+  });
+});
+
+describe('the table', () => {
+  it('has a status for each code, and no code twice', () => {
+    expect(allCodes.filter((code) => statusOf(code) === undefined)).toEqual([]);
+    expect(new Set(allCodes).size).toBe(allCodes.length);
+    for (const code of allCodes) expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
+    expect(statusOf('nobody_thought_of_this')).toBeUndefined();
+    expect(statusOf('toString')).toBeUndefined();
+  });
+
+  it.each([
+    ['hsm/signer.ts', 'SignerErrorCode', deviceProblems],
+    ['src/store/store.ts', 'StoreErrorCode', storeProblems.filter((code) => code !== 'disk_full')],
+  ] as const)('has every code of %s as 503', (file, union, codes) => {
+    const text = new RegExp(`type ${union} =([^;]*);`).exec(read(file))?.[1] ?? '';
+    const declared = [...text.matchAll(/'([a-z_]+)'/g)].map((match) => match[1] ?? '');
+    expect([...codes].sort()).toEqual(declared.sort());
+    for (const code of codes) expect(statusOf(code)).toBe(503);
+  });
+
+  it('has no code that no source gives', () => {
+    const layers = [
+      'src/api/',
+      'src/roles/',
+      'src/records/',
+      'src/kit/',
+      'src/rules/',
+      'src/quota/',
+      'src/store/',
+    ];
+    const reached = ['central', 'issuance', 'quota-control', 'quota-changes']
+      .map((role) => `src/roles/${role}.ts`)
+      .concat(sqlite, 'src/api/server.ts', 'src/api/client.ts', 'src/api/resources.ts')
+      .flatMap((file) => [...reachedFrom(file)])
+      .filter((file) => layers.some((layer) => file.startsWith(layer)) && file !== 'src/api/problem-code.ts');
+    const text = [...new Set(reached), 'hsm/signer.ts', 'src/store/store.ts', 'src/appliance/fault.ts']
+      .map(read)
+      .join('\n');
+    const used = (code: string): boolean => {
+      // Named in a list of a resource only, a code would still be nobody's.
+      const named = text.matchAll(
+        new RegExp(`(refuse\\(\\s*|code: |\\|\\s*|, |= |Problem\\(\\s*socket,\\s*|Refusal\\()'${code}'`, 'g'),
+      );
+      return [...named].length > 0;
+    };
+    expect(allCodes.filter((code) => !used(code))).toEqual([]);
+  });
+
+  it('gives what any resource may answer to each', () => {
+    const codes = problemsOf(credentialsRoute);
+    for (const code of [...commonProblems, ...bodyProblems]) expect(codes).toContain(code);
+    expect(new Set(codes).size).toBe(codes.length);
+  });
+});

@@ -1,0 +1,48 @@
+/** The anchor of a system, in the HSMs that its configuration names. */
+import { join } from 'node:path';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { applianceSchema, readConfiguration } from '../../src/appliance/configuration.ts';
+import { homeAt } from '../../src/appliance/home.ts';
+import { openRoleToken, type RoleToken } from '../../src/appliance/role-token.ts';
+import { readTrustBundle } from '../../src/appliance/trust.ts';
+import { makeWorkplace, project } from './ringmint.ts';
+
+const workplace = makeWorkplace();
+const home = homeAt(workplace.home);
+const headAt = (sequence: number) => ({ sequence, hash: new Uint8Array(32).fill(sequence) });
+beforeAll(async () => {
+  await workplace.init();
+  return () => workplace.remove();
+}, 60_000);
+
+async function openRole(): Promise<RoleToken> {
+  const configuration = await readConfiguration(home.appliance, applianceSchema);
+  const surroundings = { home, role: 'issuance', configuration, projectFolder: project } as const;
+  const token = await openRoleToken(surroundings, await readTrustBundle(home), () => undefined);
+  onTestFinished(() => token.close());
+  return token;
+}
+
+test('is there for the next start of the system, and beside its signatures', async () => {
+  const role = await openRole();
+  const anchor = role.anchor;
+  expect(await anchor.read()).toBeUndefined();
+  await anchor.advance(undefined, headAt(0));
+  await anchor.advance(headAt(0), headAt(1));
+  await role.signer.check();
+  await role.close();
+  expect(await (await openRole()).anchor.read()).toEqual(headAt(1));
+});
+
+test('goes with the token, and not with the configuration: backup and drill leave it as it is', async () => {
+  const role = await openRole();
+  const anchor = role.anchor;
+  const before = await anchor.read();
+  const next = headAt((before?.sequence ?? -1) + 1);
+  await anchor.advance(before, next);
+  const folder = join(workplace.folder, 'backup');
+  expect(await workplace.run('keys', 'backup', 'issuance', '--out', folder)).toMatchObject({ code: 0 });
+  expect(await workplace.run('keys', 'restore-drill', folder)).toMatchObject({ code: 0 });
+  expect(await workplace.run('keys', 'list')).toMatchObject({ code: 0 });
+  expect(await anchor.read()).toEqual(next);
+});
