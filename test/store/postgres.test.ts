@@ -18,19 +18,23 @@ describe.skipIf(skipReason !== undefined)(title, () => {
   const open = (database: string, series = 'main', create = true): Promise<Store> =>
     openPostgresStore({ url: server.url(database), role: 'quota', series, create, random: randomBytes });
 
-  describeStore('the PostgreSQL', async () => {
-    const database = server.makeDatabase();
-    const under = {
-      store: await open(database),
-      async reopen() {
-        await under.store.close();
-        under.store = await open(database, 'main', false);
-      },
-      async remove() {
-        await under.store.close();
-        server.sql(`DROP DATABASE ${database} WITH (FORCE)`);
-      },
-    };
-    return under;
-  });
+  describeStore(
+    'the PostgreSQL',
+    async () => {
+      const database = server.makeDatabase();
+      const under = {
+        store: await open(database),
+        async reopen() {
+          await under.store.close();
+          under.store = await open(database, 'main', false);
+        },
+        async remove() {
+          await under.store.close();
+          server.sql(`DROP DATABASE ${database} WITH (FORCE)`);
+        },
+      };
+      return under;
+    },
+    0.2,
+  );
 });
