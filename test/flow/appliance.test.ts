@@ -392,7 +392,7 @@ describe('the systems', () => {
 
   it('have a log of every signature, each with its intent, in a chain', () => {
     for (const [role, purposes] of [
-      ['central', ['decision']],
+      ['central', ['credential', 'denial']],
       ['issuance', ['currency', 'request']],
       ['quota', ['control-bit']],
     ] as const) {
