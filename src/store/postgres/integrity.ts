@@ -94,7 +94,7 @@ async function* readTakes(
   }
 }
 
-export async function* readEntries(
+async function* readEntries(
   ask: Ask,
   series: number,
 ): AsyncGenerator<{ entry: JournalRow; intent: SeriesIntentRow | undefined }> {
