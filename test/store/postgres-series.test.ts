@@ -219,13 +219,9 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       await ended;
       await start(kills % 4);
     }
-    await Promise.all(
-      [...children.values()].map((child) =>
-        child.exitCode === null && child.signalCode === null
-          ? new Promise((resolve) => child.once('exit', resolve))
-          : undefined,
-      ),
-    );
+    for (const child of children.values())
+      if (child.exitCode === null && child.signalCode === null)
+        await new Promise((resolve) => child.once('exit', resolve));
     const store = await open('main');
     const position = await store.position(issuer, 'EUR', atNoon);
     expect(position?.available).toBe(0n);

@@ -5,6 +5,7 @@
  * earlier connection is still under way: what that one was committing is committed, or never will be.
  */
 import postgres from 'postgres';
+import { assert } from '../../kit/result.ts';
 import { StoreError } from '../store.ts';
 import type { Address } from './address.ts';
 import { asStoreError } from './postgres-error.ts';
@@ -183,7 +184,12 @@ function encodeElement(element: unknown): string {
   if (element === null) return 'NULL';
   if (element instanceof Uint8Array)
     return `"\\\\x${Buffer.from(element.buffer, element.byteOffset, element.length).toString('hex')}"`;
-  return typeof element === 'string' ? `"${element.replaceAll(/["\\]/g, '\\$&')}"` : String(element);
+  if (typeof element === 'string') return `"${element.replaceAll(/["\\]/g, '\\$&')}"`;
+  assert(
+    typeof element === 'number' || typeof element === 'bigint',
+    'an array holds numbers, texts or bytes',
+  );
+  return element.toString();
 }
 
 function brokenConnection(code: string, message: string): Error {
