@@ -21,7 +21,13 @@ const services: readonly RoleService[] = [
   { role: 'issuance', issuance: { issue: nobody, place: nobody, finishUnsigned: nobody } },
   {
     role: 'quota',
-    quotaControl: { redeem: nobody, position: nobody, positions: nobody, finishUnsigned: nobody },
+    quotaControl: {
+      redeem: nobody,
+      position: nobody,
+      positions: nobody,
+      usualPositions: nobody,
+      finishUnsigned: nobody,
+    },
     quotaChanges: { apply: nobody, stop: nobody, stopped: nobody },
   },
 ];
@@ -39,6 +45,8 @@ async function documentOf(service: RoleService): Promise<string> {
   });
   addResources(server, {
     service,
+    witness: {} as never,
+    own: {} as never,
     keySet: { trustBundle: new Uint8Array(), jwkSet: nobody },
     status: nobody,
     figures: nobody,

@@ -7,6 +7,7 @@ import { planCeremony } from './appliance/ceremony-planning.ts';
 import { runCeremony } from './appliance/ceremony-run.ts';
 import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
+import { releaseHead } from './appliance/head-release.ts';
 import { homeAt } from './appliance/home.ts';
 import { initialise } from './appliance/initialisation.ts';
 import { auditKeys } from './appliance/key-audit.ts';
@@ -67,6 +68,7 @@ const appliance: Appliance = {
           ready(url, finished);
           tellSupervisor({ kind: 'ready', role, url, finished });
         },
+        witnessed: () => tellSupervisor({ kind: 'witnessed', role }),
         report: (line) => void process.stderr.write(`${line}\n`),
       });
     } catch (error) {
@@ -109,6 +111,7 @@ const appliance: Appliance = {
     plan: (options) => planCeremony(options, { clock: systemClock }),
     run: (options) => runCeremony(options, { projectFolder, clock: systemClock }),
   },
+  releaseHead,
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };
 

@@ -4,7 +4,7 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
-import type { QuotaPosition } from '../roles/quota-control.ts';
+import type { UsualPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, exchange, readJson } from './exchange.ts';
@@ -14,6 +14,7 @@ import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.t
 import { requestsRoute } from './requests.ts';
 import type { RouteDefinition } from './route.ts';
 import { statusRoute } from './status.ts';
+import { decodeHeads, headCheckRoute, heldHeadsRoute, showHeadRoute } from './witness.ts';
 
 export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
@@ -23,10 +24,16 @@ export interface ClientOptions {
 
 export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
-  quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
+  /** What `witness` holds of the journal of the system that the certificate is of. */
+  journalHeads(witness: RoleStatus['role']): Promise<Result<readonly Uint8Array[]>>;
+  /** Gives what was held before. */
+  showHead(witness: RoleStatus['role'], head: Uint8Array): Promise<Result<readonly Uint8Array[]>>;
+  /** Has the system hold a head that it is said to have signed against its journal. */
+  checkHead(role: RoleStatus['role'], head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
@@ -99,6 +106,18 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const status = readJson(statusRoute.answer.schema, answer.value.bytes, peerName(role));
       if (!status.ok || status.value.role === role) return status;
       return refuse('peer_fault', `${peerName(role)} answered as the ${status.value.role} system`);
+    },
+    async journalHeads(witness) {
+      const answer = await call(witness, heldHeadsRoute);
+      return answer.ok ? decodeHeads(answer.value.bytes) : answer;
+    },
+    async showHead(witness, head) {
+      const answer = await call(witness, showHeadRoute, head);
+      return answer.ok ? decodeHeads(answer.value.bytes) : answer;
+    },
+    async checkHead(role, head) {
+      const answer = await call(role, headCheckRoute, head);
+      return answer.ok ? succeed(null) : answer;
     },
     close: () => dispatcher.close(),
   };

@@ -1,7 +1,7 @@
 /** Quota control's resource: a credential with its request in, the signed control bit out. */
 import type { QuotaControl } from '../roles/quota-control.ts';
 import { messageLimit } from './message.ts';
-import { deviceProblems, recordProblems, storeProblems } from './problem-code.ts';
+import { deviceProblems, recordProblems, storeProblems, witnessProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
@@ -36,6 +36,7 @@ export const credentialsRoute = defineRoute({
     'quota_frozen',
     ...deviceProblems,
     ...storeProblems,
+    ...witnessProblems,
   ],
 });
 

@@ -85,6 +85,9 @@ export const storeProblems = [
   'disk_full',
 ] as const;
 
+/** 503, of what the other systems hold of a journal (`WitnessErrorCode`): nothing was decided. */
+export const witnessProblems = ['witness_unavailable', 'journal_behind_witness', 'journal_forked'] as const;
+
 /** Of another system: it does not answer, or not as it should. */
 export const peerProblems = ['peer_unavailable', 'peer_fault'] as const satisfies readonly ProblemCode[];
 
@@ -117,6 +120,7 @@ const statusOfCode = {
   draft_not_json: 400,
   not_permitted: 403,
   issuer_mismatch: 403,
+  head_foreign: 403,
   not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
@@ -192,16 +196,18 @@ const statusOfCode = {
 export type ProblemCode =
   | keyof typeof statusOfCode
   | (typeof deviceProblems)[number]
-  | (typeof storeProblems)[number];
+  | (typeof storeProblems)[number]
+  | (typeof witnessProblems)[number];
 
 /** Every code that any system can answer with. */
 export const allCodes: readonly ProblemCode[] = [
   ...(Object.keys(statusOfCode) as (keyof typeof statusOfCode)[]),
   ...deviceProblems,
   ...storeProblems,
+  ...witnessProblems,
 ];
 
-const unavailable = new Set<string>([...deviceProblems, ...storeProblems]);
+const unavailable = new Set<string>([...deviceProblems, ...storeProblems, ...witnessProblems]);
 
 /** The status of a problem; `undefined` for a code that no system of this version gives. */
 export function statusOf(code: string): number | undefined {

@@ -1,9 +1,9 @@
 /** Quota control's numbers of this moment: for central management's rules and for the operator. */
 import { type Static, Type } from 'typebox';
 import { succeed } from '../kit/result.ts';
-import type { QuotaControl, QuotaPosition } from '../roles/quota-control.ts';
+import type { QuotaControl, UsualPosition } from '../roles/quota-control.ts';
 import { reportLimit } from './message.ts';
-import { storeProblems } from './problem-code.ts';
+import { storeProblems, witnessProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
@@ -37,6 +37,9 @@ const positionSchema = Type.Object({
   issued: minorUnits,
   available: minorUnits,
   limits: Type.Array(limitSchema),
+  usual: Type.Union([minorUnits, Type.Null()], {
+    description: 'the median amount of an order of late; null where there were too few, and for central',
+  }),
 });
 
 export const quotaRoute = defineRoute({
@@ -52,16 +55,21 @@ export const quotaRoute = defineRoute({
     schema: Type.Object({ positions: Type.Array(positionSchema) }),
     limit: reportLimit,
   },
-  problems: [...storeProblems],
+  problems: [...storeProblems, ...witnessProblems],
 });
 
 export function addQuota(server: Server, quotaControl: QuotaControl): void {
-  addRoute(server, quotaRoute, async () =>
-    succeed({ json: { positions: (await quotaControl.positions()).map(positionJson) } }),
-  );
+  addRoute(server, quotaRoute, async ({ peer }) => {
+    // Central management asks with each request, and needs no more than the numbers.
+    const positions =
+      peer.role === 'operator' ? await quotaControl.usualPositions() : await quotaControl.positions();
+    return succeed({
+      json: { positions: positions.map((position) => positionJson({ usual: null, ...position })) },
+    });
+  });
 }
 
-function positionJson(position: QuotaPosition): Static<typeof positionSchema> {
+function positionJson(position: UsualPosition): Static<typeof positionSchema> {
   const { issuer, currency, version, frozen, stopped, atMs, limits } = position;
   return {
     issuer,
@@ -74,6 +82,7 @@ function positionJson(position: QuotaPosition): Static<typeof positionSchema> {
     reserved: String(position.reserved),
     issued: String(position.issued),
     available: String(position.available),
+    usual: position.usual === null ? null : String(position.usual),
     limits: limits.map(({ name, counts, window, slots, maximum, used, remaining }) => ({
       name,
       counts,
@@ -87,13 +96,14 @@ function positionJson(position: QuotaPosition): Static<typeof positionSchema> {
 }
 
 /** Reads a position back that fits its schema, without what was used in each slot. */
-export function positionFromJson(json: Static<typeof positionSchema>): QuotaPosition {
+export function positionFromJson(json: Static<typeof positionSchema>): UsualPosition {
   return {
     ...json,
     allocated: BigInt(json.allocated),
     reserved: BigInt(json.reserved),
     issued: BigInt(json.issued),
     available: BigInt(json.available),
+    usual: json.usual === null ? null : BigInt(json.usual),
     limits: json.limits.map((limit) => ({
       ...limit,
       maximum: BigInt(limit.maximum),

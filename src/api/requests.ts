@@ -4,7 +4,13 @@ import { succeed } from '../kit/result.ts';
 import { encodeDecision } from '../records/decision.ts';
 import type { Central } from '../roles/central.ts';
 import { messageLimit } from './message.ts';
-import { deviceProblems, peerProblems, recordProblems, storeProblems } from './problem-code.ts';
+import {
+  deviceProblems,
+  peerProblems,
+  recordProblems,
+  storeProblems,
+  witnessProblems,
+} from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
@@ -30,10 +36,12 @@ export const requestsRoute = defineRoute({
     'request_expired',
     'request_id_conflict',
     'quota_missing',
+    'quota_frozen',
     'rule_trapped',
     ...peerProblems,
     ...deviceProblems,
     ...storeProblems,
+    ...witnessProblems,
   ],
 });
 

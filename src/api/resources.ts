@@ -5,6 +5,8 @@ import type { Issuance } from '../roles/issuance.ts';
 import type { QuotaChanges } from '../roles/quota-changes.ts';
 import type { QuotaControl } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { Witness } from '../roles/witness.ts';
+import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
 import { addCredentials } from './credentials.ts';
 import { addHealth } from './health.ts';
 import { addIssuances } from './issuances.ts';
@@ -15,6 +17,7 @@ import { addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
 import type { Server } from './server.ts';
 import { addStatus } from './status.ts';
+import { addWitness } from './witness.ts';
 
 export type RoleService =
   | { readonly role: 'central'; readonly central: Central }
@@ -23,6 +26,10 @@ export type RoleService =
 
 export interface Resources {
   readonly service: RoleService;
+  /** The system as witness of the others. */
+  readonly witness: Witness;
+  /** Its own ledger, as the others witness it. */
+  readonly own: WitnessedLedger;
   readonly keySet: PublishedKeySet;
   readonly status: () => Promise<RoleStatus>;
   /** Figures of signing and of quotas: Prometheus text exposition, version 0.0.4. */
@@ -31,7 +38,7 @@ export interface Resources {
 }
 
 export function addResources(server: Server, resources: Resources): void {
-  const { service, keySet, status, figures, clock } = resources;
+  const { service, witness, own, keySet, status, figures, clock } = resources;
   switch (service.role) {
     case 'central':
       addRequests(server, service.central);
@@ -45,6 +52,7 @@ export function addResources(server: Server, resources: Resources): void {
       addQuotaChanges(server, service.quotaChanges);
       break;
   }
+  addWitness(server, witness, own);
   addKeySet(server, keySet);
   addStatus(server, status);
   addHealth(server, { role: service.role, status, clock });

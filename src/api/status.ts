@@ -15,6 +15,7 @@ export const roleSchema = Type.Union([
   Type.Literal('quota'),
 ]);
 
+const hex = Type.String({ pattern: '^([0-9a-f]{2})*$', maxLength: 8_192 });
 const hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 /** An emergency stop, as quota control has it. */
@@ -28,9 +29,45 @@ export const stopSchema = Type.Object({
 const statusSchema = Type.Object({
   role: roleSchema,
   keyId: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the key that signs' }),
-  journal: Type.Object({ sequence: Type.Integer({ minimum: 0 }), hash }),
+  journal: Type.Object({
+    sequence: Type.Integer({ minimum: 0 }),
+    hash,
+    id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  }),
   unsigned: Type.Integer({ minimum: 0, description: 'intents that a crash left without a signature' }),
   stopped: Type.Union([stopSchema, Type.Null()], { description: 'at quota control: the stop in force' }),
+  witnessing: Type.Object(
+    {
+      state: Type.Union([
+        Type.Literal('asking'),
+        Type.Literal('open'),
+        Type.Literal('overdue'),
+        Type.Literal('halted'),
+      ]),
+      witnesses: Type.Array(
+        Type.Object({
+          role: roleSchema,
+          answered: Type.Boolean(),
+          taken: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+          problem: Type.Union([Type.String({ maxLength: 4_000 }), Type.Null()]),
+        }),
+      ),
+    },
+    { description: 'how it stands with those that hold its own journal head' },
+  ),
+  holds: Type.Array(
+    Type.Object({
+      role: roleSchema,
+      name: Type.String({ maxLength: 64 }),
+      sequence: Type.Integer({ minimum: 0 }),
+      hash,
+      issuedAt: Type.Integer(),
+      heldMs: Type.Integer(),
+      signed: hex,
+      contradiction: Type.Union([hex, Type.Null()]),
+    }),
+    { description: 'the journal heads of the others that it holds, as they were signed' },
+  ),
 });
 
 export const statusRoute = defineRoute({
@@ -44,7 +81,10 @@ export const statusRoute = defineRoute({
 });
 
 export function addStatus(server: Server, status: () => Promise<RoleStatus>): void {
-  addRoute(server, statusRoute, async () =>
-    succeed({ json: (await status()) satisfies Static<typeof statusSchema> }),
-  );
+  addRoute(server, statusRoute, async () => succeed({ json: statusJson(await status()) }));
+}
+
+function statusJson({ witnessing, holds, ...rest }: RoleStatus): Static<typeof statusSchema> {
+  const { state, witnesses } = witnessing;
+  return { ...rest, witnessing: { state, witnesses: [...witnesses] }, holds: [...holds] };
 }

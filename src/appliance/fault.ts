@@ -4,6 +4,7 @@ import { SignerError } from '../../hsm/signer.ts';
 import type { Fault } from '../api/problem.ts';
 import { AnchorConflictError } from '../journal/replicated-anchor.ts';
 import { HaltedError } from '../roles/ledger.ts';
+import { WitnessError } from '../roles/witness-error.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 
@@ -11,6 +12,7 @@ export function describeFault(error: unknown): Fault | undefined {
   if (
     error instanceof SignerError ||
     error instanceof StoreError ||
+    error instanceof WitnessError ||
     error instanceof ApplianceError ||
     error instanceof HaltedError ||
     error instanceof AnchorConflictError ||

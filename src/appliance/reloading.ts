@@ -15,11 +15,13 @@ export interface ReloadingOptions extends Omit<ServeOptions, 'endpoints'> {
   readonly stopped: Promise<void>;
   /** Told once, when it serves for the first time. */
   readonly ready: (serving: ServingRole) => void;
+  /** Told each time when a witness has answered, and the role signs. */
+  readonly witnessed: () => void;
 }
 
-/** Serves until `stopped`. Throws what keeps the role from being started; later on it waits for a bundle with which it can be. */
+/** Serves until `stopped`. Throws what keeps the role from being started; later on it waits for a bundle with which it can be, and throws what a witness has proven. */
 export async function serveReloading(options: ReloadingOptions): Promise<void> {
-  const { role, stopped, ready, report } = options;
+  const { role, stopped, ready, witnessed, report } = options;
   const change = new BundleWatch(homeAt(options.home).trustBundle);
   let { port } = options;
   let started = false;
@@ -40,16 +42,28 @@ export async function serveReloading(options: ReloadingOptions): Promise<void> {
       if (serving !== undefined) {
         // The others know it by this port.
         port = Number(new URL(serving.url).port);
+        void serving.witnessed.then(witnessed);
         if (started) report(`${role} serves with the new trust bundle`);
         else ready(serving);
         started = true;
       }
-      ended = await Promise.race([stopped.then(() => true), changed.then(() => false)]);
-      await serving?.close();
+      try {
+        ended = await Promise.race([
+          stopped.then(() => true),
+          changed.then(() => false),
+          ...(serving === undefined ? [] : [serving.halted.then(throwError)]),
+        ]);
+      } finally {
+        await serving?.close();
+      }
     }
   } finally {
     change.close();
   }
+}
+
+function throwError(error: Error): never {
+  throw error;
 }
 
 /** Polls the file: it is replaced by a rename, and may lie on a file system that tells nobody. */

@@ -7,6 +7,7 @@ import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import type { ApiLimits } from '../api/limits.ts';
 import { addResources, type RoleService } from '../api/resources.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
+import { refuseForked } from '../api/witness.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
@@ -18,6 +19,7 @@ import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
+import type { WitnessError } from '../roles/witness-error.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
@@ -36,6 +38,8 @@ import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
+import { showWitnessing } from './witness-metrics.ts';
+import { openWitnessing, withoutForked } from './witnessing.ts';
 
 export interface ServeOptions {
   readonly home: string;
@@ -56,6 +60,10 @@ export interface ServingRole {
   readonly url: string;
   /** Intents that were found without a signature and were finished. */
   readonly finished: number;
+  /** Resolves when a witness has answered, and the role signs. */
+  readonly witnessed: Promise<void>;
+  /** Resolves when a witness has proven that the journal is not the newest: the role signs nothing any more, and is to end. */
+  readonly halted: Promise<WitnessError>;
   close(): Promise<void>;
 }
 
@@ -88,31 +96,50 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => token.close());
     const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
     closers.push(() => client.close());
-    const { service, limits, finished } = await makeService(role, {
+    const witnessing = await openWitnessing({
+      home,
+      role,
+      issuer: configuration.issuer,
+      bundle,
+      ledger: await openLedger(store, token.anchor),
+      signer: token.signer,
+      tls,
+      endpoints: options.endpoints,
+      report: options.report,
+    });
+    closers.push(() => witnessing.close());
+    const { witness, own } = witnessing;
+    const { service, limits, finish } = await makeService(role, {
       home,
       configuration,
       bundle,
       token,
-      ledger: await openLedger(store, token.anchor),
-      client,
+      ledger: own.ledger,
+      client: withoutForked(client, witness),
     });
+    const finished = await witnessing.begin(finish);
     const { version, logLevel } = options;
     const server = await makeServer({ role, version, tls, limits, logLevel, describeFault });
     closers.push(() => server.close());
+    refuseForked(server, witness);
     addResources(server, {
       service,
+      witness,
+      own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus(role, token.signer, store),
+      status: () => readStatus(role, token.signer, store, witness, own),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +
+        showWitnessing(role, own.standing, witness.held, systemClock) +
         (role === 'quota'
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
           : ''),
       clock: systemClock,
     });
     const port = options.port ?? configuration.ports[options.role];
-    return { role: options.role, url: await listen(server, configuration.host, port), finished, close };
+    const url = await listen(server, configuration.host, port);
+    return { role: options.role, url, finished, witnessed: own.opened, halted: own.halted, close };
   } catch (error) {
     await close();
     throw error;
@@ -154,11 +181,10 @@ export async function readTls(home: Home, holder: Role | 'operator'): Promise<Se
 interface MadeService {
   readonly service: RoleService;
   readonly limits: ApiLimits;
-  /** Intents that were found without a signature and were finished. */
-  readonly finished: number;
+  /** Signs what a crash left, and gives the count of that. */
+  readonly finish: () => Promise<number>;
 }
 
-/** The role by itself, after finishing what a crash left. */
 async function makeService(role: Role, parts: Parts): Promise<MadeService> {
   switch (role) {
     case 'central':
@@ -214,8 +240,11 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     clock: systemClock,
     random: systemRandom,
   });
-  const finished = await central.finishUnsigned();
-  return { service: { role: 'central', central }, limits: configuration.api, finished };
+  return {
+    service: { role: 'central', central },
+    limits: configuration.api,
+    finish: () => central.finishUnsigned(),
+  };
 }
 
 async function makeIssuanceService(parts: Parts): Promise<MadeService> {
@@ -236,8 +265,11 @@ async function makeIssuanceService(parts: Parts): Promise<MadeService> {
     clock: systemClock,
     random: systemRandom,
   });
-  const finished = await issuance.finishUnsigned();
-  return { service: { role: 'issuance', issuance }, limits: configuration.api, finished };
+  return {
+    service: { role: 'issuance', issuance },
+    limits: configuration.api,
+    finish: () => issuance.finishUnsigned(),
+  };
 }
 
 async function makeQuotaService(parts: Parts): Promise<MadeService> {
@@ -255,15 +287,18 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     clock: systemClock,
     random: systemRandom,
   });
-  const finished = await quotaControl.finishUnsigned();
   const quotaChanges = makeQuotaChanges({
-    store: ledger.store,
+    ledger,
     policy: bundle.approval,
     verifySignature: makeNodeVerifySignature(),
     resume: () => quotaControl.finishUnsigned(),
     clock: systemClock,
   });
-  return { service: { role: 'quota', quotaControl, quotaChanges }, limits: configuration.api, finished };
+  return {
+    service: { role: 'quota', quotaControl, quotaChanges },
+    limits: configuration.api,
+    finish: () => quotaControl.finishUnsigned(),
+  };
 }
 
 /** The wasm lies beside vm/host: in the sources as in dist/. */

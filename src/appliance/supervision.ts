@@ -13,6 +13,8 @@ import { writeFileDurably } from './private-file.ts';
 /** What a serving process tells its supervisor. */
 export type ServeMessage =
   | { readonly kind: 'ready'; readonly role: Role; readonly url: string; readonly finished: number }
+  /** A witness has answered: it signs from now on. */
+  | { readonly kind: 'witnessed'; readonly role: Role }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
 export interface SuperviseOptions {
@@ -30,19 +32,31 @@ export interface Supervision {
 
 /** Before a system that ended is started again. */
 const restartPauseMs = 1_000;
+/** How long `up` waits for each system's first answer from a witness, which comes at once where all three serve. */
+const witnessPatienceMs = 10_000;
 
-/** Starts the three systems and waits until each of them serves; throws what the first that could not said. */
+/**
+ * Starts the three systems and waits until each of them serves, and knows from another that its journal is not an older copy; throws what
+ * the first that could not said.
+ */
 export async function supervise(options: SuperviseOptions): Promise<Supervision> {
   const home = homeAt(options.home);
   const children = new Map<Role, ChildProcess>();
   const endpoints: Partial<Record<Role, string>> = {};
   const restarts = new Set<NodeJS.Timeout>();
+  const settling: Started['settled'][] = [];
+  /** From when on what fails is told, and not thrown. */
+  let up = false;
   let stopping = false;
 
   async function start(role: Role): Promise<void> {
-    const { child, ready } = startRole(role, home, options);
+    const { child, ready, settled } = startRole(role, home, options);
     children.set(role, child);
     const message = await ready;
+    settling.push(settled);
+    child.on('message', (later: ServeMessage) => {
+      if (later.kind === 'failed' && up) options.progress(`${role}: ${later.message} [${later.code}]`);
+    });
     endpoints[role] = message.url;
     options.progress(
       `${role} serves at ${message.url}${message.finished === 0 ? '' : `, after finishing ${message.finished} left by a crash`}`,
@@ -77,7 +91,10 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
   try {
     // Central management asks quota control, issuance asks both.
     for (const role of ['quota', 'central', 'issuance'] as const) await start(role);
+    // They can ask each other from here on.
     await writeEndpoints(home, endpoints);
+    for (const failure of await Promise.all(settling)) if (failure !== undefined) throw failure;
+    up = true;
   } catch (error) {
     await stop();
     throw error;
@@ -85,11 +102,14 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
   return { endpoints: endpoints as EndpointTable, stop };
 }
 
-function startRole(
-  role: Role,
-  home: Home,
-  options: SuperviseOptions,
-): { child: ChildProcess; ready: Promise<ServeMessage & { kind: 'ready' }> } {
+interface Started {
+  readonly child: ChildProcess;
+  readonly ready: Promise<ServeMessage & { kind: 'ready' }>;
+  /** When a witness has answered it, or it was waited for that long enough; with what failed instead. */
+  readonly settled: Promise<Error | undefined>;
+}
+
+function startRole(role: Role, home: Home, options: SuperviseOptions): Started {
   if (!existsSync(home.folder(role))) {
     throw new ApplianceError(
       'home_missing',
@@ -100,26 +120,42 @@ function startRole(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   child.stderr?.pipe(createWriteStream(logPath(home, role), { flags: 'a', mode: 0o600 }));
-  const ready = new Promise<ServeMessage & { kind: 'ready' }>((resolve, reject) => {
+  const failed = new Promise<Error>((resolve) => {
     child.on('message', (message: ServeMessage) => {
-      if (message.kind === 'ready') resolve(message);
-      else
-        reject(
-          Object.assign(new ApplianceError('start_failed', `${role}: ${message.message}`), {
-            code: message.code,
-          }),
-        );
+      if (message.kind !== 'failed') return;
+      const error = new ApplianceError('start_failed', `${role}: ${message.message}`);
+      resolve(Object.assign(error, { code: message.code }));
     });
-    child.once('exit', (code, signal) => {
-      reject(
+    child.once('exit', (code, signal) =>
+      resolve(
         new ApplianceError(
           'start_failed',
           `${role} ended (${signal ?? code}) before it served: its log is ${logPath(home, role)}`,
         ),
-      );
-    });
+      ),
+    );
   });
-  return { child, ready };
+  const patience = new Promise<undefined>((resolve) => {
+    setTimeout(() => resolve(undefined), witnessPatienceMs).unref();
+  });
+  return {
+    child,
+    ready: new Promise((resolve, reject) => {
+      child.on('message', (message: ServeMessage) => {
+        if (message.kind === 'ready') resolve(message);
+      });
+      void failed.then(reject);
+    }),
+    settled: Promise.race([
+      new Promise<undefined>((resolve) => {
+        child.on('message', ({ kind }: ServeMessage) => {
+          if (kind === 'witnessed') resolve(undefined);
+        });
+      }),
+      failed,
+      patience,
+    ]),
+  };
 }
 
 function logPath(home: Home, role: Role): string {

@@ -7,7 +7,7 @@ import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
-import type { QuotaPosition } from '../roles/quota-control.ts';
+import type { UsualPosition } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 
 export type Role = RoleStatus['role'];
@@ -58,11 +58,13 @@ export interface IssuanceAnswer {
 /** The operator's connection to the running systems. */
 export interface Operator {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
-  quotaPositions(): Promise<Result<readonly QuotaPosition[]>>;
+  quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   /** A signed stop, or `[id, reason]`. */
   stop(order: Uint8Array): Promise<Result<Stop>>;
   status(role: Role): Promise<Result<RoleStatus>>;
+  /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
+  checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
@@ -301,6 +303,8 @@ export interface Appliance {
   connect(home: string): Promise<Operator>;
   readonly keys: KeyCommands;
   readonly ceremony: CeremonyCommands;
+  /** Has `at`, which does not run, forget the journal head that it holds of the other; gives whether it held any. */
+  releaseHead(options: { home: string; of: Role; at: Role }): Promise<boolean>;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

@@ -8,10 +8,12 @@ import { decodeCurrencyFile, describeUnits } from '../records/currency-file.ts';
 import { type Draft, decodeDraft, draftSizeLimit } from '../records/draft.ts';
 import { explainReason } from '../roles/central.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
+import { confirmAmount } from './amount-confirmation.ts';
 import type { Appliance, IssuanceAnswer } from './appliance.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { makeFolder, readInput, writeOutput } from './file.ts';
 import type { Terminal } from './terminal.ts';
+import type { StandardInput } from './vm/standard-input.ts';
 
 /** File names by what the answer calls them. */
 const fileNames: Readonly<Record<string, string>> = {
@@ -24,7 +26,8 @@ const fileNames: Readonly<Record<string, string>> = {
 export async function runIssue(
   appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
-  given: { home: string; file: string; out: string },
+  stdin: StandardInput,
+  given: { home: string; file: string; out: string; confirmed: string | undefined },
 ): Promise<ExitCode> {
   const bytes = await readInput(given.file, draftSizeLimit);
   if (!bytes.ok) return terminal.refuse(bytes);
@@ -37,6 +40,13 @@ export async function runIssue(
   const operator = await appliance.connect(given.home);
   let answer: Awaited<ReturnType<typeof operator.issue>>;
   try {
+    const positions = await operator.quotaPositions();
+    const confirmed = await confirmAmount(terminal, stdin, {
+      draft: draft.value,
+      positions: positions.ok ? positions.value : [],
+      confirmed: given.confirmed,
+    });
+    if (!confirmed.ok) return terminal.refuse(confirmed);
     answer = await operator.issue(bytes.value);
   } finally {
     await operator.close();

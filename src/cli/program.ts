@@ -23,6 +23,7 @@ import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
 import { addVmCommands } from './vm/commands.ts';
 import type { StandardInput } from './vm/standard-input.ts';
+import { addWitnessCommands } from './witness/commands.ts';
 
 export interface ProgramOptions {
   readonly appliance: Appliance;
@@ -156,8 +157,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .argument('<file>', 'what `ringmint request` wrote')
     .addOption(home())
     .option('--out <folder>', 'where to write the records and the currency', 'issued')
-    .action(async (file: string, given: { home: string; out: string }) => {
-      done(await runIssue(appliance, terminal, { ...given, file }));
+    .option('--confirm-amount <amount>', 'the amount of the request once more: for one that is not as usual')
+    .action(async (file: string, given: { home: string; out: string; confirmAmount?: string }) => {
+      const { confirmAmount: confirmed, ...rest } = given;
+      done(await runIssue(appliance, terminal, stdin, { ...rest, file, confirmed }));
     });
 
   command('verify', 'tell offline whether a currency file or a unit file is authentic')
@@ -204,7 +207,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   command('status', 'show whether each system answers and its token signs')
     .addOption(home())
     .action(async (given: { home: string }) => {
-      done(await runStatus(appliance, terminal, given));
+      done(await runStatus(appliance, terminal, { ...given, nowMs: clock.nowMs() }));
     });
 
   const context = { appliance, terminal, clock, home, trustFile, done };
@@ -224,15 +227,12 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStop(appliance, terminal, { ...rest, key, root }, { clock, random }));
     });
 
-  addProposalOptions(
-    command(
-      'start',
-      'write down that issuing is to start again, for two people or more to approve',
-    ).addOption(home()),
-    'start.cbor',
-  ).action(async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
-    done(await runStart(appliance, terminal, given, clock));
-  });
+  const start = command('start', 'write down that issuing is to start again, for two people to approve');
+  addProposalOptions(start.addOption(home()), 'start.cbor').action(
+    async (given: Record<'home' | 'reason' | 'valid' | 'out', string>) => {
+      done(await runStart(appliance, terminal, given, clock));
+    },
+  );
 
   addKeysCommands(
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),
@@ -240,6 +240,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   );
 
   addStoreCommands(command('store', 'move ledgers to PostgreSQL, and add processes to one there'), context);
+  addWitnessCommands(
+    command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
+    context,
+  );
 
   addCeremonyCommands(command('ceremony', 'change keys by plans that several people approve'), context);
 

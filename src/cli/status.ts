@@ -1,5 +1,6 @@
-/** `ringmint status`: whether each system answers and its token signs, and how far its journal is. */
-import type { Refusal } from '../kit/result.ts';
+/** `ringmint status`: whether each system answers and its token signs, how far its journal is, and who holds which head of it. */
+import { type Refusal, refuse } from '../kit/result.ts';
+import type { RoleStatus } from '../roles/status.ts';
 import { type Appliance, roles } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
@@ -7,17 +8,19 @@ import type { Terminal } from './terminal.ts';
 export async function runStatus(
   appliance: Appliance,
   terminal: Terminal,
-  given: { home: string },
+  given: { home: string; nowMs: number },
 ): Promise<ExitCode> {
   const operator = await appliance.connect(given.home);
   const systems: Record<string, unknown>[] = [];
   const lines: string[] = [];
+  const answered: RoleStatus[] = [];
   let firstRefusal: Refusal | undefined;
   try {
     for (const role of roles) {
       const status = await operator.status(role);
       if (status.ok) {
         const { keyId, journal, unsigned, stopped } = status.value;
+        answered.push(status.value);
         systems.push({ ...status.value, ok: true });
         lines.push(
           `${role.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`,
@@ -35,7 +38,40 @@ export async function runStatus(
   } finally {
     await operator.close();
   }
+  for (const { role } of answered) {
+    lines.push(`  head of ${role}: ${describeHolders(role, answered, given.nowMs)}`);
+    if (isForked(role, answered))
+      firstRefusal ??= refuse(
+        'journal_forked',
+        `${role} has signed two journal heads that no one journal has: docs/OPERATIONS.md, Witnesses`,
+      );
+  }
+  for (const { role, witnessing } of answered)
+    if (witnessing.state !== 'open')
+      lines.push(`  ${role} signs nothing now, as far as its witnesses go: ${witnessing.state}`);
   if (firstRefusal === undefined) return terminal.result({ systems }, lines);
   for (const line of lines) terminal.say(line);
   return terminal.refuse(firstRefusal, { systems });
+}
+
+function describeHolders(role: RoleStatus['role'], answered: readonly RoleStatus[], nowMs: number): string {
+  const holders = answered.flatMap(({ role: holder, holds }) =>
+    holds
+      .filter((held) => held.role === role)
+      .map(({ sequence, heldMs, contradiction }) => {
+        const age = Math.max(0, Math.round((nowMs - heldMs) / 1000));
+        return `${holder} holds ${sequence} since ${age} s${contradiction === null ? '' : ', and ONE THAT CONTRADICTS IT'}`;
+      }),
+  );
+  return holders.length === 0 ? 'nobody holds one' : holders.join('; ');
+}
+
+/** Seen by one witness, or by none alone: each may have been shown another one. */
+function isForked(role: RoleStatus['role'], answered: readonly RoleStatus[]): boolean {
+  const held = answered.flatMap(({ holds }) => holds.filter((head) => head.role === role));
+  return held.some(
+    (head) =>
+      head.contradiction !== null ||
+      held.some((other) => other.sequence === head.sequence && other.hash !== head.hash),
+  );
 }

@@ -105,9 +105,13 @@ export const claim = {
   beganAt: -65568,
   /** [[hsm, label, COSE_Key, proof of possession or null], …] */
   madeKeys: -65569,
+  /** 16 bytes: the journal's id, of its genesis */
+  journalId: -65570,
+  /** hash of a journal's last entry, or of its genesis */
+  headHash: -65571,
   /** SHA-256 of a quota change's bytes */
   changeId: -65580,
-  /** 1 to 280 characters */
+  /** 1 to 140 characters */
   reason: -65581,
 } as const;
 

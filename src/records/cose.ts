@@ -33,6 +33,7 @@ export const recordType = {
   currency: 'application/vnd.ringmint.currency+cose',
   denial: 'application/vnd.ringmint.denial+cose',
   trustBundle: 'application/vnd.ringmint.trust-bundle+cose',
+  journalHead: 'application/vnd.ringmint.journal-head+cose',
   keyAudit: 'application/vnd.ringmint.key-audit+cose',
   ceremonyApproval: 'application/vnd.ringmint.ceremony-approval+cose',
   ceremonyTranscript: 'application/vnd.ringmint.ceremony-transcript+cose',

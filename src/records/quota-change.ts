@@ -22,8 +22,8 @@ const version = 1;
 
 /** No change is larger. */
 export const changeSizeLimit = 16 * 1024;
-const reasonPattern = /^[^\p{Cc}]{1,280}$/u;
-const reasonAccepted = '1 to 280 characters without control characters';
+const reasonPattern = /^[^\p{Cc}]{1,140}$/u;
+const reasonAccepted = '1 to 140 characters without control characters';
 
 export interface TermsAction {
   readonly kind: 'terms';

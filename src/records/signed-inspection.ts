@@ -12,6 +12,7 @@ import { decodeSign1, recordType } from './cose.ts';
 import { decodeCredential } from './credential.ts';
 import { decodeCurrencyRecord } from './currency.ts';
 import { decodeDenial } from './denial.ts';
+import { decodeJournalHead, describeHead } from './journal-head.ts';
 import { decodeKeyAudit } from './key-audit.ts';
 import { isoTime } from './key-ring.ts';
 import { inspectQuotaApproval, inspectQuotaStop } from './quota-inspection.ts';
@@ -166,6 +167,12 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
           value: `${toHex(entry.key.keyId)}, ${isoTime(entry.notBefore)} to ${isoTime(entry.notAfter)}${entry.revokedAt === null ? '' : `, REVOKED from ${isoTime(entry.revokedAt)}`}`,
         })),
       ]);
+    }
+    case recordType.journalHead: {
+      const decoded = decodeJournalHead(bytes);
+      if (!decoded.ok) return decoded;
+      const fields = describeHead(decoded.value.record);
+      return done('journal head', 'how far the journal of a system was, in its own word', fields);
     }
     case recordType.keyAudit: {
       const decoded = decodeKeyAudit(bytes);

@@ -20,6 +20,8 @@ export interface Ledger {
   ): Promise<{ readonly [I in keyof Intents]: Committed }>;
   /** Resolves when the entry is anchored; throws what the anchor's device throws, and then the entry may be anchored by a later try. */
   anchored(sequence: number): Promise<void>;
+  /** Anchors an entry that the store wrote by itself: a change or a stop that people decided. */
+  follow(sequence: number): Promise<void>;
   /** Transaction B, together with whatever arrives at the same moment. */
   record(signed: SignedIntent): Promise<Intent>;
 }
@@ -67,6 +69,15 @@ function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger
     last = head;
   }
 
+  async function anchorUpTo(sequence: number): Promise<void> {
+    while (last.sequence < sequence) {
+      running ??= advance().finally(() => {
+        running = undefined;
+      });
+      await running;
+    }
+  }
+
   async function commitAll(groups: readonly (readonly NewIntent[])[]): Promise<Committed[][]> {
     const committed = await store.commit(groups.flat());
     let next = 0;
@@ -79,14 +90,8 @@ function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger
   return {
     store,
     commit: gather(commitAll, { room: atMost(groupSize) }) as Ledger['commit'],
-    async anchored(sequence) {
-      while (last.sequence < sequence) {
-        running ??= advance().finally(() => {
-          running = undefined;
-        });
-        await running;
-      }
-    },
+    anchored: anchorUpTo,
+    follow: anchorUpTo,
     record: gather((signed: readonly SignedIntent[]) => store.recordSigned(signed), {
       room: atMost(groupSize),
     }),

@@ -14,10 +14,11 @@ import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import { changeId, decodeChange } from '../records/quota-change.ts';
 import { decodeStop, readStopOrder } from '../records/quota-stop.ts';
 import type { VerifySignature } from '../records/signature.ts';
-import type { NewStop, Stop, Store } from '../store/store.ts';
+import type { NewStop, Stop } from '../store/store.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface QuotaChangesDependencies {
-  readonly store: Store;
+  readonly ledger: Ledger;
   /** Of the trust bundle. */
   readonly policy: ApprovalPolicy | null;
   readonly verifySignature: VerifySignature;
@@ -40,7 +41,8 @@ export interface QuotaChanges {
 }
 
 export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaChanges {
-  const { store, policy, verifySignature, clock } = dependencies;
+  const { ledger, policy, verifySignature, clock } = dependencies;
+  const { store } = ledger;
 
   async function apply(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>> {
     const decoded = decodeChange(change);
@@ -54,6 +56,8 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
       if (!applied.ok) return applied;
       sequence = applied.value;
     }
+    // A crash before this leaves the change in force; the next entry anchors it too.
+    await ledger.follow(sequence);
     // A crash before this, or an HSM that does not answer: the same command, a retry or the next start signs what waits.
     if (decoded.value.action.kind === 'start') await dependencies.resume();
     return succeed({ sequence });
@@ -100,6 +104,8 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
           'stop_lifted',
           `this stop, of journal entry ${stop.sequence}, was lifted by a start: a new stop is accepted`,
         );
+      // In force whatever comes of this: an HSM that is away must not keep anybody from stopping. The next entry anchors it too.
+      await ledger.follow(stop.sequence).catch(() => undefined);
       return succeed(stop);
     },
     stopped: () => store.stopped(),

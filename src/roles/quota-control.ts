@@ -10,6 +10,7 @@ import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { checkTake, isExcess, refuseStopped } from '../quota/bucket.ts';
+import { recentTakes, usualOf } from '../quota/usual.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
 import { decodeEnvelope, decryptWith, encryptedCredentialType } from '../records/encryption.ts';
@@ -40,11 +41,19 @@ export interface QuotaControlDependencies {
   readonly random: RandomBytes;
 }
 
+/** A position, and what is usual there. */
+export interface UsualPosition extends QuotaPosition {
+  /** The median amount of an order of late, minor units; null while there were too few to tell. */
+  readonly usual: bigint | null;
+}
+
 export interface QuotaControl {
   /** Redeems a credential that `peer`, an authenticated issuer, presents: gives the signed control bit. */
   redeem(presentationBytes: Uint8Array, peer: string): Promise<Result<Uint8Array>>;
   position(issuer: string, currency: string): Promise<QuotaPosition | undefined>;
   positions(): Promise<readonly QuotaPosition[]>;
+  /** The same, with what is usual: for people. */
+  usualPositions(): Promise<readonly UsualPosition[]>;
   /** Signs what a crash left between commit and signature; gives their count. */
   finishUnsigned(): Promise<number>;
 }
@@ -285,6 +294,15 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     redeem,
     position: (issuer, currency) => store.position(issuer, currency, clock.nowMs()),
     positions: () => store.positions(clock.nowMs()),
+    async usualPositions() {
+      const positions = await store.positions(clock.nowMs());
+      return Promise.all(
+        positions.map(async (position) => {
+          const { issuer, currency } = position;
+          return { ...position, usual: usualOf(await store.recentAmounts(issuer, currency, recentTakes)) };
+        }),
+      );
+    },
     async finishUnsigned() {
       if ((await store.stopped()) !== undefined) return 0;
       return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));

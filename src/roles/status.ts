@@ -2,17 +2,38 @@
 import type { Signer } from '../../hsm/signer.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Stop, Store } from '../store/store.ts';
+import type { Witness } from './witness.ts';
+import type { WitnessedLedger, WitnessStanding } from './witnessed-ledger.ts';
 
 export interface RoleStatus {
   readonly role: 'central' | 'issuance' | 'quota';
   /** Of the key in the token, hex. */
   readonly keyId: string;
-  /** The last entry's number and hash, hex: what a witness would hold. */
-  readonly journal: { readonly sequence: number; readonly hash: string };
+  /** The last entry's number and hash, and the journal's id; hex. */
+  readonly journal: { readonly sequence: number; readonly hash: string; readonly id: string };
   /** Intents that a crash left without a signature: a retry or the next start finishes them. */
   readonly unsigned: number;
   /** At quota control: the stop in force, or null. */
   readonly stopped: Stop | null;
+  /** How it stands with those that hold its own head. */
+  readonly witnessing: WitnessStanding;
+  /** The heads of the others that it holds. */
+  readonly holds: readonly HeldHeadStatus[];
+}
+
+export interface HeldHeadStatus {
+  readonly role: 'central' | 'issuance' | 'quota';
+  readonly name: string;
+  readonly sequence: number;
+  /** Hex. */
+  readonly hash: string;
+  /** By the clock of its signer, seconds; and by the witness's own, ms. */
+  readonly issuedAt: number;
+  readonly heldMs: number;
+  /** As it was signed, hex: for an auditor to keep. */
+  readonly signed: string;
+  /** A head that contradicts it, as it was signed, hex. */
+  readonly contradiction: string | null;
 }
 
 /** Signs a canary first, because only that shows that the token is there; throws the signer's error otherwise. */
@@ -20,14 +41,27 @@ export async function readStatus(
   role: RoleStatus['role'],
   signer: Signer,
   store: Store,
+  witness: Witness,
+  own: WitnessedLedger,
 ): Promise<RoleStatus> {
   await signer.check();
   const head = await store.head();
   return {
     role,
     keyId: toHex(signer.publicKey.keyId),
-    journal: { sequence: head.sequence, hash: toHex(head.hash) },
+    journal: { sequence: head.sequence, hash: toHex(head.hash), id: toHex(await store.journalId()) },
     unsigned: (await store.unsigned()).length,
     stopped: (await store.stopped()) ?? null,
+    witnessing: own.standing,
+    holds: witness.held.map(({ record, signed, heldMs, contradiction }) => ({
+      role: record.role,
+      name: record.name,
+      sequence: record.sequence,
+      hash: toHex(record.hash),
+      issuedAt: record.issuedAt,
+      heldMs,
+      signed: toHex(signed),
+      contradiction: contradiction === null ? null : toHex(contradiction),
+    })),
   };
 }

@@ -13,6 +13,7 @@ import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 import type { ChangeCode } from '../quota/change.ts';
+import type { JournalHeadRecord } from '../records/journal-head.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
@@ -125,7 +126,24 @@ export interface Stop {
   readonly createdMs: number;
 }
 
+/** The highest head of another system's journal that was shown. */
+export interface HeldHead {
+  readonly record: JournalHeadRecord;
+  readonly signed: Uint8Array;
+  readonly heldMs: number;
+  /** As it was signed: the first head that no one journal has together with this one. Nothing is held in its place from then on. */
+  readonly contradiction: Uint8Array | null;
+}
+
+/** `held` where it is held now, or says what is held; `behind` where it has fewer entries; `forked` where there is a contradiction. */
+export interface HeadHolding {
+  readonly standing: 'held' | 'behind' | 'forked';
+  readonly held: HeldHead;
+}
+
 export interface Store {
+  /** Of the genesis, 16 bytes: a database has one for ever. */
+  journalId(): Promise<Uint8Array>;
   /** The journal's last entry: 0 and the genesis hash where there is none. */
   head(): Promise<JournalHead>;
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined>;
@@ -155,6 +173,8 @@ export interface Store {
   position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined>;
   /** By issuer, then by currency. */
   positions(nowMs: number): Promise<readonly QuotaPosition[]>;
+  /** What an order took on average, of each of the last `most` takes. */
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]>;
   /** Number of the journal entry of the change with this id (32 bytes), where it was carried out. */
   findChange(id: Uint8Array): Promise<number | undefined>;
   /** Carries it out, as a journal entry, whose number it gives; or nothing of it. One that was carried out before changes nothing. */
@@ -169,6 +189,11 @@ export interface Store {
   /** The lowest number above `sequence` whose intent has been signed; undefined where none has. */
   firstSignedAfter(sequence: number): Promise<number | undefined>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
+  /** Holds a head of another system's journal, which the caller has verified, where nothing forbids it. */
+  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding>;
+  heldHeads(): Promise<readonly HeldHead[]>;
+  /** Forgets what is held of a system; gives whether anything was. An operator's decision, never the program's. */
+  releaseHead(role: string, name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

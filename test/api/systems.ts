@@ -11,12 +11,16 @@ import type { Peer } from '../../src/api/peer.ts';
 import { statusOf } from '../../src/api/problem-code.ts';
 import { addResources, type RoleService } from '../../src/api/resources.ts';
 import { makeServer, type Server } from '../../src/api/server.ts';
+import { refuseForked } from '../../src/api/witness.ts';
 import { type Authority, type Certificate, makeAuthority } from '../../src/appliance/certificate.ts';
 import { describeFault } from '../../src/appliance/fault.ts';
 import { systemClock, systemRandom } from '../../src/kit/clock.ts';
 import { jwkSetOf } from '../../src/records/jwk-set.ts';
+import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
 import { readStatus } from '../../src/roles/status.ts';
+import { makeWitness } from '../../src/roles/witness.ts';
+import { makeWitnessedLedger, witnessPolicy } from '../../src/roles/witnessed-ledger.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import {
   type Authorities,
@@ -99,6 +103,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
   };
   const issuanceClient = client('issuance');
   const authorities = await makeAuthorities(tokens, { ...options, peers: () => issuanceClient });
+  const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const services: readonly RoleService[] = [
     { role: 'central', central: authorities.central },
     { role: 'issuance', issuance: authorities.issuance },
@@ -106,7 +111,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
       role: 'quota',
       quotaControl: authorities.quotaControl,
       quotaChanges: makeQuotaChanges({
-        store: authorities.stores.quota,
+        ledger: authorities.ledgers.quota,
         policy: tokens.bundle.approval,
         verifySignature: makeNodeVerifySignature(),
         resume: () => authorities.quotaControl.finishUnsigned(),
@@ -127,13 +132,28 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
       describeFault,
     });
     const signer = options.wrapSigner?.(tokens.of[role], role) ?? tokens.of[role];
+    const witness = await makeWitness({ keys, clock: authorities.clock, store: authorities.stores[role] });
+    const own = makeWitnessedLedger({
+      ledger: authorities.ledgers[role],
+      owner: { role, name: role === 'issuance' ? issuer : role },
+      epoch: role === 'quota' ? 1 : null,
+      witnesses: [],
+      signer,
+      keys,
+      clock: authorities.clock,
+      policy: witnessPolicy,
+      report: () => undefined,
+    });
+    refuseForked(server, witness);
     addResources(server, {
       service,
+      witness,
+      own,
       keySet: {
         trustBundle: options.trustBundle ?? tokens.bundleBytes,
         jwkSet: () => jwkSetOf(tokens.bundle, authorities.clock.nowSeconds()),
       },
-      status: () => readStatus(role, signer, authorities.stores[role]),
+      status: () => readStatus(role, signer, authorities.stores[role], witness, own),
       figures: async () => '',
       clock: authorities.clock,
     });

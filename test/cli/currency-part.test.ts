@@ -137,18 +137,30 @@ it('ringmint issue tells the units and the amount of the order, and which part o
   };
   const operator: Operator = {
     issue: () => Promise.resolve(succeed(answer)),
-    quotaPositions: () => Promise.reject(new Error('not asked for')),
+    quotaPositions: () => Promise.resolve(succeed([])),
     changeQuota: () => Promise.reject(new Error('not asked for')),
     stop: () => Promise.reject(new Error('not asked for')),
     status: () => Promise.reject(new Error('not asked for')),
+    checkHead: () => Promise.reject(new Error('not asked for')),
     close: () => Promise.resolve(),
+  };
+  const stdin = {
+    isTerminal: false,
+    chunks: () => {
+      throw new Error('not asked for');
+    },
   };
   const appliance = { connect: () => Promise.resolve(operator) };
   const issue = async (json: boolean): Promise<string> => {
     let out = '';
     const streams = { out: (text: string) => (out += text), error: (text: string) => (out += text) };
-    const given = { home: folder, file: inFolder('draft.json'), out: inFolder('issued') };
-    expect(await runIssue(appliance, makeTerminal(streams, json), given)).toBe(0);
+    const given = {
+      home: folder,
+      file: inFolder('draft.json'),
+      out: inFolder('issued'),
+      confirmed: undefined,
+    };
+    expect(await runIssue(appliance, makeTerminal(streams, json), stdin, given)).toBe(0);
     return out;
   };
   const said = await issue(false);

@@ -53,6 +53,7 @@ class Power {
 
   store(store: Store): Store {
     return {
+      journalId: () => this.spend(() => store.journalId()),
       head: () => this.spend(() => store.head()),
       findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),
       findOrders: (ids) => this.spend(() => store.findOrders(ids)),
@@ -63,6 +64,7 @@ class Power {
       allocate: (allocation) => this.spend(() => store.allocate(allocation)),
       position: (name, currency, nowMs) => this.spend(() => store.position(name, currency, nowMs)),
       positions: (nowMs) => this.spend(() => store.positions(nowMs)),
+      recentAmounts: (name, currency, most) => this.spend(() => store.recentAmounts(name, currency, most)),
       findChange: (id) => this.spend(() => store.findChange(id)),
       applyChange: (change) => this.spend(() => store.applyChange(change)),
       stop: (stop) => this.spend(() => store.stop(stop)),
@@ -71,6 +73,9 @@ class Power {
       journal: (from, limit) => this.spend(() => store.journal(from, limit)),
       hashAt: (sequence) => this.spend(() => store.hashAt(sequence)),
       firstSignedAfter: (sequence) => this.spend(() => store.firstSignedAfter(sequence)),
+      holdHead: (signed, heldMs) => this.spend(() => store.holdHead(signed, heldMs)),
+      heldHeads: () => this.spend(() => store.heldHeads()),
+      releaseHead: (role, name) => this.spend(() => store.releaseHead(role, name)),
       close: () => store.close(),
     };
   }

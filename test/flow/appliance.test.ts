@@ -335,6 +335,8 @@ describe('the systems', () => {
       expect(body).toMatch(
         new RegExp(`^ringmint_hsm_up\\{role="${role}",hsm="softhsm",key="[0-9a-f]{64}"\\} 1$`, 'm'),
       );
+      expect(body).toContain(`ringmint_witness_open{role="${role}"} 1\n`);
+      expect(body).toMatch(/^ringmint_witness_held\{.*\} \d+$/m);
       expect(body).toMatch(/^ringmint_hsm_sessions\{.*\} 4$/m);
       expect((await post(`${endpoint(role)}/metrics`, 'quota', '', 'GET')).status).toBe(403);
     }
@@ -392,9 +394,9 @@ describe('the systems', () => {
 
   it('have a log of every signature, each with its intent, in a chain', () => {
     for (const [role, purposes] of [
-      ['central', ['credential', 'denial']],
-      ['issuance', ['currency', 'request']],
-      ['quota', ['control-bit']],
+      ['central', ['credential', 'denial', 'journal-head']],
+      ['issuance', ['currency', 'journal-head', 'request']],
+      ['quota', ['control-bit', 'journal-head']],
     ] as const) {
       const entries = [...readSigningLog(readFileSync(join(place.home, role, 'signing.log'), 'utf8'))];
       expect([...new Set(entries.map(({ purpose }) => purpose))].sort()).toEqual(purposes);
@@ -414,6 +416,9 @@ describe('the systems', () => {
       ['quota', 'credentials', 'operator'],
       ['central', 'requests', 'operator'],
       ['issuance', 'issuances', 'central'],
+      ['central', 'witness/quota', 'issuance'],
+      ['issuance', 'witness/quota', 'operator'],
+      ['quota', 'journal-heads', 'central'],
     ] as const) {
       expect(JSON.parse((await post(`${endpoint(role)}/${path}`, holder, 'x')).body)).toMatchObject({
         status: 403,

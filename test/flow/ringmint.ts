@@ -70,10 +70,14 @@ export function makeWorkplace(): Workplace {
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding('utf8').on('data', (text: string) => (said += text));
       const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-      await waitFor('the systems to serve', () => {
-        if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
-        return said.includes('systems are up');
-      });
+      await waitFor(
+        'the systems to serve',
+        () => {
+          if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
+          return said.includes('systems are up');
+        },
+        60_000,
+      );
       return {
         process: child,
         said: () => said,

@@ -28,7 +28,14 @@ import {
   encodeCurrencyRecord,
 } from '../../src/records/currency.ts';
 import { type Denial, decodeDenial, encodeDenial } from '../../src/records/denial.ts';
+import {
+  decodeJournalHead,
+  encodeJournalHead,
+  type JournalHeadRecord,
+} from '../../src/records/journal-head.ts';
 import { decodeKeyAudit, encodeKeyAudit, type KeyAudit } from '../../src/records/key-audit.ts';
+import { decodeQuotaApproval, encodeQuotaApproval } from '../../src/records/quota-approval.ts';
+import { decodeStop, encodeStop } from '../../src/records/quota-stop.ts';
 import {
   decodeRequest,
   encodeRequest,
@@ -268,6 +275,16 @@ export const keyAudit: KeyAudit = {
   ],
 };
 
+export const journalHead: JournalHeadRecord = {
+  role: 'quota',
+  name: 'quota',
+  issuedAt: now,
+  journalId: fill(16, 15),
+  epoch: 1,
+  sequence: 7,
+  hash: fill(32, 16),
+};
+
 /** One type of record with a valid sample of it, its record type erased so that all can be walked alike. */
 export interface RecordKind {
   readonly name: string;
@@ -315,6 +332,14 @@ export const recordKinds: readonly RecordKind[] = [
     encodeTrustBundle,
     decodeTrustBundle,
   ),
+  kindOf(
+    'journal head',
+    recordType.journalHead,
+    keys.quota,
+    journalHead,
+    encodeJournalHead,
+    decodeJournalHead,
+  ),
   kindOf('key audit', recordType.keyAudit, keys.quota, keyAudit, encodeKeyAudit, decodeKeyAudit),
   kindOf(
     'ceremony approval',
@@ -331,6 +356,22 @@ export const recordKinds: readonly RecordKind[] = [
     transcript,
     encodeTranscript,
     decodeTranscript,
+  ),
+  kindOf(
+    'quota approval',
+    recordType.quotaApproval,
+    keys.bob,
+    { approver: 'bob', changeId: fill(32, 21), issuedAt: now },
+    encodeQuotaApproval,
+    decodeQuotaApproval,
+  ),
+  kindOf(
+    'quota stop',
+    recordType.quotaStop,
+    keys.carol,
+    { id: fill(16, 22), approver: 'carol', reason: 'amounts look wrong', issuedAt: now },
+    encodeStop,
+    decodeStop,
   ),
 ];
 

@@ -151,6 +151,7 @@ export interface Authorities {
   /** Of the databases, each named by its role. */
   readonly folder: string;
   readonly anchors: Anchors;
+  readonly ledgers: Readonly<Record<'central' | 'issuance' | 'quota', Ledger>>;
   readonly stores: { readonly central: Store; readonly issuance: Store; readonly quota: Store };
   readonly central: Central;
   readonly issuance: Issuance;
@@ -169,6 +170,7 @@ export interface AuthorityOptions {
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly wrapAnchor?: (anchor: Anchor, role: 'central' | 'issuance' | 'quota') => Anchor;
+  readonly wrapLedger?: (ledger: Ledger, role: 'central' | 'issuance' | 'quota') => Ledger;
   readonly limits?: IssuerLimits;
   /** Of each issuer, at the first start. */
   readonly quota?: typeof quota;
@@ -225,16 +227,24 @@ async function assemble(
     wrapStore = (store) => store,
     wrapSigner = (signer) => signer,
     wrapAnchor = (anchor) => anchor,
+    wrapLedger = (ledger) => ledger,
   } = options;
-  const ledgerOf = (role: keyof Stores): Promise<Ledger> =>
-    openLedger(wrapStore(stores[role], role), replicateAnchor([wrapAnchor(anchors[role], role)]));
+  const ledgerOf = async (role: keyof Stores): Promise<Ledger> => {
+    const anchor = replicateAnchor([wrapAnchor(anchors[role], role)]);
+    return wrapLedger(await openLedger(wrapStore(stores[role], role), anchor), role);
+  };
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const agreement: KeyAgreement | undefined = tokens.of.quota.agreement;
   if (agreement === undefined) throw new Error('the quota token has an agreement key');
   const common = { keys, clock, random: (length: number) => new Uint8Array(randomBytes(length)) };
+  const ledgers = {
+    central: await ledgerOf('central'),
+    issuance: await ledgerOf('issuance'),
+    quota: await ledgerOf('quota'),
+  };
   const quotaControl = makeQuotaControl({
     ...common,
-    ledger: await ledgerOf('quota'),
+    ledger: ledgers.quota,
     signer: wrapSigner(tokens.of.quota, 'quota'),
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
@@ -242,7 +252,7 @@ async function assemble(
   });
   const central = makeCentral({
     ...common,
-    ledger: await ledgerOf('central'),
+    ledger: ledgers.central,
     signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
     decision: loadIssuanceDecision(tokens.machine, options.program),
@@ -264,7 +274,7 @@ async function assemble(
   const issuance = makeIssuance({
     ...common,
     issuer,
-    ledger: await ledgerOf('issuance'),
+    ledger: ledgers.issuance,
     signer: wrapSigner(tokens.of.issuance, 'issuance'),
     centralKeyId: () => toHex(tokens.of.central.publicKey.keyId),
     peers: options.peers?.(honest) ?? honest,
@@ -277,6 +287,7 @@ async function assemble(
     clock,
     folder,
     stores,
+    ledgers,
     anchors,
     central,
     issuance,
@@ -303,6 +314,11 @@ async function assemble(
     },
   };
   return authorities;
+}
+
+/** A ledger whose anchor knows nothing of earlier states: for tests that are about what else finds them. */
+export async function openUnanchored(store: Store): Promise<Ledger> {
+  return openLedger(store, makeMemoryAnchor(await store.head()));
 }
 
 /** A draft of `lots` of euro cents, with an id. */

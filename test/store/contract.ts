@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import {
@@ -23,6 +25,21 @@ export interface StoreUnderTest {
   /** Closes and opens again, as a restart does. */
   reopen(): Promise<void>;
   remove(): Promise<void>;
+}
+
+/** Well-formed: whether the signature is right, is not a store's business. */
+function signedHead(changed: Partial<JournalHeadRecord>): Uint8Array {
+  const record: JournalHeadRecord = {
+    role: 'quota',
+    name: 'quota',
+    issuedAt: 1_000,
+    journalId: bytes(16, 'a'),
+    epoch: 1,
+    sequence: 0,
+    hash: bytes(32, 0),
+    ...changed,
+  };
+  return attachSignature(encodeJournalHead(record, bytes(32, 'key')), bytes(64, 'signature'));
 }
 
 /** `share`: of the properties' runs; a store that takes long to make has fewer. */
@@ -247,6 +264,51 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
         ok: true,
         value: await under.store.head(),
       });
+    });
+
+    it('holds the highest head of each other system, also after a restart, and both where two contradict each other', async () => {
+      const head = (sequence: number, changed: Partial<JournalHeadRecord> = {}): Uint8Array =>
+        signedHead({ sequence, hash: bytes(32, sequence), ...changed });
+      const hold = async (shown: Uint8Array, heldMs = 1): Promise<string> =>
+        (await under.store.holdHead(shown, heldMs)).standing;
+      expect(await under.store.heldHeads()).toEqual([]);
+      expect(await hold(head(4))).toBe('held');
+      expect(await hold(head(7), 2)).toBe('held');
+      expect(await hold(head(5))).toBe('behind');
+      expect(await hold(head(7, { issuedAt: 2_000 }), 3)).toBe('held');
+      expect(await hold(head(7), 4)).toBe('held');
+      expect(await hold(head(1, { role: 'issuance', name: 'demo-issuer' }))).toBe('held');
+      await under.reopen();
+      const [issuance, quota] = await under.store.heldHeads();
+      expect(issuance).toMatchObject({ record: { role: 'issuance', sequence: 1 }, contradiction: null });
+      expect(quota).toEqual({
+        record: expect.objectContaining({ role: 'quota', sequence: 7, issuedAt: 2_000 }),
+        signed: head(7, { issuedAt: 2_000 }),
+        heldMs: 3,
+        contradiction: null,
+      });
+      const other = head(7, { hash: bytes(32, 'other') });
+      expect(await hold(other)).toBe('forked');
+      await under.reopen();
+      for (const shown of [head(8), head(7), other, head(3), head(7, { journalId: bytes(16, 'b') })])
+        expect(await hold(shown)).toBe('forked');
+      expect((await under.store.heldHeads())[1]).toMatchObject({
+        record: { sequence: 7 },
+        contradiction: other,
+      });
+      expect(await under.store.releaseHead('quota', 'quota')).toBe(true);
+      expect(await under.store.releaseHead('quota', 'quota')).toBe(false);
+      expect(await hold(head(3))).toBe('held');
+      expect(await hold(head(9, { journalId: bytes(16, 'b') }))).toBe('forked');
+    });
+
+    it('has one journal id for ever, and another one than any other database', async () => {
+      const id = await under.store.journalId();
+      await under.reopen();
+      expect(await under.store.journalId()).toEqual(id);
+      const other = await make();
+      expect(await other.store.journalId()).not.toEqual(id);
+      await other.remove();
     });
 
     it('does as a plain model does, whatever the order', async () => {

@@ -103,6 +103,14 @@ describe('the SQLite file', () => {
     expect(codeOf(() => open())).toBe('store_foreign');
   });
 
+  it('is refused where what it holds of another journal is no head', async () => {
+    await open().close();
+    const db = new Database(path);
+    db.exec(`INSERT INTO held_head (role, name, signed, held_ms) VALUES ('quota', 'quota', zeroblob(9), 1)`);
+    db.close();
+    expect(codeOf(() => open())).toBe('store_corrupt');
+  });
+
   it.each([
     ['an altered journal entry', 'UPDATE journal SET bytes = zeroblob(length(bytes)) WHERE sequence = 3'],
     ['an altered hash', 'UPDATE journal SET hash = zeroblob(32) WHERE sequence = 4'],

@@ -110,6 +110,14 @@ export class QuotaTables {
     return (this.statements.quotas.all() as QuotaRow[]).map((row) => this.positionOf(accountOf(row), nowMs));
   }
 
+  recentAmounts(issuer: string, currency: string, most: number): readonly bigint[] {
+    const rows = this.statements.recent.all(issuer, currency, most) as Pick<
+      TakeRow,
+      'take_amount' | 'take_orders'
+    >[];
+    return rows.map((row) => row.take_amount / row.take_orders);
+  }
+
   private positionOf(account: QuotaAccount, nowMs: number): QuotaPosition {
     const slots = this.statements.slots.all(account.issuer, account.currency) as SlotRow[];
     return positionOf(account, slots.map(useOf), { nowMs, stopped: this.stopped() !== undefined });
@@ -220,6 +228,8 @@ function prepare(db: Database.Database) {
       WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
     takes: db.prepare(`SELECT sequence, take_amount, take_orders, take_ms FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
+    recent: db.prepare(`SELECT take_amount, take_orders FROM intent
+      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY take_ms DESC LIMIT ?`),
     findChange: db.prepare('SELECT sequence FROM quota_change WHERE id = ?'),
     insertChange: db.prepare(`INSERT INTO quota_change (id, sequence, issuer, currency, reset_ms)
       VALUES (:id, :sequence, :issuer, :currency, :resetMs)`),

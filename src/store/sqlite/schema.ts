@@ -99,4 +99,14 @@ CREATE TABLE quota_stop (
   lifted     INTEGER REFERENCES quota_change (sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quota_stop_in_force ON quota_stop (sequence) WHERE lifted IS NULL;
+
+-- Of each other system's journal the highest head that was shown, as it was signed; with it the first one that contradicts it.
+CREATE TABLE held_head (
+  role          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  signed        BLOB NOT NULL,
+  held_ms       INTEGER NOT NULL,
+  contradiction BLOB,
+  PRIMARY KEY (role, name)
+) STRICT, WITHOUT ROWID;
 `;

@@ -36,6 +36,8 @@ import type {
   Allocation,
   ApprovedChange,
   Committed,
+  HeadHolding,
+  HeldHead,
   Intent,
   IntentKind,
   NewIntent,
@@ -48,9 +50,11 @@ import type {
 import { StoreError } from '../store.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
+import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import { QuotaTables } from './quota-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
+import { prepareStatements, type Statements } from './statements.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: DatabaseOptions): Store {
@@ -76,9 +80,11 @@ class SqliteStore implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
   private readonly release: () => void;
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly genesis: Uint8Array;
+  private readonly storeId: Uint8Array;
+  private readonly heads: HeldHeads;
 
   constructor(options: DatabaseOptions) {
     this.path = options.path;
@@ -93,23 +99,29 @@ class SqliteStore implements Store {
       const { db, storeId } = openDatabase(options);
       this.db = db;
       this.genesis = genesisHash(options.role, storeId);
+      this.storeId = storeId;
     } catch (error) {
       release();
       throw error;
     }
     try {
-      this.statements = prepare(this.db);
+      this.statements = prepareStatements(this.db);
       this.quotas = new QuotaTables(this.db, (entry) => {
         const head = this.readHead();
         this.append(head.hash, { ...entry, sequence: head.sequence + 1 });
         return head.sequence + 1;
       });
       verifyWhole(this.db, this.genesis, options.path);
+      this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
       this.db.close();
       release();
       throw error;
     }
+  }
+
+  journalId(): Promise<Uint8Array> {
+    return Promise.resolve(this.storeId);
   }
 
   head(): Promise<JournalHead> {
@@ -249,6 +261,10 @@ class SqliteStore implements Store {
     return this.read(() => this.quotas.positions(nowMs));
   }
 
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
+    return this.run(() => this.quotas.recentAmounts(issuer, currency, most));
+  }
+
   findChange(id: Uint8Array): Promise<number | undefined> {
     return this.run(() => this.quotas.findChange(id));
   }
@@ -298,6 +314,18 @@ class SqliteStore implements Store {
     );
   }
 
+  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
+    return this.transact(() => this.heads.hold(signed, heldMs));
+  }
+
+  heldHeads(): Promise<readonly HeldHead[]> {
+    return this.run(() => this.heads.all());
+  }
+
+  releaseHead(role: string, name: string): Promise<boolean> {
+    return this.transact(() => this.heads.release(role, name));
+  }
+
   close(): Promise<void> {
     this.db.close();
     this.release();
@@ -320,34 +348,4 @@ class SqliteStore implements Store {
     const transaction = this.db.transaction(write);
     return this.run(() => transaction.immediate());
   }
-}
-
-function prepare(db: Database.Database) {
-  return {
-    journal: db.prepare(
-      'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
-    ),
-    hashAt: db.prepare('SELECT hash FROM journal WHERE sequence = ?'),
-    firstSignedAfter: db.prepare(
-      'SELECT sequence FROM intent WHERE sequence > ? AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
-    ),
-    head: db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1'),
-    insertJournal: db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)'),
-    findIntent: db.prepare('SELECT * FROM intent WHERE kind = ? AND id = ?'),
-    findSpent: db.prepare('SELECT 1 FROM intent WHERE spends = ?'),
-    insertIntent: db.prepare(`INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-        to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
-      VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
-        :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`),
-    findOrder: db.prepare('SELECT * FROM caller_order WHERE id = ?'),
-    insertOrder: db.prepare(
-      'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
-    ),
-    lastSerial: db.prepare('SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?'),
-    recordSigned: db.prepare('UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL'),
-    unsigned: db.prepare('SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence'),
-    countDecided: db.prepare(
-      'SELECT coalesce(sum(decides), 0) AS count FROM intent WHERE issuer = ? AND created_ms >= ? AND decides > 0',
-    ),
-  };
 }

@@ -1,0 +1,116 @@
+/** A role's witnesses, and the role as a witness of the others, put together. */
+import type { Signer } from '../../hsm/signer.ts';
+import { type Client, type ClientOptions, type Endpoints, makeClient } from '../api/client.ts';
+import { systemClock } from '../kit/clock.ts';
+import { makeKeyRing } from '../records/key-ring.ts';
+import type { TrustBundle } from '../records/trust-bundle.ts';
+import type { WitnessPeer } from '../roles/head-showing.ts';
+import type { Ledger } from '../roles/ledger.ts';
+import { makeWitness, type Witness } from '../roles/witness.ts';
+import { makeWitnessedLedger, type WitnessedLedger, witnessPolicy } from '../roles/witnessed-ledger.ts';
+import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import { quotaSchema, readConfiguration } from './configuration.ts';
+import { type Home, type Role, roles } from './home.ts';
+import { holderOf } from './key-holder.ts';
+
+/** A witness answers at once or not at all: the next round asks again. */
+const timeoutMs = 2_000;
+
+export interface WitnessingOptions {
+  readonly home: Home;
+  readonly role: Role;
+  readonly issuer: string;
+  readonly bundle: TrustBundle;
+  readonly ledger: Ledger;
+  readonly signer: Signer;
+  readonly tls: ClientOptions['tls'];
+  readonly endpoints: Endpoints;
+  readonly report: (line: string) => void;
+}
+
+export interface Witnessing {
+  readonly witness: Witness;
+  readonly own: WitnessedLedger;
+  /**
+   * Asks the witnesses; `finish`, which signs what a crash left, runs at once where one has answered, and else when one does. Gives what
+   * was finished at once. Throws what a witness has proven of the journal.
+   */
+  begin(finish: () => Promise<number>): Promise<number>;
+  /** Shows the last head; the role takes nothing new any more. */
+  close(): Promise<void>;
+}
+
+export async function openWitnessing(options: WitnessingOptions): Promise<Witnessing> {
+  const { home, role, issuer, bundle, ledger, signer, report } = options;
+  const keys = makeKeyRing(bundle, makeNodeVerifySignature());
+  const client = makeClient({ tls: options.tls, timeoutMs }, options.endpoints);
+  const common = { keys, clock: systemClock };
+  const own = makeWitnessedLedger({
+    ...common,
+    ledger,
+    owner: { role, name: holderOf(role, issuer).name },
+    epoch: role === 'quota' ? (await readConfiguration(home.config('quota'), quotaSchema)).epoch : null,
+    witnesses: roles
+      .filter((other) => other !== role)
+      .map(
+        (other): WitnessPeer => ({
+          role: other,
+          heads: () => client.journalHeads(other),
+          hold: (head) => client.showHead(other, head),
+        }),
+      ),
+    signer,
+    policy: witnessPolicy,
+    report,
+  });
+  const witness = await makeWitness({ ...common, store: ledger.store });
+  let finishing: Promise<void> | undefined;
+
+  return {
+    witness,
+    own,
+    async begin(finish) {
+      if (await own.ask()) {
+        const finished = await finish();
+        own.start();
+        return finished;
+      }
+      void own.opened.then(() => {
+        finishing = finish().then(
+          (finished) => {
+            if (finished > 0) report(`${role} finished ${finished} left by a crash`);
+          },
+          // They stay as they are, and a retry or the next start finishes them.
+          (error: unknown) => report(`${role} cannot finish what a crash left: ${String(error)}`),
+        );
+      });
+      own.start();
+      return 0;
+    },
+    async close() {
+      await own.close();
+      await finishing;
+      await client.close();
+    },
+  };
+}
+
+/** The others as a role works with them: not with one whose journal heads contradict each other. */
+export function withoutForked(client: Client, witness: Witness): Client {
+  const check = (role: 'central' | 'quota') => witness.check({ role, name: role });
+  return {
+    ...client,
+    async submitRequest(request) {
+      const checked = check('central');
+      return checked.ok ? client.submitRequest(request) : checked;
+    },
+    async redeemCredential(presentation) {
+      const checked = check('quota');
+      return checked.ok ? client.redeemCredential(presentation) : checked;
+    },
+    async quotaPositions() {
+      const checked = check('quota');
+      return checked.ok ? client.quotaPositions() : checked;
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/** `ringmint witness`: journal heads, which each system signs and the others hold; kept elsewhere too, they find what all three have forgotten. */
+import { join } from 'node:path';
+import { Argument, type Command } from 'commander';
+import { fromHex } from '../../kit/bytes.ts';
+import { type Refusal, refuse } from '../../kit/result.ts';
+import { decodeJournalHead } from '../../records/journal-head.ts';
+import { isoTime } from '../../records/key-ring.ts';
+import type { HeldHeadStatus } from '../../roles/status.ts';
+import { type Appliance, type Role, roles } from '../appliance.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { makeFolder, readInput, writeOutput } from '../file.ts';
+import { type CommandContext, subcommandsOf } from '../subcommands.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** Adds the commands to `witness`, which is `ringmint witness`. */
+export function addWitnessCommands(
+  witness: Command,
+  { appliance, terminal, home, done }: CommandContext,
+): void {
+  const command = subcommandsOf(witness);
+
+  command(
+    'keep',
+    'write the highest journal head of each system to a folder, to be kept elsewhere',
+    'keep --out heads',
+  )
+    .addOption(home())
+    .option('--out <folder>', 'where to write them', 'heads')
+    .action(async (given: { home: string; out: string }) => {
+      done(await runKeep(appliance, terminal, given));
+    });
+
+  command(
+    'check',
+    'hold a kept journal head against the running system that signed it',
+    'check heads/quota-head.cose',
+  )
+    .argument('<file>', 'what `ringmint witness keep` wrote')
+    .addOption(home())
+    .action(async (file: string, given: { home: string }) => {
+      done(await runCheck(appliance, terminal, { ...given, file }));
+    });
+
+  command(
+    'release',
+    'have a stopped system forget which journal head it holds of another: after an incident, and never to get a backup going',
+    'release central --at issuance',
+  )
+    .addArgument(new Argument('<role>', 'whose head').choices(roles))
+    .requiredOption('--at <role>', 'which system holds it')
+    .addOption(home())
+    .action(async (of: Role, given: { home: string; at: string }) => {
+      const at = roles.find((role) => role === given.at && role !== of);
+      if (at === undefined)
+        return done(
+          terminal.refuse(refuse('usage', `--at \`${given.at}\`: one of the other two systems is accepted`)),
+        );
+      const released = await appliance.releaseHead({ home: given.home, of, at });
+      return done(
+        terminal.result({ of, at, released }, [
+          released ? `${at} holds no journal head of ${of} any more` : `${at} held no journal head of ${of}`,
+        ]),
+      );
+    });
+}
+
+async function runKeep(
+  appliance: Appliance,
+  terminal: Terminal,
+  { home, out }: { home: string; out: string },
+): Promise<ExitCode> {
+  const operator = await appliance.connect(home);
+  const highest = new Map<Role, HeldHeadStatus>();
+  let firstRefusal: Refusal | undefined;
+  try {
+    for (const role of roles) {
+      const status = await operator.status(role);
+      if (!status.ok) firstRefusal ??= status;
+      else
+        for (const held of status.value.holds) {
+          const known = highest.get(held.role);
+          if (known === undefined || held.sequence > known.sequence) highest.set(held.role, held);
+        }
+    }
+  } finally {
+    await operator.close();
+  }
+  if (firstRefusal !== undefined) return terminal.refuse(firstRefusal);
+  const folder = await makeFolder(out);
+  if (!folder.ok) return terminal.refuse(folder);
+  const heads: { role: Role; sequence: number; hash: string; issuedAt: number; file: string }[] = [];
+  for (const { role, sequence, hash, issuedAt, signed } of roles.flatMap((of) => highest.get(of) ?? [])) {
+    const file = join(out, `${role}-head.cose`);
+    const written = await writeOutput(file, fromHex(signed) ?? new Uint8Array());
+    if (!written.ok) return terminal.refuse(written);
+    heads.push({ role, sequence, hash, issuedAt, file });
+  }
+  return terminal.result(
+    { heads },
+    heads.map(
+      ({ role, sequence, issuedAt, file }) =>
+        `${role.padEnd(9)} head ${sequence} of ${isoTime(issuedAt)}, ${file}`,
+    ),
+  );
+}
+
+async function runCheck(
+  appliance: Appliance,
+  terminal: Terminal,
+  { home, file }: { home: string; file: string },
+): Promise<ExitCode> {
+  const read = await readInput(file, 65_536);
+  if (!read.ok) return terminal.refuse(read);
+  const decoded = decodeJournalHead(read.value);
+  if (!decoded.ok) return terminal.refuse(decoded);
+  const { role, sequence, issuedAt } = decoded.value.record;
+  const operator = await appliance.connect(home);
+  try {
+    const checked = await operator.checkHead(role, read.value);
+    if (!checked.ok) return terminal.refuse(checked);
+  } finally {
+    await operator.close();
+  }
+  return terminal.result({ role, sequence, issuedAt }, [
+    `the journal of ${role} has head ${sequence} of ${isoTime(issuedAt)}`,
+  ]);
+}

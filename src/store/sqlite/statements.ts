@@ -1,0 +1,31 @@
+/** The SQL of the store, prepared once for each database. */
+import type Database from 'better-sqlite3';
+
+const sql = {
+  journal: 'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
+  hashAt: 'SELECT hash FROM journal WHERE sequence = ?',
+  head: 'SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1',
+  insertJournal: 'INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)',
+  findIntent: 'SELECT * FROM intent WHERE kind = ? AND id = ?',
+  findSpent: 'SELECT 1 FROM intent WHERE spends = ?',
+  insertIntent: `INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
+        to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
+      VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
+        :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`,
+  findOrder: 'SELECT * FROM caller_order WHERE id = ?',
+  insertOrder: 'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
+  lastSerial: 'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?',
+  recordSigned: 'UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL',
+  unsigned: 'SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence',
+  firstSignedAfter:
+    'SELECT sequence FROM intent WHERE sequence > ? AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
+  countDecided:
+    'SELECT coalesce(sum(decides), 0) AS count FROM intent WHERE issuer = ? AND created_ms >= ? AND decides > 0',
+} as const;
+
+export type Statements = Readonly<Record<keyof typeof sql, Database.Statement>>;
+
+export function prepareStatements(db: Database.Database): Statements {
+  const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)] as const);
+  return Object.fromEntries(prepared) as Statements;
+}
