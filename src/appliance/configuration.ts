@@ -9,6 +9,8 @@ const currency = Type.String({ pattern: '^[A-Z]{3}$' });
 const issuer = Type.String({ pattern: '^[a-z0-9-]{1,64}$' });
 const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 
+/** As an anchor is named (hsm/anchor.ts). */
+const journalName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' });
 const name = Type.String({ pattern: '^[a-z0-9-]{1,32}$' });
 
 /** An HSM of a system's: the SoftHSM token in its own folder, or any other through PKCS#11. */
@@ -57,7 +59,9 @@ export const storeChoice = Type.Optional(
         /** Path of the file that holds the address and the password: neither is in the configuration. */
         urlFile: Type.String({ minLength: 1 }),
         /** The journal that this process writes; each process has one of its own. */
-        series: name,
+        series: journalName,
+        /** Of this journal's anchor in the system's token, where it is not the series': a ledger that was moved keeps the one it had. */
+        anchor: Type.Optional(journalName),
       },
       { additionalProperties: false },
     ),

@@ -4,12 +4,24 @@ import { Type } from 'typebox';
 import { systemRandom } from '../kit/clock.ts';
 import { addSeries, loadLedger } from '../store/postgres/load.ts';
 import { openPostgresStore } from '../store/postgres/postgres-store.ts';
-import { openDump } from '../store/sqlite/dump.ts';
+import { ledgerTables, openDump } from '../store/sqlite/dump.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { readConfiguration, storeChoice } from './configuration.ts';
 import type { Home, Role } from './home.ts';
+
+/** The anchor of a SQLite ledger, in its role's token; a ledger that moves keeps it. */
+const firstAnchor = 'journal';
+
+/**
+ * The name of the anchor of the journal that the role's configuration names: processes of one role may share a token. It does not come
+ * from the database, which is what the anchor is held against.
+ */
+export async function readAnchorName(home: Home, role: Role): Promise<string> {
+  const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
+  return store?.kind === 'postgres' ? (store.anchor ?? store.series) : firstAnchor;
+}
 
 /** Opens the ledger that the role's configuration names; throws a StoreError where it cannot be served. */
 export async function openRoleStore(home: Home, role: Role): Promise<Store> {
@@ -34,6 +46,8 @@ export interface StoreMigrationReport {
   /** Without the password. */
   readonly to: string;
   readonly series: string;
+  /** The anchor that the series goes on with: config.json has to name it. */
+  readonly anchor: string;
   readonly rows: number;
 }
 
@@ -49,22 +63,13 @@ export async function migrateStore(options: StoreMigration): Promise<StoreMigrat
   const dump = openDump(home.ledger(role), role);
   try {
     let all = 0;
-    for (const table of [
-      'journal',
-      'intent',
-      'caller_order',
-      'quota',
-      'quota_slot',
-      'quota_change',
-      'quota_stop',
-    ] as const)
-      all += dump.count(table);
+    for (const table of ledgerTables) all += dump.count(table);
     const to = await loadLedger(
       { storeId: dump.storeId, rows: (table) => dump.rows(table as Parameters<typeof dump.rows>[0]) },
       { url, role, series, random: systemRandom, progress: (written) => progress(written, all) },
     );
     dump.markMoved(to);
-    return { role, to, series, rows: all };
+    return { role, to, series, anchor: firstAnchor, rows: all };
   } finally {
     dump.close();
   }

@@ -73,6 +73,8 @@ export interface StoreMigrationReport {
   /** Where the ledger is now, without the password. */
   readonly to: string;
   readonly series: string;
+  /** The anchor in the system's token that the series goes on with. */
+  readonly anchor: string;
   readonly rows: number;
 }
 

@@ -9,11 +9,11 @@ import { type CommandContext, subcommandsOf } from './subcommands.ts';
 export function addStoreCommands(store: Command, { appliance, terminal, home, done }: CommandContext): void {
   const command = subcommandsOf(store);
   const role = (): Option => new Option('--role <role>', 'whose').choices(roles).makeOptionMandatory();
-  const seriesName = /^[a-z0-9-]{1,32}$/;
+  const seriesName = /^[a-z][a-z0-9-]{0,31}$/;
   const refuseSeries = (series: string): ExitCode =>
     terminal.refuse({
       code: 'usage',
-      message: `--series ${quote(series)}: 1 to 32 of a-z, 0-9 and \`-\` are accepted`,
+      message: `--series ${quote(series)}: 1 to 32 of a-z, 0-9 and \`-\`, a letter first, are accepted`,
     });
   const addressHelp = "file with the database's address, postgres://USER:PASSWORD@HOST/DATABASE";
 
@@ -45,7 +45,7 @@ export function addStoreCommands(store: Command, { appliance, terminal, home, do
         terminal.result({ ...report }, [
           `the ledger of ${report.role} is at ${report.to}, ${report.rows} rows, checked there`,
           `  the SQLite file is marked as moved, and is not served again`,
-          `  put this into ${report.role}/config.json: "store": { "kind": "postgres", "urlFile": "${given.toFile}", "series": "${report.series}" }`,
+          `  put this into ${report.role}/config.json: "store": { "kind": "postgres", "urlFile": "${given.toFile}", "series": "${report.series}", "anchor": "${report.anchor}" }`,
         ]),
       );
     });
@@ -57,7 +57,7 @@ export function addStoreCommands(store: Command, { appliance, terminal, home, do
   )
     .addOption(role())
     .requiredOption('--to-file <file>', addressHelp)
-    .requiredOption('--series <name>', 'its name: 1 to 32 of a-z, 0-9 and `-`')
+    .requiredOption('--series <name>', 'its name: 1 to 32 of a-z, 0-9 and `-`, a letter first')
     .action(async (given: { role: Role; toFile: string; series: string }) => {
       if (!seriesName.test(given.series)) return done(refuseSeries(given.series));
       const to = await appliance.store.addSeries({

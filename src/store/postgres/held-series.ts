@@ -58,6 +58,11 @@ export class HeldSeries {
     return new HeldSeries(session, series, genesis, head ?? { sequence: 0, hash: genesis }, reconnectMs);
   }
 
+  /** Where the database is: for messages. */
+  get shown(): string {
+    return this.session.address.shown;
+  }
+
   head(): Promise<JournalHead> {
     return this.read(() => Promise.resolve(this.known));
   }

@@ -12,6 +12,7 @@ import {
 } from '../quota-check.ts';
 import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
 import { StoreError } from '../store.ts';
+import { readHeldHeads } from './held-heads.ts';
 import type { Ask, Session } from './session.ts';
 import type { SeriesIntentRow } from './statement.ts';
 
@@ -43,6 +44,7 @@ export async function verifyRows(ask: Ask, role: string, shown: string): Promise
   );
   check.finish(counted ?? { intents: -1n, orders: -1n });
   await verifyQuotas(ask, corrupt);
+  await readHeldHeads(ask, shown);
 }
 
 async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {

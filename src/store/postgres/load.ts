@@ -119,6 +119,11 @@ const tables: readonly {
       bigint('lifted'),
     ],
   },
+  {
+    name: 'held_head',
+    series: false,
+    columns: [text('role'), text('name'), bytea('signed'), bigint('held_ms'), bytea('contradiction')],
+  },
 ];
 
 const pageSize = 1_000;

@@ -38,6 +38,8 @@ import {
   type Allocation,
   type ApprovedChange,
   type Committed,
+  type HeadHolding,
+  type HeldHead,
   type Intent,
   type IntentKind,
   type NewIntent,
@@ -50,6 +52,7 @@ import {
 } from '../store.ts';
 import { readAddress } from './address.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
+import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
 import { verifyLedger } from './integrity.ts';
 import { asStoreError } from './postgres-error.ts';
@@ -61,6 +64,7 @@ import {
   lockQuotas,
   readAccounts,
   readPositions,
+  readRecentAmounts,
   readStop,
   settleQuotas,
   writeAccount,
@@ -96,6 +100,10 @@ class PostgresStore implements Store {
 
   constructor(held: HeldSeries) {
     this.held = held;
+  }
+
+  journalId(): Promise<Uint8Array> {
+    return Promise.resolve(this.series.id);
   }
 
   head(): Promise<JournalHead> {
@@ -242,6 +250,10 @@ class PostgresStore implements Store {
     return this.read((ask) => readPositions(ask, nowMs));
   }
 
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
+    return this.read((ask) => readRecentAmounts(ask, { issuer, currency }, most));
+  }
+
   findChange(id: Uint8Array): Promise<number | undefined> {
     return this.read((ask) => findChange(ask, id));
   }
@@ -357,6 +369,26 @@ class PostgresStore implements Store {
         [this.series.number, fromSequence, limit],
       );
       return rows.map(entryOf);
+    });
+  }
+
+  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
+    return this.write(async (ask, head) => ({
+      value: await holdHead(ask, signed, heldMs, this.held.shown),
+      head: await head,
+    }));
+  }
+
+  heldHeads(): Promise<readonly HeldHead[]> {
+    return this.read((ask) => readHeldHeads(ask, this.held.shown));
+  }
+
+  releaseHead(role: string, name: string): Promise<boolean> {
+    let released = false;
+    return this.write(async (ask, head) => {
+      // Done again where a commit was cut, it finds nothing that the first time has released.
+      released = (await releaseHead(ask, role, name)) || released;
+      return { value: released, head: await head };
     });
   }
 

@@ -96,6 +96,19 @@ export async function readPositions(
   return accounts.map(({ account, uses }) => positionOf(account, uses, { nowMs, stopped }));
 }
 
+export async function readRecentAmounts(
+  ask: Ask,
+  { issuer, currency }: QuotaName,
+  most: number,
+): Promise<readonly bigint[]> {
+  const rows = await ask<Pick<TakeRow, 'take_amount' | 'take_orders'>>(
+    `SELECT take_amount, take_orders FROM intent
+      WHERE issuer = $1 AND take_currency = $2 AND take_ms IS NOT NULL ORDER BY take_ms DESC, sequence DESC LIMIT $3`,
+    [issuer, currency, most],
+  );
+  return rows.map((row) => row.take_amount / row.take_orders);
+}
+
 /** The conditional update: one row for each quota, and one for each slot, whatever the size of the group. */
 export async function takeQuotas(ask: Ask, taken: readonly Taken[]): Promise<void> {
   if (taken.length === 0) return;

@@ -121,6 +121,16 @@ CREATE TABLE quota_stop (
   lifted     bigint REFERENCES quota_change (ordinal)
 );
 CREATE INDEX quota_stop_in_force ON quota_stop (ordinal) WHERE lifted IS NULL;
+
+-- Of each other system's journal the highest head that was shown, as it was signed; with it the first one that contradicts it.
+CREATE TABLE held_head (
+  role          text COLLATE "C" NOT NULL,
+  name          text COLLATE "C" NOT NULL,
+  signed        bytea NOT NULL,
+  held_ms       bigint NOT NULL,
+  contradiction bytea,
+  PRIMARY KEY (role, name)
+);
 `;
 
 /** Step n makes version n out of version n - 1. */

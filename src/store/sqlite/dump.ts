@@ -7,14 +7,18 @@ import { lockFile } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
-export type LedgerTable =
-  | 'journal'
-  | 'intent'
-  | 'caller_order'
-  | 'quota'
-  | 'quota_slot'
-  | 'quota_change'
-  | 'quota_stop';
+export const ledgerTables = [
+  'journal',
+  'intent',
+  'caller_order',
+  'quota',
+  'quota_slot',
+  'quota_change',
+  'quota_stop',
+  'held_head',
+] as const;
+
+export type LedgerTable = (typeof ledgerTables)[number];
 
 export type DumpedRow = Readonly<Record<string, string | bigint | Uint8Array | null>>;
 
