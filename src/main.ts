@@ -23,6 +23,7 @@ import type { Appliance } from './cli/appliance.ts';
 import { exitCode } from './cli/exit-code.ts';
 import { runProgram } from './cli/program.ts';
 import { systemClock, systemRandom } from './kit/clock.ts';
+import { lockFile } from './store/sqlite/file-lock.ts';
 
 const program = fileURLToPath(import.meta.url);
 /** Sources lie in src/, the compiled program in dist/src/. */
@@ -111,6 +112,7 @@ const appliance: Appliance = {
     plan: (options) => planCeremony(options, { clock: systemClock }),
     run: (options) => runCeremony(options, { projectFolder, clock: systemClock }),
   },
+  lock: lockFile,
   releaseHead,
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };
@@ -128,7 +130,11 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   appliance,
-  streams: { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) },
+  streams: {
+    out: (text) => process.stdout.write(text),
+    error: (text) => process.stderr.write(text),
+    errorIsTerminal: process.stderr.isTTY,
+  },
   // Opened by the commands that read it.
   stdin: {
     get isTerminal() {

@@ -305,6 +305,8 @@ export interface Appliance {
   connect(home: string): Promise<Operator>;
   readonly keys: KeyCommands;
   readonly ceremony: CeremonyCommands;
+  /** Holds a file until it is let go or this process ends, however it does; `undefined` where another process holds it. */
+  lock(path: string): (() => void) | undefined;
   /** Has `at`, which does not run, forget the journal head that it holds of the other; gives whether it held any. */
   releaseHead(options: { home: string; of: Role; at: Role }): Promise<boolean>;
   /** The signer of modules, in the HSM of central management. */

@@ -1,5 +1,6 @@
 /** Files that commands read and write: sizes checked before reading, written whole or not at all. */
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 
 export type FileCode = 'file_unreadable' | 'file_empty' | 'too_large' | 'disk_full' | 'file_unwritable';
@@ -29,10 +30,14 @@ export async function readInput(path: string, limit: number): Promise<Result<Uin
   }
 }
 
-/** Makes the folder and those above it. */
+/** Makes the folder and those above it, on the disk before the call returns. */
 export async function makeFolder(path: string): Promise<Result<null, FileCode>> {
   try {
-    await mkdir(path, { recursive: true });
+    const first = await mkdir(path, { recursive: true });
+    if (first !== undefined) {
+      const top = dirname(resolve(first));
+      for (let made = resolve(path); made !== top; made = dirname(made)) await syncFolder(dirname(made));
+    }
     return succeed(null);
   } catch (error) {
     return refuse(
@@ -42,7 +47,11 @@ export async function makeFolder(path: string): Promise<Result<null, FileCode>> 
   }
 }
 
-/** Writes a file that only its owner reads: currency is money to whoever holds it. Text may come in parts. */
+/**
+ * Writes a file that only its owner reads: currency is money to whoever holds it. Text may come in parts.
+ *
+ * A power cut at any moment leaves the file as it was before, or whole; after the call, whole.
+ */
 export async function writeOutput(
   path: string,
   data: Uint8Array | string | Iterable<string>,
@@ -58,6 +67,8 @@ export async function writeOutput(
       await file.close();
     }
     await rename(beside, path);
+    // The name too, and not only the bytes: what is sent after this goes by what the file says.
+    await syncFolder(dirname(path));
     return succeed(null);
   } catch (error) {
     await rm(beside, { force: true });
@@ -72,6 +83,15 @@ export async function writeOutput(
       'file_unwritable',
       `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``,
     );
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

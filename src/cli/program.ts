@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
+import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
@@ -162,6 +163,16 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       const { confirmAmount: confirmed, ...rest } = given;
       done(await runIssue(appliance, terminal, stdin, { ...rest, file, confirmed }));
     });
+
+  addBulkCommand(command('bulk', 'issue to every payee of a CSV of any length; can be interrupted'), {
+    appliance,
+    terminal,
+    stdin,
+    clock,
+    random,
+    home,
+    done,
+  });
 
   command('verify', 'tell offline whether a currency file or a unit file is authentic')
     .argument('<file>', 'the file')

@@ -2,8 +2,8 @@
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { parseAmount } from '../records/amount.ts';
 import type { Currency } from '../records/claims.ts';
-import { decodeText } from '../records/draft.ts';
 import { currencyExponent } from '../records/iso4217.ts';
+import { decodeText } from '../records/json-text.ts';
 import { type Limit, limitCount, limitNamePattern, windowSecondsLimit } from '../records/quota-terms.ts';
 import type { IssuerQuota } from './appliance.ts';
 

@@ -1,25 +1,22 @@
 /** `ringmint request`: makes a draft that can be sent, and sent again, from JSON or a CSV of payees. */
 import { toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
-import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { type Result, succeed } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
-import { type Draft, decodeDraft, decodeText, draftSizeLimit, encodeDraft } from '../records/draft.ts';
-import { currencyExponent } from '../records/iso4217.ts';
+import { type Draft, decodeDraft, draftSizeLimit, encodeDraft } from '../records/draft.ts';
+import { decodeText } from '../records/json-text.ts';
 import { decodePayees } from '../records/payees.ts';
 import { formatUuid, makeRequestId } from '../records/request-id.ts';
 import { commitOwner } from '../records/unit.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readInput, writeOutput } from './file.ts';
+import { type PayeeTermOptions, readPayeeTerms } from './payee-terms.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface RequestArguments {
+/** The terms are for a CSV of payees, which has none of them. */
+export interface RequestArguments extends PayeeTermOptions {
   readonly file: string;
   readonly out: string;
-  /** For a CSV of payees, which has none of these. */
-  readonly currency: string | undefined;
-  readonly purpose: string;
-  readonly origin: string | undefined;
-  readonly destination: string | undefined;
 }
 
 /** What opens an owner commitment; whoever holds a unit proves with it that the unit is theirs. */
@@ -73,41 +70,12 @@ export async function runRequest(
 }
 
 function draftOfPayees(bytes: Uint8Array, given: RequestArguments): Result<Draft> {
-  const { currency: code, origin, destination, purpose } = given;
-  const exponent = code === undefined ? undefined : currencyExponent(code);
-  if (code === undefined || exponent === undefined) {
-    return refuse(
-      'currency_unknown',
-      `--currency ${quote(code)}: a CSV of payees needs an ISO 4217 code such as \`EUR\``,
-      'currency',
-    );
-  }
-  for (const [name, country] of [
-    ['origin', origin],
-    ['destination', destination],
-  ] as const) {
-    if (country === undefined || !/^[A-Z]{2}$/.test(country)) {
-      return refuse(
-        'draft_field_invalid',
-        `--${name} ${quote(country)}: a CSV of payees needs two capital letters of ISO 3166`,
-        name,
-      );
-    }
-  }
-  if (purpose.length > 140)
-    return refuse('draft_field_invalid', '--purpose: at most 140 characters are accepted', 'purpose');
+  const terms = readPayeeTerms(given);
+  if (!terms.ok) return terms;
   const text = decodeText(bytes);
   if (!text.ok) return text;
-  const currency = { code, exponent };
-  const payees = decodePayees(text.value, currency);
-  if (!payees.ok) return payees;
-  return succeed({
-    currency,
-    ...payees.value,
-    purpose,
-    origin: origin ?? '',
-    destination: destination ?? '',
-  });
+  const payees = decodePayees(text.value, terms.value.currency);
+  return payees.ok ? succeed({ ...terms.value, ...payees.value }) : payees;
 }
 
 /** Puts commitments in the place of names: an issuer's systems never learn who gets what. */

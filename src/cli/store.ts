@@ -68,7 +68,7 @@ export function addStoreCommands(store: Command, { appliance, terminal, home, do
       return done(
         terminal.result({ role: given.role, to, series: given.series }, [
           `series ${given.series} of ${given.role} is in ${to}`,
-          '  serve it with an epoch of its own in config.json, and a token of its own; no other process may have either',
+          '  serve it with an epoch of its own in config.json, which no other process may have',
         ]),
       );
     });

@@ -20,9 +20,12 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  // By index: an iterator takes several times as long.
+  for (let i = 0; i < bytes.length; i++) text += hexOfByte[bytes[i] as number];
   return text;
 }
 

@@ -2,12 +2,13 @@
  * The draft: what a person or a program asks for, before it is a signed request. Written as JSON, or as
  * the deterministic CBOR that `ringmint request` makes of it, which a retry sends again unchanged.
  */
-import { fromHex } from '../kit/bytes.ts';
-import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { concatBytes, fromHex } from '../kit/bytes.ts';
+import { type CborValue, decodeCbor, encodeCbor, headLimit, putHead } from '../kit/encoding.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type AmountCode, formatAmount, parseAmount } from './amount.ts';
 import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
+import { decodeText, repeatedKey } from './json-text.ts';
 import { purposePattern } from './request.ts';
 import { parseUuid } from './request-id.ts';
 
@@ -52,22 +53,31 @@ const version = 1;
 
 /** The draft as deterministic CBOR: the same draft, however it was written, has the same bytes. */
 export function encodeDraft(draft: Draft): Uint8Array {
-  return encodeCbor([
-    kind,
-    version,
-    draft.id ?? null,
-    draft.currency.code,
-    draft.total,
-    draft.lots.map((lot) => [
-      lot.value,
-      lot.count,
-      'name' in lot.owner ? lot.owner.name : lot.owner.commitment,
-    ]),
-    draft.purpose,
-    draft.origin,
-    draft.destination,
-    draft.redeemUntil ?? null,
-  ]);
+  const { id = null, currency, total, purpose, origin, destination, redeemUntil = null } = draft;
+  return concatBytes(
+    Uint8Array.of(0x8a),
+    ...[kind, version, id, currency.code, total].map(encodeCbor),
+    encodeLots(draft.lots),
+    ...[purpose, origin, destination, redeemUntil].map(encodeCbor),
+  );
+}
+
+/** The array of the lots, of which there may be 65,536; a test holds it against the library's. */
+function encodeLots(lots: readonly DraftLot[]): Uint8Array {
+  const owners = lots.map(({ owner }) => ('name' in owner ? encodeCbor(owner.name) : owner.commitment));
+  const most = owners.reduce((sum, { length }) => sum + length + 4 * headLimit, headLimit);
+  const bytes = new Uint8Array(most);
+  let at = putHead(bytes, 0, 4, lots.length);
+  for (const [i, { value, count, owner }] of lots.entries()) {
+    const encoded = owners[i] as Uint8Array;
+    at = putHead(bytes, at, 4, 3);
+    at = putHead(bytes, at, 0, Number(value));
+    at = putHead(bytes, at, 0, count);
+    if (!('name' in owner)) at = putHead(bytes, at, 2, encoded.length);
+    bytes.set(encoded, at);
+    at += encoded.length;
+  }
+  return bytes.subarray(0, at);
 }
 
 /** Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. */
@@ -166,38 +176,6 @@ function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   const draft = readObject(json, 'draft', draftFields);
   if (!draft.ok) return draft;
   return draftFromJson(draft.value);
-}
-
-/** UTF-8 text without its byte order mark; the code is `draft_not_text`. */
-export function decodeText(bytes: Uint8Array): Result<string, 'draft_not_text'> {
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    return refuse('draft_not_text', 'the file is UTF-16: save it as UTF-8');
-  }
-  try {
-    return succeed(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    // A fatal decoder throws a TypeError for bytes that are no UTF-8.
-    return refuse('draft_not_text', 'the file is neither CBOR nor text in UTF-8');
-  }
-}
-
-/** A key that an object of `text`, which is valid JSON, has twice: JSON.parse would take the last without a word. */
-function repeatedKey(text: string): string | undefined {
-  const open: (Set<string> | undefined)[] = [];
-  let last = '';
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
-    if (token === '{') open.push(new Set());
-    else if (token === '[') open.push(undefined);
-    else if (token === '}' || token === ']') open.pop();
-    else if (token !== ':') last = token;
-    else {
-      const keys = open.at(-1);
-      const key = JSON.parse(last) as string;
-      if (keys?.has(key)) return key;
-      keys?.add(key);
-    }
-  }
-  return undefined;
 }
 
 function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorCode> {

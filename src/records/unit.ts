@@ -11,7 +11,7 @@
  * guessing the others.
  */
 import { concatBytes, sha256, utf8 } from '../kit/bytes.ts';
-import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { decodeCbor, encodeCbor, headLimit, putHead } from '../kit/encoding.ts';
 import { assert, type Result } from '../kit/result.ts';
 import { ClaimReader, type Currency, type RecordErrorCode } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
@@ -19,8 +19,7 @@ import type { Lot } from './request.ts';
 
 const version = 1;
 const fieldCount = 13;
-/** Leaves are cut from buffers of this size: one of its own for each takes as long as all else of it together. */
-const slabBytes = 64 * 1024;
+const saltLength = 16;
 
 export interface Unit {
   readonly currency: Currency;
@@ -53,12 +52,12 @@ export interface BatchTerms {
 /**
  * The encoded units of a batch, in the order of its lots.
  *
- * Written for 65,536 units a call: what is the same in every unit of a lot is encoded once, by the CBOR
- * library; a test holds the bytes against `encodeUnit`.
+ * Written for 65,536 units a call, each of a lot of its own: what is the same in every unit is encoded once, by the CBOR library,
+ * and all leaves lie in one piece of memory. A test holds the bytes against `encodeUnit`.
  */
 export function deriveLeaves(terms: BatchTerms): Uint8Array[] {
   assert(terms.seed.length === 32, 'a seed has 32 bytes');
-  const { currency, epoch, sequence } = terms;
+  const { currency, epoch, sequence, lots } = terms;
   const head = concatBytes(
     Uint8Array.of(0x80 | fieldCount),
     encodeCbor(version),
@@ -73,27 +72,32 @@ export function deriveLeaves(terms: BatchTerms): Uint8Array[] {
     encodeCbor(terms.redeemUntil),
     Uint8Array.of(0x50),
   );
+  const count = lots.reduce((sum, lot) => sum + lot.count, 0);
+  // Value, index, owner and salt beside what is the same.
+  const most = head.length + serial.length + shared.length + headLimit * 3 + 32 + saltLength;
+  const bytes = new Uint8Array(count * most);
   const saltInput = concatBytes(terms.seed, new Uint8Array(8));
   const saltIndex = new DataView(saltInput.buffer, 32);
   const leaves: Uint8Array[] = [];
-  let free = new Uint8Array(0);
-  for (const lot of terms.lots) {
-    const before = concatBytes(head, encodeCbor(lot.value), serial);
-    const after = concatBytes(encodeCbor(lot.owner), shared);
-    for (let i = 0; i < lot.count; i++) {
-      const index = encodeCbor(leaves.length);
+  let at = 0;
+  for (const { value, owner, count: units } of lots) {
+    assert(owner.length === 32, 'an owner commitment has 32 bytes');
+    const amount = Number(value);
+    for (let i = 0; i < units; i++) {
+      const start = at;
+      bytes.set(head, at);
+      at = putHead(bytes, at + head.length, 0, amount);
+      bytes.set(serial, at);
+      at = putHead(bytes, at + serial.length, 0, leaves.length);
+      at = putHead(bytes, at, 2, owner.length);
+      bytes.set(owner, at);
+      bytes.set(shared, at + owner.length);
+      at += owner.length + shared.length;
       // The high half stays zero: a batch has at most 65,536 units.
       saltIndex.setUint32(4, leaves.length);
       const salt = sha256(saltInput);
-      const length = before.length + index.length + after.length + 16;
-      if (free.length < length) free = new Uint8Array(Math.max(slabBytes, length));
-      const leaf = free.subarray(0, length);
-      free = free.subarray(length);
-      leaf.set(before, 0);
-      leaf.set(index, before.length);
-      leaf.set(after, before.length + index.length);
-      leaf.set(salt.subarray(0, 16), before.length + index.length + after.length);
-      leaves.push(leaf);
+      for (let byte = 0; byte < saltLength; byte++) bytes[at++] = salt[byte] as number;
+      leaves.push(bytes.subarray(start, at));
     }
   }
   return leaves;
@@ -162,5 +166,7 @@ export function decodeUnit(leaf: Uint8Array): Result<Unit, RecordErrorCode> {
  */
 export function commitOwner(name: string, blinding: Uint8Array): Uint8Array {
   assert(blinding.length === 32, 'a blinding has 32 bytes');
-  return sha256(concatBytes(utf8('ringmint.owner.v1'), Uint8Array.of(0), blinding, utf8(name)));
+  return sha256(concatBytes(ownerDomain, blinding, utf8(name)));
 }
+
+const ownerDomain = concatBytes(utf8('ringmint.owner.v1'), Uint8Array.of(0));

@@ -73,15 +73,31 @@ const position = {
   reserved: '0',
   issued: '0',
   available: '10',
-  day: '2026-11-21',
-  dayLimit: '10',
-  dayUsed: '0',
+  version: 1,
+  frozen: false,
+  stopped: false,
+  atMs: 1_795_000_000_000,
+  usual: null,
+  limits: [
+    {
+      name: 'day',
+      counts: 'amount',
+      window: { kind: 'day', timeZone: 'Europe/Berlin' },
+      slots: { current: 20_778, oldest: 20_778 },
+      maximum: '10',
+      used: '0',
+      remaining: '10',
+    },
+  ],
 };
 const status = {
   role: 'quota',
   keyId: 'ab'.repeat(32),
-  journal: { sequence: 1, hash: 'cd'.repeat(32) },
+  journal: { sequence: 1, hash: 'cd'.repeat(32), id: 'ef'.repeat(16) },
   unsigned: 0,
+  stopped: null,
+  witnessing: { state: 'open', witnesses: [] },
+  holds: [],
 };
 const refused = {
   type: 'urn:ringmint:problem:store_io',
@@ -96,7 +112,7 @@ describe('an answer that fits', () => {
     lie = json({ positions: [position] });
     expect(await client.quotaPositions()).toMatchObject({
       ok: true,
-      value: [{ available: 10n, dayLimit: 10n }],
+      value: [{ available: 10n, limits: [{ remaining: 10n }] }],
     });
     lie = json(status);
     expect(await client.status('quota')).toEqual({ ok: true, value: status });
@@ -127,7 +143,7 @@ describe('is a `peer_fault`:', () => {
     ['an amount as a number', json({ positions: [{ ...position, available: 10 }] })],
     ['an amount below zero', json({ positions: [{ ...position, available: '-1' }] })],
     ['an amount of a thousand digits', json({ positions: [{ ...position, available: '9'.repeat(1_000) }] })],
-    ['a day that is none', json({ positions: [{ ...position, day: 'today' }] })],
+    ['a limit that is none', json({ positions: [{ ...position, limits: ['day'] }] })],
     ['a prototype', answer(200, 'application/json', '{"positions":[{"__proto__":{}}]}')],
     ['another media type', answer(200, 'text/html', '<h1>hello</h1>')],
     ['no media type', answer(200, undefined, '{}')],

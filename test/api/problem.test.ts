@@ -167,12 +167,18 @@ describe('the table', () => {
       'src/quota/',
       'src/store/',
     ];
-    const reached = ['central', 'issuance', 'quota-control', 'quota-changes']
+    const reached = ['central', 'issuance', 'quota-control', 'quota-changes', 'witness', 'shown-head']
       .map((role) => `src/roles/${role}.ts`)
       .concat(sqlite, 'src/api/server.ts', 'src/api/client.ts', 'src/api/resources.ts')
       .flatMap((file) => [...reachedFrom(file)])
       .filter((file) => layers.some((layer) => file.startsWith(layer)) && file !== 'src/api/problem-code.ts');
-    const text = [...new Set(reached), 'hsm/signer.ts', 'src/store/store.ts', 'src/appliance/fault.ts']
+    const text = [
+      ...new Set(reached),
+      'hsm/signer.ts',
+      'src/store/store.ts',
+      'src/appliance/fault.ts',
+      'src/roles/witness-error.ts',
+    ]
       .map(read)
       .join('\n');
     const used = (code: string): boolean => {

@@ -43,6 +43,7 @@ const appliance: Appliance = {
     plan: () => Promise.reject(new Error('there is no appliance here')),
     run: () => Promise.reject(new Error('there is no appliance here')),
   },
+  lock: () => () => {},
   releaseHead: () => Promise.reject(new Error('there is no appliance here')),
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),
   describeFault: () => undefined,

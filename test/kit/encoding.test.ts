@@ -2,7 +2,7 @@ import { cdeDecodeOptions, decode } from 'cbor2';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../src/kit/bytes.ts';
-import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+import { type CborValue, decodeCbor, encodeCbor, headLimit, putHead } from '../../src/kit/encoding.ts';
 
 function decodeHex(hex: string): ReturnType<typeof decodeCbor> {
   return decodeCbor(fromHex(hex) ?? new Uint8Array());
@@ -130,5 +130,35 @@ describe('deterministic CBOR', () => {
 
   it('takes nesting of 8', () => {
     expect(decodeHex(`${'81'.repeat(8)}01`)).toMatchObject({ ok: true });
+  });
+});
+
+describe('a head that is put into bytes', () => {
+  const put = (major: 0 | 2 | 4, argument: number): Uint8Array => {
+    const bytes = new Uint8Array(headLimit);
+    return bytes.subarray(0, putHead(bytes, 0, major, argument));
+  };
+  const borders = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1];
+
+  it('of an integer is what the library writes, at every border and between', () => {
+    for (const argument of borders) expect(put(0, argument), String(argument)).toEqual(encodeCbor(argument));
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (argument) => {
+        expect(put(0, argument)).toEqual(encodeCbor(argument));
+      }),
+    );
+  });
+
+  it('of a byte string and of an array is what the library begins them with', () => {
+    for (const length of [0, 23, 24, 32, 255, 256, 65_536]) {
+      const text = encodeCbor(new Uint8Array(length));
+      expect(put(2, length)).toEqual(text.slice(0, text.length - length));
+      const list = encodeCbor(Array.from({ length }, () => 0));
+      expect(put(4, length)).toEqual(list.slice(0, list.length - length));
+    }
+  });
+
+  it.each([-1, 0.5, 2 ** 53, Number.NaN])('is none of %d', (argument) => {
+    expect(() => put(0, argument)).toThrow('invariant broken');
   });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
 import { decodeDraft, encodeDraft } from '../../src/records/draft.ts';
 import { decodePayees } from '../../src/records/payees.ts';
 import { formatUuid, makeRequestId, parseUuid } from '../../src/records/request-id.ts';
@@ -198,5 +199,46 @@ describe('a request id', () => {
     expect(early < late).toBe(true);
     expect(formatUuid(parseUuid(early.toUpperCase()) ?? new Uint8Array(16))).toBe(early);
     expect(parseUuid(`${early}0`)).toBeUndefined();
+  });
+});
+
+describe('the bytes of a draft', () => {
+  it('are those that the library gives for its ten items, whatever its lots', () => {
+    const owner = fc.oneof(
+      fc.uint8Array({ minLength: 32, maxLength: 32 }).map((commitment) => ({ commitment })),
+      fc.string({ unit: 'grapheme', minLength: 1 }).map((name) => ({ name })),
+    );
+    const lot = fc.record({
+      value: fc.bigInt({ min: 1n, max: 10n ** 15n }),
+      count: fc.integer({ min: 1, max: 65_536 }),
+      owner,
+    });
+    fc.assert(
+      fc.property(
+        fc.array(lot, { maxLength: 40 }),
+        fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }), { nil: undefined }),
+        (lots, id) => {
+          const draft = { currency: euro, total: 1n, lots, purpose: 'p', origin: 'DE', destination: 'FR' };
+          const items = lots.map((one) => [
+            one.value,
+            one.count,
+            'name' in one.owner ? one.owner.name : one.owner.commitment,
+          ]);
+          const expected = encodeCbor([
+            'ringmint.draft',
+            1,
+            id ?? null,
+            'EUR',
+            1n,
+            items,
+            'p',
+            'DE',
+            'FR',
+            null,
+          ]);
+          expect(encodeDraft(id === undefined ? draft : { ...draft, id })).toEqual(expected);
+        },
+      ),
+    );
   });
 });

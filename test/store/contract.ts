@@ -277,7 +277,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
       expect(await hold(head(5))).toBe('behind');
       expect(await hold(head(7, { issuedAt: 2_000 }), 3)).toBe('held');
       expect(await hold(head(7), 4)).toBe('held');
-      expect(await hold(head(1, { role: 'issuance', name: 'demo-issuer' }))).toBe('held');
+      expect(await hold(head(1, { role: 'issuance', name: 'demo-issuer', epoch: null }))).toBe('held');
       await under.reopen();
       const [issuance, quota] = await under.store.heldHeads();
       expect(issuance).toMatchObject({ record: { role: 'issuance', sequence: 1 }, contradiction: null });
