@@ -2,8 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
-import { attachSignature } from '../../src/records/cose.ts';
-import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
+import type { JournalHeadRecord } from '../../src/records/journal-head.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import {
@@ -15,6 +14,7 @@ import {
   newIntent,
   noon,
   recordOne,
+  signedHead,
   take,
   terms,
 } from './intents.ts';
@@ -25,21 +25,6 @@ export interface StoreUnderTest {
   /** Closes and opens again, as a restart does. */
   reopen(): Promise<void>;
   remove(): Promise<void>;
-}
-
-/** Well-formed: whether the signature is right, is not a store's business. */
-function signedHead(changed: Partial<JournalHeadRecord>): Uint8Array {
-  const record: JournalHeadRecord = {
-    role: 'quota',
-    name: 'quota',
-    issuedAt: 1_000,
-    journalId: bytes(16, 'a'),
-    epoch: 1,
-    sequence: 0,
-    hash: bytes(32, 0),
-    ...changed,
-  };
-  return attachSignature(encodeJournalHead(record, bytes(32, 'key')), bytes(64, 'signature'));
 }
 
 /** `share`: of the properties' runs; a store that takes long to make has fewer. */

@@ -8,7 +8,17 @@ import { homeAt } from '../../src/appliance/home.ts';
 import { addStoreSeries, migrateStore, openRoleStore } from '../../src/appliance/role-store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
-import { allocated, bytes, commitOne, issuer, newIntent, noon, recordOne, take } from './intents.ts';
+import {
+  allocated,
+  bytes,
+  commitOne,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  signedHead,
+  take,
+} from './intents.ts';
 import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
 
 const title =
@@ -63,6 +73,9 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     await recordOne(store, newIntent(0).id, bytes(64, 0));
     const createdMs = noon('2026-11-20');
     await store.stop({ id: bytes(16, 1), reason: 'drill', by: 'guard', createdMs, evidence: null });
+    await store.holdHead(signedHead({ sequence: 3 }), createdMs);
+    await store.holdHead(signedHead({ sequence: 3, hash: bytes(32, 'other') }), createdMs);
+    await store.holdHead(signedHead({ role: 'central', name: 'central', epoch: null }), createdMs);
     return store;
   }
 
@@ -74,6 +87,8 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     entries: await store.journal(1, 10_000),
     last: await store.lastSerial(1),
     orders: await store.findOrders([bytes(16, 'o7')]),
+    heads: await store.heldHeads(),
+    journalId: await store.journalId(),
   });
 
   it('takes everything along, and goes on where the file ended; the file is not served again', async () => {

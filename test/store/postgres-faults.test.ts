@@ -275,6 +275,10 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       'an order that nobody placed',
       `INSERT INTO caller_order VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), 0)`,
     ],
+    [
+      'a head of another journal that is none',
+      `INSERT INTO held_head (role, name, signed, held_ms) VALUES ('central', 'central', '\\x00', 1)`,
+    ],
   ])('is not served with %s', async (_title, sql) => {
     const store = await allocated(await open());
     for (let i = 0; i < 3; i++)

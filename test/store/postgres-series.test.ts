@@ -6,7 +6,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { encodeChange } from '../../src/records/quota-change.ts';
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { allocated, bytes, commitOne, issuer, newIntent, noon, recordOne, take, terms } from './intents.ts';
+import {
+  allocated,
+  bytes,
+  commitOne,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  signedHead,
+  take,
+  terms,
+} from './intents.ts';
 import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
 
 const title =
@@ -87,6 +98,23 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     await commitOne(a, newIntent(1));
     const b = await open('b');
     await expect(recordOne(b, newIntent(1).id, bytes(64, 1))).rejects.toThrow('invariant');
+  });
+
+  it('hold heads together: of two that contradict each other, shown to two at the same moment, one is held with the other', async () => {
+    const a = await open('a');
+    const b = await open('b');
+    for (let sequence = 1; sequence <= 20; sequence++) {
+      const heads = [signedHead({ sequence }), signedHead({ sequence, hash: bytes(32, 'other') })] as const;
+      const shown = await Promise.all([a.holdHead(heads[0], 1), b.holdHead(heads[1], 1)]);
+      expect(shown.map(({ standing }) => standing).sort()).toEqual(['forked', 'held']);
+      const [held, ...others] = await a.heldHeads();
+      expect(others).toEqual([]);
+      expect([held?.signed, held?.contradiction]).toEqual(
+        shown[0].standing === 'held' ? heads : [heads[1], heads[0]],
+      );
+      expect(await b.releaseHead('quota', 'quota')).toBe(true);
+      expect(await a.heldHeads()).toEqual([]);
+    }
   });
 
   it('are served by one process each', async () => {

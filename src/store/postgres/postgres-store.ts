@@ -86,7 +86,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     await migrate(session, options);
     const series = await findSeries(session, options);
-    await lockSeries(session, series, 1_000);
+    // The server misses a process that was killed in the middle of a statement within 2 seconds (client_connection_check_interval).
+    await lockSeries(session, series, 3_000);
     await verifyLedger(session, options.role);
     return new PostgresStore(await HeldSeries.begin(session, series, options));
   } catch (error) {
