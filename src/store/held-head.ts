@@ -16,7 +16,10 @@ export interface HeldHeadRow {
 export interface ShownHead {
   readonly shown: HeldHead;
   /** What is to be held then, given what is held now of the same role and name; `write` is to be stored in its place. */
-  decide(held: HeldHead | undefined): { readonly holding: HeadHolding; readonly write?: HeldHead };
+  readonly decide: (held: HeldHead | undefined) => {
+    readonly holding: HeadHolding;
+    readonly write?: HeldHead;
+  };
 }
 
 /** `signed` has been verified. */

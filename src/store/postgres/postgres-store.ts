@@ -14,17 +14,17 @@
 import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
-import { positionOf, type QuotaAccount, type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
-import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
+import { positionOf, type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
+import type { ChangeCode } from '../../quota/change.ts';
 import {
   accountName,
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
 } from '../../quota/history.ts';
-import { changeId, decodeChange, type QuotaChange } from '../../records/quota-change.ts';
+import { changeId, decodeChange } from '../../records/quota-change.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
-import { checkAllocation, checkSameAllocation, refuseUnknownChange } from '../refusal.ts';
+import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   bytesOf,
   clockResetOf,
@@ -51,6 +51,7 @@ import {
   StoreError,
 } from '../store.ts';
 import { readAddress } from './address.ts';
+import { decideChange } from './change-decision.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
@@ -272,7 +273,7 @@ class PostgresStore implements Store {
       else await lockQuotas(ask, [action]);
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
-      const decided = await this.decideChange(ask, change, createdMs);
+      const decided = await decideChange(ask, change, createdMs);
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
       const appended = await this.append(ask, head, {
@@ -291,24 +292,6 @@ class PostgresStore implements Store {
       else await writeAccount(ask, decided.value);
       return { value: succeed(appended.ordinal), head: appended.head };
     });
-  }
-
-  /** What the quota becomes; undefined for a start. */
-  private async decideChange(
-    ask: Ask,
-    change: QuotaChange,
-    nowMs: number,
-  ): Promise<Result<QuotaAccount | undefined, ChangeCode>> {
-    const timely = checkChangeTime(change, nowMs);
-    if (!timely.ok) return timely;
-    const { action } = change;
-    if (action.kind === 'start') {
-      const due = checkStart(action, (await readStop(ask))?.sequence);
-      return due.ok ? succeed(undefined) : due;
-    }
-    const [known] = (await readAccounts(ask, [action])).accounts;
-    if (known === undefined) return refuseUnknownChange(action.issuer, action.currency);
-    return changeAccount(known.account, action);
   }
 
   stop({ id, reason, by, createdMs, evidence }: NewStop): Promise<Stop> {
