@@ -9,6 +9,7 @@ import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, exchange, readJson } from './exchange.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
+import { decodeOrdersAnswer, encodeDrafts, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
 import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
@@ -24,6 +25,8 @@ export interface ClientOptions {
 
 export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
+  /** Many drafts in one call. */
+  issueMany(drafts: readonly Uint8Array[]): Promise<Result<OrdersAnswer>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
@@ -71,6 +74,10 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     async issue(draft) {
       const answer = await call('issuance', issuancesRoute, draft);
       return answer.ok ? decodeAnswer(answer.value.bytes) : answer;
+    },
+    async issueMany(drafts) {
+      const answer = await call('issuance', ordersRoute, encodeDrafts(drafts));
+      return answer.ok ? decodeOrdersAnswer(answer.value.bytes, drafts.length) : answer;
     },
     async submitRequest(request) {
       const answer = await call('central', requestsRoute, request);

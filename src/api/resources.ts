@@ -12,6 +12,7 @@ import { addHealth } from './health.ts';
 import { addIssuances } from './issuances.ts';
 import { addKeySet, type PublishedKeySet } from './key-set.ts';
 import { addMetrics } from './metrics.ts';
+import { addOrders } from './orders.ts';
 import { addQuota } from './quota.ts';
 import { addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
@@ -45,6 +46,7 @@ export function addResources(server: Server, resources: Resources): void {
       break;
     case 'issuance':
       addIssuances(server, service.issuance);
+      addOrders(server, service.issuance);
       break;
     case 'quota':
       addCredentials(server, service.quotaControl);

@@ -72,7 +72,7 @@ export type IssuanceOutcome =
 export const quotaTaken = 'quota_taken';
 
 /** Which units of the batch each order has; those of a denied one are none. */
-function placesOf({ request, denied }: Batch): { readonly first: number; readonly count: number }[] {
+export function placesOf({ request, denied }: Batch): { readonly first: number; readonly count: number }[] {
   let first = 0;
   return request.orders.map(({ lots }, order) => {
     const place = { first, count: denied.has(order) ? 0 : sumLots(lots).count };

@@ -17,6 +17,7 @@ import { describeFault } from '../../src/appliance/fault.ts';
 import { systemClock, systemRandom } from '../../src/kit/clock.ts';
 import { jwkSetOf } from '../../src/records/jwk-set.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
+import type { IssuerLimits } from '../../src/roles/central.ts';
 import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
 import { readStatus } from '../../src/roles/status.ts';
 import { makeWitness } from '../../src/roles/witness.ts';
@@ -77,6 +78,8 @@ export interface Systems {
 
 export interface SystemOptions extends Omit<AuthorityOptions, 'peers' | 'limits'> {
   readonly api?: Partial<ApiLimits>;
+  /** Central management's, of every issuer. */
+  readonly rules?: IssuerLimits;
   readonly trustBundle?: Uint8Array;
 }
 
@@ -102,7 +105,11 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
     return made;
   };
   const issuanceClient = client('issuance');
-  const authorities = await makeAuthorities(tokens, { ...options, peers: () => issuanceClient });
+  const authorities = await makeAuthorities(tokens, {
+    ...options,
+    ...(options.rules === undefined ? {} : { limits: options.rules }),
+    peers: () => issuanceClient,
+  });
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const services: readonly RoleService[] = [
     { role: 'central', central: authorities.central },
