@@ -211,4 +211,17 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     expect((await issue('first', 'first again')).equals(first)).toBe(true);
     expect(await used()).toEqual({ issued: 5, reserved: 0 });
   });
+
+  it('holds the heads of the others there, and forgets one at the word of an operator, when it is stopped', async () => {
+    const held = (): string =>
+      server.sql('SELECT role FROM ringmint.held_head ORDER BY role', database).replaceAll('\n', ' ');
+    expect(held()).toBe('central issuance');
+    const release = (): Promise<Ran> => place.run('witness', 'release', 'central', '--at', 'quota', '--json');
+    const refused = await release();
+    expect([refused.code, refused.json()]).toMatchObject([6, { code: 'store_in_use' }]);
+    await systems?.stop();
+    const released = await release();
+    expect([released.code, released.err]).toEqual([0, '']);
+    expect(held()).toBe('issuance');
+  });
 });
