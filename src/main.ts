@@ -16,6 +16,7 @@ import { listKeys, revokeKeyOf, rotateKey } from './appliance/key-management.ts'
 import { openModuleSigner } from './appliance/module-signing.ts';
 import { serveReloading } from './appliance/reloading.ts';
 import { drillRestore } from './appliance/restore-drill.ts';
+import { addStoreSeries, migrateStore } from './appliance/role-store.ts';
 import { readTls } from './appliance/serving.ts';
 import { type ServeMessage, supervise } from './appliance/supervision.ts';
 import type { Appliance } from './cli/appliance.ts';
@@ -102,6 +103,10 @@ const appliance: Appliance = {
     backUp: (options) => backUpKeys(options, systemClock),
     drill: (options) =>
       drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
+  },
+  store: {
+    migrate: ({ home, ...options }) => migrateStore({ home: homeAt(home), ...options }),
+    addSeries: addStoreSeries,
   },
   ceremony: {
     plan: (options) => planCeremony(options, { clock: systemClock }),

@@ -59,6 +59,12 @@ const layers: readonly Layer[] = [
     node: true,
   },
   {
+    path: 'src/store/postgres/',
+    may: ['src/store/', 'src/kit/', 'src/records/', 'src/quota/', 'src/journal/'],
+    packages: ['postgres'],
+    node: true,
+  },
+  {
     path: 'src/roles/',
     may: [
       'src/kit/',

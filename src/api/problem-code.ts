@@ -70,6 +70,16 @@ export const storeProblems = [
   'store_missing',
   'store_full',
   'store_io',
+  'store_older',
+  'store_unreachable',
+  'store_denied',
+  'store_read_only',
+  'store_busy',
+  'store_rewound',
+  'store_unsupported',
+  'store_address_invalid',
+  // Of what another process of the system has taken on.
+  'in_progress',
   // Of a signature that a stop overtook.
   'issuance_stopped',
   'disk_full',

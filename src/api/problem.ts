@@ -39,6 +39,7 @@ export type Problem = Static<ReturnType<typeof problemSchema>>;
 const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
   server_stopping: 2,
   signer_busy: 1,
+  in_progress: 1,
 };
 
 export function problemOf(refusal: Omit<Refusal, 'ok'>, status: number): Problem {

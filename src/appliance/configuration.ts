@@ -9,6 +9,8 @@ const currency = Type.String({ pattern: '^[A-Z]{3}$' });
 const issuer = Type.String({ pattern: '^[a-z0-9-]{1,64}$' });
 const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 
+/** As an anchor is named (hsm/anchor.ts). */
+const journalName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' });
 const name = Type.String({ pattern: '^[a-z0-9-]{1,32}$' });
 
 /** An HSM of a system's: the SoftHSM token in its own folder, or any other through PKCS#11. */
@@ -45,6 +47,25 @@ const signing = Type.Object(
     amountPerDay: Type.Union([Type.Record(Type.String({ pattern: '^[A-Z]{3}$' }), amount), Type.Null()]),
   },
   { additionalProperties: false },
+);
+
+/** Where a system's ledger is; in the SQLite file of its own folder unless told otherwise. */
+export const storeChoice = Type.Optional(
+  Type.Union([
+    Type.Object({ kind: Type.Literal('sqlite') }, { additionalProperties: false }),
+    Type.Object(
+      {
+        kind: Type.Literal('postgres'),
+        /** Path of the file that holds the address and the password: neither is in the configuration. */
+        urlFile: Type.String({ minLength: 1 }),
+        /** The journal that this process writes; each process has one of its own. */
+        series: journalName,
+        /** Of this journal's anchor in the system's token, where it is not the series': a ledger that was moved keeps the one it had. */
+        anchor: Type.Optional(journalName),
+      },
+      { additionalProperties: false },
+    ),
+  ]),
 );
 
 /** How much a system takes from its peers. */
@@ -84,6 +105,7 @@ export const centralSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    store: storeChoice,
     api,
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
     credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
@@ -109,6 +131,7 @@ export const issuanceSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    store: storeChoice,
     api,
     requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
     redemptionSeconds: Type.Integer({ minimum: 1 }),
@@ -120,6 +143,7 @@ export const quotaSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    store: storeChoice,
     api,
     epoch: Type.Integer({ minimum: 1 }),
   },

@@ -14,12 +14,10 @@ import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
 import { closeKeys, type OpenKey, openKeys } from './open-keys.ts';
+import { readAnchorName } from './role-store.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
-
-/** A role's token holds one journal's anchor. */
-const journalName = 'journal';
 
 export interface RoleToken {
   readonly signer: GuardedSigner;
@@ -42,6 +40,7 @@ export async function openRoleToken(
 ): Promise<RoleToken> {
   const { home, role } = surroundings;
   const signing = await readSigning(home, role);
+  const anchorName = await readAnchorName(home, role);
   const opened = await openKeys(surroundings, bundle, signing, report);
   const tokens = opened.map(({ token }) => token);
   try {
@@ -84,7 +83,7 @@ export async function openRoleToken(
         }));
       },
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
-      anchor: replicateAnchor(anchorsOf(opened)),
+      anchor: replicateAnchor(anchorsOf(opened, anchorName)),
       async close() {
         clearInterval(timer);
         await signer.close();
@@ -98,9 +97,9 @@ export async function openRoleToken(
 }
 
 /** One of each HSM, whatever number of keys it was opened with. */
-function anchorsOf(opened: readonly OpenKey[]): Anchor[] {
+function anchorsOf(opened: readonly OpenKey[], name: string): Anchor[] {
   const byHsm = new Map(opened.map(({ hsm, token }) => [hsm, token]));
-  return [...byHsm.values()].map((token) => token.anchor(journalName));
+  return [...byHsm.values()].map((token) => token.anchor(name));
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */

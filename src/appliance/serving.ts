@@ -21,7 +21,6 @@ import { makeQuotaControl } from '../roles/quota-control.ts';
 import { readStatus } from '../roles/status.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -35,6 +34,7 @@ import {
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
 import { showQuotas } from './quota-metrics.ts';
+import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
@@ -88,12 +88,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const store = openSqliteStore({
-      path: home.ledger(options.role),
-      role: options.role,
-      create: false,
-      random: systemRandom,
-    });
+    const store = await openRoleStore(home, options.role);
     closers.push(() => store.close());
     await holdTrust(home, options.role, bundle);
     const { role, projectFolder } = options;

@@ -68,6 +68,33 @@ export interface Operator {
   close(): Promise<void>;
 }
 
+export interface StoreMigrationReport {
+  readonly role: Role;
+  /** Where the ledger is now, without the password. */
+  readonly to: string;
+  readonly series: string;
+  /** The anchor in the system's token that the series goes on with. */
+  readonly anchor: string;
+  readonly rows: number;
+}
+
+/** What `ringmint store` does. */
+export interface StoreAdministration {
+  migrate(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly urlFile: string;
+    readonly series: string;
+    readonly progress: (written: number, all: number) => void;
+  }): Promise<StoreMigrationReport>;
+  /** Gives where the ledger is, without the password. */
+  addSeries(options: {
+    readonly role: Role;
+    readonly urlFile: string;
+    readonly series: string;
+  }): Promise<string>;
+}
+
 /** A role's key in the key set; times in seconds since the epoch. */
 export interface ListedKey {
   readonly keyId: string;
@@ -259,6 +286,7 @@ export interface ModuleKey extends ModuleSigner {
 }
 
 export interface Appliance {
+  readonly store: StoreAdministration;
   readonly version: string;
   init(options: InitOptions): Promise<InitReport>;
   /** Serves until the process is told to stop; `ready` is called once it serves. */

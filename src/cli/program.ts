@@ -18,6 +18,7 @@ import { runRequest } from './request.ts';
 import { runStart } from './start.ts';
 import { runStatus } from './status.ts';
 import { runStop } from './stop.ts';
+import { addStoreCommands } from './store.ts';
 import { makeTerminal, type Streams, type Terminal } from './terminal.ts';
 import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
@@ -249,6 +250,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     context,
   );
 
+  addStoreCommands(command('store', 'move ledgers to PostgreSQL, and add processes to one there'), context);
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
     context,

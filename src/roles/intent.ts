@@ -14,11 +14,13 @@ import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { attachSignature, readToBeSigned } from '../records/cose.ts';
-import type { Intent } from '../store/store.ts';
+import { type Intent, StoreError } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
  * Gives the intent's signed bytes: the stored ones, or signs the stored to-be-signed bytes and stores them.
+ * Throws `in_progress` for what another process of this role has committed and not signed yet: its entry is in that one's journal, under that
+ * one's anchor.
  * `seal` turns the signed record into what is handed out (the credential's encryption); identity otherwise.
  */
 export async function finishIntent(
@@ -28,6 +30,11 @@ export async function finishIntent(
   seal: (signed: Uint8Array) => Promise<Uint8Array> = (signed) => Promise.resolve(signed),
 ): Promise<Uint8Array> {
   if (intent.signed !== null) return intent.signed;
+  if (!intent.own)
+    throw new StoreError(
+      'in_progress',
+      'another process of this system has taken this request on, and has not signed it yet: send the same again in a moment',
+    );
   await ledger.anchored(intent.sequence);
   const { keyId, amount } = readToBeSigned(intent.toBeSigned);
   const signature = await signer.sign(intent.toBeSigned, {

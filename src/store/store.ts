@@ -2,6 +2,10 @@
  * What a role stores, as one narrow interface: intents with the quota they take and the journal they are
  * written to, all in one transaction. One schema serves the three roles, each in a database of its own.
  *
+ * Several processes of one role may share a database (PostgreSQL): each has a series, which is a journal with its own chain and
+ * anchor and its own epoch of serials. Intents' ids, orders, spent credentials and quotas are shared. `head`, `journal`, `unsigned`
+ * and what is written are of the series that the store serves; what is looked up is of all.
+ *
  * src/store/ may import kit, records, quota and journal; roles import this file only.
  */
 
@@ -31,9 +35,11 @@ export interface Intent {
   readonly toBeSigned: Uint8Array;
   /** What was handed out, or null between the commit and the signature. */
   readonly signed: Uint8Array | null;
+  /** Of the series that this store serves: only its process anchors and signs it. Always so where one process has the database. */
+  readonly own: boolean;
 }
 
-export interface NewIntent extends Omit<Intent, 'signed' | 'sequence'> {
+export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
   /** What the record is known by to others: one number of an epoch names one record. */
   readonly serial?: Serial;
   /** The callers' orders that this intent stands for. */
@@ -193,6 +199,15 @@ export interface Store {
 
 export type StoreErrorCode =
   | 'store_in_use'
+  | 'store_older'
+  | 'store_unreachable'
+  | 'store_denied'
+  | 'store_read_only'
+  | 'store_busy'
+  | 'store_rewound'
+  | 'store_unsupported'
+  | 'store_address_invalid'
+  | 'in_progress'
   | 'store_corrupt'
   | 'store_foreign'
   | 'store_newer'

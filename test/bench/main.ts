@@ -36,6 +36,7 @@ import { benchEmbeddedCall } from './embedded-call.ts';
 import { median, type Row } from './figure.ts';
 import { benchMachine } from './machine.ts';
 import { benchSigning } from './signing.ts';
+import { benchStores } from './store.ts';
 
 const project = join(import.meta.dirname, '../..');
 const batchUnits = 65_536;
@@ -330,6 +331,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   anchor: benchAnchor,
   machine: benchMachine,
   embedded: benchEmbeddedCall,
+  stores: benchStores,
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,

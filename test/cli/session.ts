@@ -35,6 +35,10 @@ const appliance: Appliance = {
     backUp: () => Promise.reject(new Error('there is no appliance here')),
     drill: () => Promise.reject(new Error('there is no appliance here')),
   },
+  store: {
+    migrate: () => Promise.reject(new Error('there is no appliance here')),
+    addSeries: () => Promise.reject(new Error('there is no appliance here')),
+  },
   ceremony: {
     plan: () => Promise.reject(new Error('there is no appliance here')),
     run: () => Promise.reject(new Error('there is no appliance here')),

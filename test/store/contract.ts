@@ -2,8 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
-import { attachSignature } from '../../src/records/cose.ts';
-import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
+import type { JournalHeadRecord } from '../../src/records/journal-head.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import {
@@ -15,6 +14,7 @@ import {
   newIntent,
   noon,
   recordOne,
+  signedHead,
   take,
   terms,
 } from './intents.ts';
@@ -27,22 +27,8 @@ export interface StoreUnderTest {
   remove(): Promise<void>;
 }
 
-/** Well-formed: whether the signature is right, is not a store's business. */
-function signedHead(changed: Partial<JournalHeadRecord>): Uint8Array {
-  const record: JournalHeadRecord = {
-    role: 'quota',
-    name: 'quota',
-    issuedAt: 1_000,
-    journalId: bytes(16, 'a'),
-    epoch: 1,
-    sequence: 0,
-    hash: bytes(32, 0),
-    ...changed,
-  };
-  return attachSignature(encodeJournalHead(record, bytes(32, 'key')), bytes(64, 'signature'));
-}
-
-export function describeStore(name: string, make: () => Promise<StoreUnderTest>): void {
+/** `share`: of the properties' runs; a store that takes long to make has fewer. */
+export function describeStore(name: string, make: () => Promise<StoreUnderTest>, share = 1): void {
   describe(`${name} store`, () => {
     let under: StoreUnderTest;
 
@@ -51,20 +37,21 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     });
     afterEach(() => under.remove());
 
-    describeQuotas(make);
+    describeQuotas(make, share);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
       const intent = newIntent(1);
       const committed = await commitOne(under.store, intent);
       expect(committed).toEqual({
         ok: true,
-        value: { intent: { ...intent, sequence: 1, signed: null }, created: true },
+        value: { intent: { ...intent, sequence: 1, signed: null, own: true }, created: true },
       });
       await under.reopen();
       expect(await under.store.findIntent('control-bit', intent.id)).toEqual({
         ...intent,
         sequence: 1,
         signed: null,
+        own: true,
       });
       expect(await under.store.findIntent('currency', intent.id)).toBeUndefined();
     });
@@ -380,7 +367,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
             await fresh.remove();
           }
         }),
-        { numRuns: nightly ? 2_000 : 40 },
+        { numRuns: Math.ceil((nightly ? 2_000 : 40) * share) },
       );
     });
   });

@@ -1,5 +1,7 @@
 /** Intents for the tests of stores. */
 import { createHash } from 'node:crypto';
+import { attachSignature } from '../../src/records/cose.ts';
+import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import type { Committed, Intent, NewIntent, Store } from '../../src/store/store.ts';
 
@@ -22,6 +24,21 @@ export function newIntent(name: string | number, changed: Partial<NewIntent> = {
     toBeSigned: bytes(40, `sign ${name}`),
     ...changed,
   };
+}
+
+/** A journal head, well-formed: whether the signature is right, is not a store's business. */
+export function signedHead(changed: Partial<JournalHeadRecord>): Uint8Array {
+  const record: JournalHeadRecord = {
+    role: 'quota',
+    name: 'quota',
+    issuedAt: 1_000,
+    journalId: bytes(16, 'a'),
+    epoch: 1,
+    sequence: 0,
+    hash: bytes(32, 0),
+    ...changed,
+  };
+  return attachSignature(encodeJournalHead(record, bytes(32, 'key')), bytes(64, 'signature'));
 }
 
 /** A total and a limit a day in UTC. */

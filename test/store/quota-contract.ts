@@ -38,7 +38,7 @@ function taking(
   return newIntent(name, { take: { issuer, currency: 'EUR', amount, orders, atMs } });
 }
 
-export function describeQuotas(make: () => Promise<StoreUnderTest>): void {
+export function describeQuotas(make: () => Promise<StoreUnderTest>, share: number): void {
   describe('quotas', () => {
     let under: StoreUnderTest;
     beforeEach(async () => {
@@ -221,7 +221,7 @@ export function describeQuotas(make: () => Promise<StoreUnderTest>): void {
             await fresh.remove();
           }
         }),
-        { numRuns: nightly ? 2_000 : 25 },
+        { numRuns: Math.ceil((nightly ? 2_000 : 25) * share) },
       );
     });
   });

@@ -81,13 +81,15 @@ describe('the SQLite file', () => {
     await open().close();
   });
 
-  it('is refused to another role, to another program, and in a newer version', async () => {
+  it('is refused to another role, to another program, and in a newer or an older version', async () => {
     await open().close();
     expect(codeOf(() => open({ role: 'central' }))).toBe('store_foreign');
     const db = new Database(path);
-    db.pragma('user_version = 2');
-    db.close();
+    db.pragma('user_version = 3');
     expect(codeOf(() => open())).toBe('store_newer');
+    db.pragma('user_version = 1');
+    db.close();
+    expect(codeOf(() => open())).toBe('store_older');
     rmSync(path);
     const foreign = new Database(path);
     foreign.exec('CREATE TABLE notes (text TEXT)');

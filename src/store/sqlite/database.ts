@@ -15,6 +15,11 @@ export interface DatabaseOptions {
   readonly maxPages?: number;
 }
 
+/** Beside a database whose ledger was moved to another: says where it is. */
+export function movedFile(path: string): string {
+  return `${path}.moved`;
+}
+
 /** Opens or makes the database; throws a StoreError where it cannot be durable, or is not ours. */
 export function openDatabase(options: DatabaseOptions): { db: Database.Database; storeId: Uint8Array } {
   const db = new Database(options.path);
@@ -56,6 +61,12 @@ function migrate(db: Database.Database, options: DatabaseOptions): void {
   const version = db.pragma('user_version', { simple: true }) as bigint;
   const owner = db.pragma('application_id', { simple: true }) as bigint;
   if (version === BigInt(schemaVersion) && owner === BigInt(applicationId)) return;
+  if (owner === BigInt(applicationId) && version < BigInt(schemaVersion)) {
+    throw new StoreError(
+      'store_older',
+      `\`${options.path}\` has schema ${version}; this program knows ${schemaVersion}, and carries over no ledger of before its first release: keep the file with the program that made it, and make a new appliance with \`ringmint init\``,
+    );
+  }
   if (owner === BigInt(applicationId)) {
     throw new StoreError(
       'store_newer',

@@ -2,9 +2,16 @@
 import type Database from 'better-sqlite3';
 import { encodeEntry, verifyChain } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
+import {
+  decodeOrders,
+  entryOf,
+  entryOfIntent,
+  type IntentRow,
+  type JournalRow,
+  newIntentOf,
+} from '../row.ts';
 import { StoreError } from '../store.ts';
 import { verifyQuotas } from './quota-integrity.ts';
-import { decodeOrders, entryOf, entryOfIntent, type IntentRow, type JournalRow, newIntentOf } from './row.ts';
 
 const sql = {
   allJournal: 'SELECT sequence, bytes, hash FROM journal ORDER BY sequence',

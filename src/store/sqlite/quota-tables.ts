@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3';
 import type { EntryContent } from '../../journal/chain.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
-import { assert, quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { assert, type Result, succeed } from '../../kit/result.ts';
 import {
   chargesOf,
   checkTake,
@@ -10,13 +10,7 @@ import {
   type QuotaAccount,
   type QuotaPosition,
 } from '../../quota/bucket.ts';
-import {
-  type ChangeCode,
-  changeAccount,
-  checkChangeTime,
-  checkStart,
-  checkTerms,
-} from '../../quota/change.ts';
+import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
 import {
   accountName,
   encodeAllocationContent,
@@ -24,21 +18,24 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
-import { amountLimit } from '../../records/claims.ts';
-import { changeId, decodeChange, type QuotaAction, type TermsAction } from '../../records/quota-change.ts';
+import { changeId, decodeChange, type TermsAction } from '../../records/quota-change.ts';
 import { encodeLimits } from '../../records/quota-terms.ts';
+import { checkAllocation, checkSameAllocation, refuseQuotaMissing, refuseUnknownChange } from '../refusal.ts';
+import {
+  accountOf,
+  clockResetOf,
+  type QuotaRow,
+  type SlotRow,
+  type StopRow,
+  stopOf,
+  type TakeRow,
+  takeOf,
+  useOf,
+} from '../row.ts';
 import type { Allocation, ApprovedChange, CommitCode, NewStop, QuotaTake, Stop } from '../store.ts';
-import { accountOf, type QuotaRow, type SlotRow, type TakeRow, takeOf, useOf } from './row.ts';
 
 /** Appends an entry with the next number, which it gives. */
 export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
-
-interface StopRow {
-  sequence: bigint;
-  reason: string;
-  author: string;
-  created_ms: bigint;
-}
 
 export class QuotaTables {
   private readonly statements: ReturnType<typeof prepare>;
@@ -55,11 +52,7 @@ export class QuotaTables {
     const { issuer, currency } = take;
     const position = this.position(issuer, currency, take.atMs);
     if (position === undefined) {
-      return refuse(
-        'quota_missing',
-        `issuer ${quote(issuer)} has no quota in ${quote(currency)}`,
-        'currency',
-      );
+      return refuseQuotaMissing(issuer, currency);
     }
     const fits = checkTake(position, take);
     if (!fits.ok) return fits;
@@ -79,39 +72,22 @@ export class QuotaTables {
     assert(moved.changes === 1, 'what was reserved is there to be issued');
   }
 
-  allocate({
-    issuer,
-    currency,
-    terms,
-    createdMs,
-  }: Allocation): Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'> {
-    const { allocated, frozen, limits } = terms;
-    if ([allocated, ...limits.map(({ maximum }) => maximum)].some((one) => one < 0n || one > amountLimit))
-      return refuse(
-        'allocation_invalid',
-        `a quota of ${allocated}: from 0 to 10^15 is accepted, and so are limits`,
-      );
-    const zones = checkTerms(terms);
-    if (!zones.ok) return refuse('allocation_invalid', zones.message);
+  allocate(allocation: Allocation): Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'> {
+    const invalid = checkAllocation(allocation);
+    if (invalid !== undefined) return invalid;
+    const { issuer, currency, terms, createdMs } = allocation;
     const known = this.account(issuer, currency);
-    const encoded = encodeCbor(encodeLimits(limits));
     if (known !== undefined) {
-      const same =
-        known.allocated === allocated &&
-        known.frozen === frozen &&
-        Buffer.compare(encodeCbor(encodeLimits(known.limits)), encoded) === 0;
-      if (!same)
-        return refuse(
-          'allocation_exists',
-          `issuer ${quote(issuer)} has ${known.allocated} minor units of ${currency}, with limits of its own: a change, which needs two people, is accepted (\`ringmint quota propose\`)`,
-        );
+      const same = checkSameAllocation(known, allocation);
+      if (!same.ok) return same;
     } else {
+      const { allocated, frozen, limits } = terms;
       this.statements.insertQuota.run({
         issuer,
         currency,
         allocated,
         frozen: frozen ? 1 : 0,
-        limits: encoded,
+        limits: encodeCbor(encodeLimits(limits)),
       });
       this.append({
         kind: 'allocation',
@@ -169,8 +145,7 @@ export class QuotaTables {
     const record = (): number => {
       const content = encodeChangeContent(bytes, approvals);
       const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
-      const reset = clockResetOf(action);
-      this.statements.insertChange.run({ id, sequence, ...reset });
+      this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
       return sequence;
     };
     if (action.kind === 'start') {
@@ -186,11 +161,7 @@ export class QuotaTables {
   private changeTerms(action: TermsAction, record: () => number): Result<number, ChangeCode> {
     const { issuer, currency } = action;
     const account = this.account(issuer, currency);
-    if (account === undefined)
-      return refuse(
-        'quota_missing',
-        `issuer ${quote(issuer)} has no quota in ${quote(currency)} to be changed`,
-      );
+    if (account === undefined) return refuseUnknownChange(issuer, currency);
     const changed = changeAccount(account, action);
     if (!changed.ok) return changed;
     const { version, allocated, frozen, limits, clockMs } = changed.value;
@@ -233,18 +204,6 @@ export class QuotaTables {
     const row = this.statements.stopInForce.get() as StopRow | undefined;
     return row === undefined ? undefined : stopOf(row);
   }
-}
-
-function clockResetOf(
-  action: QuotaAction,
-): Record<'issuer' | 'currency' | 'resetMs', string | number | null> {
-  if (action.kind === 'start' || action.clock === null)
-    return { issuer: null, currency: null, resetMs: null };
-  return { issuer: action.issuer, currency: action.currency, resetMs: action.clock * 1000 };
-}
-
-function stopOf({ sequence, reason, author, created_ms }: StopRow): Stop {
-  return { sequence: Number(sequence), reason, by: author, createdMs: Number(created_ms) };
 }
 
 function prepare(db: Database.Database) {

@@ -1,8 +1,9 @@
-/** The SQLite schema, version 1. STRICT tables: a value of another type than its column's is refused by the database too. */
+/** The SQLite schema, version 2. STRICT tables: a value of another type than its column's is refused by the database too. */
 
 /** Written into the file's header (PRAGMA application_id), so that another program's database is told from ours: "RGMT". */
 export const applicationId = 0x52474d54;
-export const schemaVersion = 1;
+/** Version 1 had neither orders nor limits over windows; its journal's entries say less, and cannot be made to say more. */
+export const schemaVersion = 2;
 
 export const schema = `
 CREATE TABLE store (

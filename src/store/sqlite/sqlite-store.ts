@@ -5,7 +5,7 @@
  * through a power cut. So after a crash there is an intent with its quota and its journal entry, or none
  * of the three.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import {
@@ -17,9 +17,21 @@ import {
   type JournalHead,
 } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
-import { assert, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
+import { assert, quote, type Result, succeed } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
+import { assertIntents } from '../commit-plan.ts';
+import { refuseConflict, refuseSpent } from '../refusal.ts';
+import {
+  bytesOf,
+  encodeOrders,
+  entryOf,
+  entryOfIntent,
+  type IntentRow,
+  intentOf,
+  type OrderRow,
+  placedOrderOf,
+} from '../row.ts';
 import type {
   Allocation,
   ApprovedChange,
@@ -36,21 +48,11 @@ import type {
   Store,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
-import { type DatabaseOptions, openDatabase } from './database.ts';
+import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import { QuotaTables } from './quota-tables.ts';
-import {
-  bytesOf,
-  encodeOrders,
-  entryOf,
-  entryOfIntent,
-  type IntentRow,
-  intentOf,
-  type OrderRow,
-  placedOrderOf,
-} from './row.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 
@@ -60,6 +62,12 @@ export function openSqliteStore(options: DatabaseOptions): Store {
     throw new StoreError(
       'store_missing',
       `no database at \`${options.path}\`: restore it, or make a new appliance with \`ringmint init\``,
+    );
+  }
+  if (existsSync(movedFile(options.path))) {
+    throw new StoreError(
+      'store_foreign',
+      `the ledger of \`${options.path}\` was moved to ${quote(readFileSync(movedFile(options.path), 'utf8').trim())}: serve that one; two at once could issue twice`,
     );
   }
   if (!existsSync(dirname(options.path))) {
@@ -152,13 +160,7 @@ class SqliteStore implements Store {
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
-    for (const { id, bodyHash, issuer, take } of intents) {
-      assert(
-        id.length === 16 && bodyHash.length === 32,
-        'an intent has an id of 16 and a body hash of 32 bytes',
-      );
-      assert(take === undefined || take.issuer === issuer, 'an intent takes the quota of its own issuer');
-    }
+    assertIntents(intents);
     return this.transact(() => {
       let head = this.readHead();
       return intents.map((intent) => {
@@ -181,11 +183,7 @@ class SqliteStore implements Store {
     if (intent.orders?.some(({ id }) => this.statements.findOrder.get(id) !== undefined) === true)
       return { committed: refuseConflict(), head };
     if (intent.spends !== undefined && this.statements.findSpent.get(intent.spends) !== undefined) {
-      const committed = refuse(
-        'credential_spent',
-        'the credential was used before: each works once; send a new request',
-      );
-      return { committed, head };
+      return { committed: refuseSpent(), head };
     }
     let counted = intent;
     if (intent.take !== undefined) {
@@ -242,11 +240,11 @@ class SqliteStore implements Store {
       this.quotas.settle(row.issuer, row.take_currency, row.take_amount);
     }
     this.statements.recordSigned.run(signed, kind, id);
-    return intentOf({ ...row, signed: Buffer.from(signed) });
+    return intentOf({ ...row, signed: signed });
   }
 
   unsigned(): Promise<readonly Intent[]> {
-    return this.run(() => (this.statements.unsigned.all() as IntentRow[]).map(intentOf));
+    return this.run(() => (this.statements.unsigned.all() as IntentRow[]).map((row) => intentOf(row)));
   }
 
   allocate(
@@ -350,12 +348,4 @@ class SqliteStore implements Store {
     const transaction = this.db.transaction(write);
     return this.run(() => transaction.immediate());
   }
-}
-
-function refuseConflict(): Refusal<'request_id_conflict'> {
-  return refuse(
-    'request_id_conflict',
-    'this request id was used before with other content: send the first content again, or take a new id',
-    'id',
-  );
 }

@@ -1,51 +1,53 @@
-/** The rows of the database as the rest of the program holds them, and as the journal has them. */
-import type { EntryContent, JournalEntry } from '../../journal/chain.ts';
-import { decodeCbor, encodeCbor } from '../../kit/encoding.ts';
-import { assert } from '../../kit/result.ts';
-import type { QuotaAccount, SlotUse } from '../../quota/bucket.ts';
-import type { CountedTake } from '../../quota/tally.ts';
-import { ClaimReader } from '../../records/claims.ts';
-import { type Limit, readLimits } from '../../records/quota-terms.ts';
+/** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
+import type { EntryContent, JournalEntry } from '../journal/chain.ts';
+import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { assert } from '../kit/result.ts';
+import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
+import type { CountedTake } from '../quota/tally.ts';
+import { ClaimReader } from '../records/claims.ts';
+import type { QuotaAction } from '../records/quota-change.ts';
+import { type Limit, readLimits } from '../records/quota-terms.ts';
 import {
   type Intent,
   type IntentKind,
   type NewIntent,
   type Order,
   type PlacedOrder,
+  type Stop,
   StoreError,
-} from '../store.ts';
+} from './store.ts';
 
 export interface IntentRow {
   kind: IntentKind;
-  id: Buffer;
+  id: Uint8Array;
   issuer: string;
-  body_hash: Buffer;
+  body_hash: Uint8Array;
   sequence: bigint;
   created_ms: bigint;
-  context: Buffer;
-  to_be_signed: Buffer;
-  signed: Buffer | null;
+  context: Uint8Array;
+  to_be_signed: Uint8Array;
+  signed: Uint8Array | null;
   epoch: bigint | null;
   serial: bigint | null;
-  orders: Buffer | null;
+  orders: Uint8Array | null;
   decides: bigint;
   take_currency: string | null;
   take_amount: bigint | null;
   take_orders: bigint | null;
   take_ms: bigint | null;
-  spends: Buffer | null;
+  spends: Uint8Array | null;
 }
 
 export interface JournalRow {
   sequence: bigint;
-  bytes: Buffer;
-  hash: Buffer;
+  bytes: Uint8Array;
+  hash: Uint8Array;
 }
 
 export interface OrderRow {
-  id: Buffer;
-  body_hash: Buffer;
-  intent_id: Buffer;
+  id: Uint8Array;
+  body_hash: Uint8Array;
+  intent_id: Uint8Array;
   position: bigint;
 }
 
@@ -57,7 +59,7 @@ export interface QuotaRow {
   reserved: bigint;
   issued: bigint;
   frozen: bigint;
-  limits: Buffer;
+  limits: Uint8Array;
   clock_ms: bigint;
 }
 
@@ -74,7 +76,8 @@ export interface TakeRow {
   take_ms: bigint;
 }
 
-export function intentOf(row: IntentRow): Intent {
+/** `own`: of the series that this store serves. */
+export function intentOf(row: IntentRow, own = true): Intent {
   return {
     kind: row.kind,
     id: bytesOf(row.id),
@@ -85,6 +88,7 @@ export function intentOf(row: IntentRow): Intent {
     context: bytesOf(row.context),
     toBeSigned: bytesOf(row.to_be_signed),
     signed: row.signed === null ? null : bytesOf(row.signed),
+    own,
   };
 }
 
@@ -182,7 +186,7 @@ export function accountOf(row: QuotaRow): QuotaAccount {
   };
 }
 
-function limitsOf(bytes: Buffer): readonly Limit[] {
+function limitsOf(bytes: Uint8Array): readonly Limit[] {
   const decoded = decodeCbor(bytesOf(bytes));
   const reader = new ClaimReader(new Map());
   const limits = decoded.ok ? readLimits(reader, decoded.value, 'limits') : [];
@@ -209,6 +213,26 @@ export function entryOf(row: JournalRow): JournalEntry {
 }
 
 /** A plain Uint8Array: a Buffer compares and prints otherwise than what the rest of the program holds. */
-export function bytesOf(buffer: Buffer): Uint8Array {
+export function bytesOf(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
+}
+
+export interface StopRow {
+  sequence: bigint;
+  reason: string;
+  author: string;
+  created_ms: bigint;
+}
+
+export function stopOf({ sequence, reason, author, created_ms }: StopRow): Stop {
+  return { sequence: Number(sequence), reason, by: author, createdMs: Number(created_ms) };
+}
+
+/** The columns of a change that puts the clock of a quota back; nulls for another. */
+export function clockResetOf(
+  action: QuotaAction,
+): Record<'issuer' | 'currency' | 'resetMs', string | number | null> {
+  if (action.kind === 'start' || action.clock === null)
+    return { issuer: null, currency: null, resetMs: null };
+  return { issuer: action.issuer, currency: action.currency, resetMs: action.clock * 1000 };
 }

@@ -1,0 +1,95 @@
+/** Where a role's ledger is, by its config.json: the SQLite file of its folder, or a PostgreSQL database. */
+import { readFile } from 'node:fs/promises';
+import { Type } from 'typebox';
+import { systemRandom } from '../kit/clock.ts';
+import { addSeries, loadLedger } from '../store/postgres/load.ts';
+import { openPostgresStore } from '../store/postgres/postgres-store.ts';
+import { ledgerTables, openDump } from '../store/sqlite/dump.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { Store } from '../store/store.ts';
+import { ApplianceError } from './appliance-error.ts';
+import { readConfiguration, storeChoice } from './configuration.ts';
+import type { Home, Role } from './home.ts';
+
+/** The anchor of a SQLite ledger, in its role's token; a ledger that moves keeps it. */
+const firstAnchor = 'journal';
+
+/**
+ * The name of the anchor of the journal that the role's configuration names: processes of one role may share a token. It does not come
+ * from the database, which is what the anchor is held against.
+ */
+export async function readAnchorName(home: Home, role: Role): Promise<string> {
+  const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
+  return store?.kind === 'postgres' ? (store.anchor ?? store.series) : firstAnchor;
+}
+
+/** Opens the ledger that the role's configuration names; throws a StoreError where it cannot be served. */
+export async function openRoleStore(home: Home, role: Role): Promise<Store> {
+  const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
+  const common = { role, create: false, random: systemRandom };
+  if (store === undefined || store.kind === 'sqlite')
+    return openSqliteStore({ ...common, path: home.ledger(role) });
+  return openPostgresStore({ ...common, url: await readAddressFile(store.urlFile), series: store.series });
+}
+
+export interface StoreMigration {
+  readonly home: Home;
+  readonly role: Role;
+  /** File that holds the address of the destination, with its password. */
+  readonly urlFile: string;
+  readonly series: string;
+  readonly progress: (written: number, all: number) => void;
+}
+
+export interface StoreMigrationReport {
+  readonly role: Role;
+  /** Without the password. */
+  readonly to: string;
+  readonly series: string;
+  /** The anchor that the series goes on with: config.json has to name it. */
+  readonly anchor: string;
+  readonly rows: number;
+}
+
+/**
+ * Copies the role's SQLite ledger to PostgreSQL, checks it there, and marks the file as moved.
+ *
+ * A crash before the copy's one commit leaves the source as it was; one after it leaves a source that is not marked yet: the same
+ * command again finds the same ledger there, and marks it.
+ */
+export async function migrateStore(options: StoreMigration): Promise<StoreMigrationReport> {
+  const { home, role, urlFile, series, progress } = options;
+  const url = await readAddressFile(urlFile);
+  const dump = openDump(home.ledger(role), role);
+  try {
+    let all = 0;
+    for (const table of ledgerTables) all += dump.count(table);
+    const to = await loadLedger(
+      { storeId: dump.storeId, rows: (table) => dump.rows(table as Parameters<typeof dump.rows>[0]) },
+      { url, role, series, random: systemRandom, progress: (written) => progress(written, all) },
+    );
+    dump.markMoved(to);
+    return { role, to, series, anchor: firstAnchor, rows: all };
+  } finally {
+    dump.close();
+  }
+}
+
+/** Gives where the ledger is, without the password. */
+export async function addStoreSeries(
+  options: Pick<StoreMigration, 'role' | 'urlFile' | 'series'>,
+): Promise<string> {
+  const { role, urlFile, series } = options;
+  return addSeries({ url: await readAddressFile(urlFile), role, series, random: systemRandom });
+}
+
+async function readAddressFile(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    throw new ApplianceError(
+      'configuration_invalid',
+      `cannot read \`${path}\` (${(error as NodeJS.ErrnoException).code}): a file with the database's address, \`postgres://USER:PASSWORD@HOST/DATABASE\`, is accepted`,
+    );
+  }
+}

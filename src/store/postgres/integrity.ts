@@ -1,0 +1,122 @@
+/** Feeds what a PostgreSQL database holds to the check of a ledger, as it is at one moment: other processes may be writing. */
+import { LedgerCheck } from '../ledger-check.ts';
+import {
+  AccountCheck,
+  type ChangeRow,
+  type Corrupt,
+  checkChanges,
+  checkStops,
+  pairAccounts,
+  replayRows,
+  type WholeStopRow,
+} from '../quota-check.ts';
+import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+import { StoreError } from '../store.ts';
+import { readHeldHeads } from './held-heads.ts';
+import type { Ask, Session } from './session.ts';
+import type { SeriesIntentRow } from './statement.ts';
+
+/** Rows of one page: what is held in memory at once. */
+const pageSize = 2_000;
+
+/** Checks all series, since their intents take from the same quotas; throws `store_corrupt` with the first thing at fault. */
+export async function verifyLedger(session: Session, role: string): Promise<void> {
+  await session.transact('ISOLATION LEVEL REPEATABLE READ READ ONLY', (ask) =>
+    verifyRows(ask, role, session.address.shown),
+  );
+}
+
+/** In a transaction, so that what it sees is one state. */
+export async function verifyRows(ask: Ask, role: string, shown: string): Promise<void> {
+  const corrupt: Corrupt = (message) =>
+    new StoreError('store_corrupt', `\`${shown}\` is not whole: ${message}; restore a backup`);
+  const check = new LedgerCheck(corrupt);
+  const all = await ask<{ number: number; id: Uint8Array }>('SELECT number, id FROM series ORDER BY number');
+  for (const series of all) {
+    check.series(role, series.id);
+    for await (const { entry, intent } of readEntries(ask, series.number)) check.entry(entry, intent);
+  }
+  const [lost] = await ask<{ sequence: bigint; position: number }>(lostOrder);
+  if (lost !== undefined)
+    throw corrupt(`order ${lost.position} of entry ${lost.sequence} is not found by its id`);
+  const [counted] = await ask<{ intents: bigint; orders: bigint }>(
+    'SELECT (SELECT count(*) FROM intent) AS intents, (SELECT count(*) FROM caller_order) AS orders',
+  );
+  check.finish(counted ?? { intents: -1n, orders: -1n });
+  await verifyQuotas(ask, corrupt);
+  await readHeldHeads(ask, shown);
+}
+
+async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
+  const history = replayRows(
+    await ask<JournalRow>(`SELECT j.ordinal AS sequence, j.bytes FROM journal j
+      WHERE NOT EXISTS (SELECT FROM intent i WHERE i.series = j.series AND i.sequence = j.sequence) ORDER BY j.ordinal`),
+    corrupt,
+  );
+  const [strange] = await ask<{
+    sequence: bigint;
+  }>(`SELECT sequence FROM intent i WHERE take_amount IS NOT NULL
+    AND NOT EXISTS (SELECT FROM quota q WHERE q.issuer = i.issuer AND q.currency = i.take_currency) LIMIT 1`);
+  if (strange !== undefined) throw corrupt(`entry ${strange.sequence} takes of a quota that is not there`);
+  for (const { row, recorded } of pairAccounts(
+    await ask<QuotaRow>('SELECT * FROM quota'),
+    history,
+    corrupt,
+  )) {
+    const check = new AccountCheck(row, recorded, corrupt);
+    for await (const { take, signed } of readTakes(ask, row)) check.add(take, signed);
+    check.finish(
+      await ask<SlotRow>('SELECT name, slot, used FROM quota_slot WHERE issuer = $1 AND currency = $2', [
+        row.issuer,
+        row.currency,
+      ]),
+    );
+  }
+  checkChanges(await ask<ChangeRow>('SELECT *, ordinal AS sequence FROM quota_change'), history, corrupt);
+  checkStops(await ask<WholeStopRow>('SELECT *, ordinal AS sequence FROM quota_stop'), history, corrupt);
+}
+
+async function* readTakes(
+  ask: Ask,
+  { issuer, currency }: QuotaRow,
+): AsyncGenerator<{ take: TakeRow; signed: boolean }> {
+  let from = 0n;
+  for (;;) {
+    const page = await ask<TakeRow & { done: boolean }>(
+      `SELECT j.ordinal AS sequence, take_amount, take_orders, take_ms, signed IS NOT NULL AS done
+        FROM intent i JOIN journal j USING (series, sequence)
+        WHERE issuer = $1 AND take_currency = $2 AND take_ms IS NOT NULL AND j.ordinal > $3 ORDER BY j.ordinal LIMIT $4`,
+      [issuer, currency, from, pageSize],
+    );
+    for (const take of page) {
+      yield { take, signed: take.done };
+      from = take.sequence;
+    }
+    if (page.length < pageSize) return;
+  }
+}
+
+async function* readEntries(
+  ask: Ask,
+  series: number,
+): AsyncGenerator<{ entry: JournalRow; intent: SeriesIntentRow | undefined }> {
+  let from = 0n;
+  for (;;) {
+    const page = await ask<JournalRow & { intent_kind: string | null } & SeriesIntentRow>(
+      `SELECT i.*, i.kind AS intent_kind, j.series, j.sequence, j.bytes, j.hash
+        FROM (SELECT * FROM journal WHERE series = $1 AND sequence > $2 ORDER BY sequence LIMIT $3) j
+        LEFT JOIN intent i ON i.series = j.series AND i.sequence = j.sequence ORDER BY j.sequence`,
+      [series, from, pageSize],
+    );
+    for (const row of page) {
+      yield { entry: row, intent: row.intent_kind === null ? undefined : row };
+      from = row.sequence;
+    }
+    if (page.length < pageSize) return;
+  }
+}
+
+/** An order of an intent that cannot be found by its id as what it is: it could be issued again. */
+const lostOrder = `SELECT i.sequence, k AS position FROM intent i, generate_series(0, length(i.orders) / 48 - 1) k
+  WHERE NOT EXISTS (SELECT FROM caller_order o WHERE o.id = substring(i.orders FROM k * 48 + 1 FOR 16)
+    AND o.body_hash = substring(i.orders FROM k * 48 + 17 FOR 32) AND o.intent_id = i.id AND o.position = k) LIMIT 1`;

@@ -1,0 +1,213 @@
+/**
+ * Fills an empty PostgreSQL database with the rows of another ledger, as one series, in one transaction that also checks them: a copy
+ * that is interrupted leaves tables without a series, which are not served.
+ */
+import { assert, quote } from '../../kit/result.ts';
+import { StoreError } from '../store.ts';
+import { readAddress } from './address.ts';
+import { type DatabaseOptions, findSeries, migrate } from './database.ts';
+import { verifyRows } from './integrity.ts';
+import { asStoreError } from './postgres-error.ts';
+import { type Ask, Session, type Written } from './session.ts';
+
+export interface LedgerRows {
+  readonly storeId: Uint8Array;
+  rows(table: string): Iterable<Readonly<Record<string, string | bigint | Uint8Array | null>>>;
+}
+
+export interface LoadOptions extends Omit<DatabaseOptions, 'create'> {
+  readonly url: string;
+  /** Called now and then with how many rows are written. */
+  readonly progress: (rows: number) => void;
+}
+
+interface Column {
+  readonly name: string;
+  readonly type: 'text' | 'bytea' | 'bigint';
+  /** Of the row that is copied, where it has another name there. */
+  readonly from?: string;
+}
+
+const text = (name: string): Column => ({ name, type: 'text' });
+const bytea = (name: string): Column => ({ name, type: 'bytea' });
+const bigint = (name: string, from?: string): Column => ({
+  name,
+  type: 'bigint',
+  ...(from === undefined ? {} : { from }),
+});
+
+/** What is in one series is in its order: the number of an entry is its ordinal too. */
+const tables: readonly {
+  readonly name: string;
+  readonly series: boolean;
+  readonly columns: readonly Column[];
+}[] = [
+  {
+    name: 'journal',
+    series: true,
+    columns: [bigint('sequence'), bytea('bytes'), bytea('hash'), bigint('ordinal', 'sequence')],
+  },
+  {
+    name: 'intent',
+    series: true,
+    columns: [
+      text('kind'),
+      bytea('id'),
+      text('issuer'),
+      bytea('body_hash'),
+      bigint('sequence'),
+      bigint('created_ms'),
+      bytea('context'),
+      bytea('to_be_signed'),
+      bytea('signed'),
+      bigint('epoch'),
+      bigint('serial'),
+      bytea('orders'),
+      bigint('decides'),
+      bytea('spends'),
+      text('take_currency'),
+      bigint('take_amount'),
+      bigint('take_orders'),
+      bigint('take_ms'),
+    ],
+  },
+  {
+    name: 'caller_order',
+    series: false,
+    columns: [bytea('id'), bytea('body_hash'), bytea('intent_id'), bigint('position')],
+  },
+  {
+    name: 'quota',
+    series: false,
+    columns: [
+      text('issuer'),
+      text('currency'),
+      bigint('version'),
+      bigint('allocated'),
+      bigint('reserved'),
+      bigint('issued'),
+      bigint('frozen'),
+      bytea('limits'),
+      bigint('clock_ms'),
+    ],
+  },
+  {
+    name: 'quota_slot',
+    series: false,
+    columns: [text('issuer'), text('currency'), text('name'), bigint('slot'), bigint('used')],
+  },
+  {
+    name: 'quota_change',
+    series: false,
+    columns: [
+      bytea('id'),
+      bigint('ordinal', 'sequence'),
+      text('issuer'),
+      text('currency'),
+      bigint('reset_ms'),
+    ],
+  },
+  {
+    name: 'quota_stop',
+    series: false,
+    columns: [
+      bytea('id'),
+      bigint('ordinal', 'sequence'),
+      text('reason'),
+      text('author'),
+      bigint('created_ms'),
+      bigint('lifted'),
+    ],
+  },
+  {
+    name: 'held_head',
+    series: false,
+    columns: [text('role'), text('name'), bytea('signed'), bigint('held_ms'), bytea('contradiction')],
+  },
+];
+
+const pageSize = 1_000;
+
+/** Gives where it is, without the password. The same ledger again is left as it is; any other that is there is refused. */
+export async function loadLedger(source: LedgerRows, options: LoadOptions): Promise<string> {
+  const address = readAddress(options.url);
+  const session = await Session.open(address);
+  try {
+    await migrate(session, { ...options, create: true });
+    await session.transact('', async (ask) => {
+      // Two copies at once: the second waits, and then finds the first.
+      await ask('LOCK TABLE series IN EXCLUSIVE MODE');
+      const there = await ask<{ name: string; id: Uint8Array }>('SELECT name, id FROM series');
+      if (there.length === 1 && there[0]?.name === options.series && sameId(there[0].id, source.storeId))
+        return;
+      if (there.length > 0)
+        throw new StoreError(
+          'store_foreign',
+          `\`${address.shown}\` holds a ledger with series ${there.map(({ name }) => quote(name)).join(', ')}: an empty database is accepted`,
+        );
+      await ask('INSERT INTO series (number, name, id) VALUES (1, $1, $2)', [options.series, source.storeId]);
+      let written = 0;
+      for (const table of tables)
+        for (const page of pagesOf(source.rows(table.name))) {
+          await insertPage(ask, table, page);
+          written += page.length;
+          options.progress(written);
+        }
+      await ask(
+        `SELECT setval(pg_get_serial_sequence('journal', 'ordinal'), coalesce(max(ordinal), 0) + 1, false) FROM journal`,
+      );
+      await verifyRows(ask, options.role, address.shown);
+    });
+    return address.shown;
+  } catch (error) {
+    throw asStoreError(error, address.shown);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Adds a series, for one more process, to a ledger that is there; the same again changes nothing. Gives where it is, without the password. */
+export async function addSeries(options: Omit<LoadOptions, 'progress'>): Promise<string> {
+  const address = readAddress(options.url);
+  const session = await Session.open(address);
+  try {
+    await migrate(session, { ...options, create: false });
+    await findSeries(session, { ...options, create: true });
+    return address.shown;
+  } catch (error) {
+    throw asStoreError(error, address.shown);
+  } finally {
+    await session.close();
+  }
+}
+
+async function insertPage(
+  ask: Ask,
+  { name, series, columns }: (typeof tables)[number],
+  page: readonly Readonly<Record<string, unknown>>[],
+): Promise<void> {
+  const names = columns.map((column) => column.name).join(', ');
+  const arrays = columns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ');
+  const into = series ? `series, ${names}` : names;
+  const select = series ? `1, ${names}` : names;
+  const written = (await ask(
+    `INSERT INTO ${name} (${into}) SELECT ${select} FROM unnest(${arrays}) AS g (${names})`,
+    columns.map((column) => page.map((row) => row[column.from ?? column.name] ?? null)),
+  )) as unknown as Written;
+  assert(written.count === page.length, 'every row of a page is written');
+}
+
+function* pagesOf<Row>(rows: Iterable<Row>): Iterable<Row[]> {
+  let page: Row[] = [];
+  for (const row of rows) {
+    page.push(row);
+    if (page.length < pageSize) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+function sameId(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

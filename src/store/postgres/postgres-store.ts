@@ -1,0 +1,398 @@
+/**
+ * The store on PostgreSQL: the same as on SQLite, for several processes on one database.
+ *
+ * Each process serves a series of its own, under a lock that the server holds for its one connection. Its journal's chain is read
+ * and written by nobody else, so that no process waits for another's; what they share are the quotas' rows, the ids of intents and
+ * orders, and spent credentials, which the server keeps unique. A quota's row is locked from the moment it is read to the commit,
+ * once for a whole group of intents.
+ *
+ * What a crash leaves: of this process, of the connection or of the server, a transaction that was committed, or none of it. Where the
+ * connection broke in the middle of COMMIT, the store connects again, waits for the lock, which the server gives back when the broken
+ * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
+ * again without having looked.
+ */
+import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
+import { equalBytes } from '../../kit/bytes.ts';
+import { assert, type Result, succeed } from '../../kit/result.ts';
+import { positionOf, type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
+import type { ChangeCode } from '../../quota/change.ts';
+import {
+  accountName,
+  encodeAllocationContent,
+  encodeChangeContent,
+  encodeStopContent,
+} from '../../quota/history.ts';
+import { changeId, decodeChange } from '../../records/quota-change.ts';
+import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
+import { checkAllocation, checkSameAllocation } from '../refusal.ts';
+import {
+  bytesOf,
+  clockResetOf,
+  entryOf,
+  intentOf,
+  type JournalRow,
+  type OrderRow,
+  placedOrderOf,
+} from '../row.ts';
+import {
+  type Allocation,
+  type ApprovedChange,
+  type Committed,
+  type HeadHolding,
+  type HeldHead,
+  type Intent,
+  type IntentKind,
+  type NewIntent,
+  type NewStop,
+  type PlacedOrder,
+  type SignedIntent,
+  type Stop,
+  type Store,
+  StoreError,
+} from '../store.ts';
+import { readAddress } from './address.ts';
+import { decideChange } from './change-decision.ts';
+import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
+import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
+import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
+import { verifyLedger } from './integrity.ts';
+import { asStoreError } from './postgres-error.ts';
+import {
+  closeGate,
+  findChange,
+  findStop,
+  insertQuota,
+  lockQuotas,
+  readAccounts,
+  readPositions,
+  readRecentAmounts,
+  readStop,
+  settleQuotas,
+  writeAccount,
+} from './quota-statement.ts';
+import { type Ask, Session } from './session.ts';
+import { appendEntries, intentsSql, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+
+export interface PostgresStoreOptions extends DatabaseOptions {
+  /** See `readAddress`. */
+  readonly url: string;
+  /** How long a lost connection is tried again, in ms, before the caller hears of it. */
+  readonly reconnectMs?: number;
+}
+
+/** Opens the store, checks that it is durable, whole and served by nobody else in this series, or throws a StoreError. */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const address = readAddress(options.url);
+  const session = await Session.open(address);
+  try {
+    await migrate(session, options);
+    const series = await findSeries(session, options);
+    // The server misses a process that was killed in the middle of a statement within 2 seconds (client_connection_check_interval).
+    await lockSeries(session, series, 3_000);
+    await verifyLedger(session, options.role);
+    return new PostgresStore(await HeldSeries.begin(session, series, options));
+  } catch (error) {
+    await session.close();
+    throw asStoreError(error, address.shown);
+  }
+}
+
+class PostgresStore implements Store {
+  private readonly held: HeldSeries;
+
+  constructor(held: HeldSeries) {
+    this.held = held;
+  }
+
+  journalId(): Promise<Uint8Array> {
+    return Promise.resolve(this.series.id);
+  }
+
+  head(): Promise<JournalHead> {
+    return this.held.head();
+  }
+
+  findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE kind = $1 AND id = $2', [
+        kind,
+        id,
+      ]);
+      return row === undefined ? undefined : this.intentOf(row);
+    });
+  }
+
+  findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<OrderRow>('SELECT * FROM caller_order WHERE id = ANY ($1::bytea[])', [ids]);
+      const placed = rows.map(placedOrderOf);
+      return ids.map((id) => placed.find((order) => equalBytes(order.id, id)));
+    });
+  }
+
+  lastSerial(epoch: number): Promise<number> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ last: bigint }>(
+        'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = $1',
+        [epoch],
+      );
+      return Number(row?.last ?? 0n);
+    });
+  }
+
+  commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
+    assertIntents(intents);
+    return this.write(async (ask, head) => {
+      const found = await readFound(ask, this.series.number, intents);
+      const plan = planCommit(intents, { ...found, head: await head });
+      if (plan.entries.length > 0) await writePlan(ask, this.series.number, plan);
+      return { value: plan.committed, head: plan.head };
+    });
+  }
+
+  recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
+    return this.write(async (ask, head) => ({ value: await this.record(ask, signed), head: await head }));
+  }
+
+  private async record(ask: Ask, signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
+    const rows = await ask<SeriesIntentRow>(intentsSql, [
+      signed.map(({ kind }) => kind),
+      signed.map(({ id }) => id),
+    ]);
+    const rowOf = ({ kind, id }: SignedIntent): SeriesIntentRow => {
+      const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
+      assert(row !== undefined, 'only a committed intent is signed');
+      assert(
+        row.signed !== null || row.series === this.series.number,
+        'only an intent of this series is signed',
+      );
+      return row;
+    };
+    const stored = signed.map(rowOf);
+    // The first of two for one intent stays, in one group as in two.
+    const fresh = signed.filter((one, i) => stored[i]?.signed === null && stored.indexOf(rowOf(one)) === i);
+    const taken = fresh.flatMap((one) => {
+      const { issuer, take_currency: currency, take_amount: amount } = rowOf(one);
+      return currency === null || amount === null ? [] : [{ issuer, currency, amount }];
+    });
+    if (taken.length > 0) {
+      await lockQuotas(ask, taken);
+      if ((await readStop(ask)) !== undefined)
+        throw new StoreError('issuance_stopped', refuseStopped().message);
+    }
+    if (fresh.length > 0)
+      await Promise.all([
+        ask(
+          `UPDATE intent i SET signed = g.signed FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS g (kind, id, signed)
+            WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
+          [fresh.map(({ kind }) => kind), fresh.map(({ id }) => id), fresh.map((one) => one.signed)],
+        ),
+        settleQuotas(ask, taken),
+      ]);
+    return stored.map((row) => {
+      const now = fresh.find((one) => rowOf(one) === row);
+      return this.intentOf(now === undefined ? row : { ...row, signed: now.signed });
+    });
+  }
+
+  unsigned(): Promise<readonly Intent[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<SeriesIntentRow>(
+        'SELECT * FROM intent WHERE series = $1 AND signed IS NULL ORDER BY sequence',
+        [this.series.number],
+      );
+      return rows.map((row) => this.intentOf(row));
+    });
+  }
+
+  allocate(
+    allocation: Allocation,
+  ): Promise<Result<QuotaPosition, 'allocation_exists' | 'allocation_invalid'>> {
+    const invalid = checkAllocation(allocation);
+    if (invalid !== undefined) return Promise.resolve(invalid);
+    const { issuer, currency, terms, createdMs } = allocation;
+    return this.write<Awaited<ReturnType<Store['allocate']>>>(async (ask, readingHead) => {
+      let head = await readingHead;
+      const created = await insertQuota(ask, { ...terms, issuer, currency });
+      const { accounts, stopped } = await readAccounts(ask, [{ issuer, currency }]);
+      const [known] = accounts;
+      assert(known !== undefined, 'a quota that is inserted or was there is there');
+      if (created) {
+        const content = encodeAllocationContent(terms);
+        const subject = accountName(issuer, currency);
+        ({ head } = await this.append(ask, head, { kind: 'allocation', subject, createdMs, content }));
+      } else {
+        const same = checkSameAllocation(known.account, allocation);
+        if (!same.ok) return { value: same, head };
+      }
+      return { value: succeed(positionOf(known.account, known.uses, { nowMs: createdMs, stopped })), head };
+    });
+  }
+
+  /** Appends an entry that is of no intent; gives its number in the order of all series as well. */
+  private async append(
+    ask: Ask,
+    head: JournalHead,
+    content: Omit<EntryContent, 'sequence'>,
+  ): Promise<{ head: JournalHead; ordinal: number }> {
+    const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
+    await appendEntries(ask, this.series.number, [entry]);
+    const [row] = await ask<{ ordinal: bigint }>(
+      'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
+      [this.series.number, entry.sequence],
+    );
+    return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
+  }
+
+  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
+    return this.read(async (ask) => (await readPositions(ask, nowMs, [{ issuer, currency }]))[0]);
+  }
+
+  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
+    return this.read((ask) => readPositions(ask, nowMs));
+  }
+
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
+    return this.read((ask) => readRecentAmounts(ask, { issuer, currency }, most));
+  }
+
+  findChange(id: Uint8Array): Promise<number | undefined> {
+    return this.read((ask) => findChange(ask, id));
+  }
+
+  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Promise<Result<number, ChangeCode>> {
+    const id = changeId(bytes);
+    const decoded = decodeChange(bytes);
+    assert(decoded.ok, 'a change that was approved can be read');
+    const change = decoded.value;
+    const { action } = change;
+    return this.write<Result<number, ChangeCode>>(async (ask, readingHead) => {
+      const head = await readingHead;
+      // Of two processes with the same change the second waits here, and then finds it done.
+      if (action.kind === 'start') await closeGate(ask);
+      else await lockQuotas(ask, [action]);
+      const known = await findChange(ask, id);
+      if (known !== undefined) return { value: succeed(known), head };
+      const decided = await decideChange(ask, change, createdMs);
+      if (!decided.ok) return { value: decided, head };
+      const content = encodeChangeContent(bytes, approvals);
+      const appended = await this.append(ask, head, {
+        kind: 'quota-change',
+        subject: id,
+        createdMs,
+        content,
+      });
+      const { issuer, currency, resetMs } = clockResetOf(action);
+      await ask(
+        'INSERT INTO quota_change (id, ordinal, issuer, currency, reset_ms) VALUES ($1, $2, $3, $4, $5)',
+        [id, appended.ordinal, issuer, currency, resetMs],
+      );
+      if (decided.value === undefined)
+        await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
+      else await writeAccount(ask, decided.value);
+      return { value: succeed(appended.ordinal), head: appended.head };
+    });
+  }
+
+  stop({ id, reason, by, createdMs, evidence }: NewStop): Promise<Stop> {
+    return this.write(async (ask, readingHead) => {
+      const head = await readingHead;
+      await closeGate(ask);
+      const known = await findStop(ask, id);
+      if (known !== undefined) return { value: known, head };
+      const content = encodeStopContent({ reason, by, evidence });
+      const appended = await this.append(ask, head, { kind: 'stop', subject: id, createdMs, content });
+      const { ordinal } = appended;
+      await ask(
+        'INSERT INTO quota_stop (id, ordinal, reason, author, created_ms, lifted) VALUES ($1, $2, $3, $4, $5, NULL)',
+        [id, ordinal, reason, by, createdMs],
+      );
+      return { value: { sequence: ordinal, reason, by, createdMs }, head: appended.head };
+    });
+  }
+
+  stopped(): Promise<Stop | undefined> {
+    return this.read((ask) => readStop(ask));
+  }
+
+  countDecided(issuer: string, sinceMs: number): Promise<number> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ count: bigint }>(
+        'SELECT coalesce(sum(decides), 0)::bigint AS count FROM intent WHERE issuer = $1 AND created_ms >= $2 AND decides > 0',
+        [issuer, sinceMs],
+      );
+      return Number(row?.count ?? 0n);
+    });
+  }
+
+  hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    return this.read(async (ask) => {
+      if (sequence === 0) return this.held.genesis;
+      const [row] = await ask<{ hash: Uint8Array }>(
+        'SELECT hash FROM journal WHERE series = $1 AND sequence = $2',
+        [this.series.number, sequence],
+      );
+      return row === undefined ? undefined : bytesOf(row.hash);
+    });
+  }
+
+  firstSignedAfter(sequence: number): Promise<number | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ sequence: bigint }>(
+        'SELECT sequence FROM intent WHERE series = $1 AND sequence > $2 AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
+        [this.series.number, sequence],
+      );
+      return row === undefined ? undefined : Number(row.sequence);
+    });
+  }
+
+  journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<JournalRow>(
+        'SELECT sequence, bytes, hash FROM journal WHERE series = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3',
+        [this.series.number, fromSequence, limit],
+      );
+      return rows.map(entryOf);
+    });
+  }
+
+  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
+    return this.write(async (ask, head) => ({
+      value: await holdHead(ask, signed, heldMs, this.held.shown),
+      head: await head,
+    }));
+  }
+
+  heldHeads(): Promise<readonly HeldHead[]> {
+    return this.read((ask) => readHeldHeads(ask, this.held.shown));
+  }
+
+  releaseHead(role: string, name: string): Promise<boolean> {
+    let released = false;
+    return this.write(async (ask, head) => {
+      // Done again where a commit was cut, it finds nothing that the first time has released.
+      released = (await releaseHead(ask, role, name)) || released;
+      return { value: released, head: await head };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.held.close();
+  }
+
+  private get series(): Series {
+    return this.held.series;
+  }
+
+  private read<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    return this.held.read(work);
+  }
+
+  private write<T>(work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>): Promise<T> {
+    return this.held.write(work);
+  }
+
+  private intentOf(row: SeriesIntentRow): Intent {
+    return intentOf(row, row.series === this.series.number);
+  }
+}

@@ -1,0 +1,145 @@
+/** The statements of the PostgreSQL store. Groups go in as arrays, one a column, so that a group is one statement however large it is. */
+import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
+import { assert } from '../../kit/result.ts';
+import type { CommitPlan, Found } from '../commit-plan.ts';
+import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
+import type { NewIntent } from '../store.ts';
+import { lockQuotas, readAccounts, takeQuotas } from './quota-statement.ts';
+import type { Ask } from './session.ts';
+
+export type SeriesIntentRow = IntentRow & { readonly series: number };
+
+/** Where the journal of a series ends, and the server's process that says so. */
+export async function readHead(
+  ask: Ask,
+  series: number,
+): Promise<{ backend: number; head: JournalHead | undefined }> {
+  const [row] = await ask<{ backend: number; sequence: bigint | null; hash: Uint8Array | null }>(
+    `SELECT b.backend, j.sequence, j.hash FROM pg_backend_pid() AS b (backend)
+      LEFT JOIN LATERAL (SELECT sequence, hash FROM journal WHERE series = $1 ORDER BY sequence DESC LIMIT 1) j ON true`,
+    [series],
+  );
+  assert(row !== undefined, 'one row comes from one function');
+  const { backend, sequence, hash } = row;
+  return {
+    backend,
+    head:
+      sequence === null || hash === null ? undefined : { sequence: Number(sequence), hash: bytesOf(hash) },
+  };
+}
+
+/**
+ * Locks the quotas that the group takes from and reads all that decides it.
+ *
+ * The locks come first and in the order of their keys, here as in every transaction, so that two of them never wait for each
+ * other; and what is read after them is what the transactions left that had them before (READ COMMITTED: a snapshot a statement).
+ */
+export async function readFound(
+  ask: Ask,
+  series: number,
+  intents: readonly NewIntent[],
+): Promise<Omit<Found, 'head'>> {
+  const takes = intents.flatMap(({ take }) => (take === undefined ? [] : [take]));
+  const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
+  const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
+  const [, found, known, ordered, spent] = await Promise.all([
+    takes.length === 0 ? undefined : lockQuotas(ask, takes),
+    takes.length === 0 ? { accounts: [], stopped: false } : readAccounts(ask, takes),
+    ask<SeriesIntentRow>(intentsSql, [intents.map(({ kind }) => kind), intents.map(({ id }) => id)]),
+    orders.length === 0
+      ? []
+      : ask<{ id: Uint8Array }>('SELECT id FROM caller_order WHERE id = ANY ($1::bytea[])', [orders]),
+    spends.length === 0
+      ? []
+      : ask<{ spends: Uint8Array }>('SELECT spends FROM intent WHERE spends = ANY ($1::bytea[])', [spends]),
+  ]);
+  return {
+    ...found,
+    intents: known.map((row) => intentOf(row, row.series === series)),
+    orders: ordered.map(({ id }) => id),
+    spent: spent.map((row) => row.spends),
+  };
+}
+
+/** Of the kinds and ids that are given those that are there. */
+export const intentsSql =
+  'SELECT i.* FROM intent i JOIN unnest($1::text[], $2::bytea[]) AS g (kind, id) USING (kind, id)';
+
+/** Writes a plan: one statement a table. */
+export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Promise<void> {
+  await Promise.all([
+    takeQuotas(ask, plan.taken),
+    appendEntries(ask, series, plan.entries),
+    insertIntents(ask, series, plan.created),
+    insertOrders(ask, plan.created),
+  ]);
+}
+
+export async function appendEntries(
+  ask: Ask,
+  series: number,
+  entries: readonly JournalEntry[],
+): Promise<void> {
+  await ask(
+    'INSERT INTO journal (series, sequence, bytes, hash) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS g (sequence, bytes, hash) ORDER BY sequence',
+    [
+      series,
+      entries.map(({ sequence }) => sequence),
+      entries.map(({ bytes }) => bytes),
+      entries.map(({ hash }) => hash),
+    ],
+  );
+}
+
+async function insertIntents(ask: Ask, series: number, created: CommitPlan['created']): Promise<void> {
+  const column = <T>(of: (intent: NewIntent) => T): T[] => created.map(({ intent }) => of(intent));
+  // Sorted: of two groups with the same intents the second waits for the first, and never both.
+  await ask(
+    `INSERT INTO intent (kind, id, issuer, body_hash, series, sequence, created_ms, context, to_be_signed,
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
+      SELECT kind, id, issuer, body_hash, $1, sequence, created_ms, context, to_be_signed,
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms
+      FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[],
+        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[])
+        AS g (kind, id, issuer, body_hash, sequence, created_ms, context, to_be_signed,
+          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
+      ORDER BY kind, id`,
+    [
+      series,
+      column(({ kind }) => kind),
+      column(({ id }) => id),
+      column(({ issuer }) => issuer),
+      column(({ bodyHash }) => bodyHash),
+      created.map(({ sequence }) => sequence),
+      column(({ createdMs }) => createdMs),
+      column(({ context }) => context),
+      column(({ toBeSigned }) => toBeSigned),
+      column(({ serial }) => serial?.epoch ?? null),
+      column(({ serial }) => serial?.number ?? null),
+      column(({ orders }) => (orders === undefined ? null : encodeOrders(orders))),
+      column(({ decides }) => decides ?? 0),
+      column(({ spends }) => spends ?? null),
+      column(({ take }) => take?.currency ?? null),
+      column(({ take }) => take?.amount ?? null),
+      column(({ take }) => take?.orders ?? null),
+      column(({ take }) => take?.atMs ?? null),
+    ],
+  );
+}
+
+async function insertOrders(ask: Ask, created: CommitPlan['created']): Promise<void> {
+  const orders = created.flatMap(({ intent }) =>
+    (intent.orders ?? []).map((order, position) => ({ ...order, position, intentId: intent.id })),
+  );
+  if (orders.length === 0) return;
+  await ask(
+    `INSERT INTO caller_order (id, body_hash, intent_id, position)
+      SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[]) AS g (id, body_hash, intent_id, position) ORDER BY id`,
+    [
+      orders.map(({ id }) => id),
+      orders.map(({ bodyHash }) => bodyHash),
+      orders.map(({ intentId }) => intentId),
+      orders.map(({ position }) => position),
+    ],
+  );
+}

@@ -1,0 +1,166 @@
+/** `ringmint store migrate` and `add-series`: a ledger moves once, whole, and is never served in two places. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { homeAt } from '../../src/appliance/home.ts';
+import { addStoreSeries, migrateStore, openRoleStore } from '../../src/appliance/role-store.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { NewIntent, Store } from '../../src/store/store.ts';
+import {
+  allocated,
+  bytes,
+  commitOne,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  signedHead,
+  take,
+} from './intents.ts';
+import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+
+const title =
+  skipReason === undefined ? 'a move to PostgreSQL' : `a move to PostgreSQL (SKIPPED: ${skipReason})`;
+
+describe.skipIf(skipReason !== undefined)(title, () => {
+  let server: PostgresServer;
+  let folder: string;
+  let urlFile: string;
+  let database: string;
+  beforeAll(() => {
+    server = startPostgres();
+  });
+  afterAll(() => server.remove());
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ringmint-move-'));
+    mkdirSync(join(folder, 'quota'));
+    database = server.makeDatabase();
+    urlFile = join(folder, 'quota.url');
+    writeFileSync(urlFile, `${server.url(database)}\n`);
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+  });
+
+  const ledger = (): string => homeAt(folder).ledger('quota');
+  const sqlite = (create = false): Store =>
+    openSqliteStore({ path: ledger(), role: 'quota', create, random: randomBytes });
+  const migrate = (progress: (written: number) => void = () => undefined): Promise<unknown> =>
+    migrateStore({ home: homeAt(folder), role: 'quota', urlFile, series: 'main', progress });
+  const openAs = (store: unknown): Promise<Store> => {
+    writeFileSync(homeAt(folder).config('quota'), JSON.stringify({ store }));
+    return openRoleStore(homeAt(folder), 'quota');
+  };
+  const inPostgres = (series = 'main'): Promise<Store> => openAs({ kind: 'postgres', urlFile, series });
+
+  /** With everything that a ledger can hold. */
+  async function fill(): Promise<Store> {
+    const store = await allocated(sqlite(true), 10_000n, 10_000n);
+    const intents = Array.from(
+      { length: 1_200 },
+      (_, i): NewIntent =>
+        newIntent(i, {
+          ...take(1n),
+          spends: bytes(16, `s${i}`),
+          orders: [{ id: bytes(16, `o${i}`), bodyHash: bytes(32, i) }],
+          serial: { epoch: 1, number: i + 1 },
+        }),
+    );
+    await store.commit(intents);
+    await recordOne(store, newIntent(0).id, bytes(64, 0));
+    const createdMs = noon('2026-11-20');
+    await store.stop({ id: bytes(16, 1), reason: 'drill', by: 'guard', createdMs, evidence: null });
+    await store.holdHead(signedHead({ sequence: 3 }), createdMs);
+    await store.holdHead(signedHead({ sequence: 3, hash: bytes(32, 'other') }), createdMs);
+    await store.holdHead(signedHead({ role: 'central', name: 'central', epoch: null }), createdMs);
+    return store;
+  }
+
+  const stateOf = async (store: Store): Promise<unknown> => ({
+    head: await store.head(),
+    unsigned: await store.unsigned(),
+    stop: await store.stopped(),
+    position: await store.position(issuer, 'EUR', noon('2026-11-20')),
+    entries: await store.journal(1, 10_000),
+    last: await store.lastSerial(1),
+    orders: await store.findOrders([bytes(16, 'o7')]),
+    heads: await store.heldHeads(),
+    journalId: await store.journalId(),
+  });
+
+  it('takes everything along, and goes on where the file ended; the file is not served again', async () => {
+    const source = await fill();
+    const before = await stateOf(source);
+    await source.close();
+    expect(await migrate()).toMatchObject({
+      role: 'quota',
+      series: 'main',
+      to: expect.stringContaining(database),
+    });
+
+    const store = await inPostgres();
+    expect(await stateOf(store)).toEqual(before);
+    const after = await commitOne(store, newIntent('after'));
+    expect(after).toMatchObject({ ok: true, value: { intent: { sequence: 1_203 } } });
+    await store.close();
+
+    expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
+    await expect(openAs({ kind: 'sqlite' })).rejects.toMatchObject({ code: 'store_foreign' });
+    await expect(openAs(undefined)).rejects.toMatchObject({ code: 'store_foreign' });
+  });
+
+  it('finishes by the same command what was cut short after the copy, and copies nothing twice', async () => {
+    await (await fill()).close();
+    await migrate();
+    rmSync(`${ledger()}.moved`);
+    await migrate();
+    expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
+    expect(server.sql('SELECT count(*) FROM ringmint.journal', database)).toBe('1202');
+  });
+
+  it('leaves the file as it was, and a destination that is not served, where the copy is cut short', async () => {
+    await (await fill()).close();
+    let cut = false;
+    const moving = migrate((written) => {
+      if (cut || written < 1_000) return;
+      cut = true;
+      server.sql(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringmint'`,
+      );
+    });
+    await expect(moving).rejects.toMatchObject({ code: 'store_unreachable' });
+    expect(cut).toBe(true);
+    await expect(inPostgres()).rejects.toMatchObject({ code: 'store_missing' });
+    await sqlite().close();
+    await migrate();
+    await (await inPostgres()).close();
+  });
+
+  it('refuses a destination with another ledger, and a source that is served', async () => {
+    const source = await fill();
+    await expect(migrate()).rejects.toMatchObject({ code: 'store_in_use' });
+    await source.close();
+    await migrate();
+    for (const suffix of ['', '.moved', '-wal', '-shm']) rmSync(ledger() + suffix, { force: true });
+    await (await fill()).close();
+    await expect(migrate()).rejects.toMatchObject({ code: 'store_foreign' });
+    await sqlite().close();
+  });
+
+  it('takes one more series for one more process, and none where there is no ledger', async () => {
+    const add = { role: 'quota', urlFile, series: 'second' } as const;
+    await expect(addStoreSeries(add)).rejects.toMatchObject({ code: 'store_missing' });
+    await (await fill()).close();
+    await migrate();
+    await expect(inPostgres('second')).rejects.toMatchObject({ code: 'store_missing' });
+    await addStoreSeries(add);
+    await addStoreSeries(add);
+    const store = await inPostgres('second');
+    expect((await store.head()).sequence).toBe(0);
+    expect(await store.findIntent('control-bit', newIntent(1).id)).toMatchObject({ own: false });
+    await store.close();
+  });
+});
