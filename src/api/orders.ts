@@ -138,19 +138,18 @@ function addIssued(
 }
 
 function encodeAnswer({ files, outcomes }: OrdersAnswer): Uint8Array {
-  return encodeCbor([
-    files,
-    outcomes.map((outcome): CborValue => {
-      switch (outcome.kind) {
-        case 'issued':
-          return ['issued', outcome.file, outcome.first, outcome.count];
-        case 'denied':
-          return ['denied', outcome.reasons, outcome.wouldPass];
-        case 'refused':
-          return ['refused', outcome.code, outcome.message, outcome.field];
-      }
-    }),
-  ]);
+  return encodeCbor([files, outcomes.map(encodeOutcome)]);
+}
+
+function encodeOutcome(outcome: OrderOutcome): CborValue {
+  switch (outcome.kind) {
+    case 'issued':
+      return [outcome.kind, outcome.file, outcome.first, outcome.count];
+    case 'denied':
+      return [outcome.kind, outcome.reasons, outcome.wouldPass];
+    case 'refused':
+      return [outcome.kind, outcome.code, outcome.message, outcome.field];
+  }
 }
 
 /** Reads the answer to a call with `count` drafts; refuses as `peer_fault` whatever `encodeAnswer` does not make of so many. */
