@@ -56,7 +56,12 @@ export class Auditor implements Watch {
   async signing(role: Role, message: Uint8Array, purpose: string, intent: string): Promise<void> {
     const kind = kindsOf[role].find((one) => one === purpose);
     if (kind === undefined) throw new Broken(`purpose: ${role} signs \`${purpose}\``);
-    this.keep(this.signed, `${role} ${purpose} ${intent}`, message, 'one content: the token was asked to sign');
+    this.keep(
+      this.signed,
+      `${role} ${purpose} ${intent}`,
+      message,
+      'one content: the token was asked to sign',
+    );
     if (kind === 'control-bit') this.takeOf(message);
     const stored = await this.plant.storeOf(role).findIntent(kind, Buffer.from(intent, 'hex'));
     if (stored === undefined || !equalBytes(stored.toBeSigned, message))

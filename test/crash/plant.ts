@@ -2,7 +2,7 @@
  * Three systems that are opened and lost one by one, over databases and anchors that stay: real SQLite, real tokens, the label machine.
  * What one system has of another is a message; a system that is gone does not answer.
  */
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
@@ -28,6 +28,12 @@ import { issuer, type Tokens } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import type { Draw } from './draw.ts';
 import { Meter, Power, type Role, roles } from './power.ts';
+
+/**
+ * In memory where there is a file system for that: what a cut leaves here follows from the calls that were made, and waiting for a disk
+ * adds nothing to it. SQLite runs with WAL and FULL all the same.
+ */
+const place = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** What is bent in a system, between its code and its devices. */
 export interface Defect {
@@ -69,7 +75,7 @@ interface System {
 export class Plant {
   readonly meter = new Meter();
   readonly clock = fixedClock(Date.parse('2026-11-20T12:00:00Z'));
-  readonly folder = mkdtempSync(join(tmpdir(), 'ringmint-sweep-'));
+  readonly folder = mkdtempSync(join(place, 'ringmint-sweep-'));
   readonly stores: Partial<Record<Role, Store>> = {};
   readonly powers: Partial<Record<Role, Power>> = {};
   readonly anchors: Record<Role, MemoryAnchor> = {
@@ -184,7 +190,7 @@ export class Plant {
     const watched: Signer = {
       ...token,
       sign: async (message, request) => {
-        await this.watch?.signing(role, message, request?.purpose ?? '', request?.intent ?? '');
+        await this.watch?.signing(role, message, request.purpose, request.intent);
         return token.sign(message);
       },
     };

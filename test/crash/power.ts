@@ -149,8 +149,7 @@ export class Power {
   signer(signer: Signer): Signer {
     return {
       ...signer,
-      sign: (message, request) =>
-        this.spend(`sign ${request?.purpose ?? ''}`, () => signer.sign(message, request)),
+      sign: (message, request) => this.spend(`sign ${request.purpose}`, () => signer.sign(message, request)),
     };
   }
 }

@@ -31,13 +31,19 @@ const refund = 'UPDATE quota SET reserved = reserved - ? WHERE issuer = ? AND cu
 async function refundOf(bent: Bent, intent: Intent): Promise<void> {
   const db = new Database(bent.path, { readonly: true });
   const row = db
-    .prepare('SELECT take_amount AS amount, issuer, take_currency AS currency FROM intent WHERE kind = ? AND id = ?')
+    .prepare(
+      'SELECT take_amount AS amount, issuer, take_currency AS currency FROM intent WHERE kind = ? AND id = ?',
+    )
     .get(intent.kind, intent.id) as { amount: number; issuer: string; currency: string };
   db.close();
   await alter(bent, 'refund', refund, row.amount, row.issuer, row.currency);
 }
 
-const forever: JournalHead = { sequence: 0, hash: new Uint8Array(32) };
+function without(intent: NewIntent, part: 'orders' | 'take'): NewIntent {
+  return Object.fromEntries(Object.entries(intent).filter(([name]) => name !== part)) as unknown as NewIntent;
+}
+
+const nothing: JournalHead = { sequence: 0, hash: new Uint8Array(32) };
 
 export const protocolDefects: readonly Defect[] = [
   {
@@ -118,7 +124,7 @@ export const protocolDefects: readonly Defect[] = [
     name: 'forgets which request an order is in',
     store: (store) =>
       bend(store, {
-        commit: (intents) => store.commit(intents.map(({ orders: _, ...intent }) => intent)),
+        commit: (intents) => store.commit(intents.map((intent) => without(intent, 'orders'))),
         findOrders: async (ids) => ids.map(() => undefined),
       }),
   },
@@ -127,7 +133,7 @@ export const protocolDefects: readonly Defect[] = [
     signer: (signer, bent) => ({
       ...signer,
       async sign(message, request) {
-        const { purpose = '', intent = '' } = request ?? {};
+        const { purpose, intent } = request;
         if (purpose !== 'control-bit' && purpose !== 'currency') return signer.sign(message, request);
         const id = Buffer.from(intent, 'hex');
         const early = attachSignature(message, new Uint8Array(64));
@@ -147,7 +153,7 @@ export const protocolDefects: readonly Defect[] = [
     store: (store, bent) =>
       bend(store, {
         async commit(intents) {
-          const committed = await store.commit(intents.map(({ take: _, ...intent }) => intent));
+          const committed = await store.commit(intents.map((intent) => without(intent, 'take')));
           for (const { take } of intents)
             if (take !== undefined)
               await alter(bent, 'take', refund, -take.amount, take.issuer, take.currency);
@@ -180,7 +186,7 @@ export const protocolDefects: readonly Defect[] = [
       bend(store, {
         head: async () => {
           const head = await store.head();
-          const known = anchored.head ?? forever;
+          const known = anchored.head ?? nothing;
           return known.sequence > head.sequence ? known : head;
         },
         hashAt: async (sequence) =>
@@ -208,7 +214,9 @@ export const protocolDefects: readonly Defect[] = [
           await store.lastSerial(epoch);
           const db = new Database(path, { readonly: true });
           const row = db
-            .prepare('SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ? AND signed IS NOT NULL')
+            .prepare(
+              'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ? AND signed IS NOT NULL',
+            )
             .get(epoch) as { last: number };
           db.close();
           return row.last;

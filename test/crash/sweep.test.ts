@@ -40,6 +40,9 @@ it(`${cuts} cuts anywhere: Σ issued ≤ Σ quota, one order one outcome, and wh
   expect(missed, 'points that no cut fell on').toEqual([]);
   expect(seen.size).toBeGreaterThanOrEqual(100);
   for (const scope of ['role', 'all', 'line'] as const)
-    expect(sum((one) => one.byScope.get(scope) ?? 0), scope).toBeGreaterThan(cuts / 50);
+    expect(
+      sum((one) => one.byScope.get(scope) ?? 0),
+      scope,
+    ).toBeGreaterThan(cuts / 50);
   expect(sum((one) => one.orders)).toBeGreaterThan(cuts / 2);
 });
