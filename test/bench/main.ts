@@ -131,6 +131,7 @@ async function benchIssuing(
           what: `units/s end to end, a batch of ${batchUnits.toLocaleString('en-US')}`,
           figure: show(batchPerSecond),
         },
+        ...(await benchTogether(client)),
         { what: '… latency of the batch', figure: `${show(median(batches))} ms` },
         {
           what: '… where it goes, by step; the rest is the answer, sent and decoded',
@@ -141,6 +142,46 @@ async function benchIssuing(
   } finally {
     await client.close();
   }
+}
+
+const ordersPerCall = 4_000;
+const orderCalls = 30;
+const callsAtOnce = 6;
+
+/** Orders of one unit, many in a call and some calls at once; and full batches, three at once. */
+async function benchTogether(client: Client): Promise<Row[]> {
+  const calls = Array.from({ length: orderCalls }, () =>
+    Array.from({ length: ordersPerCall }, () => draft(1)),
+  );
+  const orders = await time(() =>
+    Promise.all(
+      Array.from({ length: callsAtOnce }, async () => {
+        for (let sent = calls.pop(); sent !== undefined; sent = calls.pop()) {
+          const answer = await client.issueMany(sent);
+          if (!answer.ok) throw new Error(answer.message);
+          if (answer.value.outcomes.some(({ kind }) => kind !== 'issued')) throw new Error('denied');
+        }
+      }),
+    ),
+  );
+  let left = 9;
+  const batches = await time(() =>
+    Promise.all(
+      Array.from({ length: 3 }, async () => {
+        while (left-- > 0) await issue(client, batchUnits);
+      }),
+    ),
+  );
+  return [
+    {
+      what: `units/s end to end, orders of one unit, ${ordersPerCall} a call, ${callsAtOnce} calls at once`,
+      figure: show(perSecond(orderCalls * ordersPerCall, orders)),
+    },
+    {
+      what: `units/s end to end, batches of ${batchUnits.toLocaleString('en-US')}, three at once`,
+      figure: show(perSecond(9 * batchUnits, batches)),
+    },
+  ];
 }
 
 /** One signature a unit, on the token that signed the batches, with nothing else to do. */

@@ -15,6 +15,7 @@ import type { ExitCode } from '../exit-code.ts';
 import { makeFolder, readInput } from '../file.ts';
 import { type PayeeTermOptions, readPayeeTerms } from '../payee-terms.ts';
 import type { Terminal } from '../terminal.ts';
+import { confirmTotal } from '../total-confirmation.ts';
 import type { StandardInput } from '../vm/standard-input.ts';
 import { type FailedChunk, runChunks } from './chunk-run.ts';
 import { type BulkFolder, openBulkFolder, readManifest, writeManifest } from './folder.ts';
@@ -22,7 +23,6 @@ import { type BulkManifest, type BulkTerms, compareWithManifest, sumChunks } fro
 import { type ChunkOptions, type ChunkSummary, readPayeeChunks, refuseUnreadable } from './payee-chunks.ts';
 import { grouped, startProgress } from './progress.ts';
 import { describeFailures, describeIssued } from './report.ts';
-import { confirmTotal } from './total-confirmation.ts';
 
 export interface BulkArguments extends PayeeTermOptions {
   readonly file: string;

@@ -1,9 +1,9 @@
 /** Asks for a total before it is issued: what a person types again, or gives as `--confirm-amount`, was looked at. */
-import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
-import { formatAmount, parseAmount } from '../../records/amount.ts';
-import type { Currency } from '../../records/claims.ts';
-import type { Terminal } from '../terminal.ts';
-import { linesOf, type StandardInput } from '../vm/standard-input.ts';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { formatAmount, parseAmount } from '../records/amount.ts';
+import type { Currency } from '../records/claims.ts';
+import type { Terminal } from './terminal.ts';
+import { linesOf, type StandardInput } from './vm/standard-input.ts';
 
 export interface TotalToConfirm {
   /** Minor units. */
