@@ -2,9 +2,10 @@
  * Connections that are cut between the three systems, over real HTTPS on real tokens and stores: at each message of an issue, before it
  * arrives, when it has arrived and nothing of it was done, before the reply, and in the middle of the reply.
  */
+import { existsSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { equalBytes, toHex } from '../../src/kit/bytes.ts';
 import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
@@ -24,7 +25,7 @@ const ways = [
 type Way = (typeof ways)[number];
 
 const seed = '1';
-const cutsEach = nightly ? 200 : 25;
+const cutsEach = nightly ? 200 : 20;
 
 let tokens: Tokens;
 let systems: Systems;
@@ -33,6 +34,8 @@ let planned: { readonly role: (typeof roles)[number]; readonly way: Way } | unde
 let fallen = 0;
 
 beforeAll(async () => {
+  // As in test/crash/plant.ts: connections are cut here, and no disk.
+  if (existsSync('/dev/shm')) vi.stubEnv('TMPDIR', '/dev/shm');
   tokens = await openTokens();
   systems = await serveSystems(tokens, {
     quota: { total: 10_000_000n, dayLimit: 10_000_000n },
@@ -47,6 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await systems.close();
   await tokens.close();
+  vi.unstubAllEnvs();
 });
 
 function cutHere(way: Way, request: IncomingMessage, response: ServerResponse): void {

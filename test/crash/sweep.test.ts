@@ -1,4 +1,6 @@
 /** 10,000 cuts, on real SQLite and real tokens: no unit too many, none twice, no answer lost. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { nightly } from '../nightly.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
@@ -6,7 +8,9 @@ import { sweep } from './sweep.ts';
 
 /** The nightly sweep has one a day. */
 const seed = nightly ? new Date().toISOString().slice(0, 10) : '1';
-const cuts = nightly ? 100_000 : 10_000;
+const byDay = 10_000;
+const atNight = 100_000;
+const cuts = nightly ? atNight : byDay;
 /** Sweeps at once: one works while another waits for its signers. */
 const lanes = 2;
 
@@ -45,4 +49,10 @@ it(`${cuts} cuts anywhere: Σ issued ≤ Σ quota, one order one outcome, and wh
       scope,
     ).toBeGreaterThan(cuts / 50);
   expect(sum((one) => one.orders)).toBeGreaterThan(cuts / 2);
+});
+
+it('docs/CRASHES.md says how many', () => {
+  const document = readFileSync(join(import.meta.dirname, '../../docs/CRASHES.md'), 'utf8');
+  expect(document).toContain(`${byDay.toLocaleString('en')} cuts in \`npm test\``);
+  expect(document).toContain(`${atNight.toLocaleString('en')} in \`npm run test:nightly\``);
 });
