@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => tokens.close());
 
 it(`${cuts} cuts anywhere: Σ issued ≤ Σ quota, one order one outcome, and what was answered is never lost (seed ${seed})`, {
-  timeout: nightly ? 7_200_000 : 900_000,
+  timeout: nightly ? 14_400_000 : 1_800_000,
 }, async () => {
   const startedMs = performance.now();
   const reports = await Promise.all(

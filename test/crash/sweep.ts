@@ -69,6 +69,7 @@ interface Order {
   readonly amount: bigint;
 }
 
+/** Resolves when as many cuts have fallen; throws SweepFailure where a rule was broken. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const run = new Run(options);
   while (run.cuts < options.cuts) await run.usePlant();
@@ -149,12 +150,13 @@ class Run implements SweepReport {
       plan = attempt < 40 && draw.chance(93) ? this.makePlan(kind, nearPoints) : undefined;
       if (roles.every((role) => !plant.isLost(role))) await this.auditor.check();
       // A caller who never comes back: what was taken for it is lost, or finished by a start.
-      if (wasCut && draw.chance(1)) break;
+      if (wasCut && draw.chance(4)) break;
     }
     plant.meter.arm(undefined);
     await this.restart(false);
     await this.start();
-    for (const role of roles) await plant.finishUnsigned(role);
+    // Or it stays for a later start, while others are served.
+    if (draw.chance(50)) for (const role of roles) await plant.finishUnsigned(role);
     await this.auditor.check();
     await this.askAgain();
   }
