@@ -207,23 +207,6 @@ export const protocolDefects: readonly Defect[] = [
     },
   },
   {
-    name: 'counts serials from what was signed',
-    store: (store, { path }) =>
-      bend(store, {
-        async lastSerial(epoch) {
-          await store.lastSerial(epoch);
-          const db = new Database(path, { readonly: true });
-          const row = db
-            .prepare(
-              'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ? AND signed IS NOT NULL',
-            )
-            .get(epoch) as { last: number };
-          db.close();
-          return row.last;
-        },
-      }),
-  },
-  {
     name: 'signs again what was signed, and keeps the later one',
     store: (store, bent) =>
       bend(store, {

@@ -25,7 +25,7 @@ type Kind = (typeof kinds)[number];
 /** Issues over the same databases: more make each start slower, which verifies the whole journal. */
 const issuesPerPlant = 15;
 /** Points from a start on that a further cut is drawn from: most fall in the start, and early in what is asked again. */
-const nearPoints = 24;
+const nearPoints = 16;
 const allocated = 30_000n;
 /** More than central management's confidential ceiling lets pass. */
 const tooMuch = 60_001n;
@@ -266,7 +266,10 @@ class Run implements SweepReport {
   private makeOrders(kind: Kind): Order[] {
     const { draw } = this;
     const amounts: bigint[] = [];
-    const size = kind === 'single' || kind === 'denied' || kind === 'stopped' ? 1 : 2 + draw.below(7);
+    const size =
+      kind === 'single' || kind === 'denied' || kind === 'stopped'
+        ? 1
+        : 2 + Math.min(draw.below(7), draw.below(7));
     for (let i = 0; i < size; i++) {
       if (kind === 'denied' || (kind === 'mixed' && i % 2 === 0)) amounts.push(tooMuch);
       else if (kind === 'scarce') amounts.push(BigInt(1 + draw.below(20_000)));
