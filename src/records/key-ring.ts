@@ -1,6 +1,6 @@
 /** Finds and checks the key of a record: by key id, and that it belongs to the role and name it is used for. */
 import { equalBytes, toHex } from '../kit/bytes.ts';
-import { type Result, refuse } from '../kit/result.ts';
+import { type Result, refuse, succeed } from '../kit/result.ts';
 import { type Decoded, verifyRecord } from './cose.ts';
 import type { VerificationKey, VerifySignature } from './signature.ts';
 import type { KeyRole, TrustBundle, TrustedKey } from './trust-bundle.ts';
@@ -18,6 +18,8 @@ export interface KeyRing {
    * which key was in use, and not that the key was still to be trusted. That is judged at a time that others vouch for.
    */
   verify<T>(decoded: Decoded<T>, holder: KeyHolder, moments: Moments): Result<T, KeyRingCode>;
+  /** The same of any key that the holder ever had, revoked or not: for what is held against the holder, and not believed. */
+  verifyEver<T>(decoded: Decoded<T>, holder: KeyHolder): Result<T, KeyRingCode>;
 }
 
 /** In seconds since the epoch. */
@@ -35,15 +37,25 @@ export interface KeyHolder {
 }
 
 export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignature): KeyRing {
+  function findKey(keyId: Uint8Array, holder: KeyHolder): Result<TrustedKey, 'key_unknown'> {
+    const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, keyId));
+    if (entry !== undefined && entry.role === holder.role && entry.name === holder.name)
+      return succeed(entry);
+    return refuse(
+      'key_unknown',
+      `signed by key \`${toHex(keyId).slice(0, 16)}\`, which is no ${holder.role} key of \`${holder.name}\` in the trust bundle`,
+    );
+  }
+
   return {
+    verifyEver(decoded, holder) {
+      const found = findKey(decoded.keyId, holder);
+      return found.ok ? verifyRecord(decoded, found.value.key, verifySignature) : found;
+    },
     verify(decoded, holder, { madeAt, seenAt }) {
-      const entry = bundle.keys.find((candidate) => equalBytes(candidate.key.keyId, decoded.keyId));
-      if (entry === undefined || entry.role !== holder.role || entry.name !== holder.name) {
-        return refuse(
-          'key_unknown',
-          `signed by key \`${toHex(decoded.keyId).slice(0, 16)}\`, which is no ${holder.role} key of \`${holder.name}\` in the trust bundle`,
-        );
-      }
+      const found = findKey(decoded.keyId, holder);
+      if (!found.ok) return found;
+      const entry = found.value;
       if (entry.revokedAt !== null && seenAt >= entry.revokedAt) {
         return refuse(
           'key_revoked',

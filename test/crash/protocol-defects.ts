@@ -55,7 +55,7 @@ export const protocolDefects: readonly Defect[] = [
         // Goes on as if they were stored, and stores them behind its back.
         setImmediate(() => void ledger.commit(intents).catch(() => undefined));
         return intents.map((intent, index): Committed => {
-          const made = { ...intent, sequence: sequence + 1 + index, signed: null };
+          const made = { ...intent, sequence: sequence + 1 + index, own: true, signed: null };
           return { ok: true, value: { intent: made, created: !power.off } };
         });
       }) as typeof ledger.commit,

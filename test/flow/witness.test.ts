@@ -1,5 +1,5 @@
 /** Older copies of ledgers put back, as an operator does it, under the compiled program. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeWorkplace, processesOf, project, type Systems, type Workplace, waitFor } from './ringmint.ts';
@@ -35,16 +35,24 @@ async function issue(name: string): Promise<void> {
 
 const suffixes = ['', '-wal', '-shm'];
 
-/** Copies the ledgers of all three, which are stopped. */
+/** Copies the ledgers and the tokens of all three, which are stopped. */
 function keep(name: string): void {
   for (const role of roles) {
     mkdirSync(join(place.folder, name, role), { recursive: true });
     copyLedger(join(place.home, role), join(place.folder, name, role));
+    copyToken(join(place.home, role), join(place.folder, name, role));
   }
 }
 
+/** The ledger with its token, as a snapshot of the whole machine has them: the anchor is as old as the ledger. */
 function putBack(name: string, role: Role): void {
   copyLedger(join(place.folder, name, role), join(place.home, role));
+  copyToken(join(place.folder, name, role), join(place.home, role));
+}
+
+function copyToken(from: string, to: string): void {
+  rmSync(join(to, 'token/tokens'), { recursive: true, force: true });
+  cpSync(join(from, 'token/tokens'), join(to, 'token/tokens'), { recursive: true });
 }
 
 function copyLedger(from: string, to: string): void {
@@ -102,6 +110,28 @@ describe('journal heads', () => {
 });
 
 describe('an older copy of a ledger', () => {
+  it('put back without its token: the anchor on the token keeps the system from starting', async () => {
+    await systems?.stop();
+    keep('newer');
+    copyLedger(join(place.folder, 'older/quota'), join(place.home, 'quota'));
+    const halted = await place.run('up');
+    expect(halted.err).toContain('[journal_behind_anchor]');
+    expect(halted.code).toBe(6);
+    expect(processesOf(place.folder)).toEqual([]);
+    putBack('newer', 'quota');
+    systems = await place.up();
+  });
+
+  it('goes with its token: an older token beside the newer ledger keeps it from starting too', async () => {
+    await systems?.stop();
+    copyToken(join(place.folder, 'older/quota'), join(place.home, 'quota'));
+    const halted = await place.run('up');
+    expect(halted.err).toContain('[anchor_behind]');
+    expect(halted.code).toBe(6);
+    putBack('newer', 'quota');
+    systems = await place.up();
+  });
+
   it('put back before a start: the systems do not start, and say why; with the newer one they serve', async () => {
     await systems?.stop();
     keep('newer');
