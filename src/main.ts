@@ -9,16 +9,13 @@ import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { releaseHead } from './appliance/head-release.ts';
 import { homeAt } from './appliance/home.ts';
-import { initialise } from './appliance/initialisation.ts';
 import { auditKeys } from './appliance/key-audit.ts';
 import { backUpKeys } from './appliance/key-backup.ts';
 import { listKeys, revokeKeyOf, rotateKey } from './appliance/key-management.ts';
 import { openModuleSigner } from './appliance/module-signing.ts';
-import { serveReloading } from './appliance/reloading.ts';
 import { drillRestore } from './appliance/restore-drill.ts';
-import { addStoreSeries, migrateStore } from './appliance/role-store.ts';
-import { readTls } from './appliance/serving.ts';
 import { type ServeMessage, supervise } from './appliance/supervision.ts';
+import { readTls } from './appliance/tls-files.ts';
 import type { Appliance } from './cli/appliance.ts';
 import { exitCode } from './cli/exit-code.ts';
 import { runProgram } from './cli/program.ts';
@@ -53,9 +50,14 @@ function tellSupervisor(message: ServeMessage): void {
 const appliance: Appliance = {
   version,
   describeFault,
-  init: (options) => initialise({ ...options, projectFolder, clock: systemClock }),
+  // What only these need, servers, certificates and databases, is loaded by them: every other command starts twice as fast.
+  async init(options) {
+    const { initialise } = await import('./appliance/initialisation.ts');
+    return initialise({ ...options, projectFolder, clock: systemClock });
+  },
   async serve({ home, role, port, ready }) {
     try {
+      const { serveReloading } = await import('./appliance/reloading.ts');
       await serveReloading({
         home,
         role,
@@ -105,8 +107,14 @@ const appliance: Appliance = {
       drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
   },
   store: {
-    migrate: ({ home, ...options }) => migrateStore({ home: homeAt(home), ...options }),
-    addSeries: addStoreSeries,
+    async migrate({ home, ...options }) {
+      const { migrateStore } = await import('./appliance/role-store.ts');
+      return migrateStore({ home: homeAt(home), ...options });
+    },
+    async addSeries(...given) {
+      const { addStoreSeries } = await import('./appliance/role-store.ts');
+      return addStoreSeries(...given);
+    },
   },
   ceremony: {
     plan: (options) => planCeremony(options, { clock: systemClock }),

@@ -1,6 +1,5 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
@@ -32,10 +31,11 @@ import {
   readConfiguration,
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
-import { type Home, homeAt, type Role, tlsFiles } from './home.ts';
+import { type Home, homeAt, type Role } from './home.ts';
 import { showQuotas } from './quota-metrics.ts';
 import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
+import { readTls } from './tls-files.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
 import { showWitnessing } from './witness-metrics.ts';
@@ -157,25 +157,6 @@ async function listen(server: Server, host: string, port: number): Promise<strin
       `cannot listen on ${host}:${port} (${code}): stop what listens there, or change \`ports\` in appliance.json`,
     );
   }
-}
-
-export async function readTls(home: Home, holder: Role | 'operator'): Promise<ServerOptions['tls']> {
-  const read = async (file: string): Promise<string> => {
-    const path = join(home.folder(holder), file);
-    try {
-      return await readFile(path, 'utf8');
-    } catch (error) {
-      throw new ApplianceError(
-        'home_unreadable',
-        `cannot read \`${path}\` (${(error as NodeJS.ErrnoException).code}): run this as the user who made the appliance`,
-      );
-    }
-  };
-  return {
-    key: await read(tlsFiles.key),
-    certificate: await read(tlsFiles.certificate),
-    authority: await read(tlsFiles.authority),
-  };
 }
 
 interface MadeService {

@@ -15,7 +15,7 @@ import { openToken } from '../../hsm/token-signer.ts';
 import { type Client, makeClient } from '../../src/api/client.ts';
 import { readEndpoints } from '../../src/appliance/endpoints.ts';
 import { homeAt } from '../../src/appliance/home.ts';
-import { readTls } from '../../src/appliance/serving.ts';
+import { readTls } from '../../src/appliance/tls-files.ts';
 import { tokenLabel } from '../../src/appliance/token-label.ts';
 import { systemClock, systemRandom } from '../../src/kit/clock.ts';
 import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
