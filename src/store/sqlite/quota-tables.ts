@@ -3,13 +3,7 @@ import type Database from 'better-sqlite3';
 import type { EntryContent } from '../../journal/chain.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
-import {
-  chargesOf,
-  checkTake,
-  positionOf,
-  type QuotaAccount,
-  type QuotaPosition,
-} from '../../quota/bucket.ts';
+import { positionOf, type QuotaAccount, type QuotaPosition, type SlotUse } from '../../quota/bucket.ts';
 import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
 import {
   accountName,
@@ -20,7 +14,8 @@ import {
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
 import { changeId, decodeChange, type TermsAction } from '../../records/quota-change.ts';
 import { encodeLimits } from '../../records/quota-terms.ts';
-import { checkAllocation, checkSameAllocation, refuseQuotaMissing, refuseUnknownChange } from '../refusal.ts';
+import type { Found, Taken } from '../commit-plan.ts';
+import { checkAllocation, checkSameAllocation, refuseUnknownChange } from '../refusal.ts';
 import {
   accountOf,
   clockResetOf,
@@ -32,7 +27,7 @@ import {
   takeOf,
   useOf,
 } from '../row.ts';
-import type { Allocation, ApprovedChange, CommitCode, NewStop, QuotaTake, Stop } from '../store.ts';
+import type { Allocation, ApprovedChange, NewStop, Stop } from '../store.ts';
 
 /** Appends an entry with the next number, which it gives. */
 export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
@@ -46,25 +41,27 @@ export class QuotaTables {
     this.append = append;
   }
 
-  /** Takes what is asked for, or nothing; gives the moment that it counts at. INVARIANT: what refuses comes before what writes. */
-  take(take: QuotaTake): Result<number, CommitCode> {
-    assert(take.amount > 0n && take.orders > 0, 'quota is taken in amounts above zero, for an order or more');
-    const { issuer, currency } = take;
-    const position = this.position(issuer, currency, take.atMs);
-    if (position === undefined) {
-      return refuseQuotaMissing(issuer, currency);
+  /** The quotas that are named, each once, with what is in their slots. */
+  accounts(quotas: readonly Pick<QuotaAccount, 'issuer' | 'currency'>[]): Found['accounts'] {
+    const found = new Map<string, Found['accounts'][number]>();
+    for (const { issuer, currency } of quotas) {
+      const name = accountName(issuer, currency);
+      const account = found.has(name) ? undefined : this.account(issuer, currency);
+      if (account !== undefined) found.set(name, { account, uses: this.uses(account) });
     }
-    const fits = checkTake(position, take);
-    if (!fits.ok) return fits;
-    const { atMs } = position;
-    // The table's own check holds the total once more.
-    const total = this.statements.takeTotal.run({ amount: take.amount, atMs, issuer, currency });
-    assert(total.changes === 1, 'what was checked fits, in the same transaction');
-    for (const { limit, slot, oldest, by } of chargesOf(position, take)) {
-      this.statements.pruneSlots.run(issuer, currency, limit, oldest);
-      this.statements.takeSlot.run(issuer, currency, limit, slot, by);
+    return [...found.values()];
+  }
+
+  /** Writes what a group takes: the table's own check holds the total once more. */
+  take(taken: readonly Taken[]): void {
+    for (const { issuer, currency, amount, clockMs, charges } of taken) {
+      const total = this.statements.takeTotal.run({ amount, atMs: clockMs, issuer, currency });
+      assert(total.changes === 1, 'what was checked fits, in the same transaction');
+      for (const { limit, slot, oldest, by } of charges) {
+        this.statements.pruneSlots.run(issuer, currency, limit, oldest);
+        this.statements.takeSlot.run(issuer, currency, limit, slot, by);
+      }
     }
-    return succeed(atMs);
   }
 
   settle(issuer: string, currency: string, amount: bigint): void {
@@ -119,8 +116,11 @@ export class QuotaTables {
   }
 
   private positionOf(account: QuotaAccount, nowMs: number): QuotaPosition {
-    const slots = this.statements.slots.all(account.issuer, account.currency) as SlotRow[];
-    return positionOf(account, slots.map(useOf), { nowMs, stopped: this.stopped() !== undefined });
+    return positionOf(account, this.uses(account), { nowMs, stopped: this.stopped() !== undefined });
+  }
+
+  private uses({ issuer, currency }: QuotaAccount): SlotUse[] {
+    return (this.statements.slots.all(issuer, currency) as SlotRow[]).map(useOf);
   }
 
   private account(issuer: string, currency: string): QuotaAccount | undefined {

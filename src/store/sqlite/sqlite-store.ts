@@ -8,25 +8,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
-import {
-  chainHash,
-  type EntryContent,
-  encodeEntry,
-  genesisHash,
-  type JournalEntry,
-  type JournalHead,
-} from '../../journal/chain.ts';
-import { equalBytes } from '../../kit/bytes.ts';
-import { assert, quote, type Result, succeed } from '../../kit/result.ts';
+import { type EntryContent, genesisHash, type JournalEntry, type JournalHead } from '../../journal/chain.ts';
+import { assert, quote, type Result } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
-import { assertIntents } from '../commit-plan.ts';
-import { refuseConflict, refuseSpent } from '../refusal.ts';
+import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
 import {
   bytesOf,
   encodeOrders,
   entryOf,
-  entryOfIntent,
   type IntentRow,
   intentOf,
   type OrderRow,
@@ -106,11 +96,7 @@ class SqliteStore implements Store {
     }
     try {
       this.statements = prepareStatements(this.db);
-      this.quotas = new QuotaTables(this.db, (entry) => {
-        const head = this.readHead();
-        this.append(head.hash, { ...entry, sequence: head.sequence + 1 });
-        return head.sequence + 1;
-      });
+      this.quotas = new QuotaTables(this.db, (content) => this.append(content));
       verifyWhole(this.db, this.genesis, options.path);
       this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
@@ -162,68 +148,60 @@ class SqliteStore implements Store {
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
     assertIntents(intents);
     return this.transact(() => {
-      let head = this.readHead();
-      return intents.map((intent) => {
-        const { committed, head: next } = this.commitOne(intent, head);
-        head = next;
-        return committed;
+      const plan = planCommit(intents, this.findForPlan(intents));
+      this.writePlan(plan);
+      return plan.committed;
+    });
+  }
+
+  private findForPlan(intents: readonly NewIntent[]): Found {
+    const rows = intents.map(({ kind, id }) => this.readIntent(kind, id));
+    const orders = intents.flatMap((intent) => (intent.orders ?? []).map(({ id }) => id));
+    const spends = intents.flatMap((intent) => intent.spends ?? []);
+    return {
+      head: this.readHead(),
+      intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
+      orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
+      spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
+      accounts: this.quotas.accounts(intents.flatMap(({ take }) => take ?? [])),
+      stopped: this.quotas.stopped() !== undefined,
+    };
+  }
+
+  private writePlan({ entries, created, taken }: CommitPlan): void {
+    for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
+    for (const { intent, sequence } of created) {
+      this.statements.insertIntent.run({
+        kind: intent.kind,
+        id: intent.id,
+        issuer: intent.issuer,
+        bodyHash: intent.bodyHash,
+        sequence,
+        createdMs: intent.createdMs,
+        context: intent.context,
+        toBeSigned: intent.toBeSigned,
+        epoch: intent.serial?.epoch ?? null,
+        serial: intent.serial?.number ?? null,
+        orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
+        decides: intent.decides ?? 0,
+        spends: intent.spends ?? null,
+        takeCurrency: intent.take?.currency ?? null,
+        takeAmount: intent.take?.amount ?? null,
+        takeOrders: intent.take?.orders ?? null,
+        takeMs: intent.take?.atMs ?? null,
       });
-    });
+      for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
+        this.statements.insertOrder.run(id, bodyHash, intent.id, index);
+    }
+    this.quotas.take(taken);
   }
 
-  /** INVARIANT: what refuses comes before what writes, so that a refused intent leaves nothing in the transaction of the others. */
-  private commitOne(intent: NewIntent, head: JournalHead): { committed: Committed; head: JournalHead } {
-    const known = this.readIntent(intent.kind, intent.id);
-    if (known !== undefined) {
-      const committed = equalBytes(known.body_hash, intent.bodyHash)
-        ? succeed({ intent: intentOf(known), created: false })
-        : refuseConflict();
-      return { committed, head };
-    }
-    if (intent.orders?.some(({ id }) => this.statements.findOrder.get(id) !== undefined) === true)
-      return { committed: refuseConflict(), head };
-    if (intent.spends !== undefined && this.statements.findSpent.get(intent.spends) !== undefined) {
-      return { committed: refuseSpent(), head };
-    }
-    let counted = intent;
-    if (intent.take !== undefined) {
-      const taken = this.quotas.take(intent.take);
-      if (!taken.ok) return { committed: taken, head };
-      counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
-    }
-    const sequence = head.sequence + 1;
-    const hash = this.append(head.hash, entryOfIntent(counted, sequence));
-    this.statements.insertIntent.run({
-      kind: intent.kind,
-      id: intent.id,
-      issuer: intent.issuer,
-      bodyHash: intent.bodyHash,
-      sequence,
-      createdMs: intent.createdMs,
-      context: intent.context,
-      toBeSigned: intent.toBeSigned,
-      epoch: intent.serial?.epoch ?? null,
-      serial: intent.serial?.number ?? null,
-      orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
-      decides: intent.decides ?? 0,
-      spends: intent.spends ?? null,
-      takeCurrency: counted.take?.currency ?? null,
-      takeAmount: counted.take?.amount ?? null,
-      takeOrders: counted.take?.orders ?? null,
-      takeMs: counted.take?.atMs ?? null,
-    });
-    for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
-      this.statements.insertOrder.run(id, bodyHash, intent.id, index);
-    const stored = this.readIntent(intent.kind, intent.id);
-    assert(stored !== undefined, 'an inserted intent is there');
-    return { committed: succeed({ intent: intentOf(stored), created: true }), head: { sequence, hash } };
-  }
-
-  private append(previous: Uint8Array, entry: EntryContent): Uint8Array {
-    const bytes = encodeEntry(entry);
-    const hash = chainHash(previous, bytes);
-    this.statements.insertJournal.run(entry.sequence, bytes, hash);
-    return hash;
+  /** Appends an entry that is of no intent; gives its number. */
+  private append(content: Omit<EntryContent, 'sequence'>): number {
+    const head = this.readHead();
+    const { sequence, bytes, hash } = nextEntry(head, { ...content, sequence: head.sequence + 1 });
+    this.statements.insertJournal.run(sequence, bytes, hash);
+    return sequence;
   }
 
   recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
