@@ -19,6 +19,8 @@ export type EntryKind =
   | 'denial'
   | 'control-bit'
   | 'currency'
+  | 'retirement'
+  | 'transfer'
   | 'allocation'
   | 'quota-change'
   | 'stop';

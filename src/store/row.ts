@@ -181,6 +181,10 @@ export function accountOf(row: QuotaRow): QuotaAccount {
     reserved,
     issued,
     frozen: row.frozen === 1n,
+    returns: false,
+    retired: 0n,
+    returned: 0n,
+    credited: 0n,
     limits: limitsOf(row.limits),
     clockMs: Number(row.clock_ms),
   };

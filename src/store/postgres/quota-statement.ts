@@ -12,7 +12,7 @@ import type { QuotaAccount, QuotaPosition, SlotUse } from '../../quota/bucket.ts
 import { positionOf } from '../../quota/bucket.ts';
 import { accountName } from '../../quota/history.ts';
 import { makeTally, tallyStart } from '../../quota/tally.ts';
-import { encodeLimits } from '../../records/quota-terms.ts';
+import { encodeLimits, type QuotaTerms } from '../../records/quota-terms.ts';
 import type { Found, Taken } from '../commit-plan.ts';
 import {
   accountOf,
@@ -173,7 +173,7 @@ export async function settleQuotas(
 /** Whether it was not there before. */
 export async function insertQuota(
   ask: Ask,
-  account: Omit<QuotaAccount, 'version' | 'reserved' | 'issued' | 'clockMs'>,
+  account: QuotaName & QuotaTerms,
 ): Promise<boolean> {
   const { issuer, currency, allocated, frozen, limits } = account;
   const inserted = await ask(
