@@ -171,10 +171,7 @@ export async function settleQuotas(
 }
 
 /** Whether it was not there before. */
-export async function insertQuota(
-  ask: Ask,
-  account: QuotaName & QuotaTerms,
-): Promise<boolean> {
+export async function insertQuota(ask: Ask, account: QuotaName & QuotaTerms): Promise<boolean> {
   const { issuer, currency, allocated, frozen, limits } = account;
   const inserted = await ask(
     `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms)

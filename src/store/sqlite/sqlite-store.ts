@@ -99,7 +99,7 @@ class SqliteStore implements Store {
     try {
       this.statements = prepareStatements(this.db);
       this.quotas = new QuotaTables(this.db, (content) => this.append(content));
-      verifyWhole(this.db, this.genesis, options.path);
+      verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
       this.db.close();
