@@ -23,6 +23,7 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { changeId, decodeChange } from '../../records/quota-change.ts';
+import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
@@ -53,7 +54,6 @@ import {
   type UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
-import { decideChange } from './change-decision.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
@@ -66,6 +66,7 @@ import {
   insertQuota,
   lockQuotas,
   readAccounts,
+  readChangeable,
   readPositions,
   readRecentAmounts,
   readStop,
@@ -293,7 +294,7 @@ class PostgresStore implements Store {
       else await lockQuotas(ask, [action]);
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
-      const decided = await decideChange(ask, change, createdMs);
+      const decided = decideChange(change, createdMs, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
       const appended = await this.append(ask, head, {

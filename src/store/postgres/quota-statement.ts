@@ -12,7 +12,9 @@ import type { QuotaAccount, QuotaPosition, SlotUse } from '../../quota/bucket.ts
 import { positionOf } from '../../quota/bucket.ts';
 import { accountName } from '../../quota/history.ts';
 import { makeTally, tallyStart } from '../../quota/tally.ts';
+import type { QuotaAction } from '../../records/quota-change.ts';
 import { encodeLimits, type QuotaTerms } from '../../records/quota-terms.ts';
+import type { Changeable } from '../change-decision.ts';
 import type { Found, Taken } from '../commit-plan.ts';
 import {
   accountOf,
@@ -208,6 +210,13 @@ export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<voi
     ask,
     tally.uses().map((use) => ({ ...use, issuer, currency })),
   );
+}
+
+/** What the action is decided from. */
+export async function readChangeable(ask: Ask, action: QuotaAction): Promise<Changeable> {
+  if (action.kind === 'start') return { account: undefined, stop: await readStop(ask) };
+  const [known] = (await readAccounts(ask, [action])).accounts;
+  return { account: known?.account, stop: undefined };
 }
 
 /** The last stop, where it is not lifted. */

@@ -4,7 +4,7 @@ import type { EntryContent } from '../../journal/chain.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaAccount, type QuotaPosition, type SlotUse } from '../../quota/bucket.ts';
-import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
+import type { ChangeCode } from '../../quota/change.ts';
 import {
   accountName,
   encodeAllocationContent,
@@ -12,10 +12,11 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
-import { changeId, decodeChange, type TermsAction } from '../../records/quota-change.ts';
+import { changeId, decodeChange } from '../../records/quota-change.ts';
 import { encodeLimits } from '../../records/quota-terms.ts';
+import { decideChange } from '../change-decision.ts';
 import type { Found, Taken } from '../commit-plan.ts';
-import { checkAllocation, checkSameAllocation, refuseUnknownChange } from '../refusal.ts';
+import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   accountOf,
   clockResetOf,
@@ -139,33 +140,22 @@ export class QuotaTables {
     if (known !== undefined) return succeed(known);
     const decoded = decodeChange(bytes);
     assert(decoded.ok, 'a change that was approved can be read');
-    const timely = checkChangeTime(decoded.value, createdMs);
-    if (!timely.ok) return timely;
     const { action } = decoded.value;
-    const record = (): number => {
-      const content = encodeChangeContent(bytes, approvals);
-      const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
-      this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
-      return sequence;
-    };
-    if (action.kind === 'start') {
-      const due = checkStart(action, this.stopped()?.sequence);
-      if (!due.ok) return due;
-      const sequence = record();
-      this.statements.liftStops.run(sequence);
-      return succeed(sequence);
-    }
-    return this.changeTerms(action, record);
+    const decided = decideChange(decoded.value, createdMs, {
+      account: action.kind === 'start' ? undefined : this.account(action.issuer, action.currency),
+      stop: this.stopped(),
+    });
+    if (!decided.ok) return decided;
+    const content = encodeChangeContent(bytes, approvals);
+    const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
+    this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
+    if (decided.value === undefined) this.statements.liftStops.run(sequence);
+    else this.write(decided.value);
+    return succeed(sequence);
   }
 
-  private changeTerms(action: TermsAction, record: () => number): Result<number, ChangeCode> {
-    const { issuer, currency } = action;
-    const account = this.account(issuer, currency);
-    if (account === undefined) return refuseUnknownChange(issuer, currency);
-    const changed = changeAccount(account, action);
-    if (!changed.ok) return changed;
-    const { version, allocated, frozen, limits, clockMs } = changed.value;
-    const sequence = record();
+  /** The quota's new terms, and its slots anew from what was taken. */
+  private write({ issuer, currency, version, allocated, frozen, limits, clockMs }: QuotaAccount): void {
     this.statements.changeQuota.run({
       issuer,
       currency,
@@ -182,7 +172,6 @@ export class QuotaTables {
     this.statements.clearSlots.run(issuer, currency);
     for (const { limit, slot, used } of tally.uses())
       this.statements.takeSlot.run(issuer, currency, limit, slot, used);
-    return succeed(sequence);
   }
 
   private clockResets(issuer: string, currency: string): readonly ClockReset[] {
