@@ -64,16 +64,17 @@ import {
   findChange,
   findStop,
   insertQuota,
+  issueQuotas,
   lockQuotas,
   readAccounts,
   readChangeable,
   readPositions,
   readRecentAmounts,
   readStop,
-  settleQuotas,
   writeAccount,
 } from './quota-statement.ts';
 import { type Ask, Session } from './session.ts';
+import { findSpent, readBalances } from './settlement-statement.ts';
 import { appendEntries, intentsSql, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
@@ -143,12 +144,12 @@ class PostgresStore implements Store {
     });
   }
 
-  findSpent(_units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
-    throw new Error('not built yet');
+  findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.read((ask) => findSpent(ask, units));
   }
 
-  balances(_account: Uint8Array): Promise<readonly Balance[]> {
-    throw new Error('not built yet');
+  balances(account: Uint8Array): Promise<readonly Balance[]> {
+    return this.read((ask) => readBalances(ask, account));
   }
 
   lastSerial(epoch: number): Promise<number> {
@@ -208,7 +209,7 @@ class PostgresStore implements Store {
             WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
           [fresh.map(({ kind }) => kind), fresh.map(({ id }) => id), fresh.map((one) => one.signed)],
         ),
-        settleQuotas(ask, taken),
+        issueQuotas(ask, taken),
       ]);
     return stored.map((row) => {
       const now = fresh.find((one) => rowOf(one) === row);
@@ -235,8 +236,8 @@ class PostgresStore implements Store {
     return this.write<Awaited<ReturnType<Store['allocate']>>>(async (ask, readingHead) => {
       let head = await readingHead;
       const created = await insertQuota(ask, { ...terms, issuer, currency });
-      const { accounts, stopped } = await readAccounts(ask, [{ issuer, currency }]);
-      const [known] = accounts;
+      const { quotas, stopped } = await readAccounts(ask, [{ issuer, currency }]);
+      const [known] = quotas;
       assert(known !== undefined, 'a quota that is inserted or was there is there');
       if (created) {
         const content = encodeAllocationContent(terms);

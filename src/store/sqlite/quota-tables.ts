@@ -15,7 +15,7 @@ import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
 import { changeId, decodeChange } from '../../records/quota-change.ts';
 import { encodeLimits } from '../../records/quota-terms.ts';
 import { decideChange } from '../change-decision.ts';
-import type { Found, Taken } from '../commit-plan.ts';
+import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   accountOf,
@@ -43,9 +43,9 @@ export class QuotaTables {
   }
 
   /** The quotas that are named, each once, with what is in their slots. */
-  accounts(quotas: readonly Pick<QuotaAccount, 'issuer' | 'currency'>[]): Found['accounts'] {
-    const found = new Map<string, Found['accounts'][number]>();
-    for (const { issuer, currency } of quotas) {
+  quotas(named: readonly Pick<QuotaAccount, 'issuer' | 'currency'>[]): readonly FoundQuota[] {
+    const found = new Map<string, FoundQuota>();
+    for (const { issuer, currency } of named) {
       const name = accountName(issuer, currency);
       const account = found.has(name) ? undefined : this.account(issuer, currency);
       if (account !== undefined) found.set(name, { account, uses: this.uses(account) });
@@ -65,8 +65,17 @@ export class QuotaTables {
     }
   }
 
-  settle(issuer: string, currency: string, amount: bigint): void {
-    const moved = this.statements.settle.run({ amount, issuer, currency });
+  /** Writes what a group settles: the table's own checks hold that it was issued. */
+  retire(retired: readonly Retired[]): void {
+    for (const one of retired) {
+      const written = this.statements.retire.run({ ...one });
+      assert(written.changes === 1, 'what is settled is of a quota');
+    }
+  }
+
+  /** Turns reserved quota into issued. */
+  issue(issuer: string, currency: string, amount: bigint): void {
+    const moved = this.statements.issue.run({ amount, issuer, currency });
     assert(moved.changes === 1, 'what was reserved is there to be issued');
   }
 
@@ -79,13 +88,14 @@ export class QuotaTables {
       const same = checkSameAllocation(known, allocation);
       if (!same.ok) return same;
     } else {
-      const { allocated, frozen, limits } = terms;
+      const { allocated, frozen, limits, returns } = terms;
       this.statements.insertQuota.run({
         issuer,
         currency,
         allocated,
         frozen: frozen ? 1 : 0,
         limits: encodeCbor(encodeLimits(limits)),
+        returns: returns ? 1 : 0,
       });
       this.append({
         kind: 'allocation',
@@ -155,7 +165,16 @@ export class QuotaTables {
   }
 
   /** The quota's new terms, and its slots anew from what was taken. */
-  private write({ issuer, currency, version, allocated, frozen, limits, clockMs }: QuotaAccount): void {
+  private write({
+    issuer,
+    currency,
+    version,
+    allocated,
+    frozen,
+    limits,
+    returns,
+    clockMs,
+  }: QuotaAccount): void {
     this.statements.changeQuota.run({
       issuer,
       currency,
@@ -163,6 +182,7 @@ export class QuotaTables {
       allocated,
       frozen: frozen ? 1 : 0,
       limits: encodeCbor(encodeLimits(limits)),
+      returns: returns ? 1 : 0,
       clockMs,
     });
     // A limit counts what was taken before it was there, too.
@@ -201,19 +221,21 @@ function prepare(db: Database.Database) {
     quotas: db.prepare('SELECT * FROM quota ORDER BY issuer, currency'),
     slots: db.prepare('SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ?'),
     insertQuota:
-      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms)
-      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0)`),
+      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`),
     changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
-        limits = :limits, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
+        limits = :limits, returns = :returns, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
     takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount, clock_ms = :atMs
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued >= :amount`),
+      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued + returned >= :amount`),
+    retire: db.prepare(`UPDATE quota SET retired = retired + :retired, returned = returned + :returned,
+        credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
     takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (issuer, currency, name, slot) DO UPDATE SET used = used + excluded.used`),
     pruneSlots: db.prepare(
       'DELETE FROM quota_slot WHERE issuer = ? AND currency = ? AND name = ? AND slot < ?',
     ),
     clearSlots: db.prepare('DELETE FROM quota_slot WHERE issuer = ? AND currency = ?'),
-    settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
+    issue: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
       WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
     takes: db.prepare(`SELECT sequence, take_amount, take_orders, take_ms FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
