@@ -115,6 +115,63 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     await reopen();
   });
 
+  it('are not served where what the journal tells of them was altered', async () => {
+    await issue(a, 1, 100n);
+    await commitOne(b, settling(1, 60n, { units: units(1, 0, 1), to: account('a') }));
+    await commitOne(a, settling(2, 30n, { from: account('a') }));
+    await Promise.all([a.close(), b.close()]);
+    const run = (sql: string): string =>
+      server.sql(`SET search_path = ringmint; SET session_replication_role = replica; ${sql}`, database);
+    for (const [alter, undo, finding] of [
+      [
+        'CREATE TABLE kept AS SELECT * FROM spent_unit; DELETE FROM spent_unit WHERE position = 1',
+        `DELETE FROM spent_unit; INSERT INTO spent_unit SELECT * FROM kept`,
+        'unit 1.1.1 of entry 3 is not spent by it',
+      ],
+      [
+        `INSERT INTO spent_unit VALUES (1, 1, 9, decode(repeat('00', 16), 'hex'))`,
+        'DELETE FROM spent_unit WHERE position = 9',
+        '3 units are spent, where the journal has 2',
+      ],
+      [
+        'UPDATE spent_unit SET serial = 2 WHERE position = 1',
+        'UPDATE spent_unit SET serial = 1',
+        'unit 1.1.1 of entry 3',
+      ],
+      [
+        'UPDATE account SET amount = 31',
+        'UPDATE account SET amount = 30',
+        'has 31 of `demo-issuer/EUR`, where the journal has 30',
+      ],
+      [
+        `UPDATE account SET currency = 'USD'`,
+        `UPDATE account SET currency = 'EUR'`,
+        'of `demo-issuer/USD`, where the journal has 0',
+      ],
+      ['UPDATE quota SET retired = 31', 'UPDATE quota SET retired = 30', '31 of the quota `demo-issuer/EUR`'],
+      ['UPDATE quota SET returned = 1', 'UPDATE quota SET returned = 0', '1 of the quota `demo-issuer/EUR`'],
+      ['UPDATE quota SET credited = 0', 'UPDATE quota SET credited = 30', '0 of the quota `demo-issuer/EUR`'],
+      [
+        'UPDATE quota SET returns = 1',
+        'UPDATE quota SET returns = 0',
+        'is not what the journal has allocated',
+      ],
+      [
+        `CREATE TABLE said AS SELECT id, settles FROM intent; UPDATE intent SET settles = NULL WHERE kind = 'transfer'`,
+        'UPDATE intent i SET settles = s.settles FROM said s WHERE s.id = i.id',
+        'is not what the journal has',
+      ],
+    ] as const) {
+      run(alter);
+      await expect(open('a'), alter).rejects.toMatchObject({
+        code: 'store_corrupt',
+        message: expect.stringContaining(finding),
+      });
+      run(undo);
+    }
+    [a, b] = [await open('a'), await open('b')];
+  });
+
   it('see in one what the other has settled, and sign their own only', async () => {
     await issue(a, 1, 30n);
     const intent = settling('r', 30n, { units: units(1, 0), to: account('a') });
