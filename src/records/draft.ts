@@ -9,6 +9,7 @@ import { type AmountCode, formatAmount, parseAmount } from './amount.ts';
 import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
 import { decodeText, repeatedKey } from './json-text.ts';
+import { isOwnerName, ownerAccepted } from './owner.ts';
 import { purposePattern } from './request.ts';
 import { parseUuid } from './request-id.ts';
 
@@ -301,12 +302,6 @@ function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
     `currency: ${quote(value)} is not known; an ISO 4217 code such as \`EUR\` is accepted`,
     'currency',
   );
-}
-
-const ownerAccepted = 'a name of 1 to 140 characters, or a commitment of 32 bytes as 64 hex digits';
-
-function isOwnerName(text: string): boolean {
-  return text.length >= 1 && purposePattern.test(text);
 }
 
 /** An owner as text: 64 hex digits are a commitment, anything else is a name. */
