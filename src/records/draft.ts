@@ -81,13 +81,18 @@ function encodeLots(lots: readonly DraftLot[]): Uint8Array {
   return bytes.subarray(0, at);
 }
 
-/** Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. */
-export function decodeDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+/**
+ * Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. `owner` is that of a draft in JSON with
+ * denominations that names none; any other draft is refused with it.
+ */
+export function decodeDraft(bytes: Uint8Array, owner?: Owner): Result<Draft, DraftErrorCode> {
   if (bytes.length === 0) return refuse('draft_empty', 'the draft is empty: JSON or CBOR is accepted');
   if (bytes.length > draftSizeLimit)
     return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
   // An array of ten, the first byte of every CBOR draft; no JSON begins with it.
-  const draft = bytes[0] === 0x8a ? decodeCborDraft(bytes) : decodeJsonDraft(bytes);
+  const isCbor = bytes[0] === 0x8a;
+  if (isCbor && owner !== undefined) return ownerGivenTwice();
+  const draft = isCbor ? decodeCborDraft(bytes) : decodeJsonDraft(bytes, owner);
   return draft.ok ? checkSum(draft.value) : draft;
 }
 
@@ -157,7 +162,7 @@ const draftFields = [
   'redeemUntil',
 ];
 
-function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+function decodeJsonDraft(bytes: Uint8Array, owner: Owner | undefined): Result<Draft, DraftErrorCode> {
   const text = decodeText(bytes);
   if (!text.ok) return text;
   let json: unknown;
@@ -176,15 +181,18 @@ function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
     );
   const draft = readObject(json, 'draft', draftFields);
   if (!draft.ok) return draft;
-  return draftFromJson(draft.value);
+  return draftFromJson(draft.value, owner);
 }
 
-function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorCode> {
+function draftFromJson(
+  json: Record<string, unknown>,
+  owner: Owner | undefined,
+): Result<Draft, DraftErrorCode> {
   const currency = readCurrency(json['currency']);
   if (!currency.ok) return currency;
   const total = readAmount(json['total'], currency.value, 'total');
   if (!total.ok) return total;
-  const lots = readLots(json, currency.value);
+  const lots = readLots(json, currency.value, owner);
   if (!lots.ok) return lots;
   const reader = new ClaimReader(new Map());
   const { purpose = '', origin, destination } = json;
@@ -204,7 +212,11 @@ function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorC
   });
 }
 
-function readLots(json: Record<string, unknown>, currency: Currency): Result<DraftLot[], DraftErrorCode> {
+function readLots(
+  json: Record<string, unknown>,
+  currency: Currency,
+  given: Owner | undefined,
+): Result<DraftLot[], DraftErrorCode> {
   const { denominations, payees, owner } = json;
   if ((denominations === undefined) === (payees === undefined)) {
     return refuse(
@@ -213,6 +225,7 @@ function readLots(json: Record<string, unknown>, currency: Currency): Result<Dra
       'denominations',
     );
   }
+  if (given !== undefined && (payees !== undefined || owner !== undefined)) return ownerGivenTwice();
   if (payees !== undefined) {
     if (owner !== undefined)
       return refuse(
@@ -222,10 +235,18 @@ function readLots(json: Record<string, unknown>, currency: Currency): Result<Dra
       );
     return readItems(payees, 'payees', 'amount', currency, ['owner', 'amount', 'count']);
   }
-  const holder = readOwner(owner, 'owner');
+  const holder = given === undefined ? readOwner(owner, 'owner') : succeed(given);
   return holder.ok
     ? readItems(denominations, 'denominations', 'value', currency, ['value', 'count'], holder.value)
     : holder;
+}
+
+function ownerGivenTwice(): Result<never, DraftErrorCode> {
+  return refuse(
+    'draft_field_invalid',
+    'owner: the draft names its owners itself: one that names none is accepted with an owner beside it',
+    'owner',
+  );
 }
 
 function readItems(
