@@ -2,14 +2,14 @@
  * The draft: what a person or a program asks for, before it is a signed request. Written as JSON, or as
  * the deterministic CBOR that `ringmint request` makes of it, which a retry sends again unchanged.
  */
-import { concatBytes, fromHex } from '../kit/bytes.ts';
+import { concatBytes } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor, headLimit, putHead } from '../kit/encoding.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type AmountCode, formatAmount, parseAmount } from './amount.ts';
 import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
 import { decodeText, repeatedKey } from './json-text.ts';
-import { isOwnerName, ownerAccepted } from './owner.ts';
+import { isOwnerName, type Owner, ownerAccepted, readOwner } from './owner.ts';
 import { purposePattern } from './request.ts';
 import { parseUuid } from './request-id.ts';
 
@@ -27,9 +27,6 @@ export type DraftErrorCode =
 
 /** The largest draft that is read, in bytes; 65,536 payees take under 8 MiB. */
 export const draftSizeLimit = 64 * 1024 * 1024;
-
-/** Whoever gets a unit: by name as a person writes it, or as the commitment that issuance takes. */
-export type Owner = { readonly name: string } | { readonly commitment: Uint8Array };
 
 export interface DraftLot {
   readonly value: bigint;
@@ -63,6 +60,16 @@ export function encodeDraft(draft: Draft): Uint8Array {
   );
 }
 
+/** The deterministic encoding of a draft that was decoded from `bytes`: those, where they are it already. */
+export function encodingOf(draft: Draft, bytes: Uint8Array): Uint8Array {
+  return isCborDraft(bytes) ? bytes : encodeDraft(draft);
+}
+
+/** An array of ten, the first byte of every CBOR draft; no JSON begins with it. */
+function isCborDraft(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x8a;
+}
+
 /** The array of the lots, of which there may be 65,536; a test holds it against the library's. */
 function encodeLots(lots: readonly DraftLot[]): Uint8Array {
   const owners = lots.map(({ owner }) => ('name' in owner ? encodeCbor(owner.name) : owner.commitment));
@@ -89,8 +96,7 @@ export function decodeDraft(bytes: Uint8Array, owner?: Owner): Result<Draft, Dra
   if (bytes.length === 0) return refuse('draft_empty', 'the draft is empty: JSON or CBOR is accepted');
   if (bytes.length > draftSizeLimit)
     return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
-  // An array of ten, the first byte of every CBOR draft; no JSON begins with it.
-  const isCbor = bytes[0] === 0x8a;
+  const isCbor = isCborDraft(bytes);
   if (isCbor && owner !== undefined) return ownerGivenTwice();
   const draft = isCbor ? decodeCborDraft(bytes) : decodeJsonDraft(bytes, owner);
   return draft.ok ? checkSum(draft.value) : draft;
@@ -323,19 +329,6 @@ function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
     `currency: ${quote(value)} is not known; an ISO 4217 code such as \`EUR\` is accepted`,
     'currency',
   );
-}
-
-/** An owner as text: 64 hex digits are a commitment, anything else is a name. */
-export function readOwner(value: unknown, field: string): Result<Owner, DraftErrorCode> {
-  if (typeof value !== 'string' || !isOwnerName(value)) {
-    return refuse(
-      'draft_field_invalid',
-      `${field}: ${ownerAccepted} is accepted, not ${quote(value)}`,
-      field,
-    );
-  }
-  const commitment = value.length === 64 ? fromHex(value) : undefined;
-  return succeed(commitment === undefined ? { name: value } : { commitment });
 }
 
 function readId(value: unknown): Result<Uint8Array | undefined, DraftErrorCode> {

@@ -5,8 +5,11 @@
  * A key has one spelling only: a commitment is over the text, and an owner must find the one text that opens it.
  */
 import { fromHex, toHex } from '../kit/bytes.ts';
-import { assert } from '../kit/result.ts';
+import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { purposePattern } from './request.ts';
+
+/** Whoever gets a unit: by a name, or as the commitment that issuance takes. */
+export type Owner = { readonly name: string } | { readonly commitment: Uint8Array };
 
 const prefix = 'key:';
 
@@ -29,4 +32,17 @@ export function keyOfOwner(owner: string): Uint8Array | undefined {
 export function isOwnerName(text: string): boolean {
   if (text.length < 1 || !purposePattern.test(text)) return false;
   return !/^key:/i.test(text) || keyOfOwner(text) !== undefined;
+}
+
+/** An owner as text: 64 hex digits are a commitment, anything else is a name. */
+export function readOwner(value: unknown, field: string): Result<Owner, 'draft_field_invalid'> {
+  if (typeof value !== 'string' || !isOwnerName(value)) {
+    return refuse(
+      'draft_field_invalid',
+      `${field}: ${ownerAccepted} is accepted, not ${quote(value)}`,
+      field,
+    );
+  }
+  const commitment = value.length === 64 ? fromHex(value) : undefined;
+  return succeed(commitment === undefined ? { name: value } : { commitment });
 }
