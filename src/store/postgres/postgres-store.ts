@@ -73,7 +73,7 @@ import {
   readStop,
   writeAccount,
 } from './quota-statement.ts';
-import { type Ask, Session } from './session.ts';
+import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { appendEntries, intentsSql, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
@@ -97,7 +97,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return new PostgresStore(await HeldSeries.begin(session, series, options));
   } catch (error) {
     await session.close();
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   }
 }
 
