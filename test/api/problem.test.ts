@@ -90,6 +90,7 @@ const neverOfSettlements = {
   amount_malformed: 'amounts in records are integers',
   amount_fraction: 'amounts in records are integers',
   amount_not_positive: 'amounts in records are integers',
+  draft_field_invalid: 'owners in records are keys and commitments',
   credential_spent: 'a settlement has no credential',
   quota_exceeded: 'a settlement takes no quota',
   daily_limit: 'a settlement takes no quota',
