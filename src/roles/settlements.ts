@@ -153,7 +153,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
 
   /** Names the first of the units that was spent before; `undefined` where none was. */
   async function refuseSpent(units: readonly UnitSerial[]): Promise<Refusal<'unit_spent'> | undefined> {
-    const spent = await store.findSpent(units);
+    const spent = units.length === 0 ? [] : await store.findSpent(units);
     const place = spent.findIndex((by) => by !== undefined);
     const unit = units[place];
     const by = spent[place];

@@ -1,6 +1,7 @@
 /** `ringmint owner`, `retire --offline`, `account transfer --offline` and `request --owner`: what needs no appliance. */
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeChunkOrder } from '../../src/cli/bulk/chunk-order.ts';
 import { fromHex, toHex } from '../../src/kit/bytes.ts';
 import { encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
 import { decodeDraft } from '../../src/records/draft.ts';
@@ -121,6 +122,42 @@ describe('a retirement', () => {
     writeFileSync('kept.cbor', 'earlier');
     expectRefused(await retire('part.cbor', '--reason', 'x', '--out', 'kept.cbor'), 'file_exists', 2);
     expect(readFileSync('kept.cbor', 'utf8')).toBe('earlier');
+  });
+
+  it('takes the openings that a bulk issue writes', async () => {
+    const euro = { code: 'EUR', exponent: 2 };
+    const order = makeChunkOrder(
+      {
+        seed: fill(32, 3),
+        createdMs: 0,
+        chunks: [],
+        terms: {
+          currency: euro,
+          purpose: '',
+          origin: 'DE',
+          destination: 'DE',
+          chunkPayees: 9,
+          rootKeyId: '',
+        },
+      },
+      {
+        number: 1,
+        firstLine: 2,
+        lastLine: 3,
+        payees: 2,
+        total: 1_500n,
+        hash: '',
+        rows: [
+          { line: 2, owner: { name: ann }, value: 500n },
+          { line: 3, owner: { name: 'Bob' }, value: 1_000n },
+        ],
+      },
+    );
+    writeFileSync('bulk.owners.json', [...order.openings()].join(''));
+    const lots = order.lots.map(({ value, owner }) => ({ value, count: 1, owner: owner.commitment }));
+    writeFileSync('bulk.cbor', encodeCurrencyFile(makeBatch({ lots })));
+    const { retirement } = await retirementOf('bulk.cbor', '--owners', 'bulk.owners.json');
+    expect([retirement.record.units.length, retirement.record.total]).toEqual([1, 500n]);
   });
 
   it('takes openings whose blinding does not open the commitment for none', async () => {

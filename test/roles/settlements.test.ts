@@ -1,6 +1,7 @@
 /** Retirements and accounts at quota control, with real tokens and a real ledger: what is settled, what is refused, and what a crash leaves. */
+import { p256 } from '@noble/curves/nist.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sha256, toHex } from '../../src/kit/bytes.ts';
+import { concatBytes, fromHex, sha256, toHex } from '../../src/kit/bytes.ts';
 import { decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeCurrencyRecord } from '../../src/records/currency.ts';
@@ -8,7 +9,7 @@ import { encodeCurrencyFile, wholeBatch } from '../../src/records/currency-file.
 import { merkleRoot } from '../../src/records/merkle.ts';
 import { ownerOfKey } from '../../src/records/owner.ts';
 import { formatUuid } from '../../src/records/request-id.ts';
-import { decodeRetirementFile } from '../../src/records/retirement-file.ts';
+import { decodeRetirementFile, encodeRetirementFile } from '../../src/records/retirement-file.ts';
 import { decodeSettlement, type SettlementRecord } from '../../src/records/settlement.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import { commitOwner, deriveLeaves } from '../../src/records/unit.ts';
@@ -16,7 +17,7 @@ import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { verifySettlement } from '../../src/verifier/verify-settlement.ts';
-import { accepted, fill, type TestKey } from '../records/samples.ts';
+import { accepted, bitFlips, fill, type TestKey } from '../records/samples.ts';
 import { changeOf, stopOf, termsAction } from '../store/intents.ts';
 import {
   type Authorities,
@@ -275,6 +276,32 @@ describe('a unit is spent once', () => {
     expect(retired + credited).toBe(2_000n);
   });
 
+  it('under whichever currency record of its batch it is brought', async () => {
+    // Issuance signs the same control bit a second time: two files of one unit, each of which verifies.
+    const now = authorities.clock.nowSeconds();
+    const { record } = accepted(decodeControlBit(issued.file.controlBit));
+    const second = encodeCurrencyRecord(
+      { ...record, issuedAt: now + 1, controlBitHash: sha256(issued.file.controlBit) },
+      tokens.of.issuance.publicKey.keyId,
+    );
+    const currencyRecord = attachSignature(second, await tokens.of.issuance.sign(second));
+    const again = { ...issued, file: { ...issued.file, currencyRecord } };
+    accepted(await retire(retirementOf(authorities, ann, again, [0])));
+    expect(codeOf(await retire(retirementOf(authorities, ann, issued, [0])))).toBe('unit_spent');
+    expect((await position()).retired).toBe(1_000n);
+  });
+
+  it("and a retirement whose signature was turned into the other one that verifies spends it once, and keeps the owner's bytes out", async () => {
+    const parts = retirementParts(authorities, ann, issued, [0]);
+    const order = p256.Point.Fn.ORDER;
+    const s = BigInt(`0x${toHex(parts.retirement.slice(-32))}`);
+    const other = fromHex((order - s).toString(16).padStart(64, '0')) ?? fill(32, 0);
+    const turned = concatBytes(parts.retirement.slice(0, -32), other);
+    accepted(await retire(encodeRetirementFile({ ...parts, retirement: turned })));
+    expect(codeOf(await retire(encodeRetirementFile(parts)))).toBe('request_id_conflict');
+    expect(await spentPlaces()).toEqual([0]);
+  });
+
   it('and one retirement that is sent many times at once has one receipt', async () => {
     const file = retirementOf(authorities, ann, issued, [0, 1]);
     const receipts = await Promise.all(Array.from({ length: 6 }, () => retire(file)));
@@ -326,6 +353,19 @@ describe('refused, and nothing is spent:', () => {
     const file = wholeBatch({ currencyRecord, controlBit, leaves });
     return { file, bytes: encodeCurrencyFile(file), lots: [{ owner: ann, value: 5_000n, count: 2 }] };
   }
+
+  it('a retirement file with any of its bits turned', async () => {
+    const file = retirementOf(authorities, ann, issued, [0, 1]);
+    let refused = 0;
+    for (const [bit, altered] of bitFlips(file)) {
+      if (bit % 101 !== 0) continue;
+      expect((await retire(altered)).ok, `bit ${bit}`).toBe(false);
+      refused++;
+    }
+    expect(refused).toBeGreaterThan(200);
+    expect(await spentPlaces()).toEqual([]);
+    expect(await position()).toMatchObject({ retired: 0n, credited: 0n });
+  });
 
   const cases: [string, string, string | undefined, () => Uint8Array | Promise<Uint8Array>][] = [
     ["another's units", 'owner_mismatch', 'blindings[0]', () => retirementOf(authorities, ann, issued, [5])],
