@@ -8,7 +8,7 @@
  * A stop does not hold any of this up: it stops issuing, and this only takes money away or moves it.
  */
 import type { Signer } from '../../hsm/signer.ts';
-import { sha256 } from '../kit/bytes.ts';
+import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
@@ -107,18 +107,16 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
       if (!made.ok) return made;
       const [committed] = await ledger.commit([made.value]);
       if (committed.ok) return succeed(await finishIntent(ledger, signer, committed.value.intent));
-      if (committed.code === 'unit_spent') return (await refuseSpent(accepted.value.units)) ?? committed;
+      if (committed.code === 'unit_spent') return (await refuseSpent(accepted.value)) ?? committed;
       // The terms were changed since the look at them: what is to be signed names what they say. Each change takes two people, so this ends.
       if (committed.code !== 'quota_changed') return committed;
     }
   }
 
-  async function intentOf(
-    { kind, decoded, evidence, units }: Accepted,
-    now: number,
-  ): Promise<Result<NewIntent>> {
+  async function intentOf(accepted: Accepted, now: number): Promise<Result<NewIntent>> {
+    const { kind, decoded, evidence, units } = accepted;
     const { id, issuer, currency, total, creditTo, ownerKey } = decoded.record;
-    const spent = await refuseSpent(units);
+    const spent = await refuseSpent(accepted);
     if (spent !== undefined) return spent;
     const position = await store.position(issuer, currency.code, clock.nowMs());
     if (position === undefined)
@@ -151,10 +149,14 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
     });
   }
 
-  /** Names the first of the units that was spent before; `undefined` where none was. */
-  async function refuseSpent(units: readonly UnitSerial[]): Promise<Refusal<'unit_spent'> | undefined> {
+  /**
+   * Names the first of the units that another one has spent; `undefined` where none has. What this very retirement spent is no hindrance:
+   * it came a second time while the first was committed, and the commit gives what is there.
+   */
+  async function refuseSpent({ units, decoded }: Accepted): Promise<Refusal<'unit_spent'> | undefined> {
+    const { id } = decoded.record;
     const spent = units.length === 0 ? [] : await store.findSpent(units);
-    const place = spent.findIndex((by) => by !== undefined);
+    const place = spent.findIndex((by) => by !== undefined && !equalBytes(by, id));
     const unit = units[place];
     const by = spent[place];
     if (unit === undefined || by === undefined) return undefined;

@@ -307,6 +307,16 @@ describe('a unit is spent once', () => {
     const receipts = await Promise.all(Array.from({ length: 6 }, () => retire(file)));
     expect(new Set(receipts.map((one) => toHex(accepted(one)))).size).toBe(1);
     expect((await position()).retired).toBe(2_000n);
+    // One that looked for itself before another of it was committed, and for its units after.
+    authorities = await authorities.restart({
+      wrapStore: (store, role) =>
+        role !== 'quota' ? store : { ...bound(store), findIntent: () => Promise.resolve(undefined) },
+    });
+    expect(accepted(await retire(file))).toEqual(receipts[0]?.ok === true ? receipts[0].value : undefined);
+    const { id } = receiptOf(accepted(receipts[0] ?? { ok: false, code: '', message: '' }));
+    const other = retirementOf(authorities, ann, issued, [0, 1], { record: { id, reason: 'other' } });
+    expect(codeOf(await retire(other))).toBe('request_id_conflict');
+    expect((await position()).retired).toBe(2_000n);
   });
 });
 
@@ -667,6 +677,14 @@ describe('a stop', () => {
     expect((await authorities.stores.quota.unsigned()).map(({ kind }) => kind)).toEqual(['control-bit']);
   });
 });
+
+/** A store's methods, each of it: for one that is to be exchanged. */
+function bound(store: Store): Store {
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(store)) as (keyof Store)[];
+  return Object.fromEntries(
+    names.filter((name) => typeof store[name] === 'function').map((name) => [name, store[name].bind(store)]),
+  ) as unknown as Store;
+}
 
 /** A signer of quota control that fails for these purposes, as if the process had ended there. */
 function dying(...purposes: string[]): NonNullable<AuthorityOptions['wrapSigner']> {

@@ -81,7 +81,9 @@ export async function makeOlderFile(path: string): Promise<void> {
   db.exec(schema2);
   db.prepare('ATTACH ? AS newer').run(newer);
   for (const table of tablesOf(db)) {
-    const columns = (db.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
+    const columns = (db.pragma(`table_info(${table})`) as { name: string }[])
+      .map(({ name }) => name)
+      .join(', ');
     db.exec(`INSERT INTO main.${table} (${columns}) SELECT ${columns} FROM newer.${table}`);
   }
   db.exec('DETACH newer');

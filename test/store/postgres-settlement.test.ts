@@ -55,6 +55,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
   });
 
+  const balance = async (name: string): Promise<bigint> => (await a.balances(account(name)))[0]?.amount ?? 0n;
   const codes = (outcomes: readonly Committed[]): string[] =>
     outcomes.map((one) => (one.ok ? 'settled' : one.code)).sort();
 
@@ -93,7 +94,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     await issue(a, 1, 1_000n);
     await commitOne(a, settling('credit', 600n, { units: units(1, 0), to: account('a') }));
     await commitOne(a, settling('other', 400n, { units: units(1, 1), to: account('b') }));
-    const [one, other] = ['a', 'b'].map(account) as [Uint8Array, Uint8Array];
+    const [one, other] = [account('a'), account('b')];
     let settled = 0;
     for (let round = 0; round < 15; round++) {
       // Each way round at once: locks that were taken in the order of what is asked would wait for each other.
@@ -106,10 +107,10 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       const outcomes = (await Promise.all([a.commit(there), b.commit(back)])).flat();
       settled += outcomes.filter(({ ok }) => ok).length;
       expect(codes(outcomes).every((code) => code === 'settled' || code === 'balance_too_low')).toBe(true);
-      const left = await Promise.all([one, other].map(async (id) => (await a.balances(id))[0]?.amount ?? 0n));
+      const left = await Promise.all([balance('a'), balance('b')]);
       const position = await b.position(issuer, 'EUR', noon(day));
-      expect(left[0]! + left[1]! + (position?.retired ?? 0n)).toBe(1_000n);
-      expect(position?.credited).toBe(left[0]! + left[1]!);
+      expect(left[0] + left[1] + (position?.retired ?? 0n)).toBe(1_000n);
+      expect(position?.credited).toBe(left[0] + left[1]);
     }
     expect(settled).toBeGreaterThan(5);
     await reopen();
