@@ -19,8 +19,6 @@ export function addQuotaCommands(
   quota: Command,
   { appliance, terminal, clock, home, trustFile, done }: CommandContext,
 ): void {
-  // `quota` has `--home` too: without this it would take the one that is given to a command of its own.
-  quota.enablePositionalOptions();
   quota.addOption(home()).action(async (given: { home: string }) => {
     done(await runQuota(appliance, terminal, given));
   });
