@@ -1,6 +1,7 @@
 /** Where a role's ledger is, by its config.json: the SQLite file of its folder, or a PostgreSQL database. */
 import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
+import type { StoreMigrationReport } from '../cli/appliance.ts';
 import { systemRandom } from '../kit/clock.ts';
 import { addSeries, loadLedger } from '../store/postgres/load.ts';
 import { openPostgresStore } from '../store/postgres/postgres-store.ts';
@@ -39,16 +40,6 @@ export interface StoreMigration {
   readonly urlFile: string;
   readonly series: string;
   readonly progress: (written: number, all: number) => void;
-}
-
-export interface StoreMigrationReport {
-  readonly role: Role;
-  /** Without the password. */
-  readonly to: string;
-  readonly series: string;
-  /** The anchor that the series goes on with: config.json has to name it. */
-  readonly anchor: string;
-  readonly rows: number;
 }
 
 /**

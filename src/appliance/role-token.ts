@@ -5,7 +5,7 @@ import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import type { KeyHealth } from '../../hsm/signing-metrics.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
 import type { Anchor } from '../journal/anchor.ts';
-import { replicateAnchor } from '../journal/replicated-anchor.ts';
+import { type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
@@ -25,7 +25,7 @@ export interface RoleToken {
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
   /** The anchor of the role's journal, on every HSM that opened and can hold one. */
-  readonly anchor: Anchor;
+  readonly anchor: ReplicatedAnchor;
   close(): Promise<void>;
 }
 

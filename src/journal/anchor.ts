@@ -20,8 +20,6 @@ import type { JournalHead } from './chain.ts';
 export interface Anchor {
   /** What is anchored; undefined where nothing ever was. */
   read(): Promise<JournalHead | undefined>;
-  /** Of an anchor on several devices: the head of each that can be reached. */
-  readAll?(): Promise<readonly JournalHead[]>;
   /**
    * Compare-and-swap: from `from` (undefined: none yet) to `to`, of a higher sequence. Durable when it returns. The same again succeeds.
    * Throws an error with the code `anchor_moved` where what is anchored is neither.

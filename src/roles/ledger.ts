@@ -6,6 +6,7 @@
  */
 import { type Anchor, judgeStart, type StartCode } from '../journal/anchor.ts';
 import type { JournalHead } from '../journal/chain.ts';
+import { highestHead, type ReplicatedAnchor } from '../journal/replicated-anchor.ts';
 import type { Committed, Intent, NewIntent, SignedIntent, Store } from '../store/store.ts';
 import { atMost, gather } from './gathering.ts';
 
@@ -40,11 +41,11 @@ export class HaltedError extends Error {
  * Holds the store against the anchor, and anchors what a crash left behind it. Throws HaltedError where the store is an old one, and
  * what the anchor's device throws.
  */
-export async function openLedger(store: Store, anchor: Anchor): Promise<Ledger> {
-  const anchored = await anchor.read();
+export async function openLedger(store: Store, anchor: ReplicatedAnchor): Promise<Ledger> {
+  const others = await anchor.readAll();
   const start = await judgeStart({
-    anchored,
-    others: (await anchor.readAll?.()) ?? [],
+    anchored: highestHead(others),
+    others,
     head: await store.head(),
     hashAt: (sequence) => store.hashAt(sequence),
     firstSignedAfter: (sequence) => store.firstSignedAfter(sequence),

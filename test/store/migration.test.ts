@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { homeAt } from '../../src/appliance/home.ts';
 import { addStoreSeries, migrateStore, openRoleStore } from '../../src/appliance/role-store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -19,31 +19,18 @@ import {
   signedHead,
   take,
 } from './intents.ts';
-import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+import { describePostgres } from './postgres-suite.ts';
 
-const title =
-  skipReason === undefined ? 'a move to PostgreSQL' : `a move to PostgreSQL (SKIPPED: ${skipReason})`;
-
-describe.skipIf(skipReason !== undefined)(title, () => {
-  let server: PostgresServer;
+describePostgres('a move to PostgreSQL', (suite) => {
   let folder: string;
   let urlFile: string;
-  let database: string;
-  beforeAll(() => {
-    server = startPostgres();
-  });
-  afterAll(() => server.remove());
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'ringmint-move-'));
     mkdirSync(join(folder, 'quota'));
-    database = server.makeDatabase();
     urlFile = join(folder, 'quota.url');
-    writeFileSync(urlFile, `${server.url(database)}\n`);
+    writeFileSync(urlFile, `${suite.server.url(suite.database)}\n`);
   });
-  afterEach(() => {
-    rmSync(folder, { recursive: true });
-    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
-  });
+  afterEach(() => rmSync(folder, { recursive: true }));
 
   const ledger = (): string => homeAt(folder).ledger('quota');
   const sqlite = (create = false): Store =>
@@ -98,7 +85,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     expect(await migrate()).toMatchObject({
       role: 'quota',
       series: 'main',
-      to: expect.stringContaining(database),
+      to: expect.stringContaining(suite.database),
     });
 
     const store = await inPostgres();
@@ -118,7 +105,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     rmSync(`${ledger()}.moved`);
     await migrate();
     expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
-    expect(server.sql('SELECT count(*) FROM ringmint.journal', database)).toBe('1202');
+    expect(suite.server.sql('SELECT count(*) FROM ringmint.journal', suite.database)).toBe('1202');
   });
 
   it('leaves the file as it was, and a destination that is not served, where the copy is cut short', async () => {
@@ -127,7 +114,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     const moving = migrate((written) => {
       if (cut || written < 1_000) return;
       cut = true;
-      server.sql(
+      suite.server.sql(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringmint'`,
       );
     });
