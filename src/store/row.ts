@@ -148,9 +148,10 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
   return { sequence, kind, subject: id, createdMs, content };
 }
 
-const orderBytes = 48;
+/** Of one order: its id, and then its body hash. */
+export const orderBytes = 48;
 
-/** Id and body hash of each order, one after another: 48 bytes each. */
+/** Id and body hash of each order, one after another. */
 export function encodeOrders(orders: readonly Order[]): Uint8Array {
   const bytes = new Uint8Array(orderBytes * orders.length);
   for (const [i, { id, bodyHash }] of orders.entries()) {
@@ -181,6 +182,10 @@ export function accountOf(row: QuotaRow): QuotaAccount {
     reserved,
     issued,
     frozen: row.frozen === 1n,
+    returns: false,
+    retired: 0n,
+    returned: 0n,
+    credited: 0n,
     limits: limitsOf(row.limits),
     clockMs: Number(row.clock_ms),
   };

@@ -44,7 +44,12 @@ export function signedHead(changed: Partial<JournalHeadRecord>): Uint8Array {
 /** A total and a limit a day in UTC. */
 export function terms(allocated: bigint, dayLimit: bigint): QuotaTerms {
   const window = { kind: 'day', timeZone: 'Etc/UTC' } as const;
-  return { allocated, frozen: false, limits: [{ name: 'day', counts: 'amount', window, maximum: dayLimit }] };
+  return {
+    allocated,
+    frozen: false,
+    limits: [{ name: 'day', counts: 'amount', window, maximum: dayLimit }],
+    returns: false,
+  };
 }
 
 /** In ms. */

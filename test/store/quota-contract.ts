@@ -295,6 +295,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
           { weight: 1, arbitrary: fc.constant(true) },
         ),
         limits: anyLimits,
+        returns: fc.boolean(),
       }),
       stale: fc.oneof(
         { weight: 5, arbitrary: fc.constant(false) },

@@ -10,7 +10,7 @@ import {
   replayRows,
   type WholeStopRow,
 } from '../quota-check.ts';
-import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+import { type JournalRow, orderBytes, type QuotaRow, type SlotRow, type TakeRow } from '../row.ts';
 import { StoreError } from '../store.ts';
 import { readHeldHeads } from './held-heads.ts';
 import type { Ask, Session } from './session.ts';
@@ -117,6 +117,6 @@ async function* readEntries(
 }
 
 /** An order of an intent that cannot be found by its id as what it is: it could be issued again. */
-const lostOrder = `SELECT i.sequence, k AS position FROM intent i, generate_series(0, length(i.orders) / 48 - 1) k
-  WHERE NOT EXISTS (SELECT FROM caller_order o WHERE o.id = substring(i.orders FROM k * 48 + 1 FOR 16)
-    AND o.body_hash = substring(i.orders FROM k * 48 + 17 FOR 32) AND o.intent_id = i.id AND o.position = k) LIMIT 1`;
+const lostOrder = `SELECT i.sequence, k AS position FROM intent i, generate_series(0, length(i.orders) / ${orderBytes} - 1) k
+  WHERE NOT EXISTS (SELECT FROM caller_order o WHERE o.id = substring(i.orders FROM k * ${orderBytes} + 1 FOR 16)
+    AND o.body_hash = substring(i.orders FROM k * ${orderBytes} + 17 FOR 32) AND o.intent_id = i.id AND o.position = k) LIMIT 1`;

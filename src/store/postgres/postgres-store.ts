@@ -37,6 +37,7 @@ import {
 import {
   type Allocation,
   type ApprovedChange,
+  type Balance,
   type Committed,
   type HeadHolding,
   type HeldHead,
@@ -49,6 +50,7 @@ import {
   type Stop,
   type Store,
   StoreError,
+  type UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
 import { decideChange } from './change-decision.ts';
@@ -128,6 +130,24 @@ class PostgresStore implements Store {
       const placed = rows.map(placedOrderOf);
       return ids.map((id) => placed.find((order) => equalBytes(order.id, id)));
     });
+  }
+
+  findSerial(epoch: number, number: number): Promise<Intent | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE epoch = $1 AND serial = $2', [
+        epoch,
+        number,
+      ]);
+      return row === undefined ? undefined : this.intentOf(row);
+    });
+  }
+
+  findSpent(_units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
+    throw new Error('not built yet');
+  }
+
+  balances(_account: Uint8Array): Promise<readonly Balance[]> {
+    throw new Error('not built yet');
   }
 
   lastSerial(epoch: number): Promise<number> {

@@ -12,7 +12,7 @@ import type { QuotaAccount, QuotaPosition, SlotUse } from '../../quota/bucket.ts
 import { positionOf } from '../../quota/bucket.ts';
 import { accountName } from '../../quota/history.ts';
 import { makeTally, tallyStart } from '../../quota/tally.ts';
-import { encodeLimits } from '../../records/quota-terms.ts';
+import { encodeLimits, type QuotaTerms } from '../../records/quota-terms.ts';
 import type { Found, Taken } from '../commit-plan.ts';
 import {
   accountOf,
@@ -171,10 +171,7 @@ export async function settleQuotas(
 }
 
 /** Whether it was not there before. */
-export async function insertQuota(
-  ask: Ask,
-  account: Omit<QuotaAccount, 'version' | 'reserved' | 'issued' | 'clockMs'>,
-): Promise<boolean> {
+export async function insertQuota(ask: Ask, account: QuotaName & QuotaTerms): Promise<boolean> {
   const { issuer, currency, allocated, frozen, limits } = account;
   const inserted = await ask(
     `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms)

@@ -25,6 +25,7 @@ import {
 import type {
   Allocation,
   ApprovedChange,
+  Balance,
   Committed,
   HeadHolding,
   HeldHead,
@@ -36,6 +37,7 @@ import type {
   SignedIntent,
   Stop,
   Store,
+  UnitSerial,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
@@ -97,7 +99,7 @@ class SqliteStore implements Store {
     try {
       this.statements = prepareStatements(this.db);
       this.quotas = new QuotaTables(this.db, (content) => this.append(content));
-      verifyWhole(this.db, this.genesis, options.path);
+      verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
       this.db.close();
@@ -139,6 +141,21 @@ class SqliteStore implements Store {
         return row === undefined ? undefined : placedOrderOf(row);
       }),
     );
+  }
+
+  findSerial(epoch: number, number: number): Promise<Intent | undefined> {
+    return this.run(() => {
+      const row = this.statements.findSerial.get(epoch, number) as IntentRow | undefined;
+      return row === undefined ? undefined : intentOf(row);
+    });
+  }
+
+  findSpent(_units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
+    throw new Error('not built yet');
+  }
+
+  balances(_account: Uint8Array): Promise<readonly Balance[]> {
+    throw new Error('not built yet');
   }
 
   lastSerial(epoch: number): Promise<number> {

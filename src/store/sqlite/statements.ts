@@ -14,6 +14,7 @@ const sql = {
         :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`,
   findOrder: 'SELECT * FROM caller_order WHERE id = ?',
   insertOrder: 'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
+  findSerial: 'SELECT * FROM intent WHERE epoch = ? AND serial = ?',
   lastSerial: 'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?',
   recordSigned: 'UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL',
   unsigned: 'SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence',
