@@ -107,6 +107,22 @@ const appliance: Appliance = {
       drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
   },
   store: {
+    async backUp(options) {
+      const { backUpLedger } = await import('./appliance/ledger-backup.ts');
+      return backUpLedger(options, systemClock);
+    },
+    async verify(options) {
+      const { verifyLedger } = await import('./appliance/ledger-verification.ts');
+      return verifyLedger(options, projectFolder);
+    },
+    async restore(options) {
+      const { restoreLedger } = await import('./appliance/ledger-restore.ts');
+      return restoreLedger(options, { projectFolder, clock: systemClock });
+    },
+    async moveBack(options) {
+      const { returnLedger } = await import('./appliance/ledger-return.ts');
+      return returnLedger(options, systemClock);
+    },
     async migrate({ home, ...options }) {
       const { migrateStore } = await import('./appliance/role-store.ts');
       return migrateStore({ home: homeAt(home), ...options });

@@ -1,7 +1,7 @@
 /** Where a role's ledger is, by its config.json: the SQLite file of its folder, or a PostgreSQL database. */
 import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
-import type { StoreMigrationReport } from '../cli/appliance.ts';
+import type { StoreMigrationReport } from '../cli/store-administration.ts';
 import { systemRandom } from '../kit/clock.ts';
 import { addSeries, loadLedger } from '../store/postgres/load.ts';
 import { openPostgresStore } from '../store/postgres/postgres-store.ts';
@@ -12,25 +12,32 @@ import { ApplianceError } from './appliance-error.ts';
 import { readConfiguration, storeChoice } from './configuration.ts';
 import type { Home, Role } from './home.ts';
 
-/** The anchor of a SQLite ledger, in its role's token; a ledger that moves keeps it. */
-const firstAnchor = 'journal';
+/** The anchor of a SQLite ledger in its role's token, where config.json names none; a ledger that moves keeps it. */
+export const firstAnchor = 'journal';
+
+/** Where a ledger is, and the name of its journal's anchor in the role's token. */
+export type LedgerPlace =
+  | { readonly kind: 'sqlite'; readonly path: string; readonly anchor: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly series: string; readonly anchor: string };
 
 /**
- * The name of the anchor of the journal that the role's configuration names: processes of one role may share a token. It does not come
- * from the database, which is what the anchor is held against.
+ * The place that the role's configuration names. The anchor's name, of which processes of one role that share a token have one each, does
+ * not come from the database, which is what the anchor is held against.
  */
-export async function readAnchorName(home: Home, role: Role): Promise<string> {
+export async function readLedgerPlace(home: Home, role: Role): Promise<LedgerPlace> {
   const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
-  return store?.kind === 'postgres' ? (store.anchor ?? store.series) : firstAnchor;
+  if (store === undefined || store.kind === 'sqlite')
+    return { kind: 'sqlite', path: home.ledger(role), anchor: store?.anchor ?? firstAnchor };
+  const { series, urlFile, anchor = series } = store;
+  return { kind: 'postgres', url: await readAddressFile(urlFile), series, anchor };
 }
 
 /** Opens the ledger that the role's configuration names; throws a StoreError where it cannot be served. */
 export async function openRoleStore(home: Home, role: Role): Promise<Store> {
-  const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
+  const place = await readLedgerPlace(home, role);
   const common = { role, create: false, random: systemRandom };
-  if (store === undefined || store.kind === 'sqlite')
-    return openSqliteStore({ ...common, path: home.ledger(role) });
-  return openPostgresStore({ ...common, url: await readAddressFile(store.urlFile), series: store.series });
+  if (place.kind === 'sqlite') return openSqliteStore({ ...common, path: place.path });
+  return openPostgresStore({ ...common, url: place.url, series: place.series });
 }
 
 export interface StoreMigration {

@@ -269,6 +269,7 @@ export type StoreErrorCode =
   | 'store_busy'
   | 'store_rewound'
   | 'store_unsupported'
+  | 'store_several_series'
   | 'store_address_invalid'
   | 'in_progress'
   | 'store_corrupt'

@@ -1,0 +1,113 @@
+/** What the commands of `ringmint store` need of the appliance, and what they report. */
+import type { Role } from './appliance.ts';
+
+export interface StoreMigrationReport {
+  readonly role: Role;
+  /** Where the ledger is now, without the password. */
+  readonly to: string;
+  readonly series: string;
+  /** The anchor in the system's token that the series goes on with. */
+  readonly anchor: string;
+  readonly rows: number;
+}
+
+export interface LedgerBackupReport {
+  readonly folder: string;
+  readonly role: Role;
+  readonly journalId: string;
+  /** Where the journal of the copy ends. */
+  readonly head: { readonly sequence: number; readonly hash: string };
+  /** Seconds since the epoch. */
+  readonly madeAt: number;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** How a ledger stands to what one place outside of it knows of its journal. */
+export interface LedgerStanding {
+  readonly of: 'anchor' | Role;
+  /** `whole`: it has all of that. `behind`: it lacks entries. `forked`: it has another entry there. `none`: nothing is known there. */
+  readonly standing: 'whole' | 'behind' | 'forked' | 'none' | 'unknown';
+  /** Of the last entry that is known there. */
+  readonly sequence: number | null;
+  /** Why it could not be asked. */
+  readonly problem: string | null;
+}
+
+export interface LedgerVerificationReport {
+  readonly path: string;
+  readonly role: Role;
+  readonly journalId: string;
+  readonly head: { readonly sequence: number; readonly hash: string };
+  /** Of a backup, in seconds since the epoch. */
+  readonly madeAt: number | null;
+  readonly standings: readonly LedgerStanding[];
+}
+
+/** A ledger that is about to be put back, and what a start on it will find. */
+export interface ForeseenLedger {
+  readonly role: Role;
+  readonly journalId: string;
+  readonly head: { readonly sequence: number; readonly hash: string };
+  readonly standings: readonly LedgerStanding[];
+}
+
+export interface LedgerRestoreReport extends ForeseenLedger {
+  /** The folder that the ledger is in now which was there before. */
+  readonly setAside: string | null;
+}
+
+export interface LedgerReturnReport {
+  readonly role: Role;
+  /** Where it was, without the password. */
+  readonly from: string;
+  readonly to: string;
+  /** The anchor in the system's token that it goes on with. */
+  readonly anchor: string;
+  /** What config.json has to say as `store`. */
+  readonly config: { readonly kind: 'sqlite'; readonly anchor?: string };
+  readonly setAside: string | null;
+}
+
+/** What `ringmint store` does. */
+export interface StoreAdministration {
+  backUp(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly out: string;
+    readonly progress: (line: string) => void;
+  }): Promise<LedgerBackupReport>;
+  verify(options: {
+    readonly home: string;
+    readonly path: string;
+    readonly progress: (line: string) => void;
+  }): Promise<LedgerVerificationReport>;
+  restore(options: {
+    readonly home: string;
+    readonly folder: string;
+    readonly setAside: boolean;
+    readonly progress: (line: string) => void;
+    /** Told before anything is written, of what a start will find. */
+    readonly foresee: (foreseen: ForeseenLedger) => void;
+  }): Promise<LedgerRestoreReport>;
+  /** From PostgreSQL into the SQLite file of the system. */
+  moveBack(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly setAside: boolean;
+    readonly progress: (line: string) => void;
+  }): Promise<LedgerReturnReport>;
+  migrate(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly urlFile: string;
+    readonly series: string;
+    readonly progress: (written: number, all: number) => void;
+  }): Promise<StoreMigrationReport>;
+  /** Gives where the ledger is, without the password. */
+  addSeries(options: {
+    readonly role: Role;
+    readonly urlFile: string;
+    readonly series: string;
+  }): Promise<string>;
+}
