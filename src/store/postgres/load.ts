@@ -68,6 +68,7 @@ export const ledgerColumns: readonly {
       bigint('take_amount'),
       bigint('take_orders'),
       bigint('take_ms'),
+      bytea('settles'),
     ],
   },
   {
@@ -88,6 +89,10 @@ export const ledgerColumns: readonly {
       bigint('frozen'),
       bytea('limits'),
       bigint('clock_ms'),
+      bigint('returns'),
+      bigint('retired'),
+      bigint('returned'),
+      bigint('credited'),
     ],
   },
   {
@@ -122,6 +127,16 @@ export const ledgerColumns: readonly {
     name: 'held_head',
     series: false,
     columns: [text('role'), text('name'), bytea('signed'), bigint('held_ms'), bytea('contradiction')],
+  },
+  {
+    name: 'spent_unit',
+    series: false,
+    columns: [bigint('epoch'), bigint('serial'), bigint('position'), bytea('intent_id')],
+  },
+  {
+    name: 'account',
+    series: false,
+    columns: [bytea('id'), text('issuer'), text('currency'), bigint('amount')],
   },
 ];
 

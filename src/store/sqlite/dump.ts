@@ -15,6 +15,8 @@ export const ledgerTables = [
   'quota_change',
   'quota_stop',
   'held_head',
+  'spent_unit',
+  'account',
 ] as const;
 
 export type LedgerTable = (typeof ledgerTables)[number];
