@@ -119,6 +119,14 @@ const appliance: Appliance = {
       const { restoreLedger } = await import('./appliance/ledger-restore.ts');
       return restoreLedger(options, { projectFolder, clock: systemClock });
     },
+    async proposeAnchor({ progress, ...options }) {
+      const { proposeAnchor } = await import('./appliance/anchor-anew.ts');
+      return proposeAnchor(options, { projectFolder, clock: systemClock, progress });
+    },
+    async anchorAnew({ progress, ...options }) {
+      const { anchorAnew } = await import('./appliance/anchor-anew.ts');
+      return anchorAnew(options, { projectFolder, clock: systemClock, progress });
+    },
     async moveBack(options) {
       const { returnLedger } = await import('./appliance/ledger-return.ts');
       return returnLedger(options, systemClock);

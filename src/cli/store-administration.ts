@@ -1,4 +1,6 @@
 /** What the commands of `ringmint store` need of the appliance, and what they report. */
+import type { Result } from '../kit/result.ts';
+import type { AnchorAction } from '../records/quota-change.ts';
 import type { Role } from './appliance.ts';
 
 export interface StoreMigrationReport {
@@ -69,6 +71,24 @@ export interface LedgerReturnReport {
   readonly setAside: string | null;
 }
 
+export interface AnchorProposal {
+  readonly action: AnchorAction;
+  /** At quota control: what issuance has control bits for that the ledger does not have; minor units, by `issuer/currency`. */
+  readonly issuedSince: readonly { readonly quota: string; readonly amount: bigint }[];
+}
+
+export interface AnchoredAnew {
+  readonly role: Role;
+  /** Number of the journal entry. */
+  readonly sequence: number;
+  /** Name of the anchor in the system's token. */
+  readonly anchor: string;
+  /** Of the control bits from now on, where it is another one. */
+  readonly epoch: number | null;
+  /** The witnesses that held what was given up, and forgot it. */
+  readonly released: readonly Role[];
+}
+
 /** What `ringmint store` does. */
 export interface StoreAdministration {
   backUp(options: {
@@ -90,6 +110,23 @@ export interface StoreAdministration {
     /** Told before anything is written, of what a start will find. */
     readonly foresee: (foreseen: ForeseenLedger) => void;
   }): Promise<LedgerRestoreReport>;
+  /** What has to be approved for a system, which is stopped as the others are, to go on from the ledger that it has. */
+  proposeAnchor(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly assumed: readonly {
+      readonly issuer: string | undefined;
+      readonly currency: string;
+      readonly amount: bigint;
+    }[];
+    readonly progress: (line: string) => void;
+  }): Promise<Result<AnchorProposal>>;
+  anchorAnew(options: {
+    readonly home: string;
+    readonly change: Uint8Array;
+    readonly approvals: readonly Uint8Array[];
+    readonly progress: (line: string) => void;
+  }): Promise<Result<AnchoredAnew>>;
   /** From PostgreSQL into the SQLite file of the system. */
   moveBack(options: {
     readonly home: string;

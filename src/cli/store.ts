@@ -1,6 +1,7 @@
 /** `ringmint store`: where the ledgers of the systems are. */
 import { type Command, Option } from 'commander';
 import { quote } from '../kit/result.ts';
+import { addAnchorCommands } from './anchor.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import { addLedgerCommands } from './ledger.ts';
@@ -13,6 +14,7 @@ export function addStoreCommands(store: Command, context: CommandContext): void 
   const command = subcommandsOf(store);
   const role = (): Option => new Option('--role <role>', 'whose').choices(roles).makeOptionMandatory();
   addLedgerCommands(command, role, context);
+  addAnchorCommands(command, role, context);
   const seriesName = /^[a-z][a-z0-9-]{0,31}$/;
   const refuseSeries = (series: string): ExitCode =>
     terminal.refuse({

@@ -47,6 +47,11 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
   async function apply(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>> {
     const decoded = decodeChange(change);
     if (!decoded.ok) return decoded;
+    if (decoded.value.action.kind === 'anchor')
+      return refuse(
+        'not_permitted',
+        'a journal is anchored anew while its system is stopped: `ringmint store anchor-anew` is accepted',
+      );
     // Carried out already: the approvers may have changed since, and the answer is the same.
     let sequence = await store.findChange(changeId(change));
     if (sequence === undefined) {

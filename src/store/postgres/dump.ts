@@ -125,7 +125,7 @@ async function findLedger(
   if (all.length > 1)
     throw new StoreError(
       'store_several_series',
-      `\`${shown}\` has the series ${all.map(({ name }) => quote(name)).join(', ')}, and a SQLite file holds one: a ledger with one series is accepted; back this one up with pg_dump or a base backup of the server`,
+      `\`${shown}\` has the series ${all.map(({ name }) => quote(name)).join(', ')}, where a ledger with one series is accepted: a SQLite file holds one; back this one up with pg_dump, or with a base backup of the server`,
     );
   if (only.name !== series)
     throw new StoreError(
@@ -178,4 +178,13 @@ export async function readPostgresHeldHeads({
   } finally {
     await session.close();
   }
+}
+
+/** Throws `store_several_series` where the database has more than the one that is named. */
+export async function assertOneSeries({
+  url,
+  role,
+  series,
+}: Pick<DumpOptions, 'url' | 'role' | 'series'>): Promise<void> {
+  await (await openPostgresDump({ url, role, series, exclusive: false })).close();
 }
