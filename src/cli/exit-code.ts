@@ -121,6 +121,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'allocation_refused',
       'file_unwritable',
       'configuration_invalid',
+      'epoch_in_use',
       'trust_bundle_invalid',
       'bundle_superseded',
       'hsm_unknown',

@@ -271,6 +271,7 @@ export type StoreErrorCode =
   | 'store_unsupported'
   | 'store_several_series'
   | 'store_address_invalid'
+  | 'epoch_in_use'
   | 'in_progress'
   | 'store_corrupt'
   | 'store_foreign'

@@ -101,7 +101,7 @@ describePostgres('series of a PostgreSQL store', (suite) => {
     const b = await open('b');
     await commitOne(a, newIntent(1, { serial: { epoch: 1, number: 1 } }));
     await expect(commitOne(b, newIntent(2, { serial: { epoch: 1, number: 1 } }))).rejects.toMatchObject({
-      code: 'store_corrupt',
+      code: 'epoch_in_use',
     });
     expect((await b.head()).sequence).toBe(0);
     expect(await commitOne(b, newIntent(2, { serial: { epoch: 2, number: 1 } }))).toMatchObject({ ok: true });
