@@ -154,20 +154,26 @@ describe('a ledger of quota control', () => {
   });
 
   it.each([
-    ['writing the journal entry', 'journal_behind_anchor'],
-    ['naming the anchor', 'journal_forked'],
-    ['anchoring the journal', 'anchor_missing'],
-    ['releasing what central', 'journal_forked'],
-    // Where one witness has released its head already, a start may go on until the other one answers.
-    ['releasing what issuance', undefined],
-  ])('killed before %s it does not start (%s), and the same command goes on', async (step, code) => {
-    const script = join(import.meta.dirname, 'cut-anchor.ts');
-    const files = ['anchor.cbor', ...approvals].map(inFolder);
-    const words = ['--import', 'tsx', script, place.home, project, step, ...files];
-    const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
-    expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
-    if (code !== undefined) await expectHalted(code);
-  });
+    ['writing the journal entry', ['behind', 'behind', 'behind'], undefined],
+    ['naming the anchor', ['forked', 'forked', 'forked'], 'journal_forked'],
+    ['anchoring the journal', ['none', 'forked', 'forked'], 'anchor_missing'],
+    ['releasing what central', ['whole', 'forked', 'forked'], undefined],
+    ['releasing what issuance', ['whole', 'none', 'forked'], undefined],
+  ])(
+    'killed before %s it is known to anchor and witnesses as %j, and the same command goes on',
+    async (step, standings, code) => {
+      const script = join(import.meta.dirname, 'cut-anchor.ts');
+      const files = ['anchor.cbor', ...approvals].map(inFolder);
+      const words = ['--import', 'tsx', script, place.home, project, step, ...files];
+      const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
+      expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
+      const verified = (await succeed('store', 'verify', join(place.home, 'quota/ledger.db'))) as {
+        standings: { standing: string }[];
+      };
+      expect(verified.standings.map(({ standing }) => standing)).toEqual(standings);
+      if (code !== undefined) await expectHalted(code);
+    },
+  );
 
   it('issues again, and no more than its quota with what was issued from the lost ledger', async () => {
     const anchored = await succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);

@@ -13,6 +13,7 @@ import { systemClock } from '../../src/kit/clock.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
 import {
+  account,
   allocated,
   bytes,
   commitOne,
@@ -20,8 +21,10 @@ import {
   newIntent,
   noon,
   recordOne,
+  settling,
   signedHead,
   take,
+  units,
 } from './intents.ts';
 import { describePostgres } from './postgres-suite.ts';
 
@@ -61,7 +64,12 @@ describePostgres('a move to PostgreSQL', (suite) => {
         }),
     );
     await store.commit(intents);
-    await recordOne(store, newIntent(0).id, bytes(64, 0));
+    for (const i of [0, 1, 2]) await recordOne(store, newIntent(i).id, bytes(64, i));
+    await store.commit([
+      settling('r', 3n, { units: units(1, 0, 1), to: account('a') }),
+      settling('t', 1n, { from: account('a'), to: account('b') }),
+      settling('g', 1n, { from: account('a') }),
+    ]);
     const createdMs = noon('2026-11-20');
     await store.stop({ id: bytes(16, 1), reason: 'drill', by: 'guard', createdMs, evidence: null });
     await store.holdHead(signedHead({ sequence: 3 }), createdMs);
@@ -79,6 +87,8 @@ describePostgres('a move to PostgreSQL', (suite) => {
     last: await store.lastSerial(1),
     orders: await store.findOrders([bytes(16, 'o7')]),
     heads: await store.heldHeads(),
+    spent: await store.findSpent(units(1, 0, 1, 2)),
+    balances: await Promise.all(['a', 'b'].map((name) => store.balances(account(name)))),
     journalId: await store.journalId(),
   });
 
@@ -95,7 +105,7 @@ describePostgres('a move to PostgreSQL', (suite) => {
     const store = await inPostgres();
     expect(await stateOf(store)).toEqual(before);
     const after = await commitOne(store, newIntent('after'));
-    expect(after).toMatchObject({ ok: true, value: { intent: { sequence: 1_203 } } });
+    expect(after).toMatchObject({ ok: true, value: { intent: { sequence: 1_206 } } });
     await store.close();
 
     expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
@@ -109,7 +119,7 @@ describePostgres('a move to PostgreSQL', (suite) => {
     rmSync(`${ledger()}.moved`);
     await migrate();
     expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
-    expect(suite.server.sql('SELECT count(*) FROM ringmint.journal', suite.database)).toBe('1202');
+    expect(suite.server.sql('SELECT count(*) FROM ringmint.journal', suite.database)).toBe('1205');
   });
 
   it('leaves the file as it was, and a destination that is not served, where the copy is cut short', async () => {
@@ -163,8 +173,8 @@ describePostgres('a move to PostgreSQL', (suite) => {
     await expect(inPostgres()).rejects.toMatchObject({ code: 'store_foreign' });
     const restored = await openAs(report.config);
     // There a stop is known by its place among the entries of all series, here by its entry's number.
-    expect(before.stop?.sequence).toBe(1_204);
-    expect(await stateOf(restored)).toEqual({ ...before, stop: { ...before.stop, sequence: 1_203 } });
+    expect(before.stop?.sequence).toBe(1_207);
+    expect(await stateOf(restored)).toEqual({ ...before, stop: { ...before.stop, sequence: 1_206 } });
     await commitOne(restored, newIntent('after'));
     await restored.close();
     writeFileSync(
@@ -173,7 +183,7 @@ describePostgres('a move to PostgreSQL', (suite) => {
     );
     expect(await moveBack()).toMatchObject({ setAside: null });
     const again = await openAs(report.config);
-    expect((await again.head()).sequence).toBe(1_204);
+    expect((await again.head()).sequence).toBe(1_207);
     await again.close();
   });
 
