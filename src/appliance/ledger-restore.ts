@@ -12,7 +12,6 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  rmSync,
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -26,7 +25,7 @@ import { loadLedger } from '../store/postgres/load.ts';
 import { movedFile } from '../store/sqlite/database.ts';
 import type { LedgerTable } from '../store/sqlite/dump.ts';
 import { lockFile } from '../store/sqlite/file-lock.ts';
-import type { LedgerFile } from '../store/sqlite/ledger-file.ts';
+import { bringUp, type LedgerFile, removeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { homeAt, type Role } from './home.ts';
@@ -132,7 +131,7 @@ async function restoreFile(
   const beside = `${path}.restoring`;
   try {
     // INVARIANT: under the lock, so that what another restore has left at `beside` is nobody's.
-    rmSync(beside, { force: true });
+    removeLedgerFile(beside);
     assertMayReplace(path, setAside);
     progress('  copying the backup to its place');
     closeSync(openSync(beside, 'wx', 0o600));
@@ -141,6 +140,8 @@ async function restoreFile(
     synchronise(beside);
     await assertSameBytes(beside, manifest);
     progress('  checking the copy');
+    bringUp(beside);
+    synchronise(beside);
     assertSameHead(checkCopy(beside, role), file);
     // A crash in it leaves a place without a ledger (`store_missing`), with the old one in its folder: the same command goes on.
     const aside = moveAside(path, clock);
@@ -151,7 +152,7 @@ async function restoreFile(
     assertSameHead(checkCopy(path, role), file);
     return aside;
   } catch (error) {
-    rmSync(beside, { force: true });
+    removeLedgerFile(beside);
     throw error;
   } finally {
     release();

@@ -9,7 +9,7 @@
  *
  * The same command again goes on from each of them. INVARIANT: the file is in its place only when the database is refused.
  */
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { synchronise } from '../../hsm/durable-file.ts';
 import type { LedgerReturnReport } from '../cli/store-administration.ts';
@@ -19,7 +19,7 @@ import { quote } from '../kit/result.ts';
 import { openPostgresDump, type PostgresDump } from '../store/postgres/dump.ts';
 import { movedFile } from '../store/sqlite/database.ts';
 import { lockFile } from '../store/sqlite/file-lock.ts';
-import { openLedgerFile, writeLedgerFile } from '../store/sqlite/ledger-file.ts';
+import { openLedgerFile, removeLedgerFile, writeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { homeAt, type Role } from './home.ts';
@@ -71,7 +71,7 @@ export async function returnLedger(
       if (movedTo === destination && (await isThere(path, dump))) return { ...report, setAside: null };
       assertMayReplace(path, setAside);
       const beside = `${path}.restoring`;
-      rmSync(beside, { force: true });
+      removeLedgerFile(beside);
       try {
         progress(`  copying the ledger of ${role}, checked there first`);
         closeSync(openSync(beside, 'wx', 0o600));
@@ -86,7 +86,7 @@ export async function returnLedger(
         synchronise(dirname(path));
         return { ...report, setAside: aside };
       } catch (error) {
-        rmSync(beside, { force: true });
+        removeLedgerFile(beside);
         throw error;
       }
     } finally {

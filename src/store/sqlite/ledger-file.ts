@@ -2,7 +2,9 @@
  * A ledger as one SQLite file that nobody serves: how it is backed up, whatever database it is served from, and how it is read again.
  * What is written here is not on the disk before `synchronise`d by the caller, and is to be checked before it counts.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { genesisHash, type JournalHead } from '../../journal/chain.ts';
 import { assert, quote } from '../../kit/result.ts';
@@ -44,13 +46,17 @@ export function copyLedger(from: string, to: string): void {
 }
 
 /**
- * Opens a ledger file as it is at this moment, without writing to it, after checking all of it as a start does. Throws `store_missing`,
- * `store_foreign`, `store_older`, `store_newer` or `store_corrupt`.
+ * Opens a ledger file as it is at this moment, without writing to it, after checking all of it as a start does; one of an earlier version
+ * is brought up in a copy, which is removed when it is closed. Throws `store_missing`, `store_foreign`, `store_newer` or `store_corrupt`.
  */
 export function openLedgerFile(path: string): LedgerFile {
   return withStoreErrors(path, () => {
     const db = openReadOnly(path);
     try {
+      if (isOlder(db, path)) {
+        db.close();
+        return openBroughtUp(path);
+      }
       // One state, whatever a system that serves it writes meanwhile.
       db.exec('BEGIN');
       return readLedgerFile(db, path);
@@ -61,12 +67,58 @@ export function openLedgerFile(path: string): LedgerFile {
   });
 }
 
+function openBroughtUp(path: string): LedgerFile {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-ledger-'));
+  const copy = join(folder, 'ledger.db');
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    copyLedger(path, copy);
+    bringUp(copy);
+    const file = openLedgerFile(copy);
+    return {
+      ...file,
+      close() {
+        file.close();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Brings a ledger file that nobody else has open to the version of this program, in place, and leaves it as one file. */
+export function bringUp(path: string): void {
+  withStoreErrors(path, () => {
+    const reader = openReadOnly(path);
+    const { role } = reader.prepare('SELECT role FROM store').get() as { role: string };
+    reader.close();
+    const { db } = openDatabase({ path, role, create: false, random: (length) => new Uint8Array(length) });
+    closeAsOneFile(db);
+  });
+}
+
+function closeAsOneFile(db: Database.Database): void {
+  try {
+    const mode = db.pragma('journal_mode = DELETE', { simple: true });
+    assert(mode === 'delete', 'a file that nobody else has open has no log');
+  } finally {
+    db.close();
+  }
+}
+
+/** Removes a ledger file that nobody has open, and what a crash may have left beside it: its log would be taken for that of the next file. */
+export function removeLedgerFile(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+}
+
 /** What the system whose ledger is at `path` holds of the others' journals; nothing else of it is checked. */
 export function readHeldHeads(path: string): readonly HeldHead[] {
   return withStoreErrors(path, () => {
     const db = openReadOnly(path);
     try {
-      checkOwner(db, path);
+      isOlder(db, path);
       return heldHeadsOf(db, path);
     } finally {
       db.close();
@@ -75,7 +127,6 @@ export function readHeldHeads(path: string): readonly HeldHead[] {
 }
 
 function readLedgerFile(db: Database.Database, path: string): LedgerFile {
-  checkOwner(db, path);
   const store = db.prepare('SELECT role, id FROM store').get() as { role: string; id: Buffer } | undefined;
   if (store === undefined)
     throw new StoreError('store_corrupt', `\`${path}\` does not say whose ledger it is: restore a backup`);
@@ -121,21 +172,18 @@ function openReadOnly(path: string): Database.Database {
   return db;
 }
 
-function checkOwner(db: Database.Database, path: string): void {
+/** Whether its schema is of an earlier version than this program's; throws where it is of a later one, or not ours. */
+function isOlder(db: Database.Database, path: string): boolean {
   const owner = db.pragma('application_id', { simple: true }) as bigint;
   const version = db.pragma('user_version', { simple: true }) as bigint;
   if (owner !== BigInt(applicationId))
     throw new StoreError('store_foreign', `\`${path}\` is no ledger of this program`);
-  if (version === BigInt(schemaVersion)) return;
-  throw version < BigInt(schemaVersion)
-    ? new StoreError(
-        'store_older',
-        `\`${path}\` has schema ${version}, and this program knows ${schemaVersion}: a copy of the file, put in the place of a ledger and served once, is brought up; or use the program that wrote it`,
-      )
-    : new StoreError(
-        'store_newer',
-        `\`${path}\` has schema ${version}; this program knows ${schemaVersion}: use the newer program`,
-      );
+  if (version > BigInt(schemaVersion))
+    throw new StoreError(
+      'store_newer',
+      `\`${path}\` has schema ${version}; this program knows ${schemaVersion}: use the newer program`,
+    );
+  return version < BigInt(schemaVersion);
 }
 
 export interface LedgerPage {
@@ -169,9 +217,7 @@ export async function writeLedgerFile(
       });
     withStoreErrors(path, () => {
       db.exec('COMMIT');
-      // One file again, without a log beside it.
-      const mode = db.pragma('journal_mode = DELETE', { simple: true });
-      assert(mode === 'delete', 'a file that nobody else has open has no log');
+      closeAsOneFile(db);
     });
   } finally {
     db.close();
