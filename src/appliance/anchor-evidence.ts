@@ -6,7 +6,7 @@ import { accountName } from '../quota/history.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { decodeJournalHead, type JournalHeadRecord } from '../records/journal-head.ts';
 import type { KeyRing } from '../records/key-ring.ts';
-import type { HeadPlace } from '../records/quota-change.ts';
+import { decodeChange, type HeadPlace } from '../records/quota-change.ts';
 import { WitnessError } from '../roles/witness-error.ts';
 import type { Store } from '../store/store.ts';
 import type { Role } from './home.ts';
@@ -125,26 +125,46 @@ interface Issued {
 const nothingIssued: Issued = { issued: new Map(), count: 0, epoch: 0 };
 const pageSize = 1_000;
 
-/** The control bits that issuance has, and the ledger of quota control has not; each signed by quota control. */
+/**
+ * The control bits that issuance has, and the ledger of quota control has not; each signed by quota control. Those of before the last time
+ * that the journal was anchored anew were written off then.
+ */
 async function readIssued({ own, keys }: EvidenceSources, issuance: Store): Promise<Issued> {
   const issued = new Map<string, bigint>();
   const seen = new Set<string>();
-  let epoch = 0;
-  for (let from = 1; ; from += pageSize) {
-    const page = await issuance.journal(from, pageSize);
-    for (const { bytes } of page) {
-      const controlBit = controlBitOf(bytes, keys);
-      if (controlBit === undefined) continue;
-      epoch = Math.max(epoch, controlBit.epoch);
-      const name = `${controlBit.epoch}.${controlBit.sequence}`;
-      if (seen.has(name) || (await own.findIntent('control-bit', controlBit.requestId)) !== undefined)
-        continue;
-      seen.add(name);
-      const account = accountName(controlBit.issuer, controlBit.currency.code);
-      issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
-    }
-    if (page.length < pageSize) return { issued, count: seen.size, epoch };
+  let since = 0;
+  for await (const entry of entriesOf(own)) since = Math.max(since, anchoredEpochOf(entry));
+  let epoch = since;
+  for await (const entry of entriesOf(issuance)) {
+    const controlBit = controlBitOf(entry, keys);
+    if (controlBit === undefined) continue;
+    epoch = Math.max(epoch, controlBit.epoch);
+    if (controlBit.epoch < since) continue;
+    const name = `${controlBit.epoch}.${controlBit.sequence}`;
+    if (seen.has(name) || (await own.findIntent('control-bit', controlBit.requestId)) !== undefined) continue;
+    seen.add(name);
+    const account = accountName(controlBit.issuer, controlBit.currency.code);
+    issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
   }
+  return { issued, count: seen.size, epoch };
+}
+
+async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
+  for (let from = 1; ; from += pageSize) {
+    const page = await store.journal(from, pageSize);
+    for (const { bytes } of page) yield bytes;
+    if (page.length < pageSize) return;
+  }
+}
+
+/** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */
+function anchoredEpochOf(entry: Uint8Array): number {
+  const [, kind, , , content] = listOf(entry);
+  if (kind !== 'quota-change' || !(content instanceof Uint8Array)) return 0;
+  const change = listOf(content)[0];
+  const decoded = change instanceof Uint8Array ? decodeChange(change) : undefined;
+  if (decoded?.ok !== true || decoded.value.action.kind !== 'anchor') return 0;
+  return decoded.value.action.epoch ?? 0;
 }
 
 /** Of issuance's entry for a currency, whose context begins with the control bit (src/roles/carriage.ts). */

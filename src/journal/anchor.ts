@@ -73,7 +73,7 @@ export async function judgeStart({
   if (head.sequence < anchored.sequence)
     return refuse(
       'journal_behind_anchor',
-      `the database ends at entry ${head.sequence}, but entry ${anchored.sequence} is anchored: the database was restored from a backup, or lost its end. ${halted} Put the newest database back, one that ends at entry ${anchored.sequence} or later; a copy of it is accepted where every entry up to there is in it`,
+      `the database ends at entry ${head.sequence}, but entry ${anchored.sequence} is anchored: the database was restored from a backup, or lost its end. ${halted} Put the newest database back, one that ends at entry ${anchored.sequence} or later; a copy of it is accepted where every entry up to there is in it. ${goneForGood}`,
     );
   for (const { sequence, hash } of [anchored, ...others]) {
     const own = await hashAt(sequence);
@@ -94,7 +94,8 @@ export async function judgeStart({
 }
 
 const halted = 'Nothing is signed.';
-const bringBack = 'Bring back the HSM, or the newest copy of its token, that this database last signed with';
+const goneForGood = 'Where that is gone for good: `ringmint store propose-anchor`';
+const bringBack = `Bring back the HSM, or the newest copy of its token, that this database last signed with. ${goneForGood}`;
 
 function assertHead({ sequence, hash }: JournalHead): void {
   assert(Number.isSafeInteger(sequence) && sequence >= 0, 'a journal head has a whole number from 0');

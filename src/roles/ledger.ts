@@ -21,8 +21,8 @@ export interface Ledger {
   ): Promise<{ readonly [I in keyof Intents]: Committed }>;
   /** Resolves when the entry is anchored; throws what the anchor's device throws, and then the entry may be anchored by a later try. */
   anchored(sequence: number): Promise<void>;
-  /** Anchors an entry that the store wrote by itself: a change or a stop that people decided. */
-  follow(sequence: number): Promise<void>;
+  /** Anchors what the store wrote by itself: a change or a stop that people decided, up to the last entry that is there. */
+  follow(): Promise<void>;
   /** Transaction B, together with whatever arrives at the same moment. */
   record(signed: SignedIntent): Promise<Intent>;
 }
@@ -92,7 +92,8 @@ function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger
     store,
     commit: gather(commitAll, { room: atMost(groupSize) }) as Ledger['commit'],
     anchored: anchorUpTo,
-    follow: anchorUpTo,
+    // Not by the number that the store gives of it: that is its place among the entries of all series, and may be above this one's last.
+    follow: async () => anchorUpTo((await store.head()).sequence),
     record: gather((signed: readonly SignedIntent[]) => store.recordSigned(signed), {
       room: atMost(groupSize),
     }),

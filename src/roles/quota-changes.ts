@@ -62,7 +62,7 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
       sequence = applied.value;
     }
     // A crash before this leaves the change in force; the next entry anchors it too.
-    await ledger.follow(sequence);
+    await ledger.follow();
     // A crash before this, or an HSM that does not answer: the same command, a retry or the next start signs what waits.
     if (decoded.value.action.kind === 'start') await dependencies.resume();
     return succeed({ sequence });
@@ -110,7 +110,7 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
           `this stop, of journal entry ${stop.sequence}, was lifted by a start: a new stop is accepted`,
         );
       // In force whatever comes of this: an HSM that is away must not keep anybody from stopping. The next entry anchors it too.
-      await ledger.follow(stop.sequence).catch(() => undefined);
+      await ledger.follow().catch(() => undefined);
       return succeed(stop);
     },
     stopped: () => store.stopped(),

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
 import { makeWorkplace, processesOf, project, type Ran, type Systems, type Workplace } from './ringmint.ts';
 
 // Each command is a process of its own.
@@ -97,17 +98,11 @@ describe('a ledger of quota control', () => {
 
   it('is backed up while the systems issue, and the backup is behind what is issued after it', async () => {
     systems = await place.up();
-    await issue('first');
     const [made] = await Promise.all([
       succeed('store', 'backup', '--role', 'quota', '--out', 'early'),
       issue('meanwhile'),
     ]);
     expect(made).toMatchObject({ role: 'quota', folder: 'early' });
-    expectRefused(
-      await place.run('store', 'backup', '--role', 'quota', '--out', 'early', '--json'),
-      2,
-      'backup_exists',
-    );
     // From here on nothing is in flight: what is missing later is one control bit.
     await succeed('store', 'backup', '--role', 'quota', '--out', 'backup');
     second = await issue('second');
@@ -150,12 +145,11 @@ describe('a ledger of quota control', () => {
     approvals = await approve('anchor.cbor');
     const alone = await place.run('store', 'anchor-anew', 'anchor.cbor', approvals[0] ?? '', '--json');
     expectRefused(alone, 3, 'approvals_too_few');
-    await expectHalted('journal_behind_anchor');
   });
 
   it.each([
     ['writing the journal entry', ['behind', 'behind', 'behind'], undefined],
-    ['naming the anchor', ['forked', 'forked', 'forked'], 'journal_forked'],
+    ['naming the anchor', ['forked', 'forked', 'forked'], undefined],
     ['anchoring the journal', ['none', 'forked', 'forked'], 'anchor_missing'],
     ['releasing what central', ['whole', 'forked', 'forked'], undefined],
     ['releasing what issuance', ['whole', 'none', 'forked'], undefined],
@@ -167,9 +161,8 @@ describe('a ledger of quota control', () => {
       const words = ['--import', 'tsx', script, place.home, project, step, ...files];
       const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
       expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
-      const verified = (await succeed('store', 'verify', join(place.home, 'quota/ledger.db'))) as {
-        standings: { standing: string }[];
-      };
+      const path = join(place.home, 'quota/ledger.db');
+      const verified = await verifyLedger({ home: place.home, path, progress: () => undefined }, project);
       expect(verified.standings.map(({ standing }) => standing)).toEqual(standings);
       if (code !== undefined) await expectHalted(code);
     },
@@ -181,11 +174,11 @@ describe('a ledger of quota control', () => {
     const again = await succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
     expect(again).toMatchObject({ sequence: anchored['sequence'], released: [] });
     systems = await place.up();
-    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '500000.00', frozen: false });
+    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '250000.00', frozen: false });
     expect((await issue('second')).equals(second)).toBe(true);
     await issue('third');
-    // 750000.00 of the lost ledger's 10000000.00 are issued by this one, and 250000.00 by the lost one.
-    expect(await euro()).toMatchObject({ issued: '750000.00', available: '9000000.00' });
+    // Of 10000000.00 that were allocated 500000.00 are issued by this ledger, and 250000.00 by the lost one.
+    expect(await euro()).toMatchObject({ issued: '500000.00', available: '9250000.00' });
     for (const name of ['second', 'third'])
       expect(await succeed('verify', `${name}/currency.cbor`)).toMatchObject({ authentic: true });
     await stop();
@@ -224,6 +217,6 @@ describe('a token that was restored from an older backup', () => {
     expect(anchored).toMatchObject({ epoch: null, released: [] });
     systems = await place.up();
     await issue('sixth');
-    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '1500000.00' });
+    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '1250000.00' });
   });
 });

@@ -9,9 +9,12 @@ import { backUpLedger } from '../../src/appliance/ledger-backup.ts';
 import { restoreLedger } from '../../src/appliance/ledger-restore.ts';
 import { returnLedger } from '../../src/appliance/ledger-return.ts';
 import { addStoreSeries, migrateStore, openRoleStore } from '../../src/appliance/role-store.ts';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { systemClock } from '../../src/kit/clock.ts';
+import { openLedger } from '../../src/roles/ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
+import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import {
   account,
   allocated,
@@ -160,7 +163,11 @@ describePostgres('a move to PostgreSQL', (suite) => {
     const there = await inPostgres();
     // A transaction that was undone has used up an ordinal: it is the number of the entry no more.
     suite.server.sql(`SELECT nextval(pg_get_serial_sequence('ringmint.journal', 'ordinal'))`, suite.database);
+    const anchor = makeMemoryAnchor(await there.head());
+    const followed = await openLedger(there, replicateAnchor([anchor]));
     await there.stop({ id: bytes(16, 2), reason: 'again', by: 'guard', createdMs: 1, evidence: null });
+    await followed.follow();
+    expect(anchor.head).toEqual(await there.head());
     await expect(moveBack()).rejects.toMatchObject({ code: 'store_in_use' });
     await there.close();
     const reopened = await inPostgres();
