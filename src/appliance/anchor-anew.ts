@@ -43,6 +43,7 @@ import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { writeFileDurably } from './private-file.ts';
 import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
+import { holdTrust } from './trust-pin.ts';
 
 export interface AnchorSurroundings {
   readonly projectFolder: string;
@@ -348,6 +349,8 @@ async function withOpened<T>(
       closers.push(() => store.close());
       stores.set(one, store);
     }
+    // As a start does it: who approves is in the bundle, and another one in its place must not say so.
+    await holdTrust(home, role, bundle);
     const own = stores.get(role);
     if (own === undefined) throw new Error('each role has a ledger');
     const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };

@@ -58,6 +58,7 @@ export interface StoreMigration {
 export async function migrateStore(options: StoreMigration): Promise<StoreMigrationReport> {
   const { home, role, urlFile, series, progress } = options;
   const url = await readAddressFile(urlFile);
+  const { anchor } = await readLedgerPlace(home, role);
   const dump = openDump(home.ledger(role), role);
   try {
     let all = 0;
@@ -67,7 +68,7 @@ export async function migrateStore(options: StoreMigration): Promise<StoreMigrat
       { url, role, series, random: systemRandom, progress: (written) => progress(written, all) },
     );
     dump.markMoved(to);
-    return { role, to, series, anchor: firstAnchor, rows: all };
+    return { role, to, series, anchor, rows: all };
   } finally {
     dump.close();
   }

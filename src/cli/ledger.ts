@@ -94,7 +94,7 @@ function describeStanding(
     case 'whole':
       return `${where}, entry ${sequence}: it has that`;
     case 'behind':
-      return `${where}, entry ${sequence}: it lacks ${Number(sequence) - head.sequence} entries`;
+      return `${where}, entry ${sequence}: it lacks ${countOf(Number(sequence) - head.sequence)}`;
     case 'forked':
       return `${where}, entry ${sequence}: IT HAS ANOTHER ENTRY THERE; this ledger is not a copy of the one that was anchored or shown`;
     case 'none':
@@ -102,6 +102,10 @@ function describeStanding(
     case 'unknown':
       return `${where} cannot be asked: ${problem}`;
   }
+}
+
+function countOf(entries: number): string {
+  return entries === 1 ? '1 entry' : `${entries} entries`;
 }
 
 /** What a start on it will say, and the way out, before anybody starts it. */

@@ -35,7 +35,7 @@ function describeAnchor(action: AnchorAction): readonly string[] {
     `the journal ${toHex(journalId)} of ${role} is anchored anew, and goes on from entry ${sequence}, hash ${toHex(hash)}`,
     last === undefined
       ? 'no entry after it is known anywhere'
-      : `GIVEN UP: ${last.sequence - sequence} entries after it, up to entry ${last.sequence}, hash ${toHex(last.hash)}, which its anchor or its witnesses know of`,
+      : `GIVEN UP: ${last.sequence - sequence} ${last.sequence - sequence === 1 ? 'entry' : 'entries'} after it, up to entry ${last.sequence}, hash ${toHex(last.hash)}, which its anchor or its witnesses know of`,
     ...(unexplained === 0
       ? []
       : [

@@ -37,6 +37,7 @@ describePostgres('a move to PostgreSQL', (suite) => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'ringmint-move-'));
     mkdirSync(join(folder, 'quota'));
+    writeFileSync(homeAt(folder).config('quota'), '{}');
     urlFile = join(folder, 'quota.url');
     writeFileSync(urlFile, `${suite.server.url(suite.database)}\n`);
   });

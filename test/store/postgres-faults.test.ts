@@ -1,13 +1,14 @@
 /** What a broken connection, a server that goes away and a server that cannot serve come to: nothing twice, nothing lost, a code that says which. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PostgresStoreOptions } from '../../src/store/postgres/postgres-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
 import { allocated, bytes, commitOne, issuer, newIntent, noon, recordOne, take } from './intents.ts';
 import { describePostgres } from './postgres-suite.ts';
 
 describePostgres('the PostgreSQL store', (suite) => {
-  const { open } = suite;
+  const open = (changed: Partial<PostgresStoreOptions> = {}): Promise<Store> => suite.open(changed);
   const codeOf = (work: Promise<unknown>): Promise<unknown> =>
     work.then(
       () => 'none',
