@@ -78,6 +78,8 @@ export const storeProblems = [
   'store_rewound',
   'store_unsupported',
   'store_address_invalid',
+  // Two processes are configured with one epoch.
+  'epoch_in_use',
   // Of what another process of the system has taken on.
   'in_progress',
   // Of a signature that a stop overtook.

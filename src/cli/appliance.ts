@@ -10,6 +10,7 @@ import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { StoreAdministration } from './store-administration.ts';
 
 export type Role = RoleStatus['role'];
 
@@ -77,33 +78,6 @@ export interface Operator {
   /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
   checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
-}
-
-export interface StoreMigrationReport {
-  readonly role: Role;
-  /** Where the ledger is now, without the password. */
-  readonly to: string;
-  readonly series: string;
-  /** The anchor in the system's token that the series goes on with. */
-  readonly anchor: string;
-  readonly rows: number;
-}
-
-/** What `ringmint store` does. */
-export interface StoreAdministration {
-  migrate(options: {
-    readonly home: string;
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-    readonly progress: (written: number, all: number) => void;
-  }): Promise<StoreMigrationReport>;
-  /** Gives where the ledger is, without the password. */
-  addSeries(options: {
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-  }): Promise<string>;
 }
 
 /** A role's key in the key set; times in seconds since the epoch. */
