@@ -24,6 +24,7 @@ import {
 } from '../../quota/history.ts';
 import { changeId, decodeChange } from '../../records/quota-change.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
+import type { LedgerReads } from '../ledger-reads.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   bytesOf,
@@ -56,6 +57,7 @@ import { type DatabaseOptions, findSeries, migrate, type Series } from './databa
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
 import { verifyLedger } from './integrity.ts';
+import { makeLedgerReads } from './ledger-reads.ts';
 import { asStoreError } from './postgres-error.ts';
 import {
   closeGate,
@@ -98,10 +100,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 class PostgresStore implements Store {
+  private readonly pages: LedgerReads;
   private readonly held: HeldSeries;
 
   constructor(held: HeldSeries) {
     this.held = held;
+    this.pages = makeLedgerReads(held.series.number, (work) => held.read(work));
   }
 
   journalId(): Promise<Uint8Array> {
@@ -354,6 +358,10 @@ class PostgresStore implements Store {
       );
       return rows.map(entryOf);
     });
+  }
+
+  reads(): LedgerReads {
+    return this.pages;
   }
 
   holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {

@@ -13,6 +13,7 @@ import { assert, quote, type Result } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
 import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
+import type { LedgerReads } from '../ledger-reads.ts';
 import {
   bytesOf,
   encodeOrders,
@@ -42,6 +43,7 @@ import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
+import { makeLedgerReads } from './ledger-reads.ts';
 import { QuotaTables } from './quota-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 import { prepareStatements, type Statements } from './statements.ts';
@@ -75,6 +77,7 @@ class SqliteStore implements Store {
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
+  private readonly pages: LedgerReads;
 
   constructor(options: DatabaseOptions) {
     this.path = options.path;
@@ -99,6 +102,7 @@ class SqliteStore implements Store {
       this.quotas = new QuotaTables(this.db, (content) => this.append(content));
       verifyWhole(this.db, this.genesis, options.path);
       this.heads = new HeldHeads(this.db, options.path);
+      this.pages = makeLedgerReads(this.db, (read) => this.run(read));
     } catch (error) {
       this.db.close();
       release();
@@ -290,6 +294,10 @@ class SqliteStore implements Store {
         }[]
       ).map(entryOf),
     );
+  }
+
+  reads(): LedgerReads {
+    return this.pages;
   }
 
   holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
