@@ -2,16 +2,21 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Central } from '../roles/central.ts';
 import type { Issuance } from '../roles/issuance.ts';
+import { makeJournalReader } from '../roles/journal-reader.ts';
+import { makeOrderList } from '../roles/order-list.ts';
 import type { QuotaChanges } from '../roles/quota-changes.ts';
 import type { QuotaControl } from '../roles/quota-control.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
 import { addCredentials } from './credentials.ts';
+import { addEvents } from './events.ts';
 import { addHealth } from './health.ts';
 import { addIssuances } from './issuances.ts';
+import { addJournal } from './journal.ts';
 import { addKeySet, type PublishedKeySet } from './key-set.ts';
 import { addMetrics } from './metrics.ts';
+import { addOrderList } from './order-list.ts';
 import { addOrders } from './orders.ts';
 import { addQuota } from './quota.ts';
 import { addQuotaChanges } from './quota-changes.ts';
@@ -40,6 +45,7 @@ export interface Resources {
 
 export function addResources(server: Server, resources: Resources): void {
   const { service, witness, own, keySet, status, figures, clock } = resources;
+  const journal = makeJournalReader(() => own.ledger, clock);
   switch (service.role) {
     case 'central':
       addRequests(server, service.central);
@@ -47,6 +53,7 @@ export function addResources(server: Server, resources: Resources): void {
     case 'issuance':
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
+      addOrderList(server, { orders: makeOrderList(() => own.ledger), journal });
       break;
     case 'quota':
       addCredentials(server, service.quotaControl);
@@ -54,6 +61,8 @@ export function addResources(server: Server, resources: Resources): void {
       addQuotaChanges(server, service.quotaChanges);
       break;
   }
+  addJournal(server, journal);
+  addEvents(server, { journal, own });
   addWitness(server, witness, own);
   addKeySet(server, keySet);
   addStatus(server, status);

@@ -248,6 +248,8 @@ export function checkAnswer(document: Document, method: string, path: string, an
       throw new Error(`${where}: the document has no such operation`);
     return;
   }
+  // Nothing more is said to whoever has the answer.
+  if (answer.status === 304 && operation.responses[304] !== undefined) return;
   const media = operation.responses[answer.status]?.content?.[answer.type];
   if (media === undefined) throw new Error(`${where}: the document does not name that`);
   if (method === 'HEAD' || !answer.type.endsWith('json')) return;
