@@ -40,6 +40,10 @@ const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
   server_stopping: 2,
   signer_busy: 1,
   in_progress: 1,
+  store_busy: 1,
+  peer_unavailable: 2,
+  witness_unavailable: 2,
+  streams_exhausted: 5,
 };
 
 export function problemOf(refusal: Omit<Refusal, 'ok'>, status: number): Problem {

@@ -10,7 +10,7 @@ import { type ApiLimits, defaultLimits } from '../../src/api/limits.ts';
 import type { Peer } from '../../src/api/peer.ts';
 import { statusOf } from '../../src/api/problem-code.ts';
 import { addResources, type RoleService } from '../../src/api/resources.ts';
-import { makeServer, type Server } from '../../src/api/server.ts';
+import { makeServer, type Server, type ServerOptions } from '../../src/api/server.ts';
 import { refuseForked } from '../../src/api/witness.ts';
 import { type Authority, type Certificate, makeAuthority } from '../../src/appliance/certificate.ts';
 import { describeFault } from '../../src/appliance/fault.ts';
@@ -78,6 +78,7 @@ export interface Systems {
 
 export interface SystemOptions extends Omit<AuthorityOptions, 'peers' | 'limits'> {
   readonly api?: Partial<ApiLimits>;
+  readonly streams?: ServerOptions['streams'];
   /** Central management's, of every issuer. */
   readonly rules?: IssuerLimits;
   readonly trustBundle?: Uint8Array;
@@ -137,6 +138,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
       limits: { ...defaultLimits, ...options.api },
       logLevel: 'silent',
       describeFault,
+      ...(options.streams === undefined ? {} : { streams: options.streams }),
     });
     const signer = options.wrapSigner?.(tokens.of[role], role) ?? tokens.of[role];
     const witness = await makeWitness({ keys, clock: authorities.clock, store: authorities.stores[role] });
