@@ -116,7 +116,13 @@ export function schemaOf(route: RouteDefinition) {
       },
       ...(answer.tagged === undefined
         ? {}
-        : { 304: { description: 'If-None-Match names the answer', headers: { etag: entityTagSchema } } }),
+        : {
+            304: {
+              type: 'null',
+              description: 'If-None-Match names the answer',
+              headers: { etag: entityTagSchema },
+            },
+          }),
       ...problemResponses(problemsOf(route)),
     },
   };

@@ -19,6 +19,7 @@ import {
   terms,
 } from './intents.ts';
 import { describeQuotas } from './quota-contract.ts';
+import { describeReads } from './reads-contract.ts';
 
 export interface StoreUnderTest {
   store: Store;
@@ -38,6 +39,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
     afterEach(() => under.remove());
 
     describeQuotas(make, share);
+    describeReads(make);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
       const intent = newIntent(1);

@@ -24,7 +24,6 @@ import {
 } from '../../quota/history.ts';
 import { changeId, decodeChange } from '../../records/quota-change.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
-import type { LedgerReads } from '../ledger-reads.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   bytesOf,
@@ -57,7 +56,6 @@ import { type DatabaseOptions, findSeries, migrate, type Series } from './databa
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
 import { verifyLedger } from './integrity.ts';
-import { makeLedgerReads } from './ledger-reads.ts';
 import { asStoreError } from './postgres-error.ts';
 import {
   closeGate,
@@ -100,12 +98,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 class PostgresStore implements Store {
-  private readonly pages: LedgerReads;
+  readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
 
   constructor(held: HeldSeries) {
     this.held = held;
-    this.pages = makeLedgerReads(held.series.number, (work) => held.read(work));
   }
 
   journalId(): Promise<Uint8Array> {
@@ -358,10 +355,6 @@ class PostgresStore implements Store {
       );
       return rows.map(entryOf);
     });
-  }
-
-  reads(): LedgerReads {
-    return this.pages;
   }
 
   holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
