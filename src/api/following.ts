@@ -1,7 +1,6 @@
 /** A system's events from the caller's side: one after another, over as many connections as it takes. */
-import type { Static } from 'typebox';
 import { type Result, succeed } from '../kit/result.ts';
-import type { JournalEvent } from '../roles/journal-event.ts';
+import type { SystemEvent } from '../roles/journal-event.ts';
 import type { ReceivedEvent } from './event-reading.ts';
 import {
   eventFromJson,
@@ -11,13 +10,6 @@ import {
   openEventSchema,
 } from './events.ts';
 import { type Exchange, exchangeEvents, readJson } from './exchange.ts';
-
-export type SystemEvent =
-  | { readonly kind: 'entry'; readonly entry: JournalEvent }
-  /** The stream has begun, or goes on: after this entry. */
-  | { readonly kind: 'open'; readonly open: Static<typeof openEventSchema> }
-  /** The system is about to end: a witness has proven that its journal is not the newest. */
-  | { readonly kind: 'halted'; readonly code: string; readonly message: string };
 
 export interface EventQuery {
   /** Number of the journal entry to begin after; from now on without it. */
@@ -43,27 +35,37 @@ export async function* followEvents(
   { after, ended, patienceMs }: EventQuery,
 ): AsyncGenerator<Result<SystemEvent>> {
   let last = after;
-  let aliveMs = performance.now();
+  /** Since when nothing has come; undefined while something does. A system that was never there is not waited for. */
+  let lostMs: number | undefined = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const to = where();
-    if (!to.ok) return yield to;
-    const headers: Record<string, string> = last === undefined ? {} : { 'last-event-id': String(last) };
-    for await (const received of exchangeEvents(eventsRoute, to.value, { headers, ended })) {
+    for await (const received of eventsFrom(where(), last, ended)) {
       if (ended.aborted) return;
       if (!received.ok) {
-        if (!passingCodes.includes(received.code) || performance.now() - aliveMs > patienceMs)
+        lostMs ??= performance.now();
+        if (!passingCodes.includes(received.code) || performance.now() - lostMs > patienceMs)
           return yield received;
         break;
       }
-      aliveMs = performance.now();
-      const read = readEvent(received.value, to.value.peerName);
-      if (read.ok && read.value.kind === 'open') last = read.value.open.sequence;
-      if (read.ok && read.value.kind === 'entry') last = read.value.entry.sequence;
-      yield read;
-      if (!read.ok) return;
+      lostMs = undefined;
+      const { kind } = received.value;
+      if (kind === 'open') last = received.value.open.sequence;
+      if (kind === 'entry') last = received.value.entry.sequence;
+      yield received;
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+}
+
+/** One connection's; the last one is a refusal. */
+async function* eventsFrom(
+  to: Result<Exchange>,
+  last: number | undefined,
+  ended: AbortSignal,
+): AsyncGenerator<Result<SystemEvent>> {
+  if (!to.ok) return yield to;
+  const headers: Record<string, string> = last === undefined ? {} : { 'last-event-id': String(last) };
+  for await (const received of exchangeEvents(eventsRoute, to.value, { headers, ended }))
+    yield received.ok ? readEvent(received.value, to.value.peerName) : received;
 }
 
 function readEvent({ event, data }: ReceivedEvent, peerName: string): Result<SystemEvent> {

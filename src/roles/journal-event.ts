@@ -50,6 +50,17 @@ export interface JournalEvent {
   readonly lifts?: number;
 }
 
+/** What a system tells whoever follows it. */
+export type SystemEvent =
+  | { readonly kind: 'entry'; readonly entry: JournalEvent }
+  /** It begins, or goes on, after this entry. */
+  | {
+      readonly kind: 'open';
+      readonly open: { readonly journal: string; readonly sequence: number; readonly hash: string };
+    }
+  /** The system is about to end: a witness has proven that its journal is not the newest. */
+  | { readonly kind: 'halted'; readonly code: string; readonly message: string };
+
 type Told = Partial<Omit<JournalEvent, 'sequence' | 'hash' | 'kind' | 'subject' | 'createdMs' | 'signed'>>;
 
 /** More are counted only: `GET /orders?request=…` has them. */
