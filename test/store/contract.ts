@@ -20,6 +20,7 @@ import {
 } from './intents.ts';
 import { describeQuotas } from './quota-contract.ts';
 import { describeReads } from './reads-contract.ts';
+import { describeSettlements } from './settlement-contract.ts';
 
 export interface StoreUnderTest {
   store: Store;
@@ -40,6 +41,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
 
     describeQuotas(make, share);
     describeReads(make);
+    describeSettlements(make, share);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
       const intent = newIntent(1);
