@@ -26,7 +26,7 @@ import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
 import { addVmCommands } from './vm/commands.ts';
 import type { StandardInput } from './vm/standard-input.ts';
-import { runWatch } from './watch.ts';
+import { addWatchCommand } from './watch.ts';
 import { addWitnessCommands } from './witness/commands.ts';
 
 export interface ProgramOptions {
@@ -224,36 +224,13 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStatus(appliance, terminal, { ...given, nowMs: clock.nowMs() }));
     });
 
-  command(
-    'watch',
-    'show what happens in the systems, as it happens, until Ctrl-C; with --json a line of JSON each',
-  )
-    .addArgument(new Argument('[role]', 'which one; all three without it').choices(roles))
-    .addOption(home())
-    .option('--after <number>', 'begin after this entry of the journal, 0 for all; from now on without it')
-    .action(async (role: Role | undefined, given: { home: string; after?: string }) => {
-      if (given.after !== undefined && (role === undefined || !/^[0-9]{1,15}$/.test(given.after))) {
-        const accepted = 'the number of a journal entry, with the system whose journal it is,';
-        return done(
-          terminal.refuse({ code: 'usage', message: `--after \`${given.after}\`: ${accepted} is accepted` }),
-        );
-      }
-      const after = given.after === undefined ? undefined : Number(given.after);
-      done(
-        await runWatch(appliance, terminal, {
-          home: given.home,
-          roles: role === undefined ? roles : [role],
-          after,
-        }),
-      );
-    });
-
   const context = { appliance, terminal, clock, home, trustFile, done };
   addQuotaCommands(
     command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
     context,
   );
 
+  addWatchCommand(command('watch', 'show what happens in the systems, as it happens, until Ctrl-C'), context);
   addOrdersCommands(command('orders', 'list the orders that issuance has taken on'), context);
   addJournalCommands(command('journal', 'show the journal of a running system'), context);
 

@@ -1,16 +1,37 @@
 /** `ringmint watch`: what happens in the systems, as it happens. */
+import { Argument, type Command } from 'commander';
 import type { Refusal } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { currencyExponent } from '../records/iso4217.ts';
 import type { JournalEvent, SystemEvent } from '../roles/journal-event.ts';
-import type { Appliance, Role } from './appliance.ts';
+import { type Appliance, type Role, roles } from './appliance.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
+import type { CommandContext } from './subcommands.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface WatchOptions {
+/** Adds what it takes to `watch`, which is `ringmint watch`. */
+export function addWatchCommand(watch: Command, { appliance, terminal, home, done }: CommandContext): void {
+  watch
+    .addArgument(new Argument('[role]', 'which one; all three without it').choices(roles))
+    .addOption(home())
+    .option('--after <number>', 'begin after this entry of the journal, 0 for all; from now on without it')
+    .addHelpText('after', '\nWith --json there is a line of JSON for each event.')
+    .action(async (role: Role | undefined, { home: folder, after }: { home: string; after?: string }) => {
+      if (after !== undefined && (role === undefined || !/^[0-9]{1,15}$/.test(after))) {
+        const accepted = 'the number of a journal entry, with the system whose journal it is,';
+        return done(
+          terminal.refuse({ code: 'usage', message: `--after \`${after}\`: ${accepted} is accepted` }),
+        );
+      }
+      const watched = role === undefined ? roles : [role];
+      const begin = after === undefined ? undefined : Number(after);
+      done(await runWatch(appliance, terminal, { home: folder, roles: watched, after: begin }));
+    });
+}
+
+interface WatchOptions {
   readonly home: string;
   readonly roles: readonly Role[];
-  /** Number of the journal entry to begin after; from now on without it. */
   readonly after: number | undefined;
 }
 
@@ -18,10 +39,10 @@ export interface WatchOptions {
 const patienceMs = 30_000;
 
 /** Until Ctrl-C, or until a system refuses, is halted or does not come back. */
-export async function runWatch(
+async function runWatch(
   appliance: Appliance,
   terminal: Terminal,
-  { home, roles, after }: WatchOptions,
+  { home, roles: watched, after }: WatchOptions,
 ): Promise<ExitCode> {
   const operator = await appliance.connect(home);
   const ended = new AbortController();
@@ -41,7 +62,7 @@ export async function runWatch(
     }
   };
   try {
-    await Promise.all(roles.map(follow));
+    await Promise.all(watched.map(follow));
   } finally {
     await operator.close();
   }
