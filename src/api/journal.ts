@@ -37,7 +37,7 @@ export const journalRoute = defineRoute({
   operationId: 'listJournal',
   summary: 'the journal of this system, a page at a time, in its order',
   description:
-    'Whoever keeps `hash` of the last entry can tell whether anything before it was altered since. A page ends after `limit` entries or 2 MiB of them. Entries do not change: the answer to one address changes only while its page is not full. Of several processes on one PostgreSQL each has a journal of its own.',
+    'Whoever keeps `hash` of the last entry can tell whether anything before it was altered since. A page ends after `limit` entries or 1 MiB of them. Entries do not change: the answer to one address changes only while its page is not full. Of several processes on one PostgreSQL each has a journal of its own.',
   peers: ['operator'],
   query: Type.Object({ after: afterSchema, limit: limitSchema }, { additionalProperties: false }),
   answer: {

@@ -3,9 +3,11 @@ import type { Clock } from '../kit/clock.ts';
 import type { Central } from '../roles/central.ts';
 import type { Issuance } from '../roles/issuance.ts';
 import { makeJournalReader } from '../roles/journal-reader.ts';
+import type { Ledger } from '../roles/ledger.ts';
 import { makeOrderList } from '../roles/order-list.ts';
 import type { QuotaChanges } from '../roles/quota-changes.ts';
 import type { QuotaControl } from '../roles/quota-control.ts';
+import { makeReadTurns } from '../roles/read-turns.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
@@ -45,7 +47,9 @@ export interface Resources {
 
 export function addResources(server: Server, resources: Resources): void {
   const { service, witness, own, keySet, status, figures, clock } = resources;
-  const journal = makeJournalReader(() => own.ledger, clock);
+  const ledger = (): Ledger => own.ledger;
+  const turns = makeReadTurns();
+  const journal = makeJournalReader(ledger, turns, clock);
   switch (service.role) {
     case 'central':
       addRequests(server, service.central);
@@ -53,7 +57,7 @@ export function addResources(server: Server, resources: Resources): void {
     case 'issuance':
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
-      addOrderList(server, { orders: makeOrderList(() => own.ledger), journal });
+      addOrderList(server, { orders: makeOrderList(ledger, turns), journal });
       break;
     case 'quota':
       addCredentials(server, service.quotaControl);

@@ -5,6 +5,7 @@
 import type { Clock } from '../kit/clock.ts';
 import { eventOf, type JournalEvent } from './journal-event.ts';
 import type { Ledger } from './ledger.ts';
+import type { ReadTurns } from './read-turns.ts';
 
 export interface JournalFeed {
   /** The events above `sequence`: at least one, as soon as there is one; none once `ended` is aborted. */
@@ -14,6 +15,7 @@ export interface JournalFeed {
 export interface FeedOptions {
   /** Asked when something is read, and not before. */
   readonly ledger: () => Ledger;
+  readonly turns: ReadTurns;
   readonly clock: Clock;
   /** How often the journal's end is looked at while somebody waits. */
   readonly lookEveryMs?: number;
@@ -26,7 +28,7 @@ const page = { most: 100, bytes: 1024 * 1024 };
 const pagesKept = 4;
 
 export function makeJournalFeed(options: FeedOptions): JournalFeed {
-  const { ledger, clock, lookEveryMs = 200, signingMs = 5_000 } = options;
+  const { ledger, turns, clock, lookEveryMs = 200, signingMs = 5_000 } = options;
   /** By where they begin; an entry does not change any more once it was told. */
   const pages = new Map<number, Promise<readonly JournalEvent[]>>();
   let looking: Promise<void> | undefined;
@@ -49,7 +51,7 @@ export function makeJournalFeed(options: FeedOptions): JournalFeed {
   async function pageAfter(sequence: number): Promise<readonly JournalEvent[]> {
     const known = pages.get(sequence);
     if (known !== undefined) return known;
-    const read = readPage(sequence);
+    const read = turns(() => readPage(sequence));
     pages.set(sequence, read);
     try {
       const events = await read;

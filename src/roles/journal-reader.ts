@@ -4,6 +4,7 @@ import type { Clock } from '../kit/clock.ts';
 import { assert } from '../kit/result.ts';
 import { type JournalFeed, makeJournalFeed } from './journal-feed.ts';
 import type { Ledger } from './ledger.ts';
+import type { ReadTurns } from './read-turns.ts';
 import { nameSubject } from './subject.ts';
 
 export interface ListedEntry {
@@ -22,7 +23,7 @@ export interface JournalReader {
   id(): Promise<Uint8Array>;
   head(): Promise<{ readonly sequence: number; readonly hash: Uint8Array }>;
   hashAt(sequence: number): Promise<Uint8Array | undefined>;
-  /** Entries above `sequence`: at most `most`, and no more than 2 MiB but for the first. */
+  /** Entries above `sequence`: at most `most`, and no more than 1 MiB but for the first. */
   page(
     sequence: number,
     most: number,
@@ -30,27 +31,28 @@ export interface JournalReader {
   readonly feed: JournalFeed;
 }
 
-const pageBytes = 2 * 1024 * 1024;
+const pageBytes = 1024 * 1024;
 
 /** `ledger` is asked when something is read, and not before. */
-export function makeJournalReader(ledger: () => Ledger, clock: Clock): JournalReader {
+export function makeJournalReader(ledger: () => Ledger, turns: ReadTurns, clock: Clock): JournalReader {
   return {
     id: () => ledger().store.journalId(),
     head: () => ledger().store.head(),
     hashAt: (sequence) => ledger().store.hashAt(sequence),
-    async page(sequence, most) {
-      const { store } = ledger();
-      const entries = (await store.reads().journalAfter(sequence, { most, bytes: pageBytes })).map(
-        ({ bytes, hash, sequence: number }): ListedEntry => {
-          const decoded = decodeEntry(bytes);
-          assert(decoded.ok, 'an entry of a checked journal decodes');
-          const { kind, subject, createdMs } = decoded.value;
-          return { sequence: number, kind, subject: nameSubject(subject), createdMs, bytes, hash };
-        },
-      );
-      const last = entries.at(-1)?.sequence ?? sequence;
-      return { entries, more: (await store.head()).sequence > last };
-    },
-    feed: makeJournalFeed({ ledger, clock }),
+    page: (sequence, most) =>
+      turns(async () => {
+        const { store } = ledger();
+        const entries = (await store.reads().journalAfter(sequence, { most, bytes: pageBytes })).map(
+          ({ bytes, hash, sequence: number }): ListedEntry => {
+            const decoded = decodeEntry(bytes);
+            assert(decoded.ok, 'an entry of a checked journal decodes');
+            const { kind, subject, createdMs } = decoded.value;
+            return { sequence: number, kind, subject: nameSubject(subject), createdMs, bytes, hash };
+          },
+        );
+        const last = entries.at(-1)?.sequence ?? sequence;
+        return { entries, more: (await store.head()).sequence > last };
+      }),
+    feed: makeJournalFeed({ ledger, turns, clock }),
   };
 }

@@ -9,6 +9,7 @@ import { decodeRequest, type Request, sumLots } from '../records/request.ts';
 import type { Intent } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 import { asRecord, readOutcomes } from './order-outcomes.ts';
+import type { ReadTurns } from './read-turns.ts';
 
 /** `open`: on its way, or all of its request was denied, which central management's journal has and this one has not. */
 export type OrderState = 'issued' | 'denied' | 'open';
@@ -69,7 +70,7 @@ const ordersAtOnce = 5_000;
 const remembered = 4;
 
 /** `ledger` is asked when something is read, and not before. */
-export function makeOrderList(ledger: () => Ledger): OrderList {
+export function makeOrderList(ledger: () => Ledger, turns: ReadTurns): OrderList {
   const decided = new Map<number, readonly ListedOrder[]>();
 
   async function ordersAt(sequence: number, id: Uint8Array): Promise<readonly ListedOrder[]> {
@@ -89,40 +90,43 @@ export function makeOrderList(ledger: () => Ledger): OrderList {
     return listed;
   }
 
-  return {
-    async page({ after, most, state, currency, issuer, sinceMs }) {
-      const orders: ListedOrder[] = [];
-      let place = after;
-      let looked = 0;
-      // From the request of the last one on: some of its orders may be left.
-      const requests = await ledger()
-        .store.reads()
-        .intentsAfter('request', after.sequence - 1, requestsAtOnce + 1);
-      for (const { sequence, id } of requests.slice(0, requestsAtOnce)) {
-        const listed = await ordersAt(sequence, id);
-        for (let order = sequence === after.sequence ? after.order + 1 : 0; order < listed.length; order++) {
-          if (orders.length === most || looked === ordersAtOnce) return { orders, next: place, more: true };
-          looked++;
-          place = { sequence, order };
-          const one = listed[order] as ListedOrder;
-          if (
-            (state === undefined || one.state === state) &&
-            (currency === undefined || one.currency === currency) &&
-            (issuer === undefined || one.issuer === issuer) &&
-            (sinceMs === undefined || one.createdMs >= sinceMs)
-          )
-            orders.push(one);
-        }
-        // Between two requests whoever issues has a turn.
-        await new Promise((resolve) => setImmediate(resolve));
+  async function readPage({ after, most, state, currency, issuer, sinceMs }: OrderQuery): Promise<OrderPage> {
+    const orders: ListedOrder[] = [];
+    let place = after;
+    let looked = 0;
+    // From the request of the last one on: some of its orders may be left.
+    const requests = await ledger()
+      .store.reads()
+      .intentsAfter('request', after.sequence - 1, requestsAtOnce + 1);
+    for (const { sequence, id } of requests.slice(0, requestsAtOnce)) {
+      const listed = await ordersAt(sequence, id);
+      for (let order = sequence === after.sequence ? after.order + 1 : 0; order < listed.length; order++) {
+        if (orders.length === most || looked === ordersAtOnce) return { orders, next: place, more: true };
+        looked++;
+        place = { sequence, order };
+        const one = listed[order] as ListedOrder;
+        if (
+          (state === undefined || one.state === state) &&
+          (currency === undefined || one.currency === currency) &&
+          (issuer === undefined || one.issuer === issuer) &&
+          (sinceMs === undefined || one.createdMs >= sinceMs)
+        )
+          orders.push(one);
       }
-      return { orders, next: place, more: requests.length > requestsAtOnce };
-    },
-    async ofRequest(requestId) {
-      const { store } = ledger();
-      const intent = await store.findIntent('request', requestId);
-      return intent === undefined ? [] : listOf(intent, await store.findIntent('currency', requestId));
-    },
+      // Between two requests whoever issues has a turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { orders, next: place, more: requests.length > requestsAtOnce };
+  }
+
+  return {
+    page: (query) => turns(() => readPage(query)),
+    ofRequest: (requestId) =>
+      turns(async () => {
+        const { store } = ledger();
+        const intent = await store.findIntent('request', requestId);
+        return intent === undefined ? [] : listOf(intent, await store.findIntent('currency', requestId));
+      }),
     async placeSince(sinceMs) {
       // The lowest id of that millisecond (RFC 9562 §5.7).
       const id = new Uint8Array(16);
