@@ -29,8 +29,8 @@ export interface Answer {
 
 const problemLimit = 64 * 1024;
 
-/** What a call says besides its path. */
-export interface Call {
+/** What goes out with a call. */
+export interface Sent {
   readonly body?: Uint8Array;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -40,7 +40,7 @@ export interface Call {
 export async function exchange(
   route: RouteDefinition,
   { dispatcher, timeoutMs, peerName, base }: Exchange,
-  call: Call = {},
+  call: Sent = {},
 ): Promise<Result<Answer>> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
@@ -70,7 +70,7 @@ export async function exchange(
 export async function* exchangeEvents(
   route: RouteDefinition,
   { dispatcher, peerName, base }: Exchange,
-  call: Call & { readonly ended?: AbortSignal } = {},
+  call: Sent & { readonly ended?: AbortSignal } = {},
 ): AsyncGenerator<Result<ReceivedEvent>> {
   try {
     const response = await sendRequest(addressOf(route, base, call), {
@@ -106,14 +106,14 @@ export async function* exchangeEvents(
   }
 }
 
-function addressOf(route: RouteDefinition, base: string, { query = {} }: Call): URL {
+function addressOf(route: RouteDefinition, base: string, { query = {} }: Sent): URL {
   const address = new URL(route.path, base);
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) address.searchParams.set(name, String(value));
   return address;
 }
 
-function sent(route: RouteDefinition, { body, headers = {} }: Call) {
+function sent(route: RouteDefinition, { body, headers = {} }: Sent) {
   if (body === undefined) return { headers };
   return { body, headers: { ...headers, 'content-type': route.body?.types[0] ?? '' } };
 }

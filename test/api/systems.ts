@@ -125,6 +125,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         resume: () => authorities.quotaControl.finishUnsigned(),
         clock: authorities.clock,
       }),
+      settlements: authorities.settlements,
     },
   ];
   const servers: Partial<Record<Role, Server>> = {};
