@@ -59,7 +59,7 @@ export const haltedEventSchema = Type.Object({ code: Type.String(), message: Typ
 const text = `Server-sent events (WHATWG HTML, §9.2). Each has a line of JSON as its data:
 
 - \`open\`, first: the journal's id, and the number and hash that the stream begins after.
-- One for each entry of the journal, named as its kind: at issuance \`request\` and \`currency\` (what each order came to, where they are at most 100); at central management \`credential\` and \`denial\`; at quota control \`control-bit\` (what was taken of a quota), \`allocation\`, \`quota-change\` (also a start: \`lifts\`) and \`stop\`. A reader passes over kinds that it does not know. Its id is the entry's number. An entry is told when it is signed, or as \`signed\`: false after five seconds without.
+- One for each entry of the journal, named as its kind: at issuance \`request\` and \`currency\` (what each order came to, where they are at most 100); at central management \`credential\` and \`denial\`; at quota control \`control-bit\` (what was taken of a quota), \`allocation\`, \`quota-change\` (also a start: \`lifts\`), \`stop\`, \`retirement\` and \`transfer\`. A reader passes over kinds that it does not know. Its id is the entry's number. An entry is told when it is signed, or as \`signed\`: false after five seconds without.
 - \`halted\`: a witness has proven that the journal is not the newest; the system is about to end.
 
 A comment comes after 15 seconds without an event. A stream ends when the system stops or takes a new trust bundle, and where its reader takes nothing for 30 seconds: connect again with Last-Event-ID.

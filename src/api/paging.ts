@@ -54,5 +54,5 @@ export function linkToNext(
   const query = new URLSearchParams({ after: next });
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined) query.set(name, String(value));
-  return { link: `<${path}?${query}>; rel="next"` };
+  return { link: `<${path}?${query.toString()}>; rel="next"` };
 }

@@ -13,6 +13,8 @@ export interface IntentContent {
   /** How many orders it decides on. */
   readonly decides: number;
   readonly take: { readonly currency: string; readonly amount: bigint; readonly orders: number } | null;
+  /** What is retired or leaves an account. */
+  readonly settles: { readonly currency: string; readonly amount: bigint } | null;
 }
 
 /** Id (16 bytes) and body hash (32 bytes) of an order. */
@@ -39,7 +41,7 @@ export function decodeEntry(bytes: Uint8Array): Result<EntryContent, 'journal_ma
 export function decodeIntentContent(content: Uint8Array): Result<IntentContent, 'journal_malformed'> {
   const decoded = decodeCbor(content);
   const items: readonly CborValue[] = decoded.ok && Array.isArray(decoded.value) ? decoded.value : [];
-  const [issuer, , context, toBeSigned, , orders, decides, , take] = items;
+  const [issuer, , context, toBeSigned, , orders, decides, , take, settles] = items;
   if (
     typeof issuer !== 'string' ||
     !(context instanceof Uint8Array) ||
@@ -54,15 +56,22 @@ export function decodeIntentContent(content: Uint8Array): Result<IntentContent, 
     orders: orders instanceof Uint8Array ? orders.length / orderBytes : 0,
     decides,
     take: readTake(take),
+    settles: readAmount(settles),
   });
 }
 
 function readTake(value: CborValue | undefined): IntentContent['take'] {
+  const taken = readAmount(value);
+  const [, , orders] = Array.isArray(value) ? (value as readonly CborValue[]) : [];
+  return taken === null || typeof orders !== 'number' ? null : { ...taken, orders };
+}
+
+/** What begins with a currency and an amount. */
+function readAmount(value: CborValue | undefined): IntentContent['settles'] {
   if (!Array.isArray(value)) return null;
-  const [currency, amount, orders] = value as readonly CborValue[];
-  if (typeof currency !== 'string' || typeof orders !== 'number') return null;
-  if (typeof amount !== 'number' && typeof amount !== 'bigint') return null;
-  return { currency, amount: BigInt(amount), orders };
+  const [currency, amount] = value as readonly CborValue[];
+  if (typeof currency !== 'string' || (typeof amount !== 'number' && typeof amount !== 'bigint')) return null;
+  return { currency, amount: BigInt(amount) };
 }
 
 function malformed(expected: string) {

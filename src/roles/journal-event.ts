@@ -100,11 +100,12 @@ export async function eventOf(entry: ReadEntry, store: Store): Promise<JournalEv
     : told;
 }
 
-function tellIntent({ orders, decides, take, toBeSigned }: IntentContent): Told {
+function tellIntent({ orders, decides, take, settles, toBeSigned }: IntentContent): Told {
   const { amount } = readToBeSigned(toBeSigned);
+  const worth = amount === undefined ? settles : { currency: amount.currency, amount: amount.minor };
   const count = take?.orders ?? (orders > 0 ? orders : decides);
   return {
-    ...(amount === undefined ? {} : { currency: amount.currency, amount: amount.minor }),
+    ...(worth === null ? {} : worth),
     ...(count > 0 ? { orders: count } : {}),
   };
 }

@@ -1,11 +1,11 @@
 /**
- * Turns of those who read a ledger for lists and streams: one page at a time, and a pause after each of three times what it took. So
- * reading has a quarter of a process at most, whoever reads how much; where issuing keeps the process busy a page takes longer, and the
- * pause with it.
+ * Turns of those who read a ledger for lists and streams: one page at a time, and a pause after each of nine times what it took. So
+ * reading has a tenth of a process at most, whoever reads how much, and what is sent of it is in proportion; where issuing keeps the process
+ * busy a page takes longer, and the pause with it.
  */
 export type ReadTurns = <T>(work: () => Promise<T>) => Promise<T>;
 
-const pauseShare = 3;
+const pauseShare = 9;
 /** A page that a busy machine made slowly does not keep the next one waiting for long. */
 const pauseLimitMs = 1_000;
 

@@ -126,7 +126,7 @@ describe('the events of a system', () => {
     await waitFor('two entries', () => stream.events.length >= 3);
     expect(kinds(stream)).toEqual(['open', 'request', 'currency']);
     expect(numbers(stream)).toEqual([1, 2]);
-    const { data = {} } = stream.events[2] ?? {};
+    const data: Record<string, unknown> = stream.events[2]?.data ?? {};
     expect(data).toMatchObject({
       sequence: 2,
       signed: true,
