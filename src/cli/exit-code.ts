@@ -175,6 +175,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'target_unknown',
       'command_unknown',
       'amount_unconfirmed',
+      'parameter_invalid',
+      'cursor_invalid',
       'bulk_changed',
     ],
   ],
