@@ -1,0 +1,83 @@
+/** Corruptions of the ledgers of a real run, seeded: each is found, by the check that is to find it. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { drawFrom } from '../crash/draw.ts';
+import { openTokens, type Tokens } from '../roles/authorities.ts';
+import { type Corruption, corruptions } from './corruptions.ts';
+import { auditBytes, type Ledgers, putTogether, rechain, resignHeads, takeApart } from './ledgers.ts';
+import { roles, runWorld, type World } from './world.ts';
+
+let tokens: Tokens;
+let world: World;
+
+beforeAll(async () => {
+  tokens = await openTokens();
+  world = await runWorld(tokens);
+});
+afterAll(() => tokens.close());
+
+const seed = Number(process.env['RINGMINT_SEED'] ?? 20_261_121);
+const times = process.env['RINGMINT_NIGHTLY'] === undefined ? 2 : 60;
+
+function ledgersOf(of: World['extracts']): Ledgers {
+  return Object.fromEntries(roles.map((role) => [role, takeApart(of[role])])) as Ledgers;
+}
+
+async function bytesOf(ledgers: Ledgers): Promise<Uint8Array[]> {
+  return Promise.all(roles.map((role) => putTogether(ledgers[role])));
+}
+
+async function corrupt(corruption: Corruption, ledgers: Ledgers, number: number): Promise<boolean> {
+  const { below: draw } = drawFrom(`${seed}/${number}`);
+  const before = roles.map((role) => ({ entries: [...ledgers[role].entries], heads: [...ledgers[role].heads] }));
+  if (!(await corruption.apply(ledgers, draw, tokens))) return false;
+  const changed = roles.filter((role, index) => {
+    const { entries = [], heads = [] } = before[index] ?? {};
+    const now = [...ledgers[role].entries, ...ledgers[role].heads];
+    const then = [...entries, ...heads];
+    return now.length !== then.length || now.some((one, at) => one !== then[at]);
+  });
+  if (changed.length === 0) return false;
+  if (corruption.power === 'written') return true;
+  for (const role of changed) rechain(ledgers[role]);
+  if (corruption.power === 'signed')
+    for (const role of changed) await resignHeads(ledgers, tokens, role);
+  return true;
+}
+
+describe(`the audit, of seed ${seed},`, () => {
+  it.each(
+    corruptions.map((corruption, index) => ({ ...corruption, corruption, index })),
+  )('finds: $kind ($of, $power)', async ({ corruption, index }) => {
+    let done = 0;
+    for (let time = 0; time < times; time++) {
+      const ledgers = ledgersOf(world.extracts);
+      if (!(await corrupt(corruption, ledgers, index * 1_000 + time))) continue;
+      done++;
+      const { findings } = auditBytes(world, await bytesOf(ledgers), { atRest: true });
+      const codes = findings.byCode().map(({ code }) => code);
+      expect(
+        corruption.found.some((code) => codes.includes(code)),
+        `${corruption.kind}, try ${time}: found ${codes.join(', ') || 'nothing'}`,
+      ).toBe(true);
+    }
+    expect(done).toBeGreaterThan(0);
+  });
+});
+
+describe('a system that has lied from the beginning, alone,', () => {
+  const structural = corruptions.filter(({ power }) => power === 'chained');
+  it.each(roles)('hides no money that another system knows of, found or not: %s', async (role) => {
+    const sums = (audited: ReturnType<typeof auditBytes>): bigint =>
+      audited.days.reduce((sum, { issued, withheld }) => sum + issued + withheld, 0n);
+    const honest = sums(auditBytes(world, Object.values(world.extracts), { atRest: true }));
+    const edits = structural.filter(({ of }) => of === role);
+    for (let time = 0; time < 8 * times; time++) {
+      const edit = edits[time % edits.length];
+      const ledgers = ledgersOf(world.extracts);
+      if (edit === undefined || !(await corrupt({ ...edit, power: 'signed' }, ledgers, time))) continue;
+      const audited = auditBytes(world, await bytesOf(ledgers), { atRest: true });
+      const isTold = audited.findings.count > 0 || audited.missing.count > 0;
+      expect(isTold || sums(audited) === honest, `${edit.kind}, try ${time}`).toBe(true);
+    }
+  });
+});
