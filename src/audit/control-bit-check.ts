@@ -28,7 +28,12 @@ export function checkControlBit(
   const { controlBit, credential, request, currency } = one;
   if (controlBit === undefined) {
     if (credential !== undefined && !one.there.controlBit)
-      unfinished.add('unused', credential.system.label, credential.entry.sequence, amountOf(credential.record));
+      unfinished.add(
+        'unused',
+        credential.system.label,
+        credential.entry.sequence,
+        amountOf(credential.record),
+      );
     return;
   }
   const { system, entry, record } = controlBit;
@@ -157,7 +162,8 @@ function checkRequest(
   find: Find,
 ): void {
   const { signed } = placed;
-  if (signed === null) find('signature_missing', `its request is not signed at ${system.label}`, 'a signed request');
+  if (signed === null)
+    find('signature_missing', `its request is not signed at ${system.label}`, 'a signed request');
   else if (!equalBytes(sha256(signed), record.requestHash))
     find(
       'control_bit_mismatch',
@@ -225,9 +231,9 @@ function isWithin(runs: readonly Run[], all: readonly Run[]): boolean {
   );
 }
 
-export function amountOf({
-  currency,
-  total,
-}: Pick<ControlBit, 'currency' | 'total'>): { currency: string; minor: bigint } {
+export function amountOf({ currency, total }: Pick<ControlBit, 'currency' | 'total'>): {
+  currency: string;
+  minor: bigint;
+} {
   return { currency: currency.code, minor: total };
 }

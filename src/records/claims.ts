@@ -113,6 +113,14 @@ export const claim = {
   changeId: -65580,
   /** 1 to 140 characters */
   reason: -65581,
+  /** SHA-256 of an audit report's bytes */
+  reportHash: -65600,
+  /** how many findings an audit report has */
+  findings: -65601,
+  /** [[role, name, journal id (16), number of the last entry, its hash (32)], …] */
+  auditedJournals: -65602,
+  /** [[issuer, currency, issued, retired, outstanding], …], minor units */
+  auditedFigures: -65603,
 } as const;
 
 export type RecordErrorCode =

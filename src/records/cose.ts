@@ -39,6 +39,7 @@ export const recordType = {
   ceremonyTranscript: 'application/vnd.ringmint.ceremony-transcript+cose',
   quotaApproval: 'application/vnd.ringmint.quota-approval+cose',
   quotaStop: 'application/vnd.ringmint.quota-stop+cose',
+  auditStatement: 'application/vnd.ringmint.audit-statement+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];

@@ -16,6 +16,12 @@ describe('the audit of honest systems', () => {
   it('finds nothing, whatever happened to them', () => {
     const audited = auditBytes(world, Object.values(world.extracts), { atRest: true });
     expect(audited.findings.list).toEqual([]);
-    console.log(audited.unfinished.counted(), audited.days, audited.accounts, audited.missing, audited.journals.map((j) => [j.system.label, j.sequence, j.witnessed]));
+    console.log(
+      audited.unfinished.counted(),
+      audited.days,
+      audited.accounts,
+      audited.missing,
+      audited.journals.map((j) => [j.system.label, j.sequence, j.witnessed]),
+    );
   });
 });

@@ -28,7 +28,10 @@ async function bytesOf(ledgers: Ledgers): Promise<Uint8Array[]> {
 
 async function corrupt(corruption: Corruption, ledgers: Ledgers, number: number): Promise<boolean> {
   const { below: draw } = drawFrom(`${seed}/${number}`);
-  const before = roles.map((role) => ({ entries: [...ledgers[role].entries], heads: [...ledgers[role].heads] }));
+  const before = roles.map((role) => ({
+    entries: [...ledgers[role].entries],
+    heads: [...ledgers[role].heads],
+  }));
   if (!(await corruption.apply(ledgers, draw, tokens))) return false;
   const changed = roles.filter((role, index) => {
     const { entries = [], heads = [] } = before[index] ?? {};
@@ -39,29 +42,29 @@ async function corrupt(corruption: Corruption, ledgers: Ledgers, number: number)
   if (changed.length === 0) return false;
   if (corruption.power === 'written') return true;
   for (const role of changed) rechain(ledgers[role]);
-  if (corruption.power === 'signed')
-    for (const role of changed) await resignHeads(ledgers, tokens, role);
+  if (corruption.power === 'signed') for (const role of changed) await resignHeads(ledgers, tokens, role);
   return true;
 }
 
 describe(`the audit, of seed ${seed},`, () => {
-  it.each(
-    corruptions.map((corruption, index) => ({ ...corruption, corruption, index })),
-  )('finds: $kind ($of, $power)', async ({ corruption, index }) => {
-    let done = 0;
-    for (let time = 0; time < times; time++) {
-      const ledgers = ledgersOf(world.extracts);
-      if (!(await corrupt(corruption, ledgers, index * 1_000 + time))) continue;
-      done++;
-      const { findings } = auditBytes(world, await bytesOf(ledgers), { atRest: true });
-      const codes = findings.byCode().map(({ code }) => code);
-      expect(
-        corruption.found.some((code) => codes.includes(code)),
-        `${corruption.kind}, try ${time}: found ${codes.join(', ') || 'nothing'}`,
-      ).toBe(true);
-    }
-    expect(done).toBeGreaterThan(0);
-  });
+  it.each(corruptions.map((corruption, index) => ({ ...corruption, corruption, index })))(
+    'finds: $kind ($of, $power)',
+    async ({ corruption, index }) => {
+      let done = 0;
+      for (let time = 0; time < times; time++) {
+        const ledgers = ledgersOf(world.extracts);
+        if (!(await corrupt(corruption, ledgers, index * 1_000 + time))) continue;
+        done++;
+        const { findings } = auditBytes(world, await bytesOf(ledgers), { atRest: true });
+        const codes = findings.byCode().map(({ code }) => code);
+        expect(
+          corruption.found.some((code) => codes.includes(code)),
+          `${corruption.kind}, try ${time}: found ${codes.join(', ') || 'nothing'}`,
+        ).toBe(true);
+      }
+      expect(done).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe('a system that has lied from the beginning, alone,', () => {

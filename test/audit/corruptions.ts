@@ -61,7 +61,8 @@ function replaced(ledger: Ledger, index: number, changed: Partial<ExtractedEntry
   return true;
 }
 
-const deleted: Edit = (ledger, draw) => ledger.entries.splice(draw(ledger.entries.length - 1), 1).length === 1;
+const deleted: Edit = (ledger, draw) =>
+  ledger.entries.splice(draw(ledger.entries.length - 1), 1).length === 1;
 const cutOff: Edit = (ledger, draw) => {
   const length = 1 + draw(ledger.entries.length - 1);
   ledger.entries = ledger.entries.slice(0, length);
@@ -89,7 +90,9 @@ const altered: Edit = (ledger, draw) => {
 /** One that is still an entry: a byte string inside of it is another. */
 const reworded: Edit = (ledger, draw) => {
   const places = ledger.entries.flatMap((entry, index) => (isIntent(entry) ? [index] : []));
-  editContent(ledger, places[draw(places.length)] ?? 0, field.bodyHash, (hash) => flip(hash as Uint8Array, draw));
+  editContent(ledger, places[draw(places.length)] ?? 0, field.bodyHash, (hash) =>
+    flip(hash as Uint8Array, draw),
+  );
   return true;
 };
 const foreignHash: Edit = (ledger, draw) => {
@@ -191,7 +194,12 @@ function sameRequest(ledger: Ledger, kind: string, entry: ExtractedEntry | undef
 type Signer = Tokens['of'][keyof Tokens['of']];
 
 /** Puts another record into the entry, signed. */
-async function resign(ledger: Ledger, at: number, toBeSigned: Uint8Array, signer: Signer): Promise<Uint8Array> {
+async function resign(
+  ledger: Ledger,
+  at: number,
+  toBeSigned: Uint8Array,
+  signer: Signer,
+): Promise<Uint8Array> {
   editContent(ledger, at, field.toBeSigned, () => toBeSigned);
   const signed = attachSignature(toBeSigned, await signer.sign(toBeSigned));
   replaced(ledger, at, { signed });
@@ -288,7 +296,12 @@ function decisionOfQuota(
 }
 
 /** Takes entries of a kind out; the system signs the shorter journal. */
-function withheld(of: Role, kind: string, found: readonly FindingCode[], only?: (ledgers: Ledgers) => number[]): Corruption {
+function withheld(
+  of: Role,
+  kind: string,
+  found: readonly FindingCode[],
+  only?: (ledgers: Ledgers) => number[],
+): Corruption {
   return {
     kind: `${kind} left out`,
     of,
@@ -301,10 +314,12 @@ function withheld(of: Role, kind: string, found: readonly FindingCode[], only?: 
   };
 }
 
-const used = (of: 'central' | 'issuance' | 'quota', kind: string) => (ledgers: Ledgers): number[] =>
-  placesOf(ledgers.issuance, 'currency').map((at) =>
-    sameRequest(ledgers[of], kind, ledgers.issuance.entries[at]),
-  );
+const used =
+  (of: 'central' | 'issuance' | 'quota', kind: string) =>
+  (ledgers: Ledgers): number[] =>
+    placesOf(ledgers.issuance, 'currency').map((at) =>
+      sameRequest(ledgers[of], kind, ledgers.issuance.entries[at]),
+    );
 
 const liesOfQuota: readonly Corruption[] = [
   lieOfQuota('control bit of a larger total', ['units_mismatch'], ({ total }) => ({ total: total + 1n })),
@@ -332,7 +347,9 @@ const liesOfQuota: readonly Corruption[] = [
   lieOfQuota('control bit dated after its credential', ['credential_expired'], ({ issuedAt }) => ({
     issuedAt: issuedAt + 301,
   })),
-  lieOfQuota('control bit dated back', ['time_disordered'], ({ issuedAt }) => ({ issuedAt: issuedAt - 86_400 })),
+  lieOfQuota('control bit dated back', ['time_disordered'], ({ issuedAt }) => ({
+    issuedAt: issuedAt - 86_400,
+  })),
   entryOfQuota('smaller take than the control bit', ['take_mismatch'], field.take, (take) => {
     const [currency, , ...rest] = take as [string, number, number, number];
     return [currency, 1, ...rest];
@@ -359,7 +376,9 @@ const liesOfQuota: readonly Corruption[] = [
   entryOfQuota('another presentation', ['presentation_mismatch'], field.bodyHash, (hash) =>
     sha256(hash as Uint8Array),
   ),
-  entryOfQuota('credential kept that is none', ['credential_unproven'], field.context, () => Uint8Array.of(1)),
+  entryOfQuota('credential kept that is none', ['credential_unproven'], field.context, () =>
+    Uint8Array.of(1),
+  ),
   entryOfQuota('control bit of another issuer', ['control_bit_mismatch'], field.issuer, () => 'other-issuer'),
   {
     kind: 'credential not kept',
@@ -393,7 +412,8 @@ const liesOfQuota: readonly Corruption[] = [
     apply(ledgers) {
       const [first = 0, second = 0] = used('quota', 'control-bit')(ledgers);
       const other = decodeCbor(ledgers.quota.entries[first]?.bytes ?? new Uint8Array());
-      const content = other.ok && Array.isArray(other.value) ? decodeCbor(other.value[4] as Uint8Array) : other;
+      const content =
+        other.ok && Array.isArray(other.value) ? decodeCbor(other.value[4] as Uint8Array) : other;
       const items = content.ok && Array.isArray(content.value) ? content.value : [];
       editContent(ledgers.quota, second, field.context, () => items[field.context] ?? null);
       editContent(ledgers.quota, second, field.spends, () => items[field.spends] ?? null);
@@ -410,7 +430,9 @@ const liesOfQuota: readonly Corruption[] = [
       return quota.entries.splice(placesOf(quota, 'stop')[1] ?? 0, 1).length === 1;
     },
   },
-  withheld('quota', 'allocation', ['quota_missing'], ({ quota }) => placesOf(quota, 'allocation').slice(0, 1)),
+  withheld('quota', 'allocation', ['quota_missing'], ({ quota }) =>
+    placesOf(quota, 'allocation').slice(0, 1),
+  ),
   {
     kind: 'issued under a stop',
     of: 'quota',
@@ -431,7 +453,10 @@ const liesOfQuota: readonly Corruption[] = [
     found: ['quota_frozen'],
     apply({ quota }) {
       const frozen = placesOf(quota, 'quota-change')[3] ?? 0;
-      const before = placesOf(quota, 'control-bit').filter((at) => at < frozen).at(-1) ?? 0;
+      const before =
+        placesOf(quota, 'control-bit')
+          .filter((at) => at < frozen)
+          .at(-1) ?? 0;
       const [entry] = quota.entries.splice(before, 1);
       if (entry === undefined) return false;
       quota.entries.splice(frozen, 0, entry);
@@ -475,22 +500,39 @@ const liesOfQuota: readonly Corruption[] = [
       return true;
     },
   },
-  decisionOfQuota('change of a quota with one approval', ['change_unproven'], 'quota-change', ([change, approvals]) => [
-    change ?? 0,
-    (approvals as Uint8Array[]).slice(1),
-  ]),
-  decisionOfQuota('change of a quota with an approval twice', ['change_unproven'], 'quota-change', ([change, approvals]) => [
-    change ?? 0,
-    [(approvals as Uint8Array[])[0] ?? 0, (approvals as Uint8Array[])[0] ?? 0],
-  ]),
-  decisionOfQuota('approval with a forged signature', ['change_unproven'], 'quota-change', ([change, approvals]) => [
-    change ?? 0,
-    (approvals as Uint8Array[]).map((one) => one.with(one.length - 1, (one.at(-1) ?? 0) ^ 1)),
-  ]),
-  decisionOfQuota('change of a quota altered after its approval', ['change_invalid'], 'quota-change', ([change, approvals]) => [
-    editArray(change as Uint8Array, (items) => [...items.slice(0, 4), 'another', ...items.slice(5)]),
-    approvals ?? [],
-  ]),
+  decisionOfQuota(
+    'change of a quota with one approval',
+    ['change_unproven'],
+    'quota-change',
+    ([change, approvals]) => [change ?? 0, (approvals as Uint8Array[]).slice(1)],
+  ),
+  decisionOfQuota(
+    'change of a quota with an approval twice',
+    ['change_unproven'],
+    'quota-change',
+    ([change, approvals]) => [
+      change ?? 0,
+      [(approvals as Uint8Array[])[0] ?? 0, (approvals as Uint8Array[])[0] ?? 0],
+    ],
+  ),
+  decisionOfQuota(
+    'approval with a forged signature',
+    ['change_unproven'],
+    'quota-change',
+    ([change, approvals]) => [
+      change ?? 0,
+      (approvals as Uint8Array[]).map((one) => one.with(one.length - 1, (one.at(-1) ?? 0) ^ 1)),
+    ],
+  ),
+  decisionOfQuota(
+    'change of a quota altered after its approval',
+    ['change_invalid'],
+    'quota-change',
+    ([change, approvals]) => [
+      editArray(change as Uint8Array, (items) => [...items.slice(0, 4), 'another', ...items.slice(5)]),
+      approvals ?? [],
+    ],
+  ),
   {
     kind: 'change of a quota carried out twice',
     of: 'quota',
@@ -527,7 +569,10 @@ const liesOfQuota: readonly Corruption[] = [
 function allocateLess(quota: Ledger, edit: Parameters<typeof editArray>[1]): boolean {
   const [first] = quota.entries;
   if (first === undefined) return false;
-  const bytes = editArray(first.bytes, (items) => [...items.slice(0, 4), editArray(items[4] as Uint8Array, edit)]);
+  const bytes = editArray(first.bytes, (items) => [
+    ...items.slice(0, 4),
+    editArray(items[4] as Uint8Array, edit),
+  ]);
   quota.entries[0] = { ...first, bytes };
   return true;
 }
@@ -547,7 +592,10 @@ function lieOfCentral(
       const places = used('central', 'credential')(ledgers);
       const at = places[draw(places.length)] ?? 0;
       const record = credentialAt(ledgers.central, at);
-      const toBeSigned = encodeCredential({ ...record, ...change(record) }, tokens.of.central.publicKey.keyId);
+      const toBeSigned = encodeCredential(
+        { ...record, ...change(record) },
+        tokens.of.central.publicKey.keyId,
+      );
       editContent(ledgers.central, at, field.toBeSigned, () => toBeSigned);
       return true;
     },
@@ -575,7 +623,9 @@ function entryOfCentral(
 }
 
 const liesOfCentral: readonly Corruption[] = [
-  lieOfCentral('credential of a larger amount', ['credential_mismatch'], ({ total }) => ({ total: total + 5n })),
+  lieOfCentral('credential of a larger amount', ['credential_mismatch'], ({ total }) => ({
+    total: total + 5n,
+  })),
   lieOfCentral('credential for orders that are not there', ['credential_mismatch'], () => ({
     approved: [{ first: 0, count: 50 }],
   })),
@@ -586,7 +636,9 @@ const liesOfCentral: readonly Corruption[] = [
     currency: { code: 'USD', exponent: 2 },
   })),
   lieOfCentral('credential for another issuer', ['credential_mismatch'], () => ({ issuer: 'other-issuer' })),
-  lieOfCentral('credential of another id', ['credential_mismatch'], () => ({ id: new Uint8Array(16).fill(4) })),
+  lieOfCentral('credential of another id', ['credential_mismatch'], () => ({
+    id: new Uint8Array(16).fill(4),
+  })),
   lieOfCentral('credential that had expired', ['credential_expired'], ({ issuedAt }) => ({
     expiresAt: issuedAt,
   })),
@@ -596,10 +648,26 @@ const liesOfCentral: readonly Corruption[] = [
   lieOfCentral('credential by other rules', ['credential_mismatch'], ({ ruleSet }) => ({
     ruleSet: { ...ruleSet, version: ruleSet.version + 1 },
   })),
-  entryOfCentral('credential that decides on fewer orders', ['credential_mismatch'], 'credential', field.decides, () => 0),
-  entryOfCentral('denial that decides on more orders', ['denial_mismatch'], 'denial', field.decides, () => 40),
-  entryOfCentral('decision on another request', ['credential_mismatch'], 'credential', field.bodyHash, (hash) =>
-    sha256(hash as Uint8Array),
+  entryOfCentral(
+    'credential that decides on fewer orders',
+    ['credential_mismatch'],
+    'credential',
+    field.decides,
+    () => 0,
+  ),
+  entryOfCentral(
+    'denial that decides on more orders',
+    ['denial_mismatch'],
+    'denial',
+    field.decides,
+    () => 40,
+  ),
+  entryOfCentral(
+    'decision on another request',
+    ['credential_mismatch'],
+    'credential',
+    field.bodyHash,
+    (hash) => sha256(hash as Uint8Array),
   ),
   withheld('central', 'credential', ['credential_missing'], used('central', 'credential')),
   {
@@ -629,8 +697,15 @@ const liesOfCentral: readonly Corruption[] = [
       );
       const decoded = decodeDenial(central.entries[at ?? 0]?.signed ?? new Uint8Array());
       if (at === undefined || !decoded.ok) return false;
-      const denials = decoded.value.record.denials.map((one) => ({ ...one, reasons: ['ceiling'], wouldPass: 1n }));
-      const toBeSigned = encodeDenial({ ...decoded.value.record, denials }, tokens.of.central.publicKey.keyId);
+      const denials = decoded.value.record.denials.map((one) => ({
+        ...one,
+        reasons: ['ceiling'],
+        wouldPass: 1n,
+      }));
+      const toBeSigned = encodeDenial(
+        { ...decoded.value.record, denials },
+        tokens.of.central.publicKey.keyId,
+      );
       await resign(central, at, toBeSigned, tokens.of.central);
       return true;
     },
@@ -650,14 +725,19 @@ const liesOfCentral: readonly Corruption[] = [
     of: 'central',
     power: 'signed',
     found: ['signature_missing'],
-    apply: (ledgers) => replaced(ledgers.central, used('central', 'credential')(ledgers)[0] ?? 0, { signed: null }),
+    apply: (ledgers) =>
+      replaced(ledgers.central, used('central', 'credential')(ledgers)[0] ?? 0, { signed: null }),
   },
 ];
 
 function lieOfIssuance(
   kind: string,
   found: readonly FindingCode[],
-  apply: (ledgers: Ledgers, pair: { bit: number; currency: number; request: number }, tokens: Tokens) => Promise<void> | void,
+  apply: (
+    ledgers: Ledgers,
+    pair: { bit: number; currency: number; request: number },
+    tokens: Tokens,
+  ) => Promise<void> | void,
 ): Corruption {
   return {
     kind,
@@ -709,11 +789,14 @@ async function resignCurrency(
 }
 
 const liesOfIssuance: readonly Corruption[] = [
-  lieOfIssuance('request with another purpose', ['credential_mismatch'], ({ issuance }, { request }, tokens) =>
-    resignRequest(issuance, request, tokens, (record) => ({
-      ...record,
-      orders: record.orders.map((order) => ({ ...order, purpose: 'another' })),
-    })),
+  lieOfIssuance(
+    'request with another purpose',
+    ['credential_mismatch'],
+    ({ issuance }, { request }, tokens) =>
+      resignRequest(issuance, request, tokens, (record) => ({
+        ...record,
+        orders: record.orders.map((order) => ({ ...order, purpose: 'another' })),
+      })),
   ),
   lieOfIssuance('request of other values', ['units_mismatch'], ({ issuance }, { request }, tokens) =>
     resignRequest(issuance, request, tokens, (record) => ({
@@ -722,7 +805,10 @@ const liesOfIssuance: readonly Corruption[] = [
       orders: record.orders.map((order, number) =>
         number > 0
           ? order
-          : { ...order, lots: order.lots.map((lot, index) => (index > 0 ? lot : { ...lot, value: lot.value + 1n })) },
+          : {
+              ...order,
+              lots: order.lots.map((lot, index) => (index > 0 ? lot : { ...lot, value: lot.value + 1n })),
+            },
       ),
     })),
   ),
@@ -735,8 +821,11 @@ const liesOfIssuance: readonly Corruption[] = [
       })),
     })),
   ),
-  lieOfIssuance('request of another issuer', ['request_mismatch', 'key_unknown'], ({ issuance }, { request }, tokens) =>
-    resignRequest(issuance, request, tokens, (record) => ({ ...record, issuer: 'other-issuer' })),
+  lieOfIssuance(
+    'request of another issuer',
+    ['request_mismatch', 'key_unknown'],
+    ({ issuance }, { request }, tokens) =>
+      resignRequest(issuance, request, tokens, (record) => ({ ...record, issuer: 'other-issuer' })),
   ),
   lieOfIssuance('another seed', ['units_mismatch'], ({ issuance }, { request }) => {
     editContent(issuance, request, field.context, () => new Uint8Array(32).fill(5));
@@ -776,13 +865,23 @@ const liesOfIssuance: readonly Corruption[] = [
   lieOfIssuance('currency with another number', ['currency_mismatch'], ({ issuance }, { currency }, tokens) =>
     resignCurrency(issuance, currency, tokens, (record) => ({ ...record, sequence: record.sequence + 1 })),
   ),
-  lieOfIssuance('currency dated back before a revocation', ['time_disordered'], ({ issuance }, { currency }, tokens) =>
-    resignCurrency(issuance, currency, tokens, (record) => ({ ...record, issuedAt: record.issuedAt - 3_600 })),
+  lieOfIssuance(
+    'currency dated back before a revocation',
+    ['time_disordered'],
+    ({ issuance }, { currency }, tokens) =>
+      resignCurrency(issuance, currency, tokens, (record) => ({
+        ...record,
+        issuedAt: record.issuedAt - 3_600,
+      })),
   ),
-  lieOfIssuance('currency before its request', ['currency_mismatch'], ({ issuance }, { currency, request }) => {
-    const [entry] = issuance.entries.splice(currency, 1);
-    if (entry !== undefined) issuance.entries.splice(request, 0, entry);
-  }),
+  lieOfIssuance(
+    'currency before its request',
+    ['currency_mismatch'],
+    ({ issuance }, { currency, request }) => {
+      const [entry] = issuance.entries.splice(currency, 1);
+      if (entry !== undefined) issuance.entries.splice(request, 0, entry);
+    },
+  ),
   lieOfIssuance('control bit that is not kept', ['entry_malformed'], ({ issuance }, { currency }) => {
     editContent(issuance, currency, field.context, () => encodeCbor([null, null]));
   }),
@@ -804,7 +903,13 @@ const liesOfIssuance: readonly Corruption[] = [
     found: ['key_unknown'],
     async apply({ issuance }, draw, tokens) {
       const places = placesOf(issuance, 'currency');
-      await resignCurrency(issuance, places[draw(places.length)] ?? 0, tokens, (record) => record, tokens.of.quota);
+      await resignCurrency(
+        issuance,
+        places[draw(places.length)] ?? 0,
+        tokens,
+        (record) => record,
+        tokens.of.quota,
+      );
       return true;
     },
   },
@@ -849,7 +954,9 @@ const together: readonly Corruption[] = [
       const entry = ledgers.quota.entries[bit];
       const request = sameRequest(ledgers.issuance, 'request', entry);
       const currency = sameRequest(ledgers.issuance, 'currency', entry);
-      ledgers.issuance.entries = ledgers.issuance.entries.filter((_, at) => at !== request && at !== currency);
+      ledgers.issuance.entries = ledgers.issuance.entries.filter(
+        (_, at) => at !== request && at !== currency,
+      );
       return true;
     },
   },
@@ -873,7 +980,11 @@ const together: readonly Corruption[] = [
         editArray(context as Uint8Array, ([, denial]) => [signed, denial ?? null]),
       );
       editContent(ledgers.issuance, currency, field.bodyHash, () => hash);
-      await resignCurrency(ledgers.issuance, currency, tokens, (one) => ({ ...one, root, controlBitHash: hash }));
+      await resignCurrency(ledgers.issuance, currency, tokens, (one) => ({
+        ...one,
+        root,
+        controlBitHash: hash,
+      }));
       return true;
     },
   },
@@ -902,7 +1013,12 @@ function headOf(
   kind: string,
   of: Role,
   found: readonly FindingCode[],
-  edit: (signed: Uint8Array, ledgers: Ledgers, draw: Draw, tokens: Tokens) => Promise<Uint8Array> | Uint8Array,
+  edit: (
+    signed: Uint8Array,
+    ledgers: Ledgers,
+    draw: Draw,
+    tokens: Tokens,
+  ) => Promise<Uint8Array> | Uint8Array,
   contradicts = false,
 ): Corruption {
   return {

@@ -1,20 +1,24 @@
 /** Extracts in memory, taken apart so that a test can alter what is in them, and audited. */
-import { audit, type Audited, type AuditOptions } from '../../src/audit/audit.ts';
-import { openTrust } from '../../src/audit/trust.ts';
+import { type Audited, type AuditOptions, audit } from '../../src/audit/audit.ts';
 import { decodeEntry } from '../../src/audit/entry.ts';
+import { openTrust } from '../../src/audit/trust.ts';
 import { chainHash, genesisHash } from '../../src/journal/chain.ts';
 import {
   type ByteSource,
-  encodeExtract,
   type ExtractedEntry,
   type ExtractedHead,
   type ExtractHeader,
+  encodeExtract,
   openExtract,
 } from '../../src/journal/extract.ts';
 import { concatBytes } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import { attachSignature } from '../../src/records/cose.ts';
-import { decodeJournalHead, encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
+import {
+  decodeJournalHead,
+  encodeJournalHead,
+  type JournalHeadRecord,
+} from '../../src/records/journal-head.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import type { Tokens } from '../roles/authorities.ts';
 import { nameOf, type Role, roles, signBundle, type World } from './world.ts';
@@ -124,7 +128,17 @@ export function editArray(
 }
 
 /** Places in the content of an intent's entry. */
-export const field = { issuer: 0, bodyHash: 1, context: 2, toBeSigned: 3, serial: 4, orders: 5, decides: 6, spends: 7, take: 8 };
+export const field = {
+  issuer: 0,
+  bodyHash: 1,
+  context: 2,
+  toBeSigned: 3,
+  serial: 4,
+  orders: 5,
+  decides: 6,
+  spends: 7,
+  take: 8,
+};
 
 /** The content of entry `index` with one of its items changed. */
 export function editContent(
@@ -140,7 +154,9 @@ export function editContent(
     kind ?? 0,
     subject ?? 0,
     created ?? 0,
-    editArray(content as Uint8Array, (items) => items.map((item, place) => (place === at ? edit(item) : item))),
+    editArray(content as Uint8Array, (items) =>
+      items.map((item, place) => (place === at ? edit(item) : item)),
+    ),
   ]);
   ledger.entries[index] = { ...entry, bytes };
 }

@@ -23,7 +23,14 @@ import { readSqliteLedger } from '../../src/store/sqlite/extract.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
 import { keys, policy, signed, type TestKey } from '../records/samples.ts';
-import { type Authorities, draft, issuer, makeAuthorities, otherIssuer, type Tokens } from '../roles/authorities.ts';
+import {
+  type Authorities,
+  draft,
+  issuer,
+  makeAuthorities,
+  otherIssuer,
+  type Tokens,
+} from '../roles/authorities.ts';
 
 export type Role = 'central' | 'issuance' | 'quota';
 export const roles: readonly Role[] = ['issuance', 'central', 'quota'];
@@ -70,7 +77,12 @@ const wide: QuotaTerms = {
   allocated: 3_000_000n,
   frozen: false,
   limits: [
-    { name: 'day', counts: 'amount', window: { kind: 'day', timeZone: 'Europe/Berlin' }, maximum: 2_000_000n },
+    {
+      name: 'day',
+      counts: 'amount',
+      window: { kind: 'day', timeZone: 'Europe/Berlin' },
+      maximum: 2_000_000n,
+    },
     { name: 'hour', counts: 'amount', window: { kind: 'rolling', seconds: 3600 }, maximum: 900_000n },
     { name: 'burst', counts: 'orders', window: { kind: 'rolling', seconds: 60 }, maximum: 40n },
   ],
@@ -96,7 +108,9 @@ export class Run {
     const bundle = firstBundle(tokens);
     const own = { ...tokens, bundle, bundleBytes: signBundle(bundle) };
     return new Run(
-      await makeAuthorities(own, { limits: { requestMaximum: 200_000n, ceiling: 60_000n, frequencyCap: 50 } }),
+      await makeAuthorities(own, {
+        limits: { requestMaximum: 200_000n, ceiling: 60_000n, frequencyCap: 50 },
+      }),
       own,
     );
   }
@@ -116,7 +130,9 @@ export class Run {
   /** Orders that share requests, with amounts of which some are denied. */
   async together(amounts: readonly bigint[]): Promise<void> {
     const outcomes = await Promise.all(
-      amounts.map((value) => this.authorities.issuance.issue(draft([{ value, count: 1 }], this.authorities.clock))),
+      amounts.map((value) =>
+        this.authorities.issuance.issue(draft([{ value, count: 1 }], this.authorities.clock)),
+      ),
     );
     for (const outcome of outcomes) if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`);
   }
@@ -124,7 +140,9 @@ export class Run {
   /** Asks, and does not get to an end: gives what was asked. */
   async fail(value: bigint): Promise<Uint8Array> {
     const asked = draft([{ value, count: 3 }], this.authorities.clock);
-    const outcome = await this.authorities.issuance.issue(asked).catch((error: Error) => ({ ok: false, error }));
+    const outcome = await this.authorities.issuance
+      .issue(asked)
+      .catch((error: Error) => ({ ok: false, error }));
     if (outcome.ok) throw new Error('it was to fail');
     return asked;
   }
@@ -155,7 +173,12 @@ export class Run {
   }
 
   async change(action: QuotaAction): Promise<void> {
-    const bytes = encodeChange({ madeAt: this.now, expiresAt: this.now + 600, reason: 'of the test', action });
+    const bytes = encodeChange({
+      madeAt: this.now,
+      expiresAt: this.now + 600,
+      reason: 'of the test',
+      action,
+    });
     const approvals = this.approvers.map(([approver, key]) =>
       signed(
         encodeQuotaApproval({ approver, changeId: changeId(bytes), issuedAt: this.now }, key.key.keyId),
@@ -176,7 +199,10 @@ export class Run {
     const order =
       by === undefined
         ? encodeCbor([id, 'to see'])
-        : signed(encodeStop({ id, approver: 'alice', reason: 'to see', issuedAt: this.now }, by.key.keyId), by);
+        : signed(
+            encodeStop({ id, approver: 'alice', reason: 'to see', issuedAt: this.now }, by.key.keyId),
+            by,
+          );
     const stopped = await this.changes.stop(order, 'operator');
     if (!stopped.ok) throw new Error(stopped.message);
     return stopped.value.sequence;
@@ -258,7 +284,10 @@ export async function runWorld(tokens: Tokens): Promise<World> {
     const retried = await run.authorities.issuance.issue(again);
     if (!retried.ok) throw new Error(retried.message);
     // These nobody asks for again: a credential that is not used, and a control bit without currency.
-    await run.cut((honest) => ({ ...honest, redeemCredential: () => Promise.reject(new Error('cut before')) }));
+    await run.cut((honest) => ({
+      ...honest,
+      redeemCredential: () => Promise.reject(new Error('cut before')),
+    }));
     await run.fail(210n);
     await run.cut((honest) => ({
       ...honest,
@@ -274,7 +303,14 @@ export async function runWorld(tokens: Tokens): Promise<World> {
     for (const broken of ['quota', 'central', 'issuance'] as const) {
       await run.restart({
         wrapSigner: (signer, role) =>
-          role === broken ? { ...signer, publicKey: signer.publicKey, holds: (id) => signer.holds(id), sign: () => Promise.reject(new Error('gone')) } : signer,
+          role === broken
+            ? {
+                ...signer,
+                publicKey: signer.publicKey,
+                holds: (id) => signer.holds(id),
+                sign: () => Promise.reject(new Error('gone')),
+              }
+            : signer,
       });
       await run.fail(230n);
       await run.restart();

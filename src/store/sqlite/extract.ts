@@ -27,7 +27,10 @@ export async function readSqliteLedger<T>(
   use: (content: LedgerContent) => Promise<T>,
 ): Promise<T> {
   if (!existsSync(path) || existsSync(movedFile(path)))
-    throw new StoreError('store_missing', `no ledger is served from \`${path}\`: it is not there, or was moved`);
+    throw new StoreError(
+      'store_missing',
+      `no ledger is served from \`${path}\`: it is not there, or was moved`,
+    );
   const db = withStoreErrors(path, () => new Database(path, { readonly: true, fileMustExist: true }));
   try {
     const content = withStoreErrors(path, () => readContent(db, path, role));
