@@ -26,6 +26,7 @@ export type ApplianceErrorCode =
   | 'plan_expired'
   | 'plan_foreign'
   | 'file_exists'
+  | 'file_unwritable'
   | 'bundle_superseded'
   | 'port_in_use'
   | 'start_failed';

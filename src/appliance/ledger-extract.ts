@@ -68,7 +68,11 @@ export async function extractLedger(
     });
     await rename(beside, out);
     const parent = await open(dirname(out), 'r');
-    await parent.sync().finally(() => parent.close());
+    try {
+      await parent.sync();
+    } finally {
+      await parent.close();
+    }
     return { role, name, file: out, ...written };
   } catch (error) {
     await rm(beside, { force: true });

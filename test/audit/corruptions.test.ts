@@ -27,16 +27,12 @@ async function bytesOf(ledgers: Ledgers): Promise<Uint8Array[]> {
 }
 
 async function corrupt(corruption: Corruption, ledgers: Ledgers, number: number): Promise<boolean> {
-  const { below: draw } = drawFrom(`${seed}/${number}`);
-  const before = roles.map((role) => ({
-    entries: [...ledgers[role].entries],
-    heads: [...ledgers[role].heads],
-  }));
-  if (!(await corruption.apply(ledgers, draw, tokens))) return false;
+  const draw = drawFrom(`${seed}/${number}`);
+  const before = roles.map((role) => [...ledgers[role].entries, ...ledgers[role].heads]);
+  if (!(await corruption.apply(ledgers, (below) => draw.below(below), tokens))) return false;
   const changed = roles.filter((role, index) => {
-    const { entries = [], heads = [] } = before[index] ?? {};
+    const then = before[index] ?? [];
     const now = [...ledgers[role].entries, ...ledgers[role].heads];
-    const then = [...entries, ...heads];
     return now.length !== then.length || now.some((one, at) => one !== then[at]);
   });
   if (changed.length === 0) return false;

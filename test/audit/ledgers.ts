@@ -61,7 +61,16 @@ export type Ledgers = Record<Role, Ledger>;
 
 export function takeApart(bytes: Uint8Array): Ledger {
   const extract = openExtract(sourceOf(bytes));
-  const entries = [...extract.entries()].map(({ offset: _, ...entry }) => entry);
+  const entries = [...extract.entries()].map(
+    ({ journal, ordinal, sequence, bytes: said, hash, signed }): ExtractedEntry => ({
+      journal,
+      ordinal,
+      sequence,
+      bytes: said,
+      hash,
+      signed,
+    }),
+  );
   return { header: extract.header, heads: [...extract.heads], entries };
 }
 

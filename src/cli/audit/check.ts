@@ -69,7 +69,7 @@ export async function runAudit(terminal: Terminal, given: AuditArguments, clock:
     if (!written.ok) return terminal.refuse(written);
     return tell(terminal, report, written.value);
   } finally {
-    for (const { close } of files) close();
+    for (const file of files) file.close();
   }
 }
 
