@@ -1083,3 +1083,17 @@ export const corruptions: readonly Corruption[] = [
   ...together,
   ...heads,
 ];
+
+/** The table of docs/AUDIT.md, a row a kind. */
+export function corruptionRows(): string[] {
+  const rows = new Map<string, Set<string>>();
+  for (const { kind, of, power, found } of corruptions) {
+    const row = `${power} | ${found.map((code) => `\`${code}\``).join(' or ')}`;
+    const key = `${kind}\n${row}`;
+    rows.set(key, (rows.get(key) ?? new Set()).add(of));
+  }
+  return [...rows].map(([key, roles]) => {
+    const [kind = '', row = ''] = key.split('\n');
+    return `| ${kind} | ${roles.size === 3 ? 'each' : [...roles].join(', ')} | ${row} |`;
+  });
+}

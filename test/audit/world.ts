@@ -49,7 +49,7 @@ export function signBundle(bundle: TrustBundle): Uint8Array {
   return signed(encodeTrustBundle(bundle, keys.root.key.keyId), keys.root);
 }
 
-export async function extractOf(authorities: Authorities, role: Role): Promise<Uint8Array> {
+async function extractOf(authorities: Authorities, role: Role): Promise<Uint8Array> {
   const about = { role, name: nameOf(role), madeMs: authorities.clock.nowMs() };
   return readSqliteLedger({ path: join(authorities.folder, `${role}.db`), role }, async (content) => {
     const parts: Uint8Array[] = [];
@@ -233,6 +233,10 @@ export class Run {
         if (witness !== role)
           await this.authorities.stores[witness].holdHead(bytes, this.authorities.clock.nowMs());
     }
+  }
+
+  extract(role: Role): Promise<Uint8Array> {
+    return extractOf(this.authorities, role);
   }
 
   extracts(): Promise<Record<Role, Uint8Array>> {
