@@ -22,7 +22,7 @@ export interface HeldRecord<T> {
 export type Decode<T> = (bytes: Uint8Array) => Result<Decoded<T>>;
 
 /** The entry at `offset` once more; what was wrong with it was found when the journal was read. */
-export function entryAt(
+function entryAt(
   system: System,
   offset: number,
 ): { placed: PlacedEntry; entry: IntentEntry } | undefined {

@@ -2,7 +2,7 @@
 import { IdTable } from './id-table.ts';
 
 /** What the three systems have of one request. */
-export const parts = ['request', 'credential', 'denial', 'control-bit', 'currency'] as const;
+const parts = ['request', 'credential', 'denial', 'control-bit', 'currency'] as const;
 export type Part = (typeof parts)[number];
 
 /** An entry of a system, by the place of its frame. */

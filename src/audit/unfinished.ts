@@ -1,6 +1,6 @@
 /** What was begun and has no end: allowed, counted, and listed up to a bound. A crash leaves it, a denial, or an issuer who never asked again. */
 
-export const unfinishedKinds = [
+const unfinishedKinds = [
   /** A request that central management has no decision on. */
   'undecided',
   /** A credential that no control bit used. */

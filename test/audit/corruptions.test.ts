@@ -1,8 +1,10 @@
 /** Corruptions of the ledgers of a real run, seeded: each is found, by the check that is to find it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drawFrom } from '../crash/draw.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import { type Corruption, corruptions } from './corruptions.ts';
+import { type Corruption, corruptionRows, corruptions } from './corruptions.ts';
 import { auditBytes, type Ledgers, putTogether, rechain, resignHeads, takeApart } from './ledgers.ts';
 import { roles, runWorld, type World } from './world.ts';
 
@@ -61,6 +63,22 @@ describe(`the audit, of seed ${seed},`, () => {
       expect(done).toBeGreaterThan(0);
     },
   );
+});
+
+describe('docs/AUDIT.md', () => {
+  it('has a row for each kind of corruption, and at least a hundred of them in all', () => {
+    const document = readFileSync(join(import.meta.dirname, '../../docs/AUDIT.md'), 'utf8').split('\n');
+    expect(corruptionRows().filter((row) => !document.includes(row))).toEqual([]);
+    expect(corruptions.length).toBeGreaterThanOrEqual(100);
+  });
+
+  it('names every code of a finding', () => {
+    const document = readFileSync(join(import.meta.dirname, '../../docs/AUDIT.md'), 'utf8');
+    const source = readFileSync(join(import.meta.dirname, '../../src/audit/finding.ts'), 'utf8');
+    const codes = [...source.matchAll(/^ {2}\| '([a-z_]+)'/gm)].map(([, code = '']) => code);
+    expect(codes.length).toBeGreaterThan(30);
+    expect(codes.filter((code) => !document.includes(`\`${code}\``))).toEqual([]);
+  });
 });
 
 describe('a system that has lied from the beginning, alone,', () => {
