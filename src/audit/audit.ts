@@ -19,6 +19,7 @@ import { orderIdsOf } from './request-case.ts';
 import { checkRequest } from './request-check.ts';
 import { RequestIndex } from './request-index.ts';
 import { type NumberRun, Serials } from './serials.ts';
+import { SettlementCheck } from './settlement-check.ts';
 import { type AuditContext, report, type System } from './system.ts';
 import { type DaySums, Totals } from './totals.ts';
 import type { AuditTrust } from './trust.ts';
@@ -67,10 +68,10 @@ export function audit(options: AuditOptions): Result<Audited, 'ledger_missing' |
   const known = [...options.kept, ...collectHeld(context)];
   checkForeign(context, known);
 
-  const pass = new FirstPass(context, options.progress);
-  for (const system of context.systems) pass.read(system, known);
   const totals = new Totals();
   const unfinished = new Unfinished();
+  const pass = new FirstPass(context, { totals, unfinished, progress: options.progress });
+  for (const system of context.systems) pass.read(system, known);
   const credentials = new IdTable(0);
   const { index, provenFrom } = pass;
   for (let row = 0; row < index.size; row++) {
@@ -151,10 +152,19 @@ class FirstPass {
   private readonly missingIssuers = new Set<string>();
   private readonly context: AuditContext;
   private readonly progress: AuditOptions['progress'];
+  private readonly settlements: SettlementCheck;
 
-  constructor(context: AuditContext, progress: AuditOptions['progress']) {
+  constructor(
+    context: AuditContext,
+    {
+      totals,
+      unfinished,
+      progress,
+    }: { totals: Totals; unfinished: Unfinished; progress: AuditOptions['progress'] },
+  ) {
     this.context = context;
     this.progress = progress;
+    this.settlements = new SettlementCheck(context, { index: this.index, totals, unfinished });
   }
 
   read(system: System, known: readonly KnownEntry[]): void {
@@ -187,9 +197,16 @@ class FirstPass {
       case 'stop':
         replay.stopIssuing(entry, ordinal);
         return;
+      case 'retirement':
+      case 'transfer':
+        replay.settle(entry);
+        this.settlements.check(system, entry, offset);
+        this.checkIssuer(system, entry);
+        return;
       default:
     }
-    if (!this.index.add(entry.id, entry.kind, { system: system.index, offset }))
+    const { row, isNew } = this.index.add(entry.id, entry.kind, { system: system.index, offset });
+    if (!isNew)
       this.find(
         system,
         entry,
@@ -199,6 +216,7 @@ class FirstPass {
     this.checkIssuer(system, entry);
     if (entry.kind === 'control-bit') {
       replay.take(entry, ordinal);
+      if (isNew) this.settlements.know(entry, row);
       this.takeControlBit(system, entry, ordinal);
     }
     for (const order of orderIdsOf(entry.orders))

@@ -5,9 +5,9 @@ import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
 import { type QuotaTerms, readTerms } from '../records/quota-terms.ts';
 
 export interface IntentEntry {
-  readonly kind: 'request' | 'credential' | 'denial' | 'control-bit' | 'currency';
+  readonly kind: 'request' | 'credential' | 'denial' | 'control-bit' | 'currency' | 'retirement' | 'transfer';
   readonly sequence: number;
-  /** The request's id, 16 bytes. */
+  /** Of the request, the retirement or the transfer, 16 bytes. */
   readonly id: Uint8Array;
   readonly createdMs: number;
   readonly issuer: string;
@@ -20,6 +20,8 @@ export interface IntentEntry {
   readonly decides: number;
   readonly spends: Uint8Array | null;
   readonly take: Take | null;
+  /** Of a retirement and a transfer only. */
+  readonly settles: Settles | null;
 }
 
 export interface Take {
@@ -27,6 +29,23 @@ export interface Take {
   readonly amount: bigint;
   readonly orders: number;
   readonly atMs: number;
+}
+
+export interface UnitSerial {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly index: number;
+}
+
+export interface Settles {
+  readonly currency: string;
+  readonly amount: bigint;
+  /** Spent by it; none where an account is debited. */
+  readonly units: readonly UnitSerial[];
+  /** Accounts, 32 bytes. */
+  readonly from: Uint8Array | null;
+  readonly to: Uint8Array | null;
+  readonly returned: bigint;
 }
 
 interface Decided {
@@ -67,7 +86,7 @@ export const orderBytes = 48;
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
   central: ['credential', 'denial'],
   issuance: ['request', 'currency'],
-  quota: ['control-bit', 'allocation', 'quota-change', 'stop'],
+  quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
 };
 
 const accountPattern = /^[a-z0-9-]{1,64}\/[A-Z]{3}$/;
@@ -131,7 +150,14 @@ function readContent(
     case 'denial':
     case 'control-bit':
     case 'currency':
-      return { ...head, kind, id: reader.bytesOf(subject, 'subject', 16), ...readIntent(reader, content) };
+    case 'retirement':
+    case 'transfer':
+      return {
+        ...head,
+        kind,
+        id: reader.bytesOf(subject, 'subject', 16),
+        ...readIntent(reader, content, kind === 'retirement' || kind === 'transfer'),
+      };
     default:
       return undefined;
   }
@@ -148,12 +174,10 @@ function anyBytes(reader: ClaimReader, value: CborValue | undefined, name: strin
 function readIntent(
   reader: ClaimReader,
   content: CborValue,
+  isSettlement: boolean,
 ): Omit<IntentEntry, 'kind' | 'sequence' | 'createdMs' | 'id'> {
-  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take] = reader.listOf(
-    content,
-    'content',
-    9,
-  );
+  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles] =
+    reader.listOf(content, 'content', isSettlement ? 10 : 9);
   const intent = {
     issuer: reader.textOf(issuer, 'issuer', namePattern, nameAccepted),
     bodyHash: reader.bytesOf(bodyHash, 'bodyHash', 32),
@@ -164,6 +188,7 @@ function readIntent(
     decides: reader.integerOf(decides, 'decides'),
     spends: spends === null ? null : reader.bytesOf(spends, 'spends', 16),
     take: take === null ? null : readTake(reader, take),
+    settles: isSettlement ? readSettles(reader, settles) : null,
   };
   if (intent.orders !== null && intent.orders.length % orderBytes !== 0)
     reader.fail('orders', `${orderBytes} bytes an order`);
@@ -186,4 +211,32 @@ function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
     orders: reader.integerOf(orders, 'take.orders', 1),
     atMs: reader.integerOf(atMs, 'take.atMs'),
   };
+}
+
+/** Bytes of a unit's serial: epoch (8), sequence (8) and index (4), big-endian. */
+const unitBytes = 20;
+
+function readSettles(reader: ClaimReader, value: CborValue | undefined): Settles {
+  const [currency, amount, units, from, to, returned] = reader.listOf(value, 'settlement', 6);
+  const account = (item: CborValue | undefined, name: string): Uint8Array | null =>
+    item === null ? null : reader.bytesOf(item, name, 32);
+  return {
+    currency: reader.textOf(currency, 'settlement.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    amount: reader.amountOf(amount, 'settlement.amount'),
+    units: readUnits(reader, units),
+    from: account(from, 'settlement.from'),
+    to: account(to, 'settlement.to'),
+    returned: returned === 0 ? 0n : reader.amountOf(returned, 'settlement.returned'),
+  };
+}
+
+function readUnits(reader: ClaimReader, value: CborValue | undefined): readonly UnitSerial[] {
+  const bytes = anyBytes(reader, value, 'settlement.units');
+  if (bytes.length % unitBytes !== 0) reader.fail('settlement.units', `${unitBytes} bytes a unit`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: Math.floor(bytes.length / unitBytes) }, (_, unit) => ({
+    epoch: Number(view.getBigUint64(unitBytes * unit)),
+    sequence: Number(view.getBigUint64(unitBytes * unit + 8)),
+    index: view.getUint32(unitBytes * unit + 16),
+  }));
 }

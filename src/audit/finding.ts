@@ -57,7 +57,14 @@ export type FindingCode =
   | 'allocation_unapproved'
   | 'change_invalid'
   | 'change_unproven'
-  | 'stop_invalid';
+  | 'stop_invalid'
+  // Retirements and accounts.
+  | 'settlement_mismatch'
+  | 'unit_unknown'
+  | 'unit_mismatch'
+  | 'unit_spent'
+  | 'balance_too_low'
+  | 'returned_mismatch';
 
 export interface Finding {
   readonly code: FindingCode;

@@ -22,10 +22,7 @@ export interface HeldRecord<T> {
 export type Decode<T> = (bytes: Uint8Array) => Result<Decoded<T>>;
 
 /** The entry at `offset` once more; what was wrong with it was found when the journal was read. */
-function entryAt(
-  system: System,
-  offset: number,
-): { placed: PlacedEntry; entry: IntentEntry } | undefined {
+function entryAt(system: System, offset: number): { placed: PlacedEntry; entry: IntentEntry } | undefined {
   const placed = system.extract.entryAt(offset);
   const read = decodeEntry(placed.bytes);
   if ('fault' in read || !('toBeSigned' in read.entry)) return undefined;

@@ -28,6 +28,11 @@ export interface ReplayedAccount {
   /** What was allocated at first, by whoever made the system: no signature shows it. */
   readonly first: bigint;
   readonly taken: bigint;
+  /** Retired for good, and what of it came back to the quota. */
+  readonly retired: bigint;
+  readonly returned: bigint;
+  /** In accounts: their units are spent, and it is outstanding still. */
+  readonly credited: bigint;
 }
 
 interface Account {
@@ -37,6 +42,9 @@ interface Account {
   version: number;
   terms: QuotaTerms;
   taken: bigint;
+  retired: bigint;
+  returned: bigint;
+  credited: bigint;
   clockMs: number;
   uses: readonly SlotUse[];
   readonly takes: TakeLog;
@@ -50,6 +58,8 @@ export class QuotaReplay {
   private readonly context: AuditContext;
   private readonly system: System;
   private readonly accountsByName = new Map<string, Account>();
+  /** Minor units, by account, issuer and currency. */
+  private readonly balances = new Map<string, bigint>();
   private readonly changes = new Set<string>();
   private readonly stops = new Set<string>();
   /** Ordinal of the stop in force. */
@@ -64,13 +74,16 @@ export class QuotaReplay {
 
   accounts(): readonly ReplayedAccount[] {
     return [...this.accountsByName.values()].map(
-      ({ issuer, currency, version, terms, first, taken }): ReplayedAccount => ({
+      ({ issuer, currency, version, terms, first, ...sums }): ReplayedAccount => ({
         issuer,
         currency,
         version,
         terms,
         first,
-        taken,
+        taken: sums.taken,
+        retired: sums.retired,
+        returned: sums.returned,
+        credited: sums.credited,
       }),
     );
   }
@@ -96,6 +109,9 @@ export class QuotaReplay {
       version: 1,
       terms: known.ok ? terms : { ...terms, limits: [] },
       taken: 0n,
+      retired: 0n,
+      returned: 0n,
+      credited: 0n,
       clockMs: 0,
       uses: [],
       takes: new TakeLog(),
@@ -137,20 +153,22 @@ export class QuotaReplay {
     const atMs = Math.max(take.atMs, account.clockMs);
     const asked = { amount: take.amount, orders: take.orders };
     const taken = account.taken + take.amount;
-    if (taken > terms.allocated)
+    const kept = taken - account.returned;
+    if (kept > terms.allocated)
       this.find(
         sequence,
         'quota_exceeded',
-        `with it ${taken} minor units are taken of ${name}`,
+        `with it ${kept} minor units are taken of ${name}, less what came back`,
         `at most ${terms.allocated}, which are allocated`,
       );
     // What was exceeded before does not keep the limits from being looked at.
-    const allocated = taken > terms.allocated ? taken : terms.allocated;
-    const position = positionOf(
-      { ...account, ...terms, allocated, reserved: account.taken, issued: 0n },
-      account.uses,
-      { nowMs: atMs, stopped: false },
-    );
+    const allocated = kept > terms.allocated ? kept : terms.allocated;
+    const still = { reserved: account.taken - account.returned, issued: 0n };
+    const gone = { retired: 0n, returned: 0n, credited: 0n };
+    const position = positionOf({ ...account, ...terms, allocated, ...still, ...gone }, account.uses, {
+      nowMs: atMs,
+      stopped: false,
+    });
     for (const { name: limit, counts, remaining, maximum } of position.limits) {
       const part = counts === 'amount' ? asked.amount : BigInt(asked.orders);
       if (part > remaining)
@@ -162,15 +180,67 @@ export class QuotaReplay {
         );
     }
     const charges = chargesOf(position, asked);
-    const kept = account.uses.filter(({ limit, slot }) =>
+    const counted = account.uses.filter(({ limit, slot }) =>
       charges.some((charge) => charge.limit === limit && slot >= charge.oldest),
     );
     account.uses = charges
       .map(({ limit, slot, by }): SlotUse => ({ limit, slot, used: by }))
-      .reduce(addUse, kept);
+      .reduce(addUse, counted);
     account.taken = taken;
     account.clockMs = atMs;
     account.takes.add({ sequence: ordinal, atMs, ...asked });
+  }
+
+  /** What is retired, and what moves between accounts. */
+  settle({ sequence, issuer, settles }: IntentEntry): void {
+    this.isOpen = false;
+    if (settles === null) return;
+    const { currency, amount, from, to, returned } = settles;
+    const name = accountName(issuer, currency);
+    const account = this.accountsByName.get(name);
+    if (account === undefined) {
+      this.find(
+        sequence,
+        'quota_missing',
+        `it settles currency of a quota ${name}`,
+        'a quota that was allocated',
+      );
+      return;
+    }
+    const due = to === null && account.terms.returns ? amount : 0n;
+    if (returned !== due)
+      this.find(
+        sequence,
+        'returned_mismatch',
+        `${returned} minor units come back to ${name}`,
+        `${due}, by the terms of the quota`,
+      );
+    if (from !== null && this.move(from, name, -amount) < 0n)
+      this.find(
+        sequence,
+        'balance_too_low',
+        `${amount} minor units leave the account ${toHex(from).slice(0, 16)}, which has less of ${name}`,
+        'at most what it was credited and not debited since',
+      );
+    if (to !== null) this.move(to, name, amount);
+    account.credited += (to === null ? 0n : amount) - (from === null ? 0n : amount);
+    if (to === null) account.retired += amount;
+    account.returned += due;
+    if (account.retired + account.credited > account.taken)
+      this.find(
+        sequence,
+        'unit_unknown',
+        `with it ${account.retired + account.credited} minor units of ${name} are retired or in accounts`,
+        `at most ${account.taken}, which were ever taken`,
+      );
+  }
+
+  /** Gives what the account has then. */
+  private move(account: Uint8Array, name: string, by: bigint): bigint {
+    const key = `${toHex(account)} ${name}`;
+    const has = (this.balances.get(key) ?? 0n) + by;
+    this.balances.set(key, has);
+    return has;
   }
 
   change({ id, change, approvals, sequence, createdMs }: ChangeEntry, ordinal: number): void {
@@ -217,8 +287,8 @@ export class QuotaReplay {
     const fault =
       version !== account.version
         ? `it starts from version ${version} of ${name}, which is at version ${account.version}`
-        : terms.allocated < account.taken
-          ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken} are taken`
+        : terms.allocated < account.taken - account.returned
+          ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken - account.returned} are taken and did not come back`
           : undefined;
     const known = checkTerms(terms);
     if (fault !== undefined || !known.ok)

@@ -24,6 +24,12 @@ export function describeReport(report: AuditReport): string[] {
           : [
               `  ${money(figure.taken)} taken of ${money(figure.allocated)} allocated (${money(figure.allocatedAtFirst ?? '0')} at first)`,
             ]),
+        ...(figure.inAccounts === '0'
+          ? []
+          : [`  ${money(figure.inAccounts)} of it in accounts, the rest in units that are not spent`]),
+        ...(figure.returned === '0'
+          ? []
+          : [`  ${money(figure.returned)} of what is retired came back to the quota`]),
         ...(figure.withheld === '0'
           ? []
           : [`  ${money(figure.withheld)} signed by quota control, of which issuance shows no currency`]),

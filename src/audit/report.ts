@@ -90,6 +90,10 @@ export interface Figure extends Amounts {
   readonly version: number | null;
   readonly frozen: boolean | null;
   readonly taken: string;
+  /** Of what is retired, what came back to the quota. */
+  readonly returned: string;
+  /** Of what is outstanding, what is in accounts; the rest is in units that are not spent. */
+  readonly inAccounts: string;
 }
 
 /** `outstanding` is that at the end of the day. */
@@ -180,6 +184,8 @@ function figuresOf({ accounts, days }: Audited): Figure[] {
       version: account?.version ?? null,
       frozen: account?.terms.frozen ?? null,
       taken: String(account?.taken ?? 0n),
+      returned: String(account?.returned ?? 0n),
+      inAccounts: String(account?.credited ?? 0n),
       ...amountsOf(sums),
     };
   });

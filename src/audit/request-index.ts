@@ -21,13 +21,17 @@ export class RequestIndex {
     return this.table.size;
   }
 
-  /** Gives whether the part was not there yet; the first one stays. */
-  add(id: Uint8Array, part: Part, { system, offset }: EntryPlace): boolean {
+  /** Gives the request's row, and whether the part was not there yet; the first one stays. */
+  add(
+    id: Uint8Array,
+    part: Part,
+    { system, offset }: EntryPlace,
+  ): { readonly row: number; readonly isNew: boolean } {
     const { row } = this.table.add(id);
     const column = parts.indexOf(part);
-    if (this.table.get(row, column) !== 0) return false;
+    if (this.table.get(row, column) !== 0) return { row, isNew: false };
     this.table.set(row, column, offset * systemLimit + system + 1);
-    return true;
+    return { row, isNew: true };
   }
 
   id(row: number): Uint8Array {

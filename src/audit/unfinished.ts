@@ -9,6 +9,8 @@ const unfinishedKinds = [
   'reserved',
   /** A control bit that issuance shows no signed currency for. */
   'withheld',
+  /** A retirement or transfer whose receipt is not signed: it is made all the same. */
+  'unreceipted',
   /** Newer than the extract of the system that would have to have it. */
   'in-flight',
 ] as const;

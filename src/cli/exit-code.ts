@@ -158,6 +158,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'key_malformed',
       'key_exposed',
       'approvers_malformed',
+      'openings_malformed',
+      'owner_not_key',
       'input_malformed',
       'input_unknown',
       'input_repeated',

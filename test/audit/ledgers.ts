@@ -147,6 +147,7 @@ export const field = {
   decides: 6,
   spends: 7,
   take: 8,
+  settles: 9,
 };
 
 /** The content of entry `index` with one of its items changed. */

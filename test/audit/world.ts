@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { encodeExtract } from '../../src/journal/extract.ts';
 import { concatBytes } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
+import type { Result } from '../../src/kit/result.ts';
 import type { ApprovalPolicy } from '../../src/records/approval-policy.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeJournalHead } from '../../src/records/journal-head.ts';
@@ -31,6 +32,14 @@ import {
   otherIssuer,
   type Tokens,
 } from '../roles/authorities.ts';
+import {
+  ann,
+  ben,
+  issueOwned,
+  type OwnedCurrency,
+  retirementOf,
+  transferOf,
+} from '../roles/owned-currency.ts';
 
 export type Role = 'central' | 'issuance' | 'quota';
 export const roles: readonly Role[] = ['issuance', 'central', 'quota'];
@@ -76,6 +85,7 @@ function firstBundle(tokens: Tokens): TrustBundle {
 const wide: QuotaTerms = {
   allocated: 3_000_000n,
   frozen: false,
+  returns: true,
   limits: [
     {
       name: 'day',
@@ -97,6 +107,7 @@ export class Run {
     ['bob', keys.bob],
   ];
   private version = 1;
+  private owned: OwnedCurrency | undefined;
 
   private constructor(authorities: Authorities, tokens: Tokens) {
     this.authorities = authorities;
@@ -206,6 +217,40 @@ export class Run {
     const stopped = await this.changes.stop(order, 'operator');
     if (!stopped.ok) throw new Error(stopped.message);
     return stopped.value.sequence;
+  }
+
+  /** Units of two owners: some retired for good, some into accounts, and those moved and retired. */
+  async settle(): Promise<void> {
+    this.owned = await issueOwned(this.authorities, [
+      { owner: ann, value: 100n, count: 6 },
+      { owner: ben, value: 250n, count: 4 },
+    ]);
+    const { authorities, owned } = this;
+    const { settlements } = authorities;
+    const done = async (settled: Promise<Result<Uint8Array>>): Promise<void> => {
+      const outcome = await settled;
+      if (!outcome.ok) throw new Error(outcome.message);
+    };
+    await done(settlements.retire(retirementOf(authorities, ann, owned, [0, 1]), 'operator'));
+    const file = retirementOf(authorities, ann, owned, [2, 3, 4], {
+      record: { creditTo: ben.key.keyId },
+    });
+    await done(settlements.retire(file, 'operator'));
+    // The same again is the same.
+    await done(settlements.retire(file, 'operator'));
+    await done(settlements.transfer(transferOf(authorities, ben, 120n, ann), 'operator'));
+    await done(settlements.transfer(transferOf(authorities, ben, 15n, null), 'operator'));
+  }
+
+  /** Retired while the terms let nothing come back. */
+  async retireLast(): Promise<void> {
+    const { authorities, owned } = this;
+    if (owned === undefined) throw new Error('nothing is owned');
+    const retired = await authorities.settlements.retire(
+      retirementOf(authorities, ben, owned, [6, 7]),
+      'operator',
+    );
+    if (!retired.ok) throw new Error(retired.message);
   }
 
   /** Another bundle from now on; the systems are started anew with it. */
@@ -331,9 +376,10 @@ export async function runWorld(tokens: Tokens): Promise<World> {
     const second = await run.stop();
     await run.change({ kind: 'start', stop: second });
     await run.issue({ value: 25n, count: 40 });
-    await run.terms({ ...wide, frozen: true });
+    await run.settle();
+    await run.terms({ ...wide, frozen: true, returns: false });
     await run.fail(250n);
-    await run.terms({ ...wide, allocated: 2_500_000n });
+    await run.terms({ ...wide, allocated: 2_500_000n, returns: false });
     minutes(3);
 
     // The key of issuance is replaced, and the old one revoked a while later.
@@ -361,8 +407,9 @@ export async function runWorld(tokens: Tokens): Promise<World> {
     minutes(2);
     // The clock was ahead for an hour; two people put the quota's right.
     run.authorities.clock.advanceMs(120_000);
-    await run.terms({ ...wide, allocated: 2_600_000n }, run.now - 60);
+    await run.terms({ ...wide, allocated: 2_600_000n, returns: false }, run.now - 60);
     await run.issue({ value: 320n, count: 3 });
+    await run.retireLast();
     await run.together([51n, 52n, 61_000n, 53n]);
     await run.showHeads();
     minutes(10);

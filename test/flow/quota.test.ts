@@ -50,6 +50,7 @@ interface Position {
   issued: string;
   reserved: string;
   frozen: boolean;
+  returns: boolean;
   stopped: boolean;
   limits: { name: string; maximum: string; used: string }[];
 }
@@ -223,11 +224,12 @@ describe('a change of a quota', () => {
 
   it('freezes, which issuing meets at once, and unfreezes, and the same request is then issued', async () => {
     await makeRequest('frozen.cbor');
-    await propose('freeze.cbor', '--freeze');
+    await propose('freeze.cbor', '--freeze', '--returns');
     expect((await apply('freeze.cbor', ...(await approve('freeze.cbor', 'bob', 'carol')))).code).toBe(0);
     expectRefused(await issue('frozen.cbor'), 'quota_frozen');
     expect((await place.run('quota')).out).toContain('frozen');
-    await propose('thaw.cbor', '--unfreeze');
+    expect(await position()).toMatchObject({ frozen: true, returns: true });
+    await propose('thaw.cbor', '--unfreeze', '--no-returns');
     expect((await apply('thaw.cbor', ...(await approve('thaw.cbor', 'carol', 'alice')))).code).toBe(0);
     expect((await issue('frozen.cbor')).json()).toMatchObject({ ok: true, kind: 'issued' });
   });

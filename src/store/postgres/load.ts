@@ -8,7 +8,7 @@ import { readAddress } from './address.ts';
 import { type DatabaseOptions, findSeries, migrate } from './database.ts';
 import { verifyRows } from './integrity.ts';
 import { asStoreError } from './postgres-error.ts';
-import { type Ask, Session, type Written } from './session.ts';
+import { type Ask, causeOf, Session, type Written } from './session.ts';
 
 export interface LedgerRows {
   readonly storeId: Uint8Array;
@@ -69,6 +69,7 @@ const tables: readonly {
       bigint('take_amount'),
       bigint('take_orders'),
       bigint('take_ms'),
+      bytea('settles'),
     ],
   },
   {
@@ -89,6 +90,10 @@ const tables: readonly {
       bigint('frozen'),
       bytea('limits'),
       bigint('clock_ms'),
+      bigint('returns'),
+      bigint('retired'),
+      bigint('returned'),
+      bigint('credited'),
     ],
   },
   {
@@ -123,6 +128,16 @@ const tables: readonly {
     name: 'held_head',
     series: false,
     columns: [text('role'), text('name'), bytea('signed'), bigint('held_ms'), bytea('contradiction')],
+  },
+  {
+    name: 'spent_unit',
+    series: false,
+    columns: [bigint('epoch'), bigint('serial'), bigint('position'), bytea('intent_id')],
+  },
+  {
+    name: 'account',
+    series: false,
+    columns: [bytea('id'), text('issuer'), text('currency'), bigint('amount')],
   },
 ];
 
@@ -160,7 +175,7 @@ export async function loadLedger(source: LedgerRows, options: LoadOptions): Prom
     });
     return address.shown;
   } catch (error) {
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   } finally {
     await session.close();
   }
@@ -175,7 +190,7 @@ export async function addSeries(options: Omit<LoadOptions, 'progress'>): Promise
     await findSeries(session, { ...options, create: true });
     return address.shown;
   } catch (error) {
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   } finally {
     await session.close();
   }

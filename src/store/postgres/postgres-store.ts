@@ -14,7 +14,7 @@
 import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
-import { positionOf, type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
+import { positionOf, type QuotaPosition } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
 import {
   accountName,
@@ -23,6 +23,7 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { changeId, decodeChange } from '../../records/quota-change.ts';
+import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
@@ -34,24 +35,24 @@ import {
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
-import {
-  type Allocation,
-  type ApprovedChange,
-  type Committed,
-  type HeadHolding,
-  type HeldHead,
-  type Intent,
-  type IntentKind,
-  type NewIntent,
-  type NewStop,
-  type PlacedOrder,
-  type SignedIntent,
-  type Stop,
-  type Store,
-  StoreError,
+import type {
+  Allocation,
+  ApprovedChange,
+  Balance,
+  Committed,
+  HeadHolding,
+  HeldHead,
+  Intent,
+  IntentKind,
+  NewIntent,
+  NewStop,
+  PlacedOrder,
+  SignedIntent,
+  Stop,
+  Store,
+  UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
-import { decideChange } from './change-decision.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
@@ -64,14 +65,16 @@ import {
   insertQuota,
   lockQuotas,
   readAccounts,
+  readChangeable,
   readPositions,
   readRecentAmounts,
   readStop,
-  settleQuotas,
   writeAccount,
 } from './quota-statement.ts';
-import { type Ask, Session } from './session.ts';
-import { appendEntries, intentsSql, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+import { type Ask, causeOf, Session } from './session.ts';
+import { findSpent, readBalances } from './settlement-statement.ts';
+import { storeSigned } from './signed-statement.ts';
+import { appendEntries, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -93,7 +96,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return new PostgresStore(await HeldSeries.begin(session, series, options));
   } catch (error) {
     await session.close();
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   }
 }
 
@@ -130,6 +133,24 @@ class PostgresStore implements Store {
     });
   }
 
+  findSerial(epoch: number, number: number): Promise<Intent | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE epoch = $1 AND serial = $2', [
+        epoch,
+        number,
+      ]);
+      return row === undefined ? undefined : this.intentOf(row);
+    });
+  }
+
+  findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.read((ask) => findSpent(ask, units));
+  }
+
+  balances(account: Uint8Array): Promise<readonly Balance[]> {
+    return this.read((ask) => readBalances(ask, account));
+  }
+
   lastSerial(epoch: number): Promise<number> {
     return this.read(async (ask) => {
       const [row] = await ask<{ last: bigint }>(
@@ -151,47 +172,9 @@ class PostgresStore implements Store {
   }
 
   recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
-    return this.write(async (ask, head) => ({ value: await this.record(ask, signed), head: await head }));
-  }
-
-  private async record(ask: Ask, signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
-    const rows = await ask<SeriesIntentRow>(intentsSql, [
-      signed.map(({ kind }) => kind),
-      signed.map(({ id }) => id),
-    ]);
-    const rowOf = ({ kind, id }: SignedIntent): SeriesIntentRow => {
-      const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
-      assert(row !== undefined, 'only a committed intent is signed');
-      assert(
-        row.signed !== null || row.series === this.series.number,
-        'only an intent of this series is signed',
-      );
-      return row;
-    };
-    const stored = signed.map(rowOf);
-    // The first of two for one intent stays, in one group as in two.
-    const fresh = signed.filter((one, i) => stored[i]?.signed === null && stored.indexOf(rowOf(one)) === i);
-    const taken = fresh.flatMap((one) => {
-      const { issuer, take_currency: currency, take_amount: amount } = rowOf(one);
-      return currency === null || amount === null ? [] : [{ issuer, currency, amount }];
-    });
-    if (taken.length > 0) {
-      await lockQuotas(ask, taken);
-      if ((await readStop(ask)) !== undefined)
-        throw new StoreError('issuance_stopped', refuseStopped().message);
-    }
-    if (fresh.length > 0)
-      await Promise.all([
-        ask(
-          `UPDATE intent i SET signed = g.signed FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS g (kind, id, signed)
-            WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
-          [fresh.map(({ kind }) => kind), fresh.map(({ id }) => id), fresh.map((one) => one.signed)],
-        ),
-        settleQuotas(ask, taken),
-      ]);
-    return stored.map((row) => {
-      const now = fresh.find((one) => rowOf(one) === row);
-      return this.intentOf(now === undefined ? row : { ...row, signed: now.signed });
+    return this.write(async (ask, head) => {
+      const rows = await storeSigned(ask, this.series.number, signed);
+      return { value: rows.map((row) => this.intentOf(row)), head: await head };
     });
   }
 
@@ -214,8 +197,8 @@ class PostgresStore implements Store {
     return this.write<Awaited<ReturnType<Store['allocate']>>>(async (ask, readingHead) => {
       let head = await readingHead;
       const created = await insertQuota(ask, { ...terms, issuer, currency });
-      const { accounts, stopped } = await readAccounts(ask, [{ issuer, currency }]);
-      const [known] = accounts;
+      const { quotas, stopped } = await readAccounts(ask, [{ issuer, currency }]);
+      const [known] = quotas;
       assert(known !== undefined, 'a quota that is inserted or was there is there');
       if (created) {
         const content = encodeAllocationContent(terms);
@@ -273,7 +256,7 @@ class PostgresStore implements Store {
       else await lockQuotas(ask, [action]);
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
-      const decided = await decideChange(ask, change, createdMs);
+      const decided = decideChange(change, createdMs, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
       const appended = await this.append(ask, head, {
