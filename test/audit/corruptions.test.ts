@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drawFrom } from '../crash/draw.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import { type Corruption, corruptionRows, corruptions } from './corruptions.ts';
+import type { Corruption } from './corruption.ts';
+import { corruptionRows, corruptions } from './corruptions.ts';
 import { auditBytes, type Ledgers, putTogether, rechain, resignHeads, takeApart } from './ledgers.ts';
 import { roles, runWorld, type World } from './world.ts';
 
