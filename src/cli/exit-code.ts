@@ -68,6 +68,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'server_stopping',
       'request_timeout',
       'witness_unavailable',
+      'bundle_expired',
+      'bundle_not_yet_valid',
       'journal_behind_witness',
       'journal_forked',
       'store_in_use',

@@ -73,6 +73,8 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .description('issues digital currency only under a quota: three authorities, three HSM keys')
     .version(appliance.version)
     .exitOverride()
+    // Options belong to the command that they stand behind: `quota` has `--home`, and so has `quota propose`.
+    .enablePositionalOptions()
     .configureOutput({ writeOut: (text) => streams.out(text), writeErr: (text) => streams.error(text) })
     .addHelpText(
       'after',

@@ -160,6 +160,20 @@ describe('without approvers in the trust bundle', () => {
     const stop = await place.run('stop', '--reason', 'x', '--key', 'alice.pem', '--json');
     expectRefused(stop, 'approver_unknown');
     expect(await position()).toMatchObject({ version: 1, allocated: '10000000.00', stopped: false });
+    // Of the command itself, not of `quota`, which has the option too.
+    const elsewhere = await place.run(
+      'quota',
+      'propose',
+      'EUR',
+      '--total',
+      '1.00',
+      '--reason',
+      'x',
+      '--home',
+      'nowhere',
+      '--json',
+    );
+    expectRefused(elsewhere, 'home_missing', 2);
     expect(await journalLength()).toBe(1);
   });
 

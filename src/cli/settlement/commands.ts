@@ -1,4 +1,5 @@
 /** `ringmint owner`, `retire`, `account` and `unit status`: what owners of units do with a key of their own. */
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { RandomBytes } from '../../kit/clock.ts';
 import { type CommandContext, collect, subcommandsOf } from '../subcommands.ts';
@@ -14,7 +15,7 @@ export interface SettlementContext extends CommandContext {
 
 interface TrustGiven {
   readonly home: string;
-  readonly trust: string;
+  readonly trust?: string;
   readonly root?: string;
 }
 
@@ -57,9 +58,9 @@ Examples:
         files: string[],
         given: RecordGiven & { owners?: string[]; unit?: string[]; creditTo?: string },
       ) => {
-        const { key, root, reason, owners = [], unit: places = [], creditTo = null, ...rest } = given;
-        const { home, trust, valid, out, offline } = rest;
-        const record = { key, root, reason, home, trust, valid, out, offline };
+        const { key, reason, owners = [], unit: places = [], creditTo = null } = given;
+        const { valid, out, offline } = given;
+        const record = { ...trustOf(given), key, reason, valid, out, offline };
         done(
           await runRetire(
             appliance,
@@ -108,8 +109,8 @@ export function addAccountCommands(account: Command, context: SettlementContext)
           issuer?: string;
         },
       ) => {
-        const { key, root, reason, to, amount, currency, issuer, ...rest } = given;
-        const record = { ...rest, key, root, reason, to, amount, currency, issuer, file };
+        const { key, reason, to, amount, currency, issuer, ...rest } = given;
+        const record = { ...rest, ...trustOf(given), key, reason, to, amount, currency, issuer, file };
         done(await runTransfer(appliance, terminal, record, { clock, random }));
       },
     );
@@ -117,7 +118,7 @@ export function addAccountCommands(account: Command, context: SettlementContext)
 
 /** Adds `status` to `unit`, which is `ringmint unit`. */
 export function addUnitStatusCommand(unit: Command, context: CommandContext): void {
-  const { appliance, terminal, clock, home, trustFile, done } = context;
+  const { appliance, terminal, clock, home, done } = context;
   subcommandsOf(unit)(
     'status',
     'tell whether units are authentic, offline, and ask the register whether they are unspent',
@@ -125,13 +126,21 @@ export function addUnitStatusCommand(unit: Command, context: CommandContext): vo
   )
     .argument('<file>', 'a currency file or a unit file')
     .addOption(home())
-    .option('--trust <file>', 'the trust bundle', trustFile)
+    .option('--trust <file>', "the trust bundle; the appliance's unless given")
     .option('--root <id>', 'id of the root key that must have signed the trust bundle')
     .action(async (file: string, given: TrustGiven) => {
-      const { root, ...rest } = given;
       const nowSeconds = clock.nowSeconds();
-      done(await runUnitStatus(appliance, terminal, { ...rest, root, file, nowSeconds }));
+      done(await runUnitStatus(appliance, terminal, { ...trustOf(given), file, nowSeconds }));
     });
+}
+
+/** What the appliance's folder has, unless told otherwise. */
+function trustOf({ home, trust, root }: TrustGiven): {
+  readonly home: string;
+  readonly trust: string;
+  readonly root: string | undefined;
+} {
+  return { home, trust: trust ?? join(home, 'trust.cbor'), root };
 }
 
 interface RecordGiven extends TrustGiven {
@@ -143,7 +152,7 @@ interface RecordGiven extends TrustGiven {
 }
 
 /** Of what an owner signs. */
-function addRecordOptions(command: Command, { home, trustFile }: CommandContext, out: string): Command {
+function addRecordOptions(command: Command, { home }: CommandContext, out: string): Command {
   return command
     .option('--key <file>', "the owner's private key on P-256, PEM, that nobody else can read")
     .option('--reason <text>', 'why, for the journal')
@@ -151,6 +160,9 @@ function addRecordOptions(command: Command, { home, trustFile }: CommandContext,
     .option('--out <file>', 'where to write what is signed: a new file', out)
     .option('--offline', 'write it, and send nothing', false)
     .addOption(home())
-    .option('--trust <file>', 'the trust bundle, which the receipt is verified with', trustFile)
+    .option(
+      '--trust <file>',
+      "the trust bundle, which the receipt is verified with; the appliance's unless given",
+    )
     .option('--root <id>', 'id of the root key that must have signed the trust bundle');
 }
