@@ -15,6 +15,8 @@ export interface KnownEntry {
   readonly knownAt: number;
   /** Who says so, such as `central` or a file's name. */
   readonly from: string;
+  /** Whether the auditor had it before the extracts were made: then nothing of it can be newer than they are. */
+  readonly isKept: boolean;
 }
 
 /** How far a journal is vouched for. */
@@ -49,7 +51,7 @@ export function collectHeld(context: AuditContext): KnownEntry[] {
 }
 
 function readHead(context: AuditContext, holder: System, signed: Uint8Array): KnownEntry | undefined {
-  const head = verifyHead(context, signed, holder.label);
+  const head = verifyHead(context, signed, { from: holder.label, isKept: false });
   if ('entry' in head) return head.entry;
   report(
     context,
@@ -66,7 +68,7 @@ function readHead(context: AuditContext, holder: System, signed: Uint8Array): Kn
 export function verifyHead(
   { keys }: Pick<AuditContext, 'keys'>,
   signed: Uint8Array,
-  from: string,
+  source: Pick<KnownEntry, 'from' | 'isKept'>,
 ): { readonly entry: KnownEntry } | { readonly fault: string } {
   const decoded = decodeJournalHead(signed);
   if (!decoded.ok) return { fault: decoded.message };
@@ -74,7 +76,7 @@ export function verifyHead(
   const verified = keys.verifyEver(decoded.value, head);
   if (!verified.ok) return { fault: verified.message };
   const { role, name, journalId, sequence, hash, issuedAt } = head;
-  return { entry: { role, name, journalId, sequence, hash, knownAt: issuedAt, from } };
+  return { entry: { role, name, journalId, sequence, hash, knownAt: issuedAt, ...source } };
 }
 
 /** What is known of one journal, to be held against it as it is read. */
@@ -112,9 +114,10 @@ export class KnownJournal {
   end(last: number): Witnessing[] {
     const vouched: Witnessing[] = [];
     for (const [sequence, entries] of this.bySequence) {
-      for (const { from, knownAt } of entries) {
+      for (const { from, knownAt, isKept } of entries) {
         vouched.push({ from, sequence });
-        if (sequence <= last || mayBeLater(this.context, this.system, knownAt)) continue;
+        if (sequence <= last) continue;
+        if (!isKept && mayBeLater(this.context, this.system, knownAt)) continue;
         report(
           this.context,
           this.system,

@@ -3,6 +3,7 @@
  * was taken. Entries come in the order in which quota control wrote them.
  */
 import { equalBytes, toHex } from '../kit/bytes.ts';
+import { quote } from '../kit/result.ts';
 import { chargesOf, positionOf, type SlotUse } from '../quota/bucket.ts';
 import { checkChangeTime, checkStart, checkTerms } from '../quota/change.ts';
 import { accountName } from '../quota/history.ts';
@@ -372,7 +373,7 @@ export class QuotaReplay {
       this.find(
         sequence,
         'stop_invalid',
-        `a stop in the name of \`${by}\` that the signed stop in it does not show`,
+        `a stop in the name of ${quote(by)} that the signed stop in it does not show`,
         'a stop that an approver signed',
       );
   }

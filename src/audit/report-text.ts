@@ -7,6 +7,11 @@ import type { AuditReport } from './report.ts';
 const shownFindings = 50;
 
 export function describeReport(report: AuditReport): string[] {
+  // What a ledger says may be forged, and a terminal obeys control characters.
+  return linesOf(report).map((line) => line.replaceAll(/\p{Cc}/gu, '?'));
+}
+
+function linesOf(report: AuditReport): string[] {
   const { findings, figures, ledgers, unfinished, missingNumbers } = report;
   return [
     report.clean

@@ -1,4 +1,5 @@
 /** Where in the extracts each request's entries are: a few numbers a request, so that a ledger of any length fits. */
+import { assert } from '../kit/result.ts';
 import { IdTable } from './id-table.ts';
 
 /** What the three systems have of one request. */
@@ -27,6 +28,7 @@ export class RequestIndex {
     part: Part,
     { system, offset }: EntryPlace,
   ): { readonly row: number; readonly isNew: boolean } {
+    assert(system < systemLimit, 'an audit is of at most 1,024 ledgers');
     const { row } = this.table.add(id);
     const column = parts.indexOf(part);
     if (this.table.get(row, column) !== 0) return { row, isNew: false };

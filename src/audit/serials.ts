@@ -1,6 +1,6 @@
 /** The numbers of control bits: one number of an epoch names one control bit. Memory goes by how many there are, not by how high they are. */
 
-const chunkSize = 65_536;
+const chunkSize = 4_096;
 
 export interface NumberRun {
   readonly epoch: number;

@@ -4,6 +4,7 @@
  */
 import { equalBytes, sha256 } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
+import { unitLimit } from '../records/claims.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { leafHash } from '../records/merkle.ts';
 import { ownerOfKey } from '../records/owner.ts';
@@ -115,7 +116,12 @@ export class SettlementCheck {
       const known = this.bySerial.find(serialKey(serial.epoch, serial.sequence));
       const row = this.bySerial.get(known, 0);
       const batch = known < 0 ? undefined : this.batches.of(row);
-      if (batch?.isSigned !== true || serial.index >= batch.count || batch.issuer !== entry.issuer) {
+      if (
+        batch?.isSigned !== true ||
+        batch.issuer !== entry.issuer ||
+        // A control bit may say any number; a batch has no more than this.
+        serial.index >= Math.min(batch.count, unitLimit)
+      ) {
         find(
           'unit_unknown',
           `it spends unit ${name}, which is of no control bit of this issuer that quota control has signed`,
@@ -123,7 +129,7 @@ export class SettlementCheck {
         );
         continue;
       }
-      if (!this.spend(row, serial, batch.count))
+      if (!this.spend(row, serial, Math.min(batch.count, unitLimit)))
         find('unit_spent', `it spends unit ${name}, which was spent before`, 'each unit once');
       const unit = batch.unit(serial.index);
       if (unit === undefined) {

@@ -122,6 +122,7 @@ describe('three systems that lie together', () => {
         hash,
         knownAt: 0,
         from: 'the statement',
+        isKept: true,
       }),
     );
     const { findings } = auditBytes(world, back, { atRest: true, kept });

@@ -2,12 +2,27 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeReport } from '../../src/audit/report.ts';
+import { describeReport } from '../../src/audit/report-text.ts';
+import { openTrust } from '../../src/audit/trust.ts';
+import { encodeControlBit } from '../../src/records/control-bit.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { drawFrom } from '../crash/draw.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import type { Corruption } from './corruption.ts';
+import { type Corruption, controlBitAt, resign } from './corruption.ts';
 import { corruptionRows, corruptions } from './corruptions.ts';
-import { auditBytes, type Ledgers, putTogether, rechain, resignHeads, takeApart } from './ledgers.ts';
-import { roles, runWorld, type World } from './world.ts';
+import {
+  auditBytes,
+  editContent,
+  field,
+  type Ledgers,
+  placesOf,
+  putTogether,
+  rechain,
+  resignHeads,
+  takeApart,
+} from './ledgers.ts';
+import { roles, runWorld, signBundle, type World } from './world.ts';
 
 let tokens: Tokens;
 let world: World;
@@ -79,6 +94,56 @@ describe('docs/AUDIT.md', () => {
     const codes = [...source.matchAll(/^ {2}\| '([a-z_]+)'/gm)].map(([, code = '']) => code);
     expect(codes.length).toBeGreaterThan(30);
     expect(codes.filter((code) => !document.includes(`\`${code}\``))).toEqual([]);
+  });
+});
+
+describe('the audit of hostile ledgers', () => {
+  it('says what is wrong and never fails, whatever bytes are in them', async () => {
+    const trust = openTrust(world.bundles.map(signBundle), { verifySignature: makeNodeVerifySignature() });
+    if (!trust.ok) throw new Error(trust.message);
+    for (let number = 0; number < 40 * times; number++) {
+      const draw = drawFrom(`${seed}/hostile/${number}`);
+      const ledgers = ledgersOf(world.extracts);
+      const ledger = ledgers[draw.pick(roles)];
+      for (let change = 0; change <= draw.below(3); change++) {
+        const at = draw.below(ledger.entries.length);
+        const entry = ledger.entries[at];
+        if (entry === undefined) continue;
+        const flipped = (bytes: Uint8Array): Uint8Array => {
+          const place = draw.below(bytes.length);
+          return bytes.with(place, draw.below(256));
+        };
+        ledger.entries[at] = {
+          ...entry,
+          ...(draw.chance(60) ? { bytes: flipped(entry.bytes) } : {}),
+          ...(draw.chance(40) && entry.signed !== null ? { signed: flipped(entry.signed) } : {}),
+          ...(draw.chance(10) ? { sequence: draw.below(2 ** 32), ordinal: draw.below(2 ** 32) } : {}),
+        };
+      }
+      const extracts = await bytesOf(ledgers);
+      const text = (): string[] =>
+        describeReport(
+          makeReport(auditBytes(world, extracts, { atRest: true }), trust.value, { atRest: true }),
+        );
+      expect(text, `try ${number}`).not.toThrow();
+    }
+  });
+
+  it('is not led to take memory for what a control bit only says', async () => {
+    const ledgers = ledgersOf(world.extracts);
+    const { quota } = ledgers;
+    const places = placesOf(quota, 'control-bit');
+    for (const at of places) {
+      const record = controlBitAt(quota, at);
+      const toBeSigned = encodeControlBit({ ...record, count: 2 ** 52 }, tokens.of.quota.publicKey.keyId);
+      await resign(quota, at, toBeSigned, tokens.of.quota);
+      editContent(quota, at, field.serial, () => [1, 2 ** 52 + at]);
+    }
+    rechain(quota);
+    const { findings } = auditBytes(world, await bytesOf(ledgers), { atRest: true });
+    expect(findings.byCode().map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['serial_mismatch', 'unit_unknown', 'units_mismatch']),
+    );
   });
 });
 

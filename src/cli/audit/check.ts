@@ -36,6 +36,8 @@ export interface AuditArguments {
 }
 
 const bundleSizeLimit = 1024 * 1024;
+/** As many as an index of requests can tell apart. */
+const extractLimit = 1_000;
 
 export async function runAudit(terminal: Terminal, given: AuditArguments, clock: Clock): Promise<ExitCode> {
   const checked = checkArguments(given);
@@ -73,7 +75,17 @@ export async function runAudit(terminal: Terminal, given: AuditArguments, clock:
   }
 }
 
-function checkArguments({ apart, name, key, out, kept, keptKey }: AuditArguments): Result<null, 'usage'> {
+function checkArguments({
+  extracts,
+  apart,
+  name,
+  key,
+  out,
+  kept,
+  keptKey,
+}: AuditArguments): Result<null, 'usage'> {
+  if (extracts.length > extractLimit)
+    return refuse('usage', `${extracts.length} extracts: at most ${extractLimit} are accepted`);
   if (!/^\d{1,9}$/.test(apart))
     return refuse('usage', `--apart ${quote(apart)}: a whole number of seconds is accepted`);
   if (!namePattern.test(name))
@@ -114,7 +126,7 @@ async function readKept(
     const envelope = decodeSign1(bytes.value);
     if (!envelope.ok) return envelope;
     if (envelope.value.type !== recordType.auditStatement) {
-      const head = verifyHead(trust, bytes.value, quote(path));
+      const head = verifyHead(trust, bytes.value, { from: quote(path), isKept: true });
       if (!('entry' in head)) return refuse('kept_invalid', `${quote(path)}: ${head.fault}`);
       known.push(head.entry);
       continue;
@@ -128,8 +140,7 @@ async function readKept(
     if (!statement.ok) return refuse('kept_invalid', `${quote(path)}: ${statement.message}`);
     const { issuedAt, journals } = statement.value;
     const from = `the statement of ${isoTime(issuedAt)}`;
-    // An audit that went by an extract of before is no reason for an entry to be missing in a later one.
-    known.push(...journals.map((journal) => ({ ...journal, knownAt: 0, from })));
+    known.push(...journals.map((journal) => ({ ...journal, knownAt: issuedAt, from, isKept: true })));
   }
   return succeed(known);
 }
