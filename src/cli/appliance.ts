@@ -98,6 +98,14 @@ export interface Operator {
   close(): Promise<void>;
 }
 
+export interface LedgerExtractReport {
+  readonly role: Role;
+  readonly name: string;
+  readonly file: string;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
 /** A role's key in the key set; times in seconds since the epoch. */
 export interface ListedKey {
   readonly keyId: string;
@@ -290,6 +298,13 @@ export interface ModuleKey extends ModuleSigner {
 
 export interface Appliance {
   readonly store: StoreAdministration;
+  /** Writes what an auditor needs of a system's ledger, while it runs or not. */
+  extractLedger(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly out: string;
+    readonly progress: (entries: number) => void;
+  }): Promise<LedgerExtractReport>;
   readonly version: string;
   init(options: InitOptions): Promise<InitReport>;
   /** Serves until the process is told to stop; `ready` is called once it serves. */

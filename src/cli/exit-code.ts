@@ -7,7 +7,7 @@ export const exitCode = {
   usage: 2,
   /** Denied by the rules, refused by quota control, or by any other rule of the protocol. */
   refused: 3,
-  /** A file that is not authentic. */
+  /** A file that is not authentic, or an audit that found something. */
   notAuthentic: 4,
   /** The HSM: module, token, PIN, key. */
   device: 5,
@@ -178,6 +178,10 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'parameter_invalid',
       'cursor_invalid',
       'bulk_changed',
+      'extract_damaged',
+      'ledger_missing',
+      'ledger_repeated',
+      'kept_invalid',
     ],
   ],
   [exitCode.internal, ['internal_error']],
