@@ -143,6 +143,8 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
         'control_bit_request_mismatch',
         'the control bit names orders that the request does not have',
       );
+    const mayIssue = checkDenied(request, controlBit, denial.denied);
+    if (!mayIssue.ok) return mayIssue;
     const leaves = deriveLeaves({
       currency: request.currency,
       lots: lotsOf(orders),
@@ -238,6 +240,20 @@ function tellDecision(steps: Steps, { orders }: Request, { denied, keyId }: Read
       ? 'approved by the rules, in the label machine'
       : `${denied.size} of ${orders.length} denied by the rules, in the label machine`;
   steps.add(2, 'validation', 'central', keyId === undefined ? null : toHex(keyId), detail);
+}
+
+/** INVARIANT: what central management denied is not issued, whatever quota control signs. */
+function checkDenied(
+  request: Request,
+  controlBit: ControlBit,
+  denied: ReadDenial['denied'],
+): Result<null, 'control_bit_order_denied'> {
+  const number = select([...request.orders.keys()], controlBit.orders)?.find((order) => denied.has(order));
+  if (number === undefined) return succeed(null);
+  return refuse(
+    'control_bit_order_denied',
+    `the control bit is for order ${number} too, which central management denied: one for orders that it approved is accepted`,
+  );
 }
 
 /** The orders that were denied, and those that quota control had no room for. */

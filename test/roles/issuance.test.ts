@@ -2,6 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Result } from '../../src/kit/result.ts';
 import { decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
+import { merkleRoot } from '../../src/records/merkle.ts';
+import { decodePresentation } from '../../src/records/presentation.ts';
+import { decodeRequest, lotsOf, sumOrders } from '../../src/records/request.ts';
+import { deriveLeaves } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
@@ -238,6 +242,45 @@ describe('a quota control that lies', () => {
     expect(
       await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
     ).toMatchObject({ ok: false, code: 'control_bit_root_mismatch' });
+  });
+
+  it('is refused when its control bit is for an order that central management denied, among approved ones', async () => {
+    const { quota: signer } = tokens.of;
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        async redeemCredential(presentation) {
+          const answer = await honest.redeemCredential(presentation);
+          if (!answer.ok) return answer;
+          const bit = decodeControlBit(answer.value);
+          const given = decodePresentation(presentation);
+          const request = given.ok ? decodeRequest(given.value.request) : given;
+          if (!bit.ok || !given.ok || !request.ok) throw new Error('honest records decode');
+          const { orders, currency } = request.value.record;
+          const { record } = bit.value;
+          const { seed } = given.value;
+          const leaves = deriveLeaves({
+            ...record,
+            currency,
+            lots: lotsOf(orders),
+            notBefore: record.issuedAt,
+            seed,
+          });
+          const all = { orders: [{ first: 0, count: orders.length }], ...sumOrders(orders) };
+          const forged = encodeControlBit(
+            { ...record, ...all, root: merkleRoot(leaves) },
+            signer.publicKey.keyId,
+          );
+          return { ok: true, value: attachSignature(forged, await signer.sign(forged)) };
+        },
+      }),
+    });
+    const amounts = [1_000n, limits.ceiling + 1n];
+    const outcomes = await Promise.all(
+      amounts.map((value) => authorities.issuance.issue(draft([{ value, count: 1 }], authorities.clock))),
+    );
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ ok: false, code: 'control_bit_order_denied' });
   });
 
   it('is refused when the control bit of an earlier request comes back', async () => {
