@@ -249,6 +249,7 @@ async function assemble(
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
+    clockSkewSeconds: 60,
   });
   const central = makeCentral({
     ...common,
