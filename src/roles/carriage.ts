@@ -302,14 +302,17 @@ function checkControlBit(
       'the control bit names another root than that of the units derived here',
     );
   }
+  // No verifier takes units whose terms are not those of their control bit.
   if (
     controlBit.count !== count ||
     controlBit.total !== sumOrders(orders).total ||
-    controlBit.currency.code !== request.currency.code
+    controlBit.currency.code !== request.currency.code ||
+    controlBit.issuer !== request.issuer ||
+    controlBit.redeemUntil !== request.redeemUntil
   ) {
     return refuse(
       'control_bit_request_mismatch',
-      'the control bit names another count, total or currency than the request',
+      'the control bit names another count, total, currency, issuer or day of redemption than the request',
     );
   }
   return succeed(null);
