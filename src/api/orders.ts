@@ -6,7 +6,7 @@ import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeCurrencyFile, fileSizeLimit } from '../records/currency-file.ts';
 import { draftSizeLimit } from '../records/draft.ts';
-import { type Batch, placesOf } from '../roles/batch.ts';
+import type { Batch } from '../roles/batch.ts';
 import type { Issuance, PlacedBatch } from '../roles/issuance.ts';
 import { issuancesRoute } from './issuances.ts';
 import { messageLimit } from './message.ts';
@@ -103,22 +103,21 @@ function answerOf(placed: readonly Result<PlacedBatch>[]): OrdersAnswer {
     if (members === undefined) byBatch.set(batch, [{ order, draft }]);
     else members.push({ order, draft });
   }
-  for (const [batch, members] of byBatch) addIssued(batch, members, files, outcomes);
+  for (const [{ issued }, members] of byBatch)
+    if (issued !== undefined) addIssued(issued, members, files, outcomes);
   return { files, outcomes };
 }
 
 /** A file for each run of units that are next to each other: what is between two runs is of other callers. */
 function addIssued(
-  batch: Batch,
+  { places, partOf }: NonNullable<Batch['issued']>,
   members: { readonly order: number; readonly draft: number }[],
   files: Uint8Array[],
   outcomes: OrderOutcome[],
 ): void {
-  const places = placesOf(batch);
   let run: { first: number; count: number } | undefined;
   const endRun = (): void => {
-    if (run !== undefined && batch.issued !== undefined)
-      files.push(encodeCurrencyFile(batch.issued.partOf(run.first, run.count)));
+    if (run !== undefined) files.push(encodeCurrencyFile(partOf(run.first, run.count)));
     run = undefined;
   };
   for (const { order, draft } of members.sort((a, b) => a.order - b.order)) {

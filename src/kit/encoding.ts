@@ -4,9 +4,8 @@
  * Encoding and decoding are cborg's; a test holds what is accepted against cbor2's strict profile (CDE), which takes twenty times as
  * long for a small record.
  */
-import { type DecodeOptions, decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { equalBytes } from './bytes.ts';
-import { assert, type Refusal, type Result, refuse, succeed } from './result.ts';
+import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { assert, type Result, refuse, succeed } from './result.ts';
 
 export type CborValue =
   | number
@@ -53,16 +52,6 @@ export function putHead(into: Uint8Array, at: number, major: 0 | 2 | 4, argument
   return at + 1 + size;
 }
 
-const decodeOptions: DecodeOptions = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowInfinity: false,
-  allowNaN: false,
-  rejectDuplicateMapKeys: true,
-  useMaps: true,
-};
-
 /** Levels of arrays and maps; the deepest record has 6. */
 const depthLimit = 8;
 
@@ -70,54 +59,135 @@ const depthLimit = 8;
  * Decodes untrusted bytes, or refuses them as `not_cbor`: malformed, not deterministic, deeper than 8,
  * a tag, a float, or anything but integers of 64 bits, byte and text strings, arrays, maps, booleans and null.
  *
- * What was decoded is encoded again and has to give the same bytes: a value has one encoding, so whatever else stands for it, an
- * unsorted map, a float that is a whole number, text that is no UTF-8, is refused without a list of such cases.
+ * What is accepted is decided before the library sees it. A test holds that against what the library makes of it: a value has one
+ * encoding, so what was decoded and is encoded again has to have the same bytes.
  */
 export function decodeCbor(bytes: Uint8Array): Result<CborValue, 'not_cbor'> {
-  let decoded: unknown;
-  try {
-    decoded = decode(bytes, decodeOptions);
-  } catch (error) {
-    // The library tells of bad input by throwing, with errors of several classes; each is a refusal here.
-    return notDeterministic((error as Error).message);
-  }
-  if (!isCborValue(decoded, depthLimit)) {
+  const walk = new CanonicalWalk(bytes);
+  if (walk.item(depthLimit) && walk.at < bytes.length) walk.fail('bytes after the end');
+  if (walk.fault !== undefined) {
     return refuse(
       'not_cbor',
-      'CBOR holds a tag or a type that no record uses, or is deeper than 8: only integers, strings, arrays and maps are accepted',
+      `not deterministic CBOR (RFC 8949 §4.2.1), or of a type that no record uses: ${walk.fault}`,
     );
   }
-  if (!equalBytes(encode(decoded, rfc8949EncodeOptions), bytes))
-    return notDeterministic('encoded again it has other bytes');
-  return succeed(decoded);
+  return succeed(decode(bytes, { useMaps: true }) as CborValue);
 }
 
-function notDeterministic(why: string): Refusal<'not_cbor'> {
-  return refuse('not_cbor', `not deterministic CBOR (RFC 8949 §4.2.1): ${why}`);
-}
+const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 
-function isCborValue(value: unknown, depth: number): value is CborValue {
-  switch (typeof value) {
-    case 'number':
-      return Number.isSafeInteger(value) && !Object.is(value, -0);
-    case 'bigint':
-    case 'string':
-    case 'boolean':
+/**
+ * Passes over an encoded item and says where it is not the deterministic encoding of a `CborValue`. A walk over the bytes takes a fifth of
+ * the time that encoding what was decoded takes, and makes nothing that has to be collected.
+ */
+class CanonicalWalk {
+  at = 0;
+  fault: string | undefined;
+  private readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  fail(what: string): false {
+    this.fault ??= `${what} at byte ${this.at}`;
+    return false;
+  }
+
+  /** False where the item is refused; `depth` levels of arrays and maps may be inside. */
+  item(depth: number): boolean {
+    const initial = this.bytes[this.at];
+    if (initial === undefined) return this.fail('cut short');
+    const major = initial >> 5;
+    if (major >= 6) {
+      if (major === 6) return this.fail('a tag');
+      if (initial < 0xf4 || initial > 0xf6) return this.fail('a float, or a simple value');
+      this.at++;
       return true;
-    case 'object':
-      if (value === null || value instanceof Uint8Array) return true;
-      if (depth === 0) return false;
-      if (Array.isArray(value)) {
-        for (const item of value) if (!isCborValue(item, depth - 1)) return false;
-        return true;
-      }
-      if (!(value instanceof Map)) return false;
-      for (const [key, item] of value) {
-        if (typeof key !== 'string' && !Number.isSafeInteger(key)) return false;
-        if (!isCborValue(item, depth - 1)) return false;
-      }
+    }
+    const argument = this.argument(initial & 0x1f);
+    if (argument === undefined) return false;
+    if (major < 2) return true;
+    if (argument > this.bytes.length - this.at) return this.fail('cut short');
+    if (major === 2) {
+      this.at += argument;
       return true;
-    default:
-      return false;
+    }
+    if (major === 3) return this.text(argument);
+    if (depth === 0) return this.fail(`deeper than ${depthLimit}`);
+    if (major === 5) return this.entries(argument, depth - 1);
+    for (let i = 0; i < argument; i++) if (!this.item(depth - 1)) return false;
+    return true;
+  }
+
+  /** The argument of a head (RFC 8949 §3) in its shortest form; beyond 53 bits it is rounded, which no length in these bytes reaches. */
+  private argument(info: number): number | undefined {
+    if (info < 24) {
+      this.at++;
+      return info;
+    }
+    const size = info > 27 ? 0 : 1 << (info - 24);
+    if (size === 0 || this.at + size >= this.bytes.length) {
+      this.fail(size === 0 ? 'an item without a length' : 'cut short');
+      return undefined;
+    }
+    let argument = 0;
+    for (let i = 1; i <= size; i++) argument = argument * 256 + (this.bytes[this.at + i] as number);
+    if (argument < (size === 1 ? 24 : 2 ** (4 * size))) {
+      this.fail('an integer or a length in a long form');
+      return undefined;
+    }
+    this.at += 1 + size;
+    return argument;
+  }
+
+  private text(length: number): boolean {
+    const { bytes, at } = this;
+    const end = at + length;
+    let ascii = at;
+    while (ascii < end && (bytes[ascii] as number) < 0x80) ascii++;
+    if (ascii < end) {
+      // What begins with a byte order mark comes out of the library without it.
+      if (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf)
+        return this.fail('a byte order mark');
+      try {
+        utf8Decoder.decode(bytes.subarray(ascii, end));
+      } catch {
+        // A TextDecoder has no other way to tell.
+        return this.fail('text that is not UTF-8');
+      }
+    }
+    this.at = end;
+    return true;
+  }
+
+  /** Keys are integers of 53 bits or text, each once, in the order of their encoded bytes. */
+  private entries(count: number, depth: number): boolean {
+    let before = 0;
+    for (let i = 0; i < count; i++) {
+      const key = this.at;
+      const major = (this.bytes[key] ?? 0) >> 5;
+      if (major === 2 || major > 3) return this.fail('a key that is neither an integer nor text');
+      if (!this.item(0)) return false;
+      if (major < 2 && this.at - key === 9 && !this.isSafe(key))
+        return this.fail('a key of more than 53 bits');
+      if (i > 0 && !this.isAfter(key, before)) return this.fail('a key out of order, or there twice,');
+      before = key;
+      if (!this.item(depth)) return false;
+    }
+    return true;
+  }
+
+  private isSafe(key: number): boolean {
+    const decoded: unknown = decode(this.bytes.subarray(key, key + 9));
+    return Number.isSafeInteger(decoded);
+  }
+
+  /** Whether the key at `key` comes after the one at `before`: two that differ do so before the shorter one ends. */
+  private isAfter(key: number, before: number): boolean {
+    const { bytes } = this;
+    let i = 0;
+    while (key + i < this.at && bytes[before + i] === bytes[key + i]) i++;
+    return key + i < this.at && (bytes[before + i] as number) < (bytes[key + i] as number);
   }
 }

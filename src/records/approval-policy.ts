@@ -6,7 +6,7 @@
  * null │ [ threshold, [ [ name, COSE_Key ], … ] ]
  * ```
  */
-import { toHex } from '../kit/bytes.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { CborValue } from '../kit/encoding.ts';
 import { type ClaimReader, nameAccepted, namePattern } from './claims.ts';
 import { readKey } from './key-claim.ts';
@@ -72,6 +72,17 @@ export function faultOf({
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > count)
     return { field: 'threshold', accepted: `a number from 1 to ${count}, the number of approvers,` };
   return undefined;
+}
+
+/** The approver of this name with this key; `undefined` where the policy has none. */
+export function approverOf(
+  policy: ApprovalPolicy | null,
+  name: string,
+  keyId: Uint8Array,
+): Approver | undefined {
+  return policy?.approvers.find(
+    (approver) => approver.name === name && equalBytes(approver.key.keyId, keyId),
+  );
 }
 
 /** For a person: `2 of alice, bob, carol`. */

@@ -1,7 +1,7 @@
 /** Whether enough approvers approved: the one rule for a plan of a key ceremony and for a change of a quota. */
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
-import { type ApprovalPolicy, describePolicy } from './approval-policy.ts';
+import { type ApprovalPolicy, approverOf, describePolicy } from './approval-policy.ts';
 import type { RecordErrorCode } from './claims.ts';
 import { type Decoded, verifyRecord } from './cose.ts';
 import { isoTime } from './key-ring.ts';
@@ -82,8 +82,8 @@ function checkApproval<A extends Approval>(
   const decoded = decode(bytes);
   if (!decoded.ok) return decoded;
   const { record, keyId } = decoded.value;
-  const approver = policy?.approvers.find(({ key }) => equalBytes(key.keyId, keyId));
-  if (approver === undefined || approver.name !== record.approver)
+  const approver = approverOf(policy, record.approver, keyId);
+  if (approver === undefined)
     return refuse(
       'approver_unknown',
       `signed by key \`${toHex(keyId).slice(0, 16)}\` for \`${record.approver}\`: ${

@@ -62,6 +62,16 @@ export function encodeDraft(draft: Draft): Uint8Array {
   );
 }
 
+/** The deterministic encoding of a draft that was decoded from `bytes`: those, where they are it already. */
+export function encodingOf(draft: Draft, bytes: Uint8Array): Uint8Array {
+  return isCborDraft(bytes) ? bytes : encodeDraft(draft);
+}
+
+/** An array of ten, the first byte of every CBOR draft; no JSON begins with it. */
+function isCborDraft(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x8a;
+}
+
 /** The array of the lots, of which there may be 65,536; a test holds it against the library's. */
 function encodeLots(lots: readonly DraftLot[]): Uint8Array {
   const owners = lots.map(({ owner }) => ('name' in owner ? encodeCbor(owner.name) : owner.commitment));
@@ -85,8 +95,7 @@ export function decodeDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   if (bytes.length === 0) return refuse('draft_empty', 'the draft is empty: JSON or CBOR is accepted');
   if (bytes.length > draftSizeLimit)
     return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
-  // An array of ten, the first byte of every CBOR draft; no JSON begins with it.
-  const draft = bytes[0] === 0x8a ? decodeCborDraft(bytes) : decodeJsonDraft(bytes);
+  const draft = isCborDraft(bytes) ? decodeCborDraft(bytes) : decodeJsonDraft(bytes);
   return draft.ok ? checkSum(draft.value) : draft;
 }
 

@@ -30,10 +30,18 @@ export interface Batch {
     | {
         readonly controlBit: ControlBit;
         readonly controlBitBytes: Uint8Array;
+        /** Of each order. */
+        readonly places: readonly Place[];
         /** The file of the units [first, first + count). */
         readonly partOf: (first: number, count: number) => CurrencyFile;
       }
     | undefined;
+}
+
+/** An order's units: `count` of the batch's from the one numbered `first`. */
+export interface Place {
+  readonly first: number;
+  readonly count: number;
 }
 
 interface Outcome {
@@ -44,19 +52,17 @@ interface Outcome {
 }
 
 export type IssuanceOutcome =
-  | (Outcome & {
-      readonly kind: 'issued';
-      readonly controlBit: ControlBit;
-      /** The order's units: `count` of the batch's from the one numbered `first`. */
-      readonly first: number;
-      readonly count: number;
-      /** The records as they were signed, and the currency file with the units of this order; the request where it has no other order. */
-      readonly files: {
-        readonly request?: Uint8Array;
-        readonly controlBit: Uint8Array;
-        readonly currency: Uint8Array;
-      };
-    })
+  | (Outcome &
+      Place & {
+        readonly kind: 'issued';
+        readonly controlBit: ControlBit;
+        /** The records as they were signed, and the currency file with the units of this order; the request where it has no other order. */
+        readonly files: {
+          readonly request?: Uint8Array;
+          readonly controlBit: Uint8Array;
+          readonly currency: Uint8Array;
+        };
+      })
   | (Outcome & {
       readonly kind: 'denied';
       readonly denial: DeniedOrder;
@@ -72,7 +78,7 @@ export type IssuanceOutcome =
 export const quotaTaken = 'quota_taken';
 
 /** Which units of the batch each order has; those of a denied one are none. */
-export function placesOf({ request, denied }: Batch): { readonly first: number; readonly count: number }[] {
+export function placesOf(request: Request, denied: Batch['denied']): readonly Place[] {
   let first = 0;
   return request.orders.map(({ lots }, order) => {
     const place = { first, count: denied.has(order) ? 0 : sumLots(lots).count };
@@ -94,7 +100,7 @@ export function outcomeOf(batch: Batch, order: number): IssuanceOutcome {
         : { denial: denialBytes ?? new Uint8Array() };
     return { kind: 'denied', request, order, steps, denial, files: { ...files, ...shown } };
   }
-  const place = placesOf(batch)[order];
+  const place = issued?.places[order];
   assert(issued !== undefined && place !== undefined, 'an order that is not denied is issued');
   const { controlBit, controlBitBytes, partOf } = issued;
   const currency = encodeCurrencyFile(partOf(place.first, place.count));

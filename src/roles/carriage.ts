@@ -8,6 +8,7 @@ import type { Clock } from '../kit/clock.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
+import { readToBeSigned } from '../records/cose.ts';
 import { encodeCurrencyRecord } from '../records/currency.ts';
 import { partExtractor } from '../records/currency-file.ts';
 import type { Decision } from '../records/decision.ts';
@@ -19,7 +20,7 @@ import { decodeRequest, lotsOf, type Order, type Request, sumOrders } from '../r
 import { select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent } from '../store/store.ts';
-import { type Batch, quotaTaken, Steps } from './batch.ts';
+import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
 import { finishIntent } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -47,31 +48,43 @@ interface ReadDenial {
   readonly denied: ReadonlyMap<number, DeniedOrder>;
 }
 
-/** Gives the function that carries the request of an intent through, from wherever a crash left it. */
-export function makeCarriage(dependencies: CarriageDependencies): (intent: Intent) => Promise<Result<Batch>> {
+/** A request as it was signed. */
+interface SignedRequest {
+  readonly request: Request;
+  readonly requestBytes: Uint8Array;
+  readonly requestHash: Uint8Array;
+}
+
+/**
+ * Gives the function that carries the request of an intent through, from wherever a crash left it. Whoever has just made the request
+ * gives it too; otherwise it is decoded from what is stored.
+ */
+export function makeCarriage(
+  dependencies: CarriageDependencies,
+): (intent: Intent, request?: Request) => Promise<Result<Batch>> {
   const { issuer, ledger, signer, keys, peers, clock } = dependencies;
   const { store } = ledger;
 
-  async function carry(intent: Intent): Promise<Result<Batch>> {
+  async function carry(intent: Intent, made?: Request): Promise<Result<Batch>> {
     const steps = new Steps(clock);
     const requestBytes = await finishIntent(ledger, signer, intent);
-    const decoded = decodeRequest(requestBytes);
-    assert(decoded.ok, 'a stored request decodes');
-    const { record: request, keyId } = decoded.value;
+    const request = made ?? readStored(requestBytes);
+    const signed = { request, requestBytes, requestHash: sha256(requestBytes) };
+    const { keyId } = readToBeSigned(intent.toBeSigned);
     const seed = intent.context;
     steps.add(1, 'request', 'issuance', toHex(keyId), describe(request));
 
     const known = await store.findIntent('currency', request.id);
     if (known !== undefined) {
       const stored = decodeContext(known.context);
-      const denial = readDenial(request, requestBytes, stored.denial, Math.floor(known.createdMs / 1000));
+      const denial = readDenial(signed, stored.denial, Math.floor(known.createdMs / 1000));
       if (!denial.ok) return denial;
-      return complete({ request, requestBytes, seed, denial: denial.value }, stored.controlBit, steps, known);
+      return complete({ ...signed, seed, denial: denial.value }, stored.controlBit, steps, known);
     }
     const answer = await peers.submitRequest(requestBytes);
     if (!answer.ok) return answer;
     const { credential } = answer.value;
-    const denial = readDenial(request, requestBytes, answer.value.denial, clock.nowSeconds());
+    const denial = readDenial(signed, answer.value.denial, clock.nowSeconds());
     if (!denial.ok) return denial;
     const { denied, bytes: denialBytes } = denial.value;
     tellDecision(steps, request, denial.value);
@@ -94,13 +107,12 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
     const redeemed = await peers.redeemCredential(presentation);
     if (!redeemed.ok) return redeemed;
     steps.add(4, 'forwarding', 'issuance', null, `${presentation.length} bytes to quota control`);
-    return complete({ request, requestBytes, seed, denial: denial.value }, redeemed.value, steps, undefined);
+    return complete({ ...signed, seed, denial: denial.value }, redeemed.value, steps, undefined);
   }
 
   /** What central management denied of the request; nothing where it sent no denial. */
   function readDenial(
-    request: Request,
-    requestBytes: Uint8Array,
+    { request, requestHash }: SignedRequest,
     bytes: Uint8Array | null,
     seenAt: number,
   ): Result<ReadDenial> {
@@ -115,7 +127,7 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
     );
     if (!verified.ok) return verified;
     const last = record.denials.at(-1)?.order ?? 0;
-    if (!equalBytes(record.requestHash, sha256(requestBytes)) || last >= request.orders.length) {
+    if (!equalBytes(record.requestHash, requestHash) || last >= request.orders.length) {
       return refuse('denial_request_mismatch', 'central management denied another request than this one');
     }
     return succeed({ bytes, keyId, denied: new Map(record.denials.map((one) => [one.order, one])) });
@@ -123,7 +135,7 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
 
   /** Step 6: checks the control bit against units derived here, and signs the currency. */
   async function complete(
-    asked: { request: Request; requestBytes: Uint8Array; seed: Uint8Array; denial: ReadDenial },
+    asked: SignedRequest & { seed: Uint8Array; denial: ReadDenial },
     controlBitBytes: Uint8Array,
     steps: Steps,
     known: Intent | undefined,
@@ -157,7 +169,7 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
       seed: asked.seed,
     });
     const tree = buildTree(leaves);
-    const bound = checkControlBit(controlBit, { request, requestBytes, orders }, leaves.length, tree.root);
+    const bound = checkControlBit(controlBit, { ...asked, orders }, leaves.length, tree.root);
     if (!bound.ok) return bound;
     // What was signed before is handed out again, also with a key that is here no more.
     if ((known === undefined || known.signed === null) && !signer.holds(controlBit.issuanceKey)) {
@@ -186,13 +198,14 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
       `the same root, signed a second time: ${leaves.length} units`,
     );
     const partOf = partExtractor({ currencyRecord, controlBit: controlBitBytes, leaves }, tree);
+    const denied = withoutUnits(request, controlBit, denial.denied);
     return succeed({
       request,
       requestBytes,
       steps: steps.list,
-      denied: withoutUnits(request, controlBit, denial.denied),
+      denied,
       denialBytes: denial.bytes,
-      issued: { controlBit, controlBitBytes, partOf },
+      issued: { controlBit, controlBitBytes, places: placesOf(request, denied), partOf },
     });
   }
 
@@ -232,6 +245,12 @@ export function makeCarriage(dependencies: CarriageDependencies): (intent: Inten
   }
 
   return carry;
+}
+
+function readStored(requestBytes: Uint8Array): Request {
+  const decoded = decodeRequest(requestBytes);
+  assert(decoded.ok, 'a stored request decodes');
+  return decoded.value.record;
 }
 
 function tellDecision(steps: Steps, { orders }: Request, { denied, keyId }: ReadDenial): void {
@@ -285,15 +304,12 @@ function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: U
 
 function checkControlBit(
   controlBit: ControlBit,
-  asked: { request: Request; requestBytes: Uint8Array; orders: readonly Order[] },
+  asked: SignedRequest & { orders: readonly Order[] },
   count: number,
   root: Uint8Array,
 ): Result<null> {
-  const { request, requestBytes, orders } = asked;
-  if (
-    !equalBytes(controlBit.requestHash, sha256(requestBytes)) ||
-    !equalBytes(controlBit.requestId, request.id)
-  ) {
+  const { request, requestHash, orders } = asked;
+  if (!equalBytes(controlBit.requestHash, requestHash) || !equalBytes(controlBit.requestId, request.id)) {
     return refuse('control_bit_request_mismatch', 'the control bit was made for another request');
   }
   if (!equalBytes(controlBit.root, root)) {

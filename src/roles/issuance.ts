@@ -9,7 +9,7 @@ import { sha256, toHex } from '../kit/bytes.ts';
 import type { RandomBytes } from '../kit/clock.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { amountLimit, unitLimit } from '../records/claims.ts';
-import { type Draft, decodeDraft, encodeDraft } from '../records/draft.ts';
+import { type Draft, decodeDraft, encodingOf } from '../records/draft.ts';
 import { encodeRequest, type Lot, type Order, type Request, sumLots, sumOrders } from '../records/request.ts';
 import { makeRequestId } from '../records/request-id.ts';
 import type { Intent, PlacedOrder } from '../store/store.ts';
@@ -80,7 +80,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   async function place(draftBytes: Uint8Array): Promise<Result<PlacedBatch>> {
     const decoded = decodeDraft(draftBytes);
     if (!decoded.ok) return decoded;
-    const made = orderOf(decoded.value);
+    const made = orderOf(decoded.value, sha256(encodingOf(decoded.value, draftBytes)));
     if (!made.ok) return made;
     const { order, bodyHash } = made.value;
     const key = toHex(order.id);
@@ -108,7 +108,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     return batch.ok ? succeed({ batch: batch.value, order: placed.index }) : batch;
   }
 
-  function orderOf(draft: Draft): Result<NewOrder> {
+  function orderOf(draft: Draft, bodyHash: Uint8Array): Result<NewOrder> {
     const { id, currency, redeemUntil, total, purpose, origin, destination } = draft;
     if (id === undefined) {
       return refuse(
@@ -134,7 +134,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       redeemUntil,
       total,
       units: sumLots(lots).count,
-      bodyHash: sha256(encodeDraft(draft)),
+      bodyHash,
     });
   }
 
@@ -168,7 +168,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       },
     ]);
     if (!committed.ok) return made.map(() => committed);
-    const batch = await carryOnce(committed.value.intent);
+    const batch = await carryOnce(committed.value.intent, request);
     return made.map((_, order) => (batch.ok ? succeed({ batch: batch.value, order }) : batch));
   }
 
@@ -181,11 +181,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   }
 
   /** However many ask for it at once, a request is carried through once at a time. */
-  function carryOnce(intent: Intent): Promise<Result<Batch>> {
+  function carryOnce(intent: Intent, request?: Request): Promise<Result<Batch>> {
     const key = toHex(intent.id);
     const known = underway.get(key);
     if (known !== undefined) return known;
-    const carried = carry(intent).finally(() => underway.delete(key));
+    const carried = carry(intent, request).finally(() => underway.delete(key));
     underway.set(key, carried);
     return carried;
   }

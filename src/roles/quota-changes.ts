@@ -4,11 +4,11 @@
  * INVARIANT: every change of a limit is in the journal with the approvals that carry it, in the transaction that makes it. A crash
  * before that commit leaves nothing; after it, the change is made, and the same change again is answered with the same entry.
  */
-import { equalBytes, toHex } from '../kit/bytes.ts';
+import { toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
-import type { ApprovalPolicy } from '../records/approval-policy.ts';
+import { type ApprovalPolicy, approverOf } from '../records/approval-policy.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import { changeId, decodeChange } from '../records/quota-change.ts';
@@ -80,8 +80,8 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
     const decoded = decodeStop(bytes);
     if (!decoded.ok) return decoded;
     const { record, keyId } = decoded.value;
-    const approver = policy?.approvers.find(({ key }) => equalBytes(key.keyId, keyId));
-    if (approver === undefined || approver.name !== record.approver)
+    const approver = approverOf(policy, record.approver, keyId);
+    if (approver === undefined)
       return refuse(
         'approver_unknown',
         `signed by key \`${toHex(keyId).slice(0, 16)}\` for \`${record.approver}\`, which is no approver's in the trust bundle`,

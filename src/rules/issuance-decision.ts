@@ -58,7 +58,13 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
   const loaded = machine.load(assembled.bytes);
   if (!loaded.ok) throw new Error(loaded.message);
   const ruleSet = { version: issuanceProgramVersion, hash: loaded.program.hash };
-  const find = finder(assembled);
+  const { segment, port } = finder(assembled);
+  const segments = { request: segment('request'), limits: segment('limits'), secret: segment('secret') };
+  const ports = {
+    approved: port('approved'),
+    reasons: denialReasons.map((reason) => port(reason)),
+    wouldPass: port('would_pass'),
+  };
 
   return {
     ruleSet,
@@ -66,30 +72,36 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
       const { amount, available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum, ceiling } =
         input;
       const limits = [available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum];
-      const segment = find.segment('limits');
       const ran = loaded.program.run({
         inputs: [
-          { segment: find.segment('request'), index: 0, value: amount },
-          ...limits.map((value, index) => ({ segment, index, value })),
-          { segment: find.segment('secret'), index: 0, value: ceiling },
+          { segment: segments.request, index: 0, value: amount },
+          ...limits.map((value, index) => ({ segment: segments.limits, index, value })),
+          { segment: segments.secret, index: 0, value: ceiling },
         ],
       });
       if (!ran.ok) return trapped();
-      const read = (port: string): bigint => ran.ports.get(find.port(port)) ?? 0n;
-      const outputs = [read('approved'), ...denialReasons.map(read), read('would_pass')];
-      const reasons = denialReasons.filter((reason) => read(reason) !== 0n);
-      const wouldPass = read('would_pass');
+      const read = (number: number): bigint => ran.ports.get(number) ?? 0n;
+      const given = ports.reasons.map(read);
+      const reasons = denialReasons.filter((_, index) => given[index] !== 0n);
+      const approved = read(ports.approved);
+      const wouldPass = read(ports.wouldPass);
       assert(
-        (read('approved') === 1n) === (reasons.length === 0),
+        (approved === 1n) === (reasons.length === 0),
         'the program approves just when it gives no reason',
       );
       return succeed({
-        approved: read('approved') === 1n,
+        approved: approved === 1n,
         reasons,
         wouldPass: wouldPass > 0n ? wouldPass : null,
         fuelUsed: ran.fuelUsed,
         traceHash: sha256(
-          encodeCbor([ruleSet.version, ruleSet.hash, [amount, ...limits], outputs, ran.fuelUsed]),
+          encodeCbor([
+            ruleSet.version,
+            ruleSet.hash,
+            [amount, ...limits],
+            [approved, ...given, wouldPass],
+            ran.fuelUsed,
+          ]),
         ),
       });
     },

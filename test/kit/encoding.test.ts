@@ -56,7 +56,7 @@ describe('deterministic CBOR', () => {
           expect(toHex(encodeCbor(decoded.value))).toBe(toHex(changed));
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: 10_000 },
     );
     expect(accepted).toBeGreaterThan(100);
   });
@@ -88,11 +88,11 @@ describe('deterministic CBOR', () => {
           const decoded = decodeCbor(changed);
           if (decoded.ok) taken++;
           // Tags, and keys that are neither integers nor text, are refused here and not there.
-          if (!decoded.ok && /\btag\b/i.test(decoded.message)) return;
+          if (!decoded.ok && /: a (tag|key that|key of more)/.test(decoded.message)) return;
           expect(decoded.ok, toHex(changed)).toBe(takes(changed));
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: 10_000 },
     );
     expect(taken).toBeGreaterThan(500);
   });
@@ -120,6 +120,12 @@ describe('deterministic CBOR', () => {
     ['f7', 'undefined'],
     ['e0', 'a simple value'],
     ['62c328', 'text that is not UTF-8'],
+    ['64efbbbf61', 'text that begins with a byte order mark'],
+    ['a11b002000000000000000', 'a key of more than 53 bits'],
+    ['a1410000', 'a key that is a byte string'],
+    ['fb3ff0000000000000', 'a float of 64 bits'],
+    ['1c', 'a reserved length'],
+    ['19ff', 'an integer that is cut short'],
     ['0101', 'bytes after the value'],
     ['9b7fffffffffffffff', 'an array of more items than there are bytes'],
     ['5b7fffffffffffffff', 'a byte string longer than the input'],
