@@ -30,12 +30,17 @@ const positionSchema = Type.Object({
   currency: Type.String({ pattern: '^[A-Z]{3}$' }),
   version: Type.Integer({ minimum: 1, description: 'one more with each change' }),
   frozen: Type.Boolean(),
+  returns: Type.Boolean({ description: 'whether what is retired for good comes back to the total' }),
   stopped: Type.Boolean({ description: 'whether issuing is stopped altogether' }),
   atMs: Type.Integer({ description: 'the moment that the windows end at' }),
   allocated: minorUnits,
   reserved: minorUnits,
   issued: minorUnits,
   available: minorUnits,
+  retired: minorUnits,
+  returned: minorUnits,
+  credited: minorUnits,
+  outstanding: minorUnits,
   limits: Type.Array(limitSchema),
   usual: Type.Union([minorUnits, Type.Null()], {
     description: 'the median amount of an order of late; null where there were too few, and for central',
@@ -70,18 +75,23 @@ export function addQuota(server: Server, quotaControl: QuotaControl): void {
 }
 
 function positionJson(position: UsualPosition): Static<typeof positionSchema> {
-  const { issuer, currency, version, frozen, stopped, atMs, limits } = position;
+  const { issuer, currency, version, frozen, returns, stopped, atMs, limits } = position;
   return {
     issuer,
     currency,
     version,
     frozen,
+    returns,
     stopped,
     atMs,
     allocated: String(position.allocated),
     reserved: String(position.reserved),
     issued: String(position.issued),
     available: String(position.available),
+    retired: String(position.retired),
+    returned: String(position.returned),
+    credited: String(position.credited),
+    outstanding: String(position.outstanding),
     usual: position.usual === null ? null : String(position.usual),
     limits: limits.map(({ name, counts, window, slots, maximum, used, remaining }) => ({
       name,
@@ -103,6 +113,10 @@ export function positionFromJson(json: Static<typeof positionSchema>): UsualPosi
     reserved: BigInt(json.reserved),
     issued: BigInt(json.issued),
     available: BigInt(json.available),
+    retired: BigInt(json.retired),
+    returned: BigInt(json.returned),
+    credited: BigInt(json.credited),
+    outstanding: BigInt(json.outstanding),
     usual: json.usual === null ? null : BigInt(json.usual),
     limits: json.limits.map((limit) => ({
       ...limit,

@@ -19,6 +19,8 @@ export type EntryKind =
   | 'denial'
   | 'control-bit'
   | 'currency'
+  | 'retirement'
+  | 'transfer'
   | 'allocation'
   | 'quota-change'
   | 'stop';
@@ -61,24 +63,35 @@ export function chainHash(previous: Uint8Array, entry: Uint8Array): Uint8Array {
   return sha256(concatBytes(previous, entry));
 }
 
+export type ChainCode = 'journal_gap' | 'journal_altered';
+
+/** Where the journal ends with `entry`, or that it does not follow `head`. */
+export function followEntry(head: JournalHead, entry: JournalEntry): Result<JournalHead, ChainCode> {
+  const { sequence, bytes, hash } = entry;
+  if (sequence !== head.sequence + 1)
+    return refuse(
+      'journal_gap',
+      `entry ${head.sequence + 1} is missing: ${sequence} follows ${head.sequence}`,
+    );
+  if (!equalBytes(chainHash(head.hash, bytes), hash))
+    return refuse(
+      'journal_altered',
+      `entry ${sequence} or one before it was altered: its hash does not follow`,
+    );
+  return succeed({ sequence, hash });
+}
+
 /** Checks a run of entries that follows `previous`, the hash of entry `sequence`; gives the last hash, or names the first bad entry. */
 export function verifyChain(
   entries: Iterable<JournalEntry>,
   previous: Uint8Array,
   sequence = 0,
-): Result<{ sequence: number; hash: Uint8Array }, 'journal_gap' | 'journal_altered'> {
-  let hash = previous;
-  let last = sequence;
+): Result<JournalHead, ChainCode> {
+  let head: JournalHead = { sequence, hash: previous };
   for (const entry of entries) {
-    if (entry.sequence !== last + 1)
-      return refuse('journal_gap', `entry ${last + 1} is missing: ${entry.sequence} follows ${last}`);
-    hash = chainHash(hash, entry.bytes);
-    if (!equalBytes(hash, entry.hash))
-      return refuse(
-        'journal_altered',
-        `entry ${entry.sequence} or one before it was altered: its hash does not follow`,
-      );
-    last = entry.sequence;
+    const next = followEntry(head, entry);
+    if (!next.ok) return next;
+    head = next.value;
   }
-  return succeed({ sequence: last, hash });
+  return succeed(head);
 }

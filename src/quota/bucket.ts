@@ -15,6 +15,12 @@ export interface QuotaAccount extends QuotaTerms {
   /** Taken by a control bit whose signature is not stored yet. */
   readonly reserved: bigint;
   readonly issued: bigint;
+  /** Of what is issued, what is retired for good. */
+  readonly retired: bigint;
+  /** Of what is retired, what came back to the total. */
+  readonly returned: bigint;
+  /** Of what is issued, what is in accounts: its units are spent, and it is still outstanding. */
+  readonly credited: bigint;
   /**
    * The latest moment that a take was counted at, ms. Time never goes back here: with a clock that was put back, a take counts at this
    * moment. A clock that was ahead is put right by a change, and what was taken in the time to come then counts at that moment.
@@ -41,6 +47,8 @@ export interface LimitPosition extends Limit {
 /** One issuer's quota in one currency at a moment, minor units. */
 export interface QuotaPosition extends Omit<QuotaAccount, 'limits' | 'clockMs'> {
   readonly available: bigint;
+  /** Issued and not retired: in units that are not spent, and in accounts. */
+  readonly outstanding: bigint;
   /** Whether issuing is stopped altogether. */
   readonly stopped: boolean;
   /** The moment that its windows end at. */
@@ -61,18 +69,25 @@ export function isExcess(code: string): boolean {
   return ['quota_exceeded', 'daily_limit', 'rolling_limit', 'frequency_limit'].includes(code);
 }
 
-/** INVARIANT: issued + reserved + available = allocated, and nothing is below zero. */
+/** INVARIANT: issued + reserved + available = allocated + returned, returned ≤ retired, retired + credited ≤ issued, nothing is below zero. */
 export function positionOf(
   account: QuotaAccount,
   uses: readonly SlotUse[],
   { nowMs, stopped }: { readonly nowMs: number; readonly stopped: boolean },
 ): QuotaPosition {
-  const { clockMs, allocated, reserved, issued, ...rest } = account;
-  const available = allocated - reserved - issued;
+  const { clockMs, ...rest } = account;
+  const { reserved, issued, retired, returned, credited } = account;
+  const available = availableOf(account);
   assert(reserved >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
+  assert(returned >= 0n && returned <= retired, 'no more comes back than what is retired');
+  assert(credited >= 0n && retired + credited <= issued, 'what is retired or in accounts was issued');
   const atMs = Math.max(nowMs, clockMs);
   const limits = account.limits.map((limit) => limitPosition(limit, uses, atMs));
-  return { ...rest, allocated, reserved, issued, available, stopped, atMs, limits };
+  return { ...rest, available, outstanding: issued - retired, stopped, atMs, limits };
+}
+
+function availableOf({ allocated, reserved, issued, returned }: QuotaAccount): bigint {
+  return allocated - reserved - issued + returned;
 }
 
 function limitPosition(limit: Limit, all: readonly SlotUse[], atMs: number): LimitPosition {

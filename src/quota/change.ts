@@ -44,7 +44,7 @@ export function checkTerms({ limits }: QuotaTerms): Result<null, 'time_zone_unkn
   return succeed(null);
 }
 
-/** The quota after the change. INVARIANT: what is issued and reserved stays within what is allocated. */
+/** The quota after the change. INVARIANT: what is issued and reserved, less what came back, stays within what is allocated. */
 export function changeAccount(
   account: QuotaAccount,
   { version, terms, clock }: TermsAction,
@@ -56,11 +56,11 @@ export function changeAccount(
     );
   const known = checkTerms(terms);
   if (!known.ok) return known;
-  const taken = account.issued + account.reserved;
+  const taken = account.issued + account.reserved - account.returned;
   if (terms.allocated < taken)
     return refuse(
       'allocation_below_issued',
-      `${terms.allocated} minor units of ${account.currency} are to be allocated, and ${taken} are issued and reserved: ${taken} or more is accepted; to stop at once, freeze the quota`,
+      `${terms.allocated} minor units of ${account.currency} are to be allocated, and ${taken} are issued and reserved and did not come back: ${taken} or more is accepted; to stop at once, freeze the quota`,
     );
   return succeed({
     ...account,

@@ -38,6 +38,8 @@ export interface RecordedAccount {
   readonly terms: QuotaTerms;
   readonly version: number;
   readonly resets: readonly ClockReset[];
+  /** Since which entry what is retired comes back, and since which it does not: one for each time that it became another. */
+  readonly returns: readonly { readonly sequence: number; readonly returns: boolean }[];
 }
 
 export interface QuotaHistory {
@@ -98,7 +100,12 @@ function follow(
       const terms = readTerms(reader, decoded.value, 'terms');
       if (reader.refusal !== undefined || typeof subject !== 'string' || history.accounts.has(subject))
         return false;
-      history.accounts.set(subject, { terms, version: 1, resets: [] });
+      history.accounts.set(subject, {
+        terms,
+        version: 1,
+        resets: [],
+        returns: [{ sequence, returns: terms.returns }],
+      });
       return true;
     }
     case 'quota-change':
@@ -136,6 +143,10 @@ function followChange(
     terms: action.terms,
     version: account.version + 1,
     resets: [...account.resets, ...reset],
+    returns:
+      action.terms.returns === account.terms.returns
+        ? account.returns
+        : [...account.returns, { sequence, returns: action.terms.returns }],
   });
   return true;
 }

@@ -17,6 +17,7 @@ export function describeChange({ action, reason }: QuotaChange): readonly string
     `allocated ${formatAmount(terms.allocated, currency)}${terms.frozen ? ', FROZEN: nothing is issued' : ''}`,
     ...(terms.limits.length === 0 ? ['no limit over a window of time'] : []),
     ...terms.limits.map((limit) => `limit ${describeLimit(limit, currency)}`),
+    ...(terms.returns ? ['what is retired for good comes back, and may be issued again'] : []),
     ...(clock === null ? [] : [`its clock is put back to ${isoTime(clock)}, where it is later`]),
     `reason: ${reason}`,
   ];

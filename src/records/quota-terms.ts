@@ -2,7 +2,7 @@
  * The terms of a quota: how much is allocated in total, whether it is frozen, and the limits over windows of time.
  *
  * ```
- * terms  [ allocated, frozen, [ limit, … ] ]
+ * terms  [ allocated, frozen, [ limit, … ] ] │ [ allocated, frozen, [ limit, … ], true ]     the second: what is retired comes back
  * limit  [ name, "amount" │ "orders", window, maximum ]
  * window [ "day", time zone ] │ [ "rolling", seconds ]
  * ```
@@ -32,6 +32,8 @@ export interface QuotaTerms {
   /** Nothing is taken while it is. */
   readonly frozen: boolean;
   readonly limits: readonly Limit[];
+  /** Whether what is retired for good comes back to the total, and may be issued again. Limits over windows never get anything back. */
+  readonly returns: boolean;
 }
 
 /** The most limits of a quota. */
@@ -42,8 +44,10 @@ export const limitNamePattern = /^[a-z0-9-]{1,32}$/;
 const limitNameAccepted = '1 to 32 of `a`-`z`, `0`-`9` and `-`';
 const timeZonePattern = /^[A-Za-z0-9_+\-/]{1,64}$/;
 
-export function encodeTerms({ allocated, frozen, limits }: QuotaTerms): CborValue {
-  return [allocated, frozen, encodeLimits(limits)];
+export function encodeTerms({ allocated, frozen, limits, returns }: QuotaTerms): CborValue {
+  const terms = [allocated, frozen, encodeLimits(limits)];
+  // Left out where it is not so: terms of before there was such a choice stay what they are, byte for byte.
+  return returns ? [...terms, true] : terms;
 }
 
 export function encodeLimits(limits: readonly Limit[]): CborValue {
@@ -57,12 +61,15 @@ export function encodeLimits(limits: readonly Limit[]): CborValue {
 
 /** The terms, with their invariant; a placeholder where the reader has refused them. */
 export function readTerms(reader: ClaimReader, value: CborValue | undefined, name: string): QuotaTerms {
-  const [allocated, frozen, limits] = reader.listOf(value, name, 3);
+  const four = Array.isArray(value) && value.length === 4;
+  const [allocated, frozen, limits, returns] = reader.listOf(value, name, four ? 4 : 3);
   if (typeof frozen !== 'boolean') reader.fail(`${name}.frozen`, 'true or false');
+  if (four && returns !== true) reader.fail(`${name}.returns`, 'true, or left out');
   return {
     allocated: readMaximum(reader, allocated, `${name}.allocated`),
     frozen: frozen === true,
     limits: readLimits(reader, limits, `${name}.limits`),
+    returns: returns === true,
   };
 }
 

@@ -10,19 +10,13 @@ import {
   type JournalHead,
 } from '../journal/chain.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
-import { assert, type Result, succeed } from '../kit/result.ts';
-import {
-  type Charge,
-  chargesOf,
-  checkTake,
-  positionOf,
-  type QuotaAccount,
-  type SlotUse,
-} from '../quota/bucket.ts';
-import { accountName } from '../quota/history.ts';
-import { refuseConflict, refuseQuotaMissing, refuseSpent } from './refusal.ts';
+import { assert, succeed } from '../kit/result.ts';
+import { type FoundQuota, QuotaPlan, type Retired, type Taken } from './quota-plan.ts';
+import { refuseConflict, refuseSpent } from './refusal.ts';
 import { entryOfIntent } from './row.ts';
-import type { CommitCode, Committed, Intent, IntentKind, NewIntent, QuotaTake } from './store.ts';
+import { assertSettlement } from './settlement.ts';
+import { type AccountBalance, SettlementPlan, type SpentUnit } from './settlement-plan.ts';
+import type { Committed, Intent, IntentKind, NewIntent } from './store.ts';
 
 /** Read in the transaction that writes the plan, with the quotas' rows locked. */
 export interface Found {
@@ -32,20 +26,14 @@ export interface Found {
   /** Of the group's orders and spent credentials those that are there, by id. */
   readonly orders: readonly Uint8Array[];
   readonly spent: readonly Uint8Array[];
-  /** One for each quota that the group takes from, where there is one, with what is in its slots. */
-  readonly accounts: readonly { readonly account: QuotaAccount; readonly uses: readonly SlotUse[] }[];
+  /** One for each quota that the group takes from or settles of, where there is one. */
+  readonly quotas: readonly FoundQuota[];
+  /** Of the units that the group spends those that are spent. */
+  readonly units: readonly SpentUnit[];
+  /** Of the accounts that the group debits or credits what they have of that currency. */
+  readonly balances: readonly AccountBalance[];
   /** Whether issuing is stopped. */
   readonly stopped: boolean;
-}
-
-/** What a group takes from one quota: one row is written for it, and one for each slot. */
-export interface Taken {
-  readonly issuer: string;
-  readonly currency: string;
-  readonly amount: bigint;
-  /** Where the quota's clock is after the last take. */
-  readonly clockMs: number;
-  readonly charges: readonly Charge[];
 }
 
 export interface CommitPlan {
@@ -54,12 +42,16 @@ export interface CommitPlan {
   readonly created: readonly { readonly intent: NewIntent; readonly sequence: number }[];
   readonly entries: readonly JournalEntry[];
   readonly taken: readonly Taken[];
+  readonly retired: readonly Retired[];
+  readonly units: readonly SpentUnit[];
+  readonly balances: readonly AccountBalance[];
   /** Where the journal ends when this is written. */
   readonly head: JournalHead;
 }
 
 export function assertIntents(intents: readonly NewIntent[]): void {
-  for (const { id, bodyHash, issuer, take } of intents) {
+  for (const intent of intents) {
+    const { id, bodyHash, issuer, take } = intent;
     assert(
       id.length === 16 && bodyHash.length === 32,
       'an intent has an id of 16 and a body hash of 32 bytes',
@@ -69,6 +61,7 @@ export function assertIntents(intents: readonly NewIntent[]): void {
       take === undefined || (take.amount > 0n && take.orders > 0),
       'quota is taken in amounts above zero, for an order or more',
     );
+    assertSettlement(intent);
   }
 }
 
@@ -81,7 +74,8 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
   const orders = new Set(found.orders.map(toHex));
   const spent = new Set(found.spent.map(toHex));
-  const quotas = new Quotas(found);
+  const quotas = new QuotaPlan(found.quotas, found.stopped);
+  const settlements = new SettlementPlan(found.units, found.balances);
   const created: { intent: NewIntent; sequence: number }[] = [];
   const entries: JournalEntry[] = [];
   let head = found.head;
@@ -103,6 +97,13 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       if (!taken.ok) return taken;
       counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
     }
+    if (intent.settles !== undefined) {
+      const possible = settlements.check(intent.settles);
+      if (!possible.ok) return possible;
+      const settled = quotas.settle(intent.settles);
+      if (!settled.ok) return settled;
+      settlements.apply(intent.id, intent.settles);
+    }
     const sequence = head.sequence + 1;
     const entry = nextEntry(head, entryOfIntent(counted, sequence));
     entries.push(entry);
@@ -116,7 +117,9 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  return { committed, created, entries, taken: quotas.taken(), head };
+  const { taken, retired } = quotas;
+  const { units, balances } = settlements;
+  return { committed, created, entries, taken, retired, units, balances, head };
 }
 
 /** The entry that follows `head`. */
@@ -127,79 +130,22 @@ export function nextEntry(head: JournalHead, content: EntryContent): JournalEntr
 }
 
 function storedIntent(intent: NewIntent, sequence: number): Intent {
-  const { kind, id, issuer, bodyHash, createdMs, context, toBeSigned } = intent;
-  return { kind, id, issuer, bodyHash, sequence, createdMs, context, toBeSigned, signed: null, own: true };
+  const { kind, id, issuer, bodyHash, createdMs, context, toBeSigned, settles } = intent;
+  return {
+    kind,
+    id,
+    issuer,
+    bodyHash,
+    sequence,
+    createdMs,
+    context,
+    toBeSigned,
+    signed: null,
+    own: true,
+    ...(settles === undefined ? {} : { settles }),
+  };
 }
 
 function intentKey(kind: IntentKind, id: Uint8Array): string {
   return `${kind} ${toHex(id)}`;
-}
-
-/** The quotas as they become while the group is decided. */
-class Quotas {
-  private readonly stopped: boolean;
-  private readonly accounts: Map<
-    string,
-    { account: QuotaAccount; uses: SlotUse[]; taken: bigint; charges: Charge[] }
-  >;
-
-  constructor({ accounts, stopped }: Pick<Found, 'accounts' | 'stopped'>) {
-    this.stopped = stopped;
-    this.accounts = new Map(
-      accounts.map(({ account, uses }) => [
-        accountName(account.issuer, account.currency),
-        { account, uses: [...uses], taken: 0n, charges: [] },
-      ]),
-    );
-  }
-
-  /** Gives the moment that the take counts at. */
-  take(take: QuotaTake): Result<number, CommitCode> {
-    const { issuer, currency, amount, atMs: nowMs } = take;
-    const known = this.accounts.get(accountName(issuer, currency));
-    if (known === undefined) return refuseQuotaMissing(issuer, currency);
-    const position = positionOf(known.account, known.uses, { nowMs, stopped: this.stopped });
-    const fits = checkTake(position, take);
-    if (!fits.ok) return fits;
-    const { atMs } = position;
-    known.account = { ...known.account, reserved: known.account.reserved + amount, clockMs: atMs };
-    known.taken += amount;
-    for (const charge of chargesOf(position, take)) {
-      known.uses = addUse(known.uses, charge);
-      known.charges = addCharge(known.charges, charge);
-    }
-    return succeed(atMs);
-  }
-
-  taken(): readonly Taken[] {
-    return [...this.accounts.values()]
-      .filter(({ taken }) => taken > 0n)
-      .map(({ account: { issuer, currency, clockMs }, taken, charges }) => ({
-        issuer,
-        currency,
-        amount: taken,
-        clockMs,
-        charges,
-      }));
-  }
-}
-
-function addUse(uses: readonly SlotUse[], { limit, slot, oldest, by }: Charge): SlotUse[] {
-  const kept = uses.filter((use) => use.limit !== limit || use.slot >= oldest);
-  const index = kept.findIndex((use) => use.limit === limit && use.slot === slot);
-  const use = kept[index];
-  if (use === undefined) kept.push({ limit, slot, used: by });
-  else kept[index] = { ...use, used: use.used + by };
-  return kept;
-}
-
-/** One charge for each slot of a limit, with the last one's `oldest` for all of the limit: what is older counts no more. */
-function addCharge(charges: readonly Charge[], charge: Charge): Charge[] {
-  const { limit, slot, oldest, by } = charge;
-  const kept = charges.filter((one) => one.limit !== limit || one.slot >= oldest);
-  const index = kept.findIndex((one) => one.limit === limit && one.slot === slot);
-  const known = kept[index];
-  if (known === undefined) kept.push(charge);
-  else kept[index] = { ...charge, by: known.by + by };
-  return kept.map((one) => (one.limit === limit ? { ...one, oldest } : one));
 }

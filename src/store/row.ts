@@ -7,6 +7,8 @@ import type { CountedTake } from '../quota/tally.ts';
 import { ClaimReader } from '../records/claims.ts';
 import type { QuotaAction } from '../records/quota-change.ts';
 import { type Limit, readLimits } from '../records/quota-terms.ts';
+import { decodeSettlement, settlementValue } from './settlement.ts';
+import type { AccountBalance, SpentUnit } from './settlement-plan.ts';
 import {
   type Intent,
   type IntentKind,
@@ -36,6 +38,7 @@ export interface IntentRow {
   take_orders: bigint | null;
   take_ms: bigint | null;
   spends: Uint8Array | null;
+  settles: Uint8Array | null;
 }
 
 export interface JournalRow {
@@ -58,9 +61,27 @@ export interface QuotaRow {
   allocated: bigint;
   reserved: bigint;
   issued: bigint;
+  returns: bigint;
+  retired: bigint;
+  returned: bigint;
+  credited: bigint;
   frozen: bigint;
   limits: Uint8Array;
   clock_ms: bigint;
+}
+
+export interface SpentUnitRow {
+  epoch: bigint;
+  serial: bigint;
+  position: bigint;
+  intent_id: Uint8Array;
+}
+
+export interface AccountRow {
+  id: Uint8Array;
+  issuer: string;
+  currency: string;
+  amount: bigint;
 }
 
 export interface SlotRow {
@@ -89,6 +110,7 @@ export function intentOf(row: IntentRow, own = true): Intent {
     toBeSigned: bytesOf(row.to_be_signed),
     signed: row.signed === null ? null : bytesOf(row.signed),
     own,
+    ...(row.settles === null ? {} : { settles: decodeSettlement(row.settles, row.issuer) }),
   };
 }
 
@@ -133,8 +155,9 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     decides = 0,
     spends = null,
     take,
+    settles,
   } = intent;
-  const content = encodeCbor([
+  const said = [
     issuer,
     bodyHash,
     context,
@@ -144,13 +167,16 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     decides,
     spends,
     take === undefined ? null : [take.currency, take.amount, take.orders, take.atMs],
-  ]);
+  ];
+  // Only where there is one: entries of before there was such a thing stay what they are, byte for byte.
+  const content = encodeCbor(settles === undefined ? said : [...said, settlementValue(settles)]);
   return { sequence, kind, subject: id, createdMs, content };
 }
 
-const orderBytes = 48;
+/** Of one order: its id, and then its body hash. */
+export const orderBytes = 48;
 
-/** Id and body hash of each order, one after another: 48 bytes each. */
+/** Id and body hash of each order, one after another. */
 export function encodeOrders(orders: readonly Order[]): Uint8Array {
   const bytes = new Uint8Array(orderBytes * orders.length);
   for (const [i, { id, bodyHash }] of orders.entries()) {
@@ -172,7 +198,7 @@ export function decodeOrders(bytes: Uint8Array): Order[] {
 }
 
 export function accountOf(row: QuotaRow): QuotaAccount {
-  const { issuer, currency, allocated, reserved, issued } = row;
+  const { issuer, currency, allocated, reserved, issued, retired, returned, credited } = row;
   return {
     issuer,
     currency,
@@ -181,6 +207,10 @@ export function accountOf(row: QuotaRow): QuotaAccount {
     reserved,
     issued,
     frozen: row.frozen === 1n,
+    returns: row.returns === 1n,
+    retired,
+    returned,
+    credited,
     limits: limitsOf(row.limits),
     clockMs: Number(row.clock_ms),
   };
@@ -193,6 +223,17 @@ function limitsOf(bytes: Uint8Array): readonly Limit[] {
   if (!decoded.ok || reader.refusal !== undefined)
     throw new StoreError('store_corrupt', 'the limits of a quota cannot be read: restore a backup');
   return limits;
+}
+
+export function spentUnitOf({ epoch, serial, position, intent_id }: SpentUnitRow): SpentUnit {
+  return {
+    unit: { epoch: Number(epoch), sequence: Number(serial), index: Number(position) },
+    by: bytesOf(intent_id),
+  };
+}
+
+export function balanceOf({ id, issuer, currency, amount }: AccountRow): AccountBalance {
+  return { account: bytesOf(id), issuer, currency, amount };
 }
 
 export function useOf(row: SlotRow): SlotUse {

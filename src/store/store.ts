@@ -18,7 +18,14 @@ import type { QuotaTerms } from '../records/quota-terms.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 
-export type IntentKind = 'request' | 'credential' | 'denial' | 'control-bit' | 'currency';
+export type IntentKind =
+  | 'request'
+  | 'credential'
+  | 'denial'
+  | 'control-bit'
+  | 'currency'
+  | 'retirement'
+  | 'transfer';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -37,6 +44,7 @@ export interface Intent {
   readonly signed: Uint8Array | null;
   /** Of the series that this store serves: only its process anchors and signs it. Always so where one process has the database. */
   readonly own: boolean;
+  readonly settles?: Settlement;
 }
 
 export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
@@ -80,7 +88,56 @@ export interface QuotaTake {
   readonly atMs: number;
 }
 
-export type CommitCode = 'request_id_conflict' | 'credential_spent' | 'quota_missing' | QuotaCode;
+/** Which unit, for ever: the serial of its control bit, and the unit's number in it. */
+export interface UnitSerial {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly index: number;
+}
+
+/** What an intent takes out of circulation, or moves between accounts. A stop does not hold it up: it issues nothing. */
+export interface Settlement {
+  /** The intent's own issuer. */
+  readonly issuer: string;
+  readonly currency: string;
+  /** Minor units, above zero. */
+  readonly amount: bigint;
+  /** Spent by this: none of them twice, for ever. Empty where an account is debited. */
+  readonly units: readonly UnitSerial[];
+  /** The account that is debited (32 bytes), or null where units are spent. */
+  readonly from: Uint8Array | null;
+  /** The account that is credited (32 bytes), or null: retired for good. */
+  readonly to: Uint8Array | null;
+  /**
+   * What comes back to the quota: the amount where it is retired for good and the quota's terms say `returns`, else 0. The commit refuses
+   * with `quota_changed` where the terms say otherwise by then: what is to be signed names it, and has to be made anew.
+   */
+  readonly returned: bigint;
+}
+
+/** What an account has of one issuer's currency: above zero. */
+export interface Balance {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly amount: bigint;
+}
+
+export type SettlementCode =
+  /** A unit was spent before. */
+  | 'unit_spent'
+  /** The account has less than what is to leave it. */
+  | 'balance_too_low'
+  /** More than all units that are issued and not spent: something signed them that this ledger does not know. */
+  | 'outstanding_exceeded'
+  /** The terms of the quota say otherwise than the intent what comes back to it. */
+  | 'quota_changed';
+
+export type CommitCode =
+  | 'request_id_conflict'
+  | 'credential_spent'
+  | 'quota_missing'
+  | QuotaCode
+  | SettlementCode;
 
 export type Committed = Result<{ readonly intent: Intent; readonly created: boolean }, CommitCode>;
 
@@ -149,11 +206,17 @@ export interface Store {
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined>;
   /** Where each order of `ids` is, in their order; `undefined` for one that is not known. */
   findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]>;
+  /** The intent whose record has this serial. */
+  findSerial(epoch: number, number: number): Promise<Intent | undefined>;
+  /** Id of the retirement that spent each of `units`, in their order; `undefined` for one that is not spent. */
+  findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]>;
+  /** What the account (32 bytes) has, by issuer, then by currency; a balance of zero is not told. */
+  balances(account: Uint8Array): Promise<readonly Balance[]>;
   /** The highest number of the epoch; 0 where there is none. */
   lastSerial(epoch: number): Promise<number>;
   /**
-   * Transaction A, one for all of `intents`: stores each with its journal entry, its orders, the spent credential and the quota
-   * taken, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
+   * Transaction A, one for all of `intents`: stores each with its journal entry, its orders, the spent credential, the quota
+   * taken and what it settles, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
    * there already is given as it is. Once this returns, a power cut does not undo it.
    */
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]>;

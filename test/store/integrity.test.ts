@@ -33,7 +33,7 @@ describe('the SQLite store, altered behind its back', () => {
     ],
     [
       'a quota that nobody allocated',
-      "INSERT INTO quota SELECT 'evil', currency, 1, 1000, 0, 0, 0, limits, 0 FROM quota",
+      "INSERT INTO quota SELECT 'evil', currency, 1, 1000, 0, 0, 0, limits, 0, 0, 0, 0, 0 FROM quota",
     ],
     ['a change that nobody approved', 'INSERT INTO quota_change VALUES (zeroblob(32), 1, NULL, NULL, NULL)'],
     ['a stop that nobody ordered', "INSERT INTO quota_stop VALUES (zeroblob(16), 1, 'r', 'me', 0, NULL)"],

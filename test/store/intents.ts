@@ -2,8 +2,18 @@
 import { createHash } from 'node:crypto';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
+import { encodeChange, type QuotaAction } from '../../src/records/quota-change.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
-import type { Committed, Intent, NewIntent, Store } from '../../src/store/store.ts';
+import type {
+  ApprovedChange,
+  Committed,
+  Intent,
+  NewIntent,
+  NewStop,
+  Settlement,
+  Store,
+  UnitSerial,
+} from '../../src/store/store.ts';
 
 export const day = '2026-11-20';
 export const issuer = 'demo-issuer';
@@ -44,7 +54,31 @@ export function signedHead(changed: Partial<JournalHeadRecord>): Uint8Array {
 /** A total and a limit a day in UTC. */
 export function terms(allocated: bigint, dayLimit: bigint): QuotaTerms {
   const window = { kind: 'day', timeZone: 'Etc/UTC' } as const;
-  return { allocated, frozen: false, limits: [{ name: 'day', counts: 'amount', window, maximum: dayLimit }] };
+  return {
+    allocated,
+    frozen: false,
+    limits: [{ name: 'day', counts: 'amount', window, maximum: dayLimit }],
+    returns: false,
+  };
+}
+
+export function changeOf(action: QuotaAction, nowMs: number, reason = 'because'): ApprovedChange {
+  const madeAt = Math.floor(nowMs / 1000);
+  const change = encodeChange({ madeAt, expiresAt: madeAt + 3600, reason, action });
+  return { change, approvals: [bytes(80, 'first approval'), bytes(80, 'second')], createdMs: nowMs };
+}
+
+export function termsAction(
+  version: number,
+  changed: Partial<QuotaTerms>,
+  clock: number | null = null,
+): QuotaAction {
+  const to = { ...terms(1_000n, 600n), ...changed };
+  return { kind: 'terms', issuer, currency: 'EUR', version, terms: to, clock };
+}
+
+export function stopOf(name: string, createdMs = noon(day)): NewStop {
+  return { id: bytes(16, name), reason: name, by: 'operator operator', createdMs, evidence: null };
 }
 
 /** In ms. */
@@ -77,4 +111,42 @@ export async function recordOne(store: Store, id: Uint8Array, signed: Uint8Array
   const [intent] = await store.recordSigned([{ kind: 'control-bit', id, signed }]);
   if (intent === undefined) throw new Error('one record has one outcome');
   return intent;
+}
+
+/** An account, by a name. */
+export function account(name: string): Uint8Array {
+  return bytes(32, `account ${name}`);
+}
+
+/** Units of the control bit with this number, in epoch 1. */
+export function units(sequence: number, ...indexes: readonly number[]): readonly UnitSerial[] {
+  return indexes.map((index) => ({ epoch: 1, sequence, index }));
+}
+
+/** An intent that settles: of units where there are any, else of the account `from`. */
+export function settling(
+  name: string | number,
+  amount: bigint,
+  changed: Partial<Settlement>,
+): NewIntent & { readonly settles: Settlement } {
+  const settles = {
+    issuer,
+    currency: 'EUR',
+    amount,
+    units: [],
+    from: null,
+    to: null,
+    returned: 0n,
+    ...changed,
+  };
+  const kind = settles.units.length > 0 ? 'retirement' : 'transfer';
+  return { ...newIntent(name, { kind, createdMs: noon(day) }), settles };
+}
+
+/** Issues a control bit with this number, whose units come to `amount`. */
+export async function issue(store: Store, number: number, amount: bigint, on = day): Promise<void> {
+  const intent = newIntent(`issue ${number}`, { ...take(amount, on), serial: { epoch: 1, number } });
+  const committed = await commitOne(store, intent);
+  if (!committed.ok) throw new Error(committed.message);
+  await recordOne(store, intent.id, bytes(64, number));
 }

@@ -1,33 +1,27 @@
 /** What every store has to do with quotas: limits, changes, stops; run for each of them. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeId, encodeChange, type QuotaAction } from '../../src/records/quota-change.ts';
+import { changeId, type QuotaAction } from '../../src/records/quota-change.ts';
 import type { Limit, QuotaTerms } from '../../src/records/quota-terms.ts';
-import type { ApprovedChange, NewStop, Store } from '../../src/store/store.ts';
+import type { ApprovedChange, Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import type { StoreUnderTest } from './contract.ts';
-import { allocated, bytes, commitOne, day, issuer, newIntent, noon, recordOne, terms } from './intents.ts';
+import {
+  allocated,
+  bytes,
+  changeOf,
+  commitOne,
+  day,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  stopOf,
+  terms,
+  termsAction,
+} from './intents.ts';
 
 const start = noon(day);
-
-function changeOf(action: QuotaAction, nowMs: number, reason = 'because'): ApprovedChange {
-  const madeAt = Math.floor(nowMs / 1000);
-  const change = encodeChange({ madeAt, expiresAt: madeAt + 3600, reason, action });
-  return { change, approvals: [bytes(80, 'first approval'), bytes(80, 'second')], createdMs: nowMs };
-}
-
-function termsAction(
-  version: number,
-  changed: Partial<QuotaTerms>,
-  clock: number | null = null,
-): QuotaAction {
-  const to = { ...terms(1_000n, 600n), ...changed };
-  return { kind: 'terms', issuer, currency: 'EUR', version, terms: to, clock };
-}
-
-function stopOf(name: string, createdMs = start): NewStop {
-  return { id: bytes(16, name), reason: name, by: 'operator operator', createdMs, evidence: null };
-}
 
 function taking(
   name: string | number,
@@ -295,6 +289,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
           { weight: 1, arbitrary: fc.constant(true) },
         ),
         limits: anyLimits,
+        returns: fc.boolean(),
       }),
       stale: fc.oneof(
         { weight: 5, arbitrary: fc.constant(false) },

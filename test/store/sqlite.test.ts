@@ -85,7 +85,7 @@ describe('the SQLite file', () => {
     await open().close();
     expect(codeOf(() => open({ role: 'central' }))).toBe('store_foreign');
     const db = new Database(path);
-    db.pragma('user_version = 3');
+    db.pragma('user_version = 4');
     expect(codeOf(() => open())).toBe('store_newer');
     db.pragma('user_version = 1');
     db.close();

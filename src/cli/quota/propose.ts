@@ -117,5 +117,5 @@ function changeTerms(
       : [...changed, limit.value];
   }
   const frozen = freeze || (position.frozen && !unfreeze);
-  return succeed({ allocated, frozen, limits: changed });
+  return succeed({ allocated, frozen, limits: changed, returns: position.returns });
 }

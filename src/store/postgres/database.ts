@@ -2,7 +2,8 @@
 import type { RandomBytes } from '../../kit/clock.ts';
 import { quote } from '../../kit/result.ts';
 import { StoreError } from '../store.ts';
-import { migrationLock, migrations } from './schema.ts';
+import { verifyRows } from './integrity.ts';
+import { migrationLock, migrations, seriesLock } from './schema.ts';
 import type { Ask, Session } from './session.ts';
 
 export interface DatabaseOptions {
@@ -20,7 +21,10 @@ export interface Series {
   readonly id: Uint8Array;
 }
 
-/** Brings the tables to this program's version, a step a transaction: a crash leaves the version before. */
+/**
+ * Brings the tables to this program's version, a step a transaction, which also checks the ledger where there is one: a crash, a full
+ * disk or a ledger that is not whole leaves the version before as it was.
+ */
 export async function migrate(session: Session, { role, create }: DatabaseOptions): Promise<void> {
   const { shown } = session.address;
   for (let done = false; !done; ) {
@@ -40,16 +44,28 @@ export async function migrate(session: Session, { role, create }: DatabaseOption
         );
       const step = migrations[version];
       if (step === undefined) return true;
-      if (version === 0) await session.run('CREATE SCHEMA ringmint');
+      if (version === 0) {
+        await session.run('CREATE SCHEMA ringmint');
+        await session.run(step);
+        await ask('INSERT INTO store (one, role, version) VALUES (true, $1, 1)', [role]);
+        return false;
+      }
+      await checkOwner(ask, role, shown);
+      await holdAllSeries(ask, shown);
       await session.run(step);
-      if (version === 0) await ask('INSERT INTO store (one, role, version) VALUES (true, $1, 1)', [role]);
-      else await ask('UPDATE store SET version = $1', [version + 1]);
-      return version + 1 === migrations.length;
+      await ask('UPDATE store SET version = $1', [version + 1]);
+      const last = version + 1 === migrations.length;
+      // What is read there, is what this program's version has.
+      if (last) await verifyRows(ask, role, shown);
+      return last;
     });
   }
-  const [store] = await session.ask<{ role: string; moved_to: string | null }>(
-    'SELECT role, moved_to FROM store',
-  );
+  await checkOwner(session.ask, role, shown);
+}
+
+/** Refuses a ledger of another role, and one that is elsewhere now. */
+async function checkOwner(ask: Ask, role: string, shown: string): Promise<void> {
+  const [store] = await ask<{ role: string; moved_to: string | null }>('SELECT role, moved_to FROM store');
   if (store?.role !== role)
     throw new StoreError(
       'store_foreign',
@@ -60,6 +76,28 @@ export async function migrate(session: Session, { role, create }: DatabaseOption
       'store_foreign',
       `\`${shown}\` was moved to ${quote(store.moved_to)}: serve that one`,
     );
+}
+
+/**
+ * Keeps every series from being served until the transaction ends; throws `store_in_use` where one is: a process of the version before
+ * would write what this one does not expect.
+ */
+async function holdAllSeries(ask: Ask, shown: string): Promise<void> {
+  // As long as the server may take to miss a process that was killed (client_connection_check_interval).
+  for (const deadline = Date.now() + 3_000; ; ) {
+    const series = await ask<{ name: string; held: boolean }>(
+      'SELECT name, pg_try_advisory_xact_lock($1, number) AS held FROM series ORDER BY number',
+      [seriesLock],
+    );
+    const served = series.filter(({ held }) => !held).map(({ name }) => quote(name));
+    if (served.length === 0) return;
+    if (Date.now() > deadline)
+      throw new StoreError(
+        'store_in_use',
+        `\`${shown}\` is to be brought up to this program's version, and another process serves series ${served.join(', ')}: stop all of them first`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 async function readVersion(ask: Ask, shown: string): Promise<number> {

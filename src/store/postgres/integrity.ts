@@ -10,14 +10,25 @@ import {
   replayRows,
   type WholeStopRow,
 } from '../quota-check.ts';
-import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+import {
+  type AccountRow,
+  type JournalRow,
+  orderBytes,
+  type QuotaRow,
+  type SlotRow,
+  type TakeRow,
+} from '../row.ts';
+import { SettlementCheck, type SettlingRow } from '../settlement-check.ts';
 import { StoreError } from '../store.ts';
 import { readHeldHeads } from './held-heads.ts';
 import type { Ask, Session } from './session.ts';
+import { findSpent } from './settlement-statement.ts';
 import type { SeriesIntentRow } from './statement.ts';
 
 /** Rows of one page: what is held in memory at once. */
 const pageSize = 2_000;
+/** Of rows that may have some 80 kB each. */
+const wideSize = 100;
 
 /** Checks all series, since their intents take from the same quotas; throws `store_corrupt` with the first thing at fault. */
 export async function verifyLedger(session: Session, role: string): Promise<void> {
@@ -58,11 +69,8 @@ async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
   }>(`SELECT sequence FROM intent i WHERE take_amount IS NOT NULL
     AND NOT EXISTS (SELECT FROM quota q WHERE q.issuer = i.issuer AND q.currency = i.take_currency) LIMIT 1`);
   if (strange !== undefined) throw corrupt(`entry ${strange.sequence} takes of a quota that is not there`);
-  for (const { row, recorded } of pairAccounts(
-    await ask<QuotaRow>('SELECT * FROM quota'),
-    history,
-    corrupt,
-  )) {
+  const quotas = await ask<QuotaRow>('SELECT * FROM quota');
+  for (const { row, recorded } of pairAccounts(quotas, history, corrupt)) {
     const check = new AccountCheck(row, recorded, corrupt);
     for await (const { take, signed } of readTakes(ask, row)) check.add(take, signed);
     check.finish(
@@ -74,6 +82,43 @@ async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
   }
   checkChanges(await ask<ChangeRow>('SELECT *, ordinal AS sequence FROM quota_change'), history, corrupt);
   checkStops(await ask<WholeStopRow>('SELECT *, ordinal AS sequence FROM quota_stop'), history, corrupt);
+  await verifySettlements(ask, new SettlementCheck(history, corrupt), quotas);
+}
+
+async function verifySettlements(
+  ask: Ask,
+  check: SettlementCheck,
+  quotas: readonly QuotaRow[],
+): Promise<void> {
+  for await (const page of readSettlements(ask)) {
+    const units = page.flatMap((row) => check.add(row).map((unit) => ({ row, unit })));
+    const spent = await findSpent(
+      ask,
+      units.map(({ unit }) => unit),
+    );
+    for (const [i, { row, unit }] of units.entries()) check.spent(row, unit, spent[i]);
+  }
+  const [counted] = await ask<{ units: bigint }>('SELECT count(*) AS units FROM spent_unit');
+  check.finish({
+    quotas,
+    accounts: await ask<AccountRow>('SELECT * FROM account'),
+    units: counted?.units ?? -1n,
+  });
+}
+
+async function* readSettlements(ask: Ask): AsyncGenerator<readonly SettlingRow[]> {
+  let from = 0n;
+  for (;;) {
+    const page = await ask<SettlingRow>(
+      `SELECT j.ordinal AS sequence, id, issuer, settles FROM intent i JOIN journal j USING (series, sequence)
+        WHERE settles IS NOT NULL AND j.ordinal > $1 ORDER BY j.ordinal LIMIT $2`,
+      [from, wideSize],
+    );
+    yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < wideSize) return;
+    from = last.sequence;
+  }
 }
 
 async function* readTakes(
@@ -117,6 +162,6 @@ async function* readEntries(
 }
 
 /** An order of an intent that cannot be found by its id as what it is: it could be issued again. */
-const lostOrder = `SELECT i.sequence, k AS position FROM intent i, generate_series(0, length(i.orders) / 48 - 1) k
-  WHERE NOT EXISTS (SELECT FROM caller_order o WHERE o.id = substring(i.orders FROM k * 48 + 1 FOR 16)
-    AND o.body_hash = substring(i.orders FROM k * 48 + 17 FOR 32) AND o.intent_id = i.id AND o.position = k) LIMIT 1`;
+const lostOrder = `SELECT i.sequence, k AS position FROM intent i, generate_series(0, length(i.orders) / ${orderBytes} - 1) k
+  WHERE NOT EXISTS (SELECT FROM caller_order o WHERE o.id = substring(i.orders FROM k * ${orderBytes} + 1 FOR 16)
+    AND o.body_hash = substring(i.orders FROM k * ${orderBytes} + 17 FOR 32) AND o.intent_id = i.id AND o.position = k) LIMIT 1`;

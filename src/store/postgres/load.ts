@@ -69,6 +69,7 @@ const tables: readonly {
       bigint('take_amount'),
       bigint('take_orders'),
       bigint('take_ms'),
+      bytea('settles'),
     ],
   },
   {
@@ -89,6 +90,10 @@ const tables: readonly {
       bigint('frozen'),
       bytea('limits'),
       bigint('clock_ms'),
+      bigint('returns'),
+      bigint('retired'),
+      bigint('returned'),
+      bigint('credited'),
     ],
   },
   {
@@ -123,6 +128,16 @@ const tables: readonly {
     name: 'held_head',
     series: false,
     columns: [text('role'), text('name'), bytea('signed'), bigint('held_ms'), bytea('contradiction')],
+  },
+  {
+    name: 'spent_unit',
+    series: false,
+    columns: [bigint('epoch'), bigint('serial'), bigint('position'), bytea('intent_id')],
+  },
+  {
+    name: 'account',
+    series: false,
+    columns: [bytea('id'), text('issuer'), text('currency'), bigint('amount')],
   },
 ];
 

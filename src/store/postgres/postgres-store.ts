@@ -23,6 +23,7 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { changeId, decodeChange } from '../../records/quota-change.ts';
+import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
@@ -37,6 +38,7 @@ import {
 import {
   type Allocation,
   type ApprovedChange,
+  type Balance,
   type Committed,
   type HeadHolding,
   type HeldHead,
@@ -49,9 +51,9 @@ import {
   type Stop,
   type Store,
   StoreError,
+  type UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
-import { decideChange } from './change-decision.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
@@ -62,15 +64,17 @@ import {
   findChange,
   findStop,
   insertQuota,
+  issueQuotas,
   lockQuotas,
   readAccounts,
+  readChangeable,
   readPositions,
   readRecentAmounts,
   readStop,
-  settleQuotas,
   writeAccount,
 } from './quota-statement.ts';
 import { type Ask, Session } from './session.ts';
+import { findSpent, readBalances } from './settlement-statement.ts';
 import { appendEntries, intentsSql, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
@@ -130,6 +134,24 @@ class PostgresStore implements Store {
     });
   }
 
+  findSerial(epoch: number, number: number): Promise<Intent | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE epoch = $1 AND serial = $2', [
+        epoch,
+        number,
+      ]);
+      return row === undefined ? undefined : this.intentOf(row);
+    });
+  }
+
+  findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.read((ask) => findSpent(ask, units));
+  }
+
+  balances(account: Uint8Array): Promise<readonly Balance[]> {
+    return this.read((ask) => readBalances(ask, account));
+  }
+
   lastSerial(epoch: number): Promise<number> {
     return this.read(async (ask) => {
       const [row] = await ask<{ last: bigint }>(
@@ -187,7 +209,7 @@ class PostgresStore implements Store {
             WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
           [fresh.map(({ kind }) => kind), fresh.map(({ id }) => id), fresh.map((one) => one.signed)],
         ),
-        settleQuotas(ask, taken),
+        issueQuotas(ask, taken),
       ]);
     return stored.map((row) => {
       const now = fresh.find((one) => rowOf(one) === row);
@@ -214,8 +236,8 @@ class PostgresStore implements Store {
     return this.write<Awaited<ReturnType<Store['allocate']>>>(async (ask, readingHead) => {
       let head = await readingHead;
       const created = await insertQuota(ask, { ...terms, issuer, currency });
-      const { accounts, stopped } = await readAccounts(ask, [{ issuer, currency }]);
-      const [known] = accounts;
+      const { quotas, stopped } = await readAccounts(ask, [{ issuer, currency }]);
+      const [known] = quotas;
       assert(known !== undefined, 'a quota that is inserted or was there is there');
       if (created) {
         const content = encodeAllocationContent(terms);
@@ -273,7 +295,7 @@ class PostgresStore implements Store {
       else await lockQuotas(ask, [action]);
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
-      const decided = await decideChange(ask, change, createdMs);
+      const decided = decideChange(change, createdMs, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
       const appended = await this.append(ask, head, {

@@ -1,8 +1,8 @@
 /**
  * The statements on PostgreSQL's quota tables: what is taken, allocated, changed and stopped.
  *
- * Locks come in this order, in every transaction: the gate, shared by whoever takes or settles and held alone by whoever stops or
- * starts; then the quotas' rows, by their keys. So no two transactions wait for each other, and when a stop is committed, no take
+ * Locks come in this order, in every transaction: the gate, shared by whoever takes, settles or records and held alone by whoever stops
+ * or starts; then the quotas' rows, by their keys; then what belongs to them: slots, spent units and accounts, by their keys. So no two transactions wait for each other, and when a stop is committed, no take
  * that did not see it is still under way.
  */
 
@@ -12,8 +12,11 @@ import type { QuotaAccount, QuotaPosition, SlotUse } from '../../quota/bucket.ts
 import { positionOf } from '../../quota/bucket.ts';
 import { accountName } from '../../quota/history.ts';
 import { makeTally, tallyStart } from '../../quota/tally.ts';
-import { encodeLimits } from '../../records/quota-terms.ts';
-import type { Found, Taken } from '../commit-plan.ts';
+import type { QuotaAction } from '../../records/quota-change.ts';
+import { encodeLimits, type QuotaTerms } from '../../records/quota-terms.ts';
+import type { Changeable } from '../change-decision.ts';
+import type { Found } from '../commit-plan.ts';
+import type { Retired, Taken } from '../quota-plan.ts';
 import {
   accountOf,
   type QuotaRow,
@@ -67,7 +70,7 @@ const accountsSql = `SELECT q.*, s.name, s.slot, s.used, EXISTS (SELECT FROM quo
 export async function readAccounts(
   ask: Ask,
   quotas?: readonly QuotaName[],
-): Promise<Pick<Found, 'accounts' | 'stopped'>> {
+): Promise<Pick<Found, 'quotas' | 'stopped'>> {
   const rows =
     quotas === undefined
       ? await ask<AccountRow>(`${accountsSql} ORDER BY q.issuer, q.currency`)
@@ -84,7 +87,7 @@ export async function readAccounts(
     const { name: limit, slot, used } = row;
     if (limit !== null && slot !== null && used !== null) known.uses.push(useOf({ name: limit, slot, used }));
   }
-  return { accounts: [...accounts.values()], stopped: rows[0]?.stopped ?? false };
+  return { quotas: [...accounts.values()], stopped: rows[0]?.stopped ?? false };
 }
 
 export async function readPositions(
@@ -92,8 +95,8 @@ export async function readPositions(
   nowMs: number,
   quotas?: readonly QuotaName[],
 ): Promise<readonly QuotaPosition[]> {
-  const { accounts, stopped } = await readAccounts(ask, quotas);
-  return accounts.map(({ account, uses }) => positionOf(account, uses, { nowMs, stopped }));
+  const { quotas: found, stopped } = await readAccounts(ask, quotas);
+  return found.map(({ account, uses }) => positionOf(account, uses, { nowMs, stopped }));
 }
 
 export async function readRecentAmounts(
@@ -119,7 +122,7 @@ export async function takeQuotas(ask: Ask, taken: readonly Taken[]): Promise<voi
     ask(
       `UPDATE quota q SET reserved = q.reserved + g.amount, clock_ms = g.clock_ms
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS g (issuer, currency, amount, clock_ms)
-        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.issued >= g.amount`,
+        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.issued + q.returned >= g.amount`,
       [...columns(taken), taken.map(({ amount }) => amount), taken.map(({ clockMs }) => clockMs)],
     ),
     ask(
@@ -149,13 +152,30 @@ async function addUses(ask: Ask, uses: readonly (SlotUse & QuotaName)[]): Promis
   );
 }
 
+/** Adds what is settled: one row for each quota. */
+export async function retireQuotas(ask: Ask, retired: readonly Retired[]): Promise<void> {
+  if (retired.length === 0) return;
+  const written = (await ask(
+    `UPDATE quota q SET retired = q.retired + g.retired, returned = q.returned + g.returned, credited = q.credited + g.credited
+      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS g (issuer, currency, retired, returned, credited)
+      WHERE q.issuer = g.issuer AND q.currency = g.currency`,
+    [
+      ...columns(retired),
+      retired.map((one) => one.retired),
+      retired.map(({ returned }) => returned),
+      retired.map(({ credited }) => credited),
+    ],
+  )) as unknown as Written;
+  assert(written.count === retired.length, 'what is settled is of a quota');
+}
+
 /** Turns reserved quota into issued. */
-export async function settleQuotas(
+export async function issueQuotas(
   ask: Ask,
-  settled: readonly (QuotaName & { readonly amount: bigint })[],
+  signed: readonly (QuotaName & { readonly amount: bigint })[],
 ): Promise<void> {
   const sums = new Map<string, QuotaName & { amount: bigint }>();
-  for (const { issuer, currency, amount } of settled) {
+  for (const { issuer, currency, amount } of signed) {
     const name = accountName(issuer, currency);
     sums.set(name, { issuer, currency, amount: (sums.get(name)?.amount ?? 0n) + amount });
   }
@@ -171,25 +191,32 @@ export async function settleQuotas(
 }
 
 /** Whether it was not there before. */
-export async function insertQuota(
-  ask: Ask,
-  account: Omit<QuotaAccount, 'version' | 'reserved' | 'issued' | 'clockMs'>,
-): Promise<boolean> {
-  const { issuer, currency, allocated, frozen, limits } = account;
+export async function insertQuota(ask: Ask, account: QuotaName & QuotaTerms): Promise<boolean> {
+  const { issuer, currency, allocated, frozen, limits, returns } = account;
   const inserted = await ask(
-    `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms)
-      VALUES ($1, $2, 1, $3, 0, 0, $4, $5, 0) ON CONFLICT (issuer, currency) DO NOTHING RETURNING 1`,
-    [issuer, currency, allocated, frozen ? 1 : 0, encodeCbor(encodeLimits(limits))],
+    `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+      VALUES ($1, $2, 1, $3, 0, 0, $4, $5, 0, $6) ON CONFLICT (issuer, currency) DO NOTHING RETURNING 1`,
+    [issuer, currency, allocated, frozen ? 1 : 0, encodeCbor(encodeLimits(limits)), returns ? 1 : 0],
   );
   return inserted.length === 1;
 }
 
 /** Writes the quota's new terms, and its slots anew from what was taken: a limit counts what was taken before it was there, too. */
 export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<void> {
-  const { issuer, currency, version, allocated, frozen, limits, clockMs } = account;
+  const { issuer, currency, version, allocated, frozen, limits, clockMs, returns } = account;
   await ask(
-    `UPDATE quota SET version = $3, allocated = $4, frozen = $5, limits = $6, clock_ms = $7 WHERE issuer = $1 AND currency = $2`,
-    [issuer, currency, version, allocated, frozen ? 1 : 0, encodeCbor(encodeLimits(limits)), clockMs],
+    `UPDATE quota SET version = $3, allocated = $4, frozen = $5, limits = $6, clock_ms = $7, returns = $8
+      WHERE issuer = $1 AND currency = $2`,
+    [
+      issuer,
+      currency,
+      version,
+      allocated,
+      frozen ? 1 : 0,
+      encodeCbor(encodeLimits(limits)),
+      clockMs,
+      returns ? 1 : 0,
+    ],
   );
   const resets = await ask<{ ordinal: bigint; reset_ms: bigint }>(
     'SELECT ordinal, reset_ms FROM quota_change WHERE issuer = $1 AND currency = $2 AND reset_ms IS NOT NULL',
@@ -211,6 +238,13 @@ export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<voi
     ask,
     tally.uses().map((use) => ({ ...use, issuer, currency })),
   );
+}
+
+/** What the action is decided from. */
+export async function readChangeable(ask: Ask, action: QuotaAction): Promise<Changeable> {
+  if (action.kind === 'start') return { account: undefined, stop: await readStop(ask) };
+  const [known] = (await readAccounts(ask, [action])).quotas;
+  return { account: known?.account, stop: undefined };
 }
 
 /** The last stop, where it is not lifted. */

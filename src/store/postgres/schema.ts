@@ -133,5 +133,41 @@ CREATE TABLE held_head (
 );
 `;
 
+/** What settlement needs. The defaults serve rows that are there; each row that is made says what it is. */
+const second = `
+ALTER TABLE intent ADD COLUMN settles bytea;
+CREATE INDEX intent_settles ON intent (series, sequence) WHERE settles IS NOT NULL;
+
+ALTER TABLE quota
+  -- Whether what is retired for good comes back.
+  ADD COLUMN returns bigint NOT NULL DEFAULT 0 CHECK (returns IN (0, 1)),
+  -- Of what is issued: gone for good; of that, what came back; in accounts.
+  ADD COLUMN retired bigint NOT NULL DEFAULT 0 CHECK (retired >= 0),
+  ADD COLUMN returned bigint NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND retired),
+  ADD COLUMN credited bigint NOT NULL DEFAULT 0 CHECK (credited >= 0),
+  DROP CONSTRAINT quota_check,
+  ADD CONSTRAINT quota_total CHECK (reserved + issued - returned <= allocated),
+  ADD CONSTRAINT quota_outstanding CHECK (retired + credited <= issued);
+
+-- Every unit that was spent, and the id of the retirement that spent it; intent.settles, which the journal has, is the same once more.
+CREATE TABLE spent_unit (
+  epoch     bigint NOT NULL,
+  serial    bigint NOT NULL,
+  position  bigint NOT NULL,
+  intent_id bytea NOT NULL CHECK (length(intent_id) = 16),
+  PRIMARY KEY (epoch, serial, position)
+);
+
+-- What an account has: it is named by the thumbprint of its key.
+CREATE TABLE account (
+  id       bytea NOT NULL CHECK (length(id) = 32),
+  issuer   text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  amount   bigint NOT NULL CHECK (amount >= 0),
+  PRIMARY KEY (id, issuer, currency),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
+) WITH (fillfactor = 50);
+`;
+
 /** Step n makes version n out of version n - 1. */
-export const migrations: readonly string[] = [first];
+export const migrations: readonly string[] = [first, second];

@@ -3,9 +3,11 @@ import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
 import type { CommitPlan, Found } from '../commit-plan.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
+import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
-import { lockQuotas, readAccounts, takeQuotas } from './quota-statement.ts';
+import { lockQuotas, readAccounts, retireQuotas, takeQuotas } from './quota-statement.ts';
 import type { Ask } from './session.ts';
+import { readSpent, readTouched, writeSettled } from './settlement-statement.ts';
 
 export type SeriesIntentRow = IntentRow & { readonly series: number };
 
@@ -29,7 +31,7 @@ export async function readHead(
 }
 
 /**
- * Locks the quotas that the group takes from and reads all that decides it.
+ * Locks the quotas that the group takes from or settles of, and reads all that decides it.
  *
  * The locks come first and in the order of their keys, here as in every transaction, so that two of them never wait for each
  * other; and what is read after them is what the transactions left that had them before (READ COMMITTED: a snapshot a statement).
@@ -39,12 +41,13 @@ export async function readFound(
   series: number,
   intents: readonly NewIntent[],
 ): Promise<Omit<Found, 'head'>> {
-  const takes = intents.flatMap(({ take }) => (take === undefined ? [] : [take]));
+  const quotas = intents.flatMap(({ take, settles }) => take ?? settles ?? []);
+  const settlements = intents.flatMap(({ settles }) => settles ?? []);
   const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
   const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
-  const [, found, known, ordered, spent] = await Promise.all([
-    takes.length === 0 ? undefined : lockQuotas(ask, takes),
-    takes.length === 0 ? { accounts: [], stopped: false } : readAccounts(ask, takes),
+  const [, found, known, ordered, spent, units, balances] = await Promise.all([
+    quotas.length === 0 ? undefined : lockQuotas(ask, quotas),
+    quotas.length === 0 ? { quotas: [], stopped: false } : readAccounts(ask, quotas),
     ask<SeriesIntentRow>(intentsSql, [intents.map(({ kind }) => kind), intents.map(({ id }) => id)]),
     orders.length === 0
       ? []
@@ -52,12 +55,19 @@ export async function readFound(
     spends.length === 0
       ? []
       : ask<{ spends: Uint8Array }>('SELECT spends FROM intent WHERE spends = ANY ($1::bytea[])', [spends]),
+    readSpent(
+      ask,
+      settlements.flatMap((one) => one.units),
+    ),
+    readTouched(ask, settlements),
   ]);
   return {
     ...found,
     intents: known.map((row) => intentOf(row, row.series === series)),
     orders: ordered.map(({ id }) => id),
     spent: spent.map((row) => row.spends),
+    units,
+    balances,
   };
 }
 
@@ -68,10 +78,13 @@ export const intentsSql =
 /** Writes a plan: one statement a table. */
 export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Promise<void> {
   await Promise.all([
+    // First: what comes back may be taken in the same group.
+    retireQuotas(ask, plan.retired),
     takeQuotas(ask, plan.taken),
     appendEntries(ask, series, plan.entries),
     insertIntents(ask, series, plan.created),
     insertOrders(ask, plan.created),
+    writeSettled(ask, plan),
   ]);
 }
 
@@ -96,13 +109,13 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
   // Sorted: of two groups with the same intents the second waits for the first, and never both.
   await ask(
     `INSERT INTO intent (kind, id, issuer, body_hash, series, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles)
       SELECT kind, id, issuer, body_hash, $1, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles
       FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[],
-        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[])
+        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[])
         AS g (kind, id, issuer, body_hash, sequence, created_ms, context, to_be_signed,
-          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
+          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles)
       ORDER BY kind, id`,
     [
       series,
@@ -123,6 +136,7 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
       column(({ take }) => take?.amount ?? null),
       column(({ take }) => take?.orders ?? null),
       column(({ take }) => take?.atMs ?? null),
+      column(({ settles }) => (settles === undefined ? null : encodeSettlement(settles))),
     ],
   );
 }

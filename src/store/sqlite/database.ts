@@ -3,7 +3,8 @@ import { chmodSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { RandomBytes } from '../../kit/clock.ts';
 import { StoreError } from '../store.ts';
-import { applicationId, schema, schemaVersion } from './schema.ts';
+import { verifyWhole } from './integrity.ts';
+import { applicationId, oldestVersion, schema, schemaVersion, upgrade } from './schema.ts';
 
 export interface DatabaseOptions {
   readonly path: string;
@@ -28,11 +29,13 @@ export function openDatabase(options: DatabaseOptions): { db: Database.Database;
     chmodSync(options.path, 0o600);
     db.defaultSafeIntegers(true);
     configure(db, options);
-    migrate(db, options);
+    const version = makeOrFind(db, options);
     const { role, id } = db.prepare('SELECT role, id FROM store').get() as { role: string; id: Buffer };
     if (role !== options.role)
       throw new StoreError('store_foreign', `the database is of role \`${role}\`, not \`${options.role}\``);
-    return { db, storeId: new Uint8Array(id) };
+    const storeId = new Uint8Array(id);
+    if (version < schemaVersion) bringUp(db, { role, storeId, path: options.path });
+    return { db, storeId };
   } catch (error) {
     db.close();
     throw error;
@@ -57,17 +60,19 @@ function configure(db: Database.Database, options: DatabaseOptions): void {
   if (options.maxPages !== undefined) db.pragma(`max_page_count = ${options.maxPages}`);
 }
 
-function migrate(db: Database.Database, options: DatabaseOptions): void {
+/** Gives the version of the database, which it makes where there is none. */
+function makeOrFind(db: Database.Database, options: DatabaseOptions): number {
   const version = db.pragma('user_version', { simple: true }) as bigint;
   const owner = db.pragma('application_id', { simple: true }) as bigint;
-  if (version === BigInt(schemaVersion) && owner === BigInt(applicationId)) return;
-  if (owner === BigInt(applicationId) && version < BigInt(schemaVersion)) {
+  const ours = owner === BigInt(applicationId);
+  if (ours && version >= BigInt(oldestVersion) && version <= BigInt(schemaVersion)) return Number(version);
+  if (ours && version < BigInt(oldestVersion)) {
     throw new StoreError(
       'store_older',
-      `\`${options.path}\` has schema ${version}; this program knows ${schemaVersion}, and carries over no ledger of before its first release: keep the file with the program that made it, and make a new appliance with \`ringmint init\``,
+      `\`${options.path}\` has schema ${version}; this program knows ${oldestVersion} to ${schemaVersion}, and carries over no ledger of before its first release: keep the file with the program that made it, and make a new appliance with \`ringmint init\``,
     );
   }
-  if (owner === BigInt(applicationId)) {
+  if (ours) {
     throw new StoreError(
       'store_newer',
       `\`${options.path}\` has schema ${version}; this program knows ${schemaVersion}: use the newer program`,
@@ -83,4 +88,25 @@ function migrate(db: Database.Database, options: DatabaseOptions): void {
     db.pragma(`application_id = ${applicationId}`);
     db.pragma(`user_version = ${schemaVersion}`);
   }).exclusive();
+  return schemaVersion;
+}
+
+/**
+ * Brings version 2 up to this program's, in one transaction which also checks the ledger: a crash, a full disk or a ledger that is not
+ * whole leaves version 2 as it was.
+ */
+function bringUp(db: Database.Database, ledger: { role: string; storeId: Uint8Array; path: string }): void {
+  // A table that others refer to is made anew under its name; the setting changes nothing inside of a transaction.
+  db.pragma('foreign_keys = OFF');
+  db.transaction(() => {
+    db.exec(upgrade);
+    if ((db.pragma('foreign_key_check') as unknown[]).length > 0)
+      throw new StoreError(
+        'store_corrupt',
+        `\`${ledger.path}\` is not whole: a row refers to one that is gone; restore a backup`,
+      );
+    verifyWhole(db, ledger);
+    db.pragma(`user_version = ${schemaVersion}`);
+  }).exclusive();
+  db.pragma('foreign_keys = ON');
 }

@@ -1,6 +1,5 @@
 /** A SQLite ledger as rows, to be copied elsewhere: checked, and held by its lock so that nobody serves it meanwhile. */
 import { existsSync, writeFileSync } from 'node:fs';
-import { genesisHash } from '../../journal/chain.ts';
 import { StoreError } from '../store.ts';
 import { movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
@@ -16,6 +15,8 @@ export const ledgerTables = [
   'quota_change',
   'quota_stop',
   'held_head',
+  'spent_unit',
+  'account',
 ] as const;
 
 export type LedgerTable = (typeof ledgerTables)[number];
@@ -46,7 +47,7 @@ export function openDump(path: string, role: string): LedgerDump {
         random: (length) => new Uint8Array(length),
       });
       try {
-        verifyWhole(db, genesisHash(role, storeId), path);
+        verifyWhole(db, { role, storeId, path });
       } catch (error) {
         db.close();
         throw error;

@@ -10,7 +10,8 @@ import {
   replayRows,
   type WholeStopRow,
 } from '../quota-check.ts';
-import type { JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+import type { AccountRow, JournalRow, QuotaRow, SlotRow, TakeRow } from '../row.ts';
+import { SettlementCheck, type SettlingRow } from '../settlement-check.ts';
 
 const sql = {
   entries: `SELECT j.sequence, j.bytes, j.hash FROM journal j
@@ -23,6 +24,10 @@ const sql = {
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY sequence`,
   changes: 'SELECT id, sequence, issuer, currency, reset_ms FROM quota_change',
   stops: 'SELECT * FROM quota_stop',
+  settlements: 'SELECT sequence, id, issuer, settles FROM intent WHERE settles IS NOT NULL ORDER BY sequence',
+  accounts: 'SELECT * FROM account',
+  spent: 'SELECT intent_id FROM spent_unit WHERE epoch = ? AND serial = ? AND position = ?',
+  countSpent: 'SELECT count(*) AS units FROM spent_unit',
 } as const;
 
 /** Throws what `corrupt` makes of the first number that does not follow from the journal and the intents. */
@@ -30,11 +35,8 @@ export function verifyQuotas(db: Database.Database, corrupt: Corrupt): void {
   const history = replayRows(db.prepare(sql.entries).all() as JournalRow[], corrupt);
   const strange = db.prepare(sql.strangeTake).get() as { sequence: bigint } | undefined;
   if (strange !== undefined) throw corrupt(`entry ${strange.sequence} takes of a quota that is not there`);
-  for (const { row, recorded } of pairAccounts(
-    db.prepare(sql.quotas).all() as QuotaRow[],
-    history,
-    corrupt,
-  )) {
+  const quotas = db.prepare(sql.quotas).all() as QuotaRow[];
+  for (const { row, recorded } of pairAccounts(quotas, history, corrupt)) {
     const check = new AccountCheck(row, recorded, corrupt);
     const takes = db.prepare(sql.takes).iterate(row.issuer, row.currency);
     for (const take of takes as IterableIterator<TakeRow & { done: bigint }>)
@@ -43,4 +45,16 @@ export function verifyQuotas(db: Database.Database, corrupt: Corrupt): void {
   }
   checkChanges(db.prepare(sql.changes).all() as ChangeRow[], history, corrupt);
   checkStops(db.prepare(sql.stops).all() as WholeStopRow[], history, corrupt);
+  verifySettlements(db, new SettlementCheck(history, corrupt), quotas);
+}
+
+function verifySettlements(db: Database.Database, check: SettlementCheck, quotas: readonly QuotaRow[]): void {
+  const spent = db.prepare(sql.spent);
+  for (const row of db.prepare(sql.settlements).iterate() as IterableIterator<SettlingRow>)
+    for (const unit of check.add(row)) {
+      const found = spent.get(unit.epoch, unit.sequence, unit.index) as { intent_id: Buffer } | undefined;
+      check.spent(row, unit, found?.intent_id);
+    }
+  const { units } = db.prepare(sql.countSpent).get() as { units: bigint };
+  check.finish({ quotas, accounts: db.prepare(sql.accounts).all() as AccountRow[], units });
 }

@@ -4,7 +4,7 @@ import type { EntryContent } from '../../journal/chain.ts';
 import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaAccount, type QuotaPosition, type SlotUse } from '../../quota/bucket.ts';
-import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../../quota/change.ts';
+import type { ChangeCode } from '../../quota/change.ts';
 import {
   accountName,
   encodeAllocationContent,
@@ -12,10 +12,11 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
-import { changeId, decodeChange, type TermsAction } from '../../records/quota-change.ts';
+import { changeId, decodeChange } from '../../records/quota-change.ts';
 import { encodeLimits } from '../../records/quota-terms.ts';
-import type { Found, Taken } from '../commit-plan.ts';
-import { checkAllocation, checkSameAllocation, refuseUnknownChange } from '../refusal.ts';
+import { decideChange } from '../change-decision.ts';
+import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
+import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   accountOf,
   clockResetOf,
@@ -42,9 +43,9 @@ export class QuotaTables {
   }
 
   /** The quotas that are named, each once, with what is in their slots. */
-  accounts(quotas: readonly Pick<QuotaAccount, 'issuer' | 'currency'>[]): Found['accounts'] {
-    const found = new Map<string, Found['accounts'][number]>();
-    for (const { issuer, currency } of quotas) {
+  quotas(named: readonly Pick<QuotaAccount, 'issuer' | 'currency'>[]): readonly FoundQuota[] {
+    const found = new Map<string, FoundQuota>();
+    for (const { issuer, currency } of named) {
       const name = accountName(issuer, currency);
       const account = found.has(name) ? undefined : this.account(issuer, currency);
       if (account !== undefined) found.set(name, { account, uses: this.uses(account) });
@@ -64,8 +65,17 @@ export class QuotaTables {
     }
   }
 
-  settle(issuer: string, currency: string, amount: bigint): void {
-    const moved = this.statements.settle.run({ amount, issuer, currency });
+  /** Writes what a group settles: the table's own checks hold that it was issued. */
+  retire(retired: readonly Retired[]): void {
+    for (const one of retired) {
+      const written = this.statements.retire.run({ ...one });
+      assert(written.changes === 1, 'what is settled is of a quota');
+    }
+  }
+
+  /** Turns reserved quota into issued. */
+  issue(issuer: string, currency: string, amount: bigint): void {
+    const moved = this.statements.issue.run({ amount, issuer, currency });
     assert(moved.changes === 1, 'what was reserved is there to be issued');
   }
 
@@ -78,13 +88,14 @@ export class QuotaTables {
       const same = checkSameAllocation(known, allocation);
       if (!same.ok) return same;
     } else {
-      const { allocated, frozen, limits } = terms;
+      const { allocated, frozen, limits, returns } = terms;
       this.statements.insertQuota.run({
         issuer,
         currency,
         allocated,
         frozen: frozen ? 1 : 0,
         limits: encodeCbor(encodeLimits(limits)),
+        returns: returns ? 1 : 0,
       });
       this.append({
         kind: 'allocation',
@@ -139,33 +150,31 @@ export class QuotaTables {
     if (known !== undefined) return succeed(known);
     const decoded = decodeChange(bytes);
     assert(decoded.ok, 'a change that was approved can be read');
-    const timely = checkChangeTime(decoded.value, createdMs);
-    if (!timely.ok) return timely;
     const { action } = decoded.value;
-    const record = (): number => {
-      const content = encodeChangeContent(bytes, approvals);
-      const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
-      this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
-      return sequence;
-    };
-    if (action.kind === 'start') {
-      const due = checkStart(action, this.stopped()?.sequence);
-      if (!due.ok) return due;
-      const sequence = record();
-      this.statements.liftStops.run(sequence);
-      return succeed(sequence);
-    }
-    return this.changeTerms(action, record);
+    const decided = decideChange(decoded.value, createdMs, {
+      account: action.kind === 'start' ? undefined : this.account(action.issuer, action.currency),
+      stop: this.stopped(),
+    });
+    if (!decided.ok) return decided;
+    const content = encodeChangeContent(bytes, approvals);
+    const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
+    this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
+    if (decided.value === undefined) this.statements.liftStops.run(sequence);
+    else this.write(decided.value);
+    return succeed(sequence);
   }
 
-  private changeTerms(action: TermsAction, record: () => number): Result<number, ChangeCode> {
-    const { issuer, currency } = action;
-    const account = this.account(issuer, currency);
-    if (account === undefined) return refuseUnknownChange(issuer, currency);
-    const changed = changeAccount(account, action);
-    if (!changed.ok) return changed;
-    const { version, allocated, frozen, limits, clockMs } = changed.value;
-    const sequence = record();
+  /** The quota's new terms, and its slots anew from what was taken. */
+  private write({
+    issuer,
+    currency,
+    version,
+    allocated,
+    frozen,
+    limits,
+    returns,
+    clockMs,
+  }: QuotaAccount): void {
     this.statements.changeQuota.run({
       issuer,
       currency,
@@ -173,6 +182,7 @@ export class QuotaTables {
       allocated,
       frozen: frozen ? 1 : 0,
       limits: encodeCbor(encodeLimits(limits)),
+      returns: returns ? 1 : 0,
       clockMs,
     });
     // A limit counts what was taken before it was there, too.
@@ -182,7 +192,6 @@ export class QuotaTables {
     this.statements.clearSlots.run(issuer, currency);
     for (const { limit, slot, used } of tally.uses())
       this.statements.takeSlot.run(issuer, currency, limit, slot, used);
-    return succeed(sequence);
   }
 
   private clockResets(issuer: string, currency: string): readonly ClockReset[] {
@@ -212,19 +221,21 @@ function prepare(db: Database.Database) {
     quotas: db.prepare('SELECT * FROM quota ORDER BY issuer, currency'),
     slots: db.prepare('SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ?'),
     insertQuota:
-      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms)
-      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0)`),
+      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`),
     changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
-        limits = :limits, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
+        limits = :limits, returns = :returns, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
     takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount, clock_ms = :atMs
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued >= :amount`),
+      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued + returned >= :amount`),
+    retire: db.prepare(`UPDATE quota SET retired = retired + :retired, returned = returned + :returned,
+        credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
     takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (issuer, currency, name, slot) DO UPDATE SET used = used + excluded.used`),
     pruneSlots: db.prepare(
       'DELETE FROM quota_slot WHERE issuer = ? AND currency = ? AND name = ? AND slot < ?',
     ),
     clearSlots: db.prepare('DELETE FROM quota_slot WHERE issuer = ? AND currency = ?'),
-    settle: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
+    issue: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
       WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
     takes: db.prepare(`SELECT sequence, take_amount, take_orders, take_ms FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),

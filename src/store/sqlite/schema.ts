@@ -1,9 +1,56 @@
-/** The SQLite schema, version 2. STRICT tables: a value of another type than its column's is refused by the database too. */
+/** The SQLite schema, version 3. STRICT tables: a value of another type than its column's is refused by the database too. */
 
 /** Written into the file's header (PRAGMA application_id), so that another program's database is told from ours: "RGMT". */
 export const applicationId = 0x52474d54;
-/** Version 1 had neither orders nor limits over windows; its journal's entries say less, and cannot be made to say more. */
-export const schemaVersion = 2;
+/** The oldest that is brought up. Version 1 had neither orders nor limits over windows; its journal's entries say less, and cannot be made to say more. */
+export const oldestVersion = 2;
+/** Version 3 has settlement: what is spent, retired, and in accounts. */
+export const schemaVersion = 3;
+
+const quotaTable = `CREATE TABLE quota (
+  issuer    TEXT NOT NULL,
+  currency  TEXT NOT NULL,
+  version   INTEGER NOT NULL CHECK (version >= 1),
+  allocated INTEGER NOT NULL CHECK (allocated >= 0),
+  reserved  INTEGER NOT NULL CHECK (reserved >= 0),
+  issued    INTEGER NOT NULL CHECK (issued >= 0),
+  frozen    INTEGER NOT NULL CHECK (frozen IN (0, 1)),
+  limits    BLOB NOT NULL,
+  clock_ms  INTEGER NOT NULL,
+  -- Whether what is retired for good comes back.
+  returns   INTEGER NOT NULL CHECK (returns IN (0, 1)),
+  -- Of what is issued: gone for good; of that, what came back; in accounts.
+  retired   INTEGER NOT NULL DEFAULT 0 CHECK (retired >= 0),
+  returned  INTEGER NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND retired),
+  credited  INTEGER NOT NULL DEFAULT 0 CHECK (credited >= 0),
+  PRIMARY KEY (issuer, currency),
+  CHECK (reserved + issued - returned <= allocated),
+  CHECK (retired + credited <= issued)
+) STRICT;
+`;
+
+const settlementTables = `
+CREATE INDEX intent_settles ON intent (sequence) WHERE settles IS NOT NULL;
+
+-- Every unit that was spent, and the id of the retirement that spent it; intent.settles, which the journal has, is the same once more.
+CREATE TABLE spent_unit (
+  epoch     INTEGER NOT NULL,
+  serial    INTEGER NOT NULL,
+  position  INTEGER NOT NULL,
+  intent_id BLOB NOT NULL CHECK (length(intent_id) = 16),
+  PRIMARY KEY (epoch, serial, position)
+) STRICT, WITHOUT ROWID;
+
+-- What an account has: it is named by the thumbprint of its key.
+CREATE TABLE account (
+  id       BLOB NOT NULL CHECK (length(id) = 32),
+  issuer   TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount   INTEGER NOT NULL CHECK (amount >= 0),
+  PRIMARY KEY (id, issuer, currency),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
+) STRICT, WITHOUT ROWID;
+`;
 
 export const schema = `
 CREATE TABLE store (
@@ -40,6 +87,8 @@ CREATE TABLE intent (
   take_amount  INTEGER CHECK (take_amount > 0),
   take_orders  INTEGER CHECK (take_orders > 0),
   take_ms      INTEGER,
+  -- See src/store/settlement.ts.
+  settles      BLOB,
   PRIMARY KEY (kind, id)
 ) STRICT;
 CREATE UNIQUE INDEX intent_serial ON intent (epoch, serial) WHERE serial IS NOT NULL;
@@ -55,20 +104,7 @@ CREATE TABLE caller_order (
   position  INTEGER NOT NULL CHECK (position >= 0)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE quota (
-  issuer    TEXT NOT NULL,
-  currency  TEXT NOT NULL,
-  version   INTEGER NOT NULL CHECK (version >= 1),
-  allocated INTEGER NOT NULL CHECK (allocated >= 0),
-  reserved  INTEGER NOT NULL CHECK (reserved >= 0),
-  issued    INTEGER NOT NULL CHECK (issued >= 0),
-  frozen    INTEGER NOT NULL CHECK (frozen IN (0, 1)),
-  limits    BLOB NOT NULL,
-  clock_ms  INTEGER NOT NULL,
-  PRIMARY KEY (issuer, currency),
-  CHECK (reserved + issued <= allocated)
-) STRICT;
-
+${quotaTable}
 -- What was taken, by the slots of each limit's window (src/quota/window.ts); slots that count no more are removed with the next take.
 CREATE TABLE quota_slot (
   issuer   TEXT NOT NULL,
@@ -109,4 +145,17 @@ CREATE TABLE held_head (
   contradiction BLOB,
   PRIMARY KEY (role, name)
 ) STRICT, WITHOUT ROWID;
-`;
+${settlementTables}`;
+
+/**
+ * Makes version 3 out of version 2: adds what settlement needs. The quotas' table is made anew, since SQLite cannot change a check of
+ * one; nothing else of its contents is written.
+ */
+export const upgrade = `
+ALTER TABLE intent ADD COLUMN settles BLOB;
+${quotaTable.replace('TABLE quota', 'TABLE quota_3')}
+INSERT INTO quota_3 (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+  SELECT issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, 0 FROM quota;
+DROP TABLE quota;
+ALTER TABLE quota_3 RENAME TO quota;
+${settlementTables}`;

@@ -22,9 +22,11 @@ import {
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
+import { encodeSettlement } from '../settlement.ts';
 import type {
   Allocation,
   ApprovedChange,
+  Balance,
   Committed,
   HeadHolding,
   HeldHead,
@@ -36,6 +38,7 @@ import type {
   SignedIntent,
   Stop,
   Store,
+  UnitSerial,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
@@ -43,6 +46,7 @@ import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import { QuotaTables } from './quota-tables.ts';
+import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 
@@ -72,6 +76,7 @@ class SqliteStore implements Store {
   private readonly release: () => void;
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
+  private readonly settlements: SettlementTables;
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
@@ -97,7 +102,8 @@ class SqliteStore implements Store {
     try {
       this.statements = prepareStatements(this.db);
       this.quotas = new QuotaTables(this.db, (content) => this.append(content));
-      verifyWhole(this.db, this.genesis, options.path);
+      this.settlements = new SettlementTables(this.db);
+      verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
     } catch (error) {
       this.db.close();
@@ -141,6 +147,21 @@ class SqliteStore implements Store {
     );
   }
 
+  findSerial(epoch: number, number: number): Promise<Intent | undefined> {
+    return this.run(() => {
+      const row = this.statements.findSerial.get(epoch, number) as IntentRow | undefined;
+      return row === undefined ? undefined : intentOf(row);
+    });
+  }
+
+  findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.read(() => units.map((unit) => this.settlements.spentBy(unit)));
+  }
+
+  balances(account: Uint8Array): Promise<readonly Balance[]> {
+    return this.run(() => this.settlements.balances(account));
+  }
+
   lastSerial(epoch: number): Promise<number> {
     return this.run(() => Number((this.statements.lastSerial.get(epoch) as { last: bigint }).last));
   }
@@ -158,17 +179,20 @@ class SqliteStore implements Store {
     const rows = intents.map(({ kind, id }) => this.readIntent(kind, id));
     const orders = intents.flatMap((intent) => (intent.orders ?? []).map(({ id }) => id));
     const spends = intents.flatMap((intent) => intent.spends ?? []);
+    const settlements = intents.flatMap(({ settles }) => settles ?? []);
     return {
       head: this.readHead(),
       intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
       orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
       spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
-      accounts: this.quotas.accounts(intents.flatMap(({ take }) => take ?? [])),
+      quotas: this.quotas.quotas(intents.flatMap(({ take, settles }) => take ?? settles ?? [])),
+      units: this.settlements.spent(settlements),
+      balances: this.settlements.found(settlements),
       stopped: this.quotas.stopped() !== undefined,
     };
   }
 
-  private writePlan({ entries, created, taken }: CommitPlan): void {
+  private writePlan({ entries, created, taken, retired, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
       this.statements.insertIntent.run({
@@ -189,11 +213,15 @@ class SqliteStore implements Store {
         takeAmount: intent.take?.amount ?? null,
         takeOrders: intent.take?.orders ?? null,
         takeMs: intent.take?.atMs ?? null,
+        settles: intent.settles === undefined ? null : encodeSettlement(intent.settles),
       });
       for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
         this.statements.insertOrder.run(id, bodyHash, intent.id, index);
     }
+    // First: what comes back may be taken in the same group.
+    this.quotas.retire(retired);
     this.quotas.take(taken);
+    this.settlements.write({ units, balances });
   }
 
   /** Appends an entry that is of no intent; gives its number. */
@@ -215,7 +243,7 @@ class SqliteStore implements Store {
     if (row.take_currency !== null && row.take_amount !== null) {
       if (this.quotas.stopped() !== undefined)
         throw new StoreError('issuance_stopped', refuseStopped().message);
-      this.quotas.settle(row.issuer, row.take_currency, row.take_amount);
+      this.quotas.issue(row.issuer, row.take_currency, row.take_amount);
     }
     this.statements.recordSigned.run(signed, kind, id);
     return intentOf({ ...row, signed: signed });

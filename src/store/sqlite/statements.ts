@@ -9,11 +9,14 @@ const sql = {
   findIntent: 'SELECT * FROM intent WHERE kind = ? AND id = ?',
   findSpent: 'SELECT 1 FROM intent WHERE spends = ?',
   insertIntent: `INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
-        to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms)
+        to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms,
+        settles)
       VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
-        :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs)`,
+        :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs,
+        :settles)`,
   findOrder: 'SELECT * FROM caller_order WHERE id = ?',
   insertOrder: 'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
+  findSerial: 'SELECT * FROM intent WHERE epoch = ? AND serial = ?',
   lastSerial: 'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?',
   recordSigned: 'UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL',
   unsigned: 'SELECT * FROM intent WHERE signed IS NULL ORDER BY sequence',

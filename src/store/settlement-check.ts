@@ -1,0 +1,117 @@
+/** Whether the spent log, the accounts and what is retired of each quota follow from the journal, whatever database they are in. */
+import { equalBytes, toHex } from '../kit/bytes.ts';
+import { quote } from '../kit/result.ts';
+import { accountName, type QuotaHistory, type RecordedAccount } from '../quota/history.ts';
+import type { Corrupt } from './quota-check.ts';
+import { type AccountRow, balanceOf, bytesOf, type QuotaRow } from './row.ts';
+import { decodeSettlement, unitName } from './settlement.ts';
+import { type AccountBalance, balanceName } from './settlement-plan.ts';
+import type { Settlement, UnitSerial } from './store.ts';
+
+/** An intent that settles, with its number in the order in which they were written. */
+export interface SettlingRow {
+  sequence: bigint;
+  id: Uint8Array;
+  issuer: string;
+  settles: Uint8Array;
+}
+
+interface Sums {
+  retired: bigint;
+  returned: bigint;
+  credited: bigint;
+}
+
+export class SettlementCheck {
+  private readonly history: QuotaHistory;
+  private readonly corrupt: Corrupt;
+  private readonly quotas = new Map<string, Sums>();
+  private readonly balances = new Map<string, AccountBalance>();
+  private units = 0n;
+
+  constructor(history: QuotaHistory, corrupt: Corrupt) {
+    this.history = history;
+    this.corrupt = corrupt;
+  }
+
+  /** The next settlement, in the order in which they were written; gives the units that have to be in the spent log. */
+  add({ sequence, issuer, settles: bytes }: SettlingRow): readonly UnitSerial[] {
+    const settles = decodeSettlement(bytes, issuer);
+    const { currency, amount, from, to, returned, units } = settles;
+    const name = accountName(issuer, currency);
+    const recorded = this.history.accounts.get(name);
+    if (recorded === undefined) throw this.corrupt(`entry ${sequence} settles of a quota that is not there`);
+    const due = to === null && returnsAt(recorded, Number(sequence)) ? amount : 0n;
+    if (returned !== due)
+      throw this.corrupt(
+        `entry ${sequence} gives ${returned} back to the quota ${quote(name)}, where its terms give ${due}`,
+      );
+    const sums = this.quotas.get(name) ?? { retired: 0n, returned: 0n, credited: 0n };
+    this.quotas.set(name, sums);
+    if (to === null) sums.retired += amount;
+    sums.returned += returned;
+    if (from !== null) {
+      sums.credited -= amount;
+      const balance = this.move(settles, from, -amount);
+      if (balance < 0n)
+        throw this.corrupt(`entry ${sequence} takes more from account ${toHex(from)} than it had`);
+    }
+    if (to !== null) {
+      sums.credited += amount;
+      this.move(settles, to, amount);
+    }
+    this.units += BigInt(units.length);
+    return units;
+  }
+
+  /** That the spent log has the unit as spent by the intent; `by` is what the log has. */
+  spent({ sequence, id }: SettlingRow, unit: UnitSerial, by: Uint8Array | undefined): void {
+    if (by === undefined || !equalBytes(bytesOf(by), bytesOf(id)))
+      throw this.corrupt(`unit ${unitName(unit)} of entry ${sequence} is not spent by it`);
+  }
+
+  /** `units`: how many the spent log has, so that one that no entry tells of is found too. */
+  finish(rows: {
+    readonly quotas: readonly QuotaRow[];
+    readonly accounts: readonly AccountRow[];
+    readonly units: bigint;
+  }): void {
+    if (rows.units !== this.units)
+      throw this.corrupt(`${rows.units} units are spent, where the journal has ${this.units}`);
+    for (const row of rows.quotas) {
+      const name = accountName(row.issuer, row.currency);
+      const sums = this.quotas.get(name) ?? { retired: 0n, returned: 0n, credited: 0n };
+      for (const what of ['retired', 'returned', 'credited'] as const)
+        if (row[what] !== sums[what])
+          throw this.corrupt(
+            `${row[what]} of the quota ${quote(name)} are ${what}, where the journal has ${sums[what]}`,
+          );
+    }
+    for (const row of rows.accounts) {
+      const { account, issuer, currency, amount } = balanceOf(row);
+      const name = balanceName({ account, issuer, currency });
+      const known = this.balances.get(name)?.amount;
+      this.balances.delete(name);
+      if (known !== amount)
+        throw this.corrupt(
+          `account ${toHex(account)} has ${amount} of ${quote(accountName(issuer, currency))}, where the journal has ${known ?? 0n}`,
+        );
+    }
+    for (const { account, issuer, currency } of this.balances.values())
+      throw this.corrupt(
+        `what account ${toHex(account)} has of ${quote(accountName(issuer, currency))} is gone`,
+      );
+  }
+
+  private move({ issuer, currency }: Settlement, account: Uint8Array, by: bigint): bigint {
+    const name = balanceName({ account, issuer, currency });
+    const amount = (this.balances.get(name)?.amount ?? 0n) + by;
+    this.balances.set(name, { account, issuer, currency, amount });
+    return amount;
+  }
+}
+
+/** Whether what was retired came back by the terms that were in force when the entry was written. */
+function returnsAt({ returns }: RecordedAccount, sequence: number): boolean {
+  return returns.findLast((one) => one.sequence < sequence)?.returns ?? false;
+}

@@ -1,0 +1,67 @@
+/** The spent log and the accounts. Each method runs inside of a transaction of the store's. */
+import type Database from 'better-sqlite3';
+import type { CommitPlan } from '../commit-plan.ts';
+import { type AccountRow, balanceOf, bytesOf } from '../row.ts';
+import { type AccountBalance, balanceName, type SpentUnit } from '../settlement-plan.ts';
+import type { Balance, Settlement, UnitSerial } from '../store.ts';
+
+export class SettlementTables {
+  private readonly statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database.Database) {
+    this.statements = prepare(db);
+  }
+
+  /** Of the units that are settled those that are spent. */
+  spent(settlements: readonly Settlement[]): readonly SpentUnit[] {
+    return settlements.flatMap(({ units }) =>
+      units.flatMap((unit) => {
+        const by = this.spentBy(unit);
+        return by === undefined ? [] : [{ unit, by }];
+      }),
+    );
+  }
+
+  /** Of the accounts that are debited or credited what they have. */
+  found(settlements: readonly Settlement[]): readonly AccountBalance[] {
+    const balances = new Map<string, AccountBalance>();
+    for (const { issuer, currency, from, to } of settlements)
+      for (const account of [from, to]) {
+        if (account === null) continue;
+        const row = this.statements.balance.get(account, issuer, currency) as AccountRow | undefined;
+        const balance = row === undefined ? undefined : balanceOf(row);
+        if (balance !== undefined) balances.set(balanceName(balance), balance);
+      }
+    return [...balances.values()];
+  }
+
+  write({ units, balances }: Pick<CommitPlan, 'units' | 'balances'>): void {
+    for (const { unit, by } of units) this.statements.spend.run(unit.epoch, unit.sequence, unit.index, by);
+    for (const { account, issuer, currency, amount } of balances)
+      this.statements.put.run(account, issuer, currency, amount);
+  }
+
+  spentBy({ epoch, sequence, index }: UnitSerial): Uint8Array | undefined {
+    const row = this.statements.spent.get(epoch, sequence, index) as { intent_id: Buffer } | undefined;
+    return row === undefined ? undefined : bytesOf(row.intent_id);
+  }
+
+  balances(account: Uint8Array): readonly Balance[] {
+    return (this.statements.balances.all(account) as AccountRow[]).map(({ issuer, currency, amount }) => ({
+      issuer,
+      currency,
+      amount,
+    }));
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    spent: db.prepare('SELECT intent_id FROM spent_unit WHERE epoch = ? AND serial = ? AND position = ?'),
+    spend: db.prepare('INSERT INTO spent_unit (epoch, serial, position, intent_id) VALUES (?, ?, ?, ?)'),
+    balance: db.prepare('SELECT * FROM account WHERE id = ? AND issuer = ? AND currency = ?'),
+    balances: db.prepare('SELECT * FROM account WHERE id = ? AND amount > 0 ORDER BY issuer, currency'),
+    put: db.prepare(`INSERT INTO account (id, issuer, currency, amount) VALUES (?, ?, ?, ?)
+      ON CONFLICT (id, issuer, currency) DO UPDATE SET amount = excluded.amount`),
+  };
+}
