@@ -189,6 +189,7 @@ const statusOfCode = {
   denial_request_mismatch: 502,
   control_bit_request_mismatch: 502,
   control_bit_order_denied: 502,
+  control_bit_serial_used: 502,
   control_bit_root_mismatch: 502,
   control_bit_key_mismatch: 502,
   peer_unavailable: 503,

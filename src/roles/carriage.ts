@@ -6,7 +6,7 @@ import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
-import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { readToBeSigned } from '../records/cose.ts';
 import { encodeCurrencyRecord } from '../records/currency.ts';
@@ -19,7 +19,7 @@ import { encodePresentation } from '../records/presentation.ts';
 import { decodeRequest, lotsOf, type Order, type Request, sumOrders } from '../records/request.ts';
 import { select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { Intent } from '../store/store.ts';
+import type { Intent, NewIntent } from '../store/store.ts';
 import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
 import { finishIntent } from './intent.ts';
 import type { Ledger } from './ledger.ts';
@@ -64,6 +64,8 @@ export function makeCarriage(
 ): (intent: Intent, request?: Request) => Promise<Result<Batch>> {
   const { issuer, ledger, signer, keys, peers, clock } = dependencies;
   const { store } = ledger;
+  /** Serials of control bits whose currency is being committed. */
+  const claimed = new Set<string>();
 
   async function carry(intent: Intent, made?: Request): Promise<Result<Batch>> {
     const steps = new Steps(clock);
@@ -215,36 +217,74 @@ export function makeCarriage(
     controlBitBytes: Uint8Array,
     denialBytes: Uint8Array | null,
   ): Promise<Intent | Extract<Result<never>, { ok: false }>> {
+    const { epoch, sequence, issuanceKey } = controlBit;
+    const now = clock.nowSeconds();
+    // With the date of a clock that is wrong, or of a key that has ended, no verifier would take it, and it would be handed out for ever.
+    const counts = keys.checkKey(
+      issuanceKey,
+      { role: 'issuance', name: issuer },
+      { madeAt: now, seenAt: Math.max(now, controlBit.issuedAt) },
+    );
+    if (!counts.ok) return counts;
+    const serial = `${epoch}/${sequence}`;
+    // Of two that come at once with one serial neither is found in the store.
+    if (claimed.has(serial)) return refuseUsedSerial(controlBit);
+    claimed.add(serial);
+    try {
+      const used = await store.findSerial(epoch, sequence);
+      if (used !== undefined && !equalBytes(used.id, request.id)) return refuseUsedSerial(controlBit);
+      const [committed] = await ledger.commit([
+        currencyIntent(request, controlBit, controlBitBytes, denialBytes, now),
+      ]);
+      return committed.ok ? committed.value.intent : committed;
+    } finally {
+      claimed.delete(serial);
+    }
+  }
+
+  function currencyIntent(
+    request: Request,
+    controlBit: ControlBit,
+    controlBitBytes: Uint8Array,
+    denialBytes: Uint8Array | null,
+    now: number,
+  ): NewIntent {
     const bodyHash = sha256(controlBitBytes);
-    const [committed] = await ledger.commit([
-      {
-        kind: 'currency',
-        id: request.id,
-        issuer,
-        bodyHash,
-        createdMs: clock.nowMs(),
-        context: encodeCbor([controlBitBytes, denialBytes]),
-        toBeSigned: encodeCurrencyRecord(
-          {
-            requestId: request.id,
-            issuer,
-            issuedAt: clock.nowSeconds(),
-            epoch: controlBit.epoch,
-            sequence: controlBit.sequence,
-            root: controlBit.root,
-            count: controlBit.count,
-            total: controlBit.total,
-            currency: controlBit.currency,
-            controlBitHash: bodyHash,
-          },
-          controlBit.issuanceKey,
-        ),
-      },
-    ]);
-    return committed.ok ? committed.value.intent : committed;
+    return {
+      kind: 'currency',
+      id: request.id,
+      issuer,
+      bodyHash,
+      serial: { epoch: controlBit.epoch, number: controlBit.sequence },
+      createdMs: clock.nowMs(),
+      context: encodeCbor([controlBitBytes, denialBytes]),
+      toBeSigned: encodeCurrencyRecord(
+        {
+          requestId: request.id,
+          issuer,
+          issuedAt: now,
+          epoch: controlBit.epoch,
+          sequence: controlBit.sequence,
+          root: controlBit.root,
+          count: controlBit.count,
+          total: controlBit.total,
+          currency: controlBit.currency,
+          controlBitHash: bodyHash,
+        },
+        controlBit.issuanceKey,
+      ),
+    };
   }
 
   return carry;
+}
+
+/** INVARIANT: of one serial one currency is signed, whatever quota control signs, or however many copies of it there are. */
+function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit_serial_used'> {
+  return refuse(
+    'control_bit_serial_used',
+    `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run (docs/OPERATIONS.md); the first one is accepted`,
+  );
 }
 
 function readStored(requestBytes: Uint8Array): Request {

@@ -31,6 +31,8 @@ export class Callers {
   readonly sent = new Map<string, SentRequest>();
   readonly placed = new Seen<Placed>();
   readonly all: Placed[] = [];
+  /** What callers were handed out. */
+  readonly files = new Seen<Uint8Array>();
   private readonly orders = new Map<string, string>();
   private readonly currencies = new Map<string, string>();
   private readonly observer: Observer;
@@ -133,6 +135,7 @@ export class Callers {
   private count(order: Placed, file: Uint8Array): void {
     const judged = this.observer.judge(file);
     if (judged !== 'authentic') throw new Broken(`authentic: a caller got what is ${judged}`);
+    this.files.add(file);
     const { leaves, controlBit } = partsOf(file);
     const bit = decodeControlBit(controlBit);
     if (!bit.ok) throw new Broken(bit.message);

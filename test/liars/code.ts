@@ -45,11 +45,15 @@ export async function loadChanged({ file, from, to }: Change): Promise<Code & { 
   const project = join(import.meta.dirname, '../..');
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-bent-'));
   cpSync(join(project, 'src'), join(folder, 'src'), { recursive: true });
-  for (const beside of ['node_modules', 'hsm', 'vm']) symlinkSync(join(project, beside), join(folder, beside));
+  for (const beside of ['node_modules', 'hsm', 'vm'])
+    symlinkSync(join(project, beside), join(folder, beside));
   const path = join(folder, 'src', file);
   const text = readFileSync(path, 'utf8');
   if (text.split(from).length !== 2) throw new Error(`src/${file} has not exactly one \`${from}\``);
-  writeFileSync(path, text.replace(from, () => to));
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
   const load = (name: string): Promise<Record<string, unknown>> => import(join(folder, 'src', name));
   const parts = await Promise.all(
     [

@@ -5,7 +5,6 @@ import { concatBytes, toHex } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import { algorithm, header } from '../../src/records/claims.ts';
 import { attachSignature, toBeSigned } from '../../src/records/cose.ts';
-import { encryptedCredentialType } from '../../src/records/encryption.ts';
 import { encodeCoseKey, type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import type { Draw } from '../crash/draw.ts';
 
@@ -42,14 +41,18 @@ const point = ephemeral.generateKeys();
 const sharedWith = new Map<string, Uint8Array>();
 
 /** COSE_Encrypt as src/records/encryption.ts reads it, made by OpenSSL: a fiftieth of the time. */
-export function seal(recipient: Pick<VerificationKey, 'keyId' | 'point'>, plaintext: Uint8Array): Uint8Array {
+export function seal(
+  recipient: Pick<VerificationKey, 'keyId' | 'point'>,
+  plaintext: Uint8Array,
+  type: string,
+): Uint8Array {
   const name = toHex(recipient.keyId);
   const shared = sharedWith.get(name) ?? new Uint8Array(ephemeral.computeSecret(recipient.point));
   sharedWith.set(name, shared);
   const protectedHeader = encodeCbor(
     new Map<number, CborValue>([
       [header.algorithm, algorithm.a256gcm],
-      [header.type, encryptedCredentialType],
+      [header.type, type],
     ]),
   );
   const recipientHeader = encodeCbor(new Map([[header.algorithm, algorithm.ecdhEsHkdf256]]));

@@ -7,16 +7,21 @@ import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
 import type { Result } from '../../src/kit/result.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
+import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
+import { changeId, encodeChange } from '../../src/records/quota-change.ts';
+import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import type { Central, IssuerLimits } from '../../src/roles/central.ts';
 import type { Issuance, IssuancePeers } from '../../src/roles/issuance.ts';
 import type { Ledger } from '../../src/roles/ledger.ts';
+import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import type { Draw } from '../crash/draw.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { policy, keys as samples, signed } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import type { Code } from './code.ts';
@@ -31,6 +36,8 @@ export interface HouseOptions {
   /** Of each issuer, minor units. */
   readonly allocated: bigint;
   readonly dayLimit: bigint;
+  /** In the place of these two. */
+  readonly terms?: QuotaTerms;
 }
 
 export const limits: IssuerLimits = { requestMaximum: 2_000n, ceiling: 1_000n, frequencyCap: 1_000_000 };
@@ -75,7 +82,7 @@ export class House {
         const made = await store.allocate({
           issuer: name,
           currency: 'EUR',
-          terms: terms(allocated, dayLimit),
+          terms: this.options.terms ?? terms(allocated, dayLimit),
           createdMs: startMs,
         });
         if (!made.ok) throw new Error(made.message);
@@ -101,6 +108,46 @@ export class House {
     const store = this.stores.get(role);
     if (store === undefined) throw new Error(`${role} is not open`);
     return store;
+  }
+
+  /** Two people put the clock of the quota right (`ringmint quota propose --clock`); gives why not, where they could not. */
+  async resetQuotaClock(nowSeconds: number): Promise<string> {
+    const { ledger } = this.common('quota', this.clock);
+    const position = await this.store('quota').position(issuer, 'EUR', 0);
+    if (position === undefined) throw new Error('there is a quota');
+    const { version, allocated, frozen, limits, returns } = position;
+    const change = encodeChange({
+      madeAt: nowSeconds,
+      expiresAt: nowSeconds + 600,
+      reason: 'the clock was wrong',
+      action: {
+        kind: 'terms',
+        issuer,
+        currency: 'EUR',
+        version,
+        terms: {
+          allocated,
+          frozen,
+          returns,
+          limits: limits.map(({ name, counts, window, maximum }) => ({ name, counts, window, maximum })),
+        },
+        clock: nowSeconds,
+      },
+    });
+    const approvals = (['alice', 'bob'] as const).map((name) => {
+      const approval = { approver: name, changeId: changeId(change), issuedAt: nowSeconds };
+      return signed(encodeQuotaApproval(approval, samples[name].key.keyId), samples[name]);
+    });
+    const right = fixedClock(nowSeconds * 1000);
+    const changes = makeQuotaChanges({
+      ledger,
+      policy,
+      verifySignature: makeNodeVerifySignature(),
+      resume: () => Promise.resolve(),
+      clock: right,
+    });
+    const applied = await changes.apply(change, approvals);
+    return applied.ok ? 'ok' : applied.code;
   }
 
   private common(role: RoleName, clock: Clock) {

@@ -82,10 +82,7 @@ export async function openKeys(where: 'memory' | 'tokens'): Promise<LiarKeys> {
 }
 
 /** Every key valid for a year, but for one of each authority that is revoked. */
-function makeBundle(
-  of: LiarKeys['of'],
-  agreement: KeyAgreement,
-): Pick<LiarKeys, 'bundle' | 'bundleBytes'> {
+function makeBundle(of: LiarKeys['of'], agreement: KeyAgreement): Pick<LiarKeys, 'bundle' | 'bundleBytes'> {
   const root = testKey('root');
   const valid = {
     notBefore: startMs / 1000 - 86_400,

@@ -11,7 +11,8 @@ import type { Credential } from '../../src/records/credential.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
 import type { Decision } from '../../src/records/decision.ts';
 import { type Denial, encodeDenial } from '../../src/records/denial.ts';
-import { encodePresentation } from '../../src/records/presentation.ts';
+import { encryptedCredentialType } from '../../src/records/encryption.ts';
+import { decodePresentation, encodePresentation } from '../../src/records/presentation.ts';
 import { type Request, sumOrders } from '../../src/records/request.ts';
 import { runsOf, select } from '../../src/records/selection.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
@@ -26,7 +27,7 @@ import { makeSigner } from './keys.ts';
 import { Observer } from './observer.ts';
 import { Seen, type World, type WorldOptions } from './sequences.ts';
 
-const allocated = 20_000n;
+const allocated = 7_000n;
 const dayLimit = 5_000n;
 const stranger = makeSigner('stranger');
 const unknownAgreement = strangersKey();
@@ -54,6 +55,9 @@ class LyingCentral implements World {
   private readonly envelopes = new Seen<Uint8Array>();
   private readonly denials = new Seen<Uint8Array>();
   private readonly bits = new Seen<Uint8Array>();
+  /** Id of the credential in an envelope, and hash of the request that it got a control bit for. */
+  private readonly idOf = new Map<string, string>();
+  private readonly usedFor = new Map<string, string>();
   told: string[] = [];
 
   constructor(options: WorldOptions) {
@@ -104,11 +108,23 @@ class LyingCentral implements World {
     const lost = refuse('peer_unavailable', 'the line was cut');
     if (draw.chance(5)) return lost;
     const answer = await this.quotaControl.redeem(bytes, issuer);
-    if (answer.ok) this.bits.add(answer.value);
+    if (answer.ok) this.use(bytes, answer.value);
     if (draw.chance(5)) return lost;
     if (draw.chance(5)) return this.quotaControl.redeem(bytes, issuer);
     const old = draw.chance(4) ? this.bits.pick(draw) : undefined;
     return old === undefined ? answer : succeed(old);
+  }
+
+  /** INVARIANT: a credential works once, however many requests it was made for. */
+  private use(presentation: Uint8Array, bit: Uint8Array): void {
+    this.bits.add(bit);
+    const decoded = decodePresentation(presentation);
+    if (!decoded.ok) throw new Broken(decoded.message);
+    const { credential, request } = decoded.value;
+    const id = this.idOf.get(toHex(sha256(credential))) ?? '';
+    const key = toHex(sha256(request));
+    if ((this.usedFor.get(id) ?? key) !== key) throw new Broken('a credential works once');
+    this.usedFor.set(id, key);
   }
 
   private async decide(bytes: Uint8Array): Promise<Result<Decision>> {
@@ -154,7 +170,9 @@ class LyingCentral implements World {
     { by = this.options.keys.of.central, to = this.options.keys.agreement.publicKey as Recipient } = {},
   ): Promise<Uint8Array> {
     const signed = await signAs(by, encodeCredential(credential, by.publicKey.keyId));
-    return seal(to, signed);
+    const envelope = seal(to, signed, encryptedCredentialType);
+    this.idOf.set(toHex(sha256(envelope)), toHex(credential.id));
+    return envelope;
   }
 
   private async deny(
@@ -166,7 +184,10 @@ class LyingCentral implements World {
     return signAs(by, encodeDenial({ ...denial, denials }, by.publicKey.keyId));
   }
 
-  private readonly only = async (changed: Partial<Credential>, { credential }: Truth): Promise<Result<Decision>> =>
+  private readonly only = async (
+    changed: Partial<Credential>,
+    { credential }: Truth,
+  ): Promise<Result<Decision>> =>
     succeed({ credential: await this.approve({ ...credential, ...changed }), denial: null });
 
   /** Some of the orders, by their numbers, and the others. */
@@ -204,7 +225,10 @@ class LyingCentral implements World {
     },
     'denies some and approves none': async (truth) => {
       const { some } = this.split(truth.sent.request);
-      return succeed({ credential: null, denial: await this.deny(truth.denial, some.length === 0 ? [0] : some) });
+      return succeed({
+        credential: null,
+        denial: await this.deny(truth.denial, some.length === 0 ? [0] : some),
+      });
     },
     'says nothing': async () => succeed({ credential: null, denial: null }),
     refuses: async () => refuse('quota_missing', 'a lie'),
@@ -224,7 +248,10 @@ class LyingCentral implements World {
     'dates it back before its key': (truth) =>
       this.only({ issuedAt: truth.credential.issuedAt - 40 * 86_400 }, truth),
     'dates it ahead': (truth) =>
-      this.only({ issuedAt: truth.credential.issuedAt + 3_600, expiresAt: truth.credential.issuedAt + 7_200 }, truth),
+      this.only(
+        { issuedAt: truth.credential.issuedAt + 3_600, expiresAt: truth.credential.issuedAt + 7_200 },
+        truth,
+      ),
     'lets it expire': (truth) => this.only({ expiresAt: truth.credential.issuedAt }, truth),
     'lets it never expire': (truth) => this.only({ expiresAt: 253_402_300_799 }, truth),
     'names other rules': (truth) => this.only({ ruleSet: { version: 9, hash: this.draw.bytes(32) } }, truth),
@@ -238,7 +265,10 @@ class LyingCentral implements World {
       }),
     'encrypts something else': async ({ denial, sent }) => {
       const other = this.draw.pick([sent.bytes, await this.deny(denial, [0]), this.draw.bytes(90)]);
-      return succeed({ credential: seal(this.options.keys.agreement.publicKey, other), denial: null });
+      return succeed({
+        credential: seal(this.options.keys.agreement.publicKey, other, encryptedCredentialType),
+        denial: null,
+      });
     },
     'flips a bit': async ({ credential }) =>
       succeed({ credential: flipped(await this.approve(credential), this.draw), denial: null }),
@@ -253,7 +283,10 @@ class LyingCentral implements World {
     'denies orders that are not there': async ({ denial, sent }) =>
       succeed({ credential: null, denial: await this.deny(denial, [sent.request.orders.length]) }),
     'denies with a key that nobody knows': async ({ denial, sent }) =>
-      succeed({ credential: null, denial: await this.deny(denial, [...sent.request.orders.keys()], stranger) }),
+      succeed({
+        credential: null,
+        denial: await this.deny(denial, [...sent.request.orders.keys()], stranger),
+      }),
   };
 
   /** With the certificate that it has, it is no issuer. */
@@ -261,7 +294,11 @@ class LyingCentral implements World {
     const [sent] = [...this.callers.sent.values()].slice(-1);
     if (sent === undefined) return 'nothing was asked';
     const { credential } = this.truthOf(sent);
-    const presentation = { credential: await this.approve(credential), request: sent.bytes, seed: this.draw.bytes(32) };
+    const presentation = {
+      credential: await this.approve(credential),
+      request: sent.bytes,
+      seed: this.draw.bytes(32),
+    };
     const answer = await this.quotaControl.redeem(encodePresentation(presentation), 'central');
     if (answer.ok) throw new Broken('peer: central management got a control bit');
     return answer.code;

@@ -7,9 +7,11 @@
  */
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
-import { type ControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { claim } from '../../src/records/claims.ts';
+import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
+import { decodeCurrencyFile, encodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { decryptWith, encryptedCredentialType } from '../../src/records/encryption.ts';
 import { encodeJournalHead } from '../../src/records/journal-head.ts';
 import { merkleRoot } from '../../src/records/merkle.ts';
@@ -25,7 +27,7 @@ import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { Callers } from './callers.ts';
-import { flipped, signAs } from './forgery.ts';
+import { flipped, signAs, withClaims } from './forgery.ts';
 import { House } from './house.ts';
 import { makeSigner } from './keys.ts';
 import { Observer } from './observer.ts';
@@ -47,7 +49,9 @@ interface Made {
   /** The orders whose units are under the root, by their numbers. */
   numbers?: readonly number[];
   /** Of the units and of the control bit alike. */
-  terms?: Partial<Pick<ControlBit, 'epoch' | 'sequence' | 'reservation' | 'issuedAt' | 'redeemUntil' | 'keySet'>>;
+  terms?: Partial<
+    Pick<ControlBit, 'epoch' | 'sequence' | 'reservation' | 'issuedAt' | 'redeemUntil' | 'keySet'>
+  >;
   /** Of the control bit only. */
   claims?: Partial<ControlBit>;
   seed?: Uint8Array;
@@ -56,7 +60,6 @@ interface Made {
 
 class LyingQuota implements World {
   readonly actions: World['actions'];
-  readonly sums = { beyond: 0n };
   private readonly house: House;
   private readonly options: WorldOptions;
   private readonly draw: Draw;
@@ -102,7 +105,11 @@ class LyingQuota implements World {
   private async serve(): Promise<void> {
     const { house } = this;
     const central = house.makeCentral(async () => this.position());
-    this.witness = await makeWitness({ store: house.store('issuance'), keys: house.keyRing, clock: house.clock });
+    this.witness = await makeWitness({
+      store: house.store('issuance'),
+      keys: house.keyRing,
+      clock: house.clock,
+    });
     this.issuance = house.makeIssuance('issuance', {
       submitRequest: (bytes) => {
         this.callers.sends(bytes);
@@ -140,6 +147,11 @@ class LyingQuota implements World {
       stopped: draw.chance(3),
       atMs: this.house.clock.nowMs(),
       limits: [],
+      outstanding: 0n,
+      returns: false,
+      retired: 0n,
+      returned: 0n,
+      credited: 0n,
     });
   }
 
@@ -170,7 +182,11 @@ class LyingQuota implements World {
   }
 
   /** A control bit with its units derived as an honest one derives them, but for what is changed. */
-  private async make(one: Presented, made: Made = {}, by = this.options.keys.of.quota): Promise<Result<Uint8Array>> {
+  private async make(
+    one: Presented,
+    made: Made = {},
+    by = this.options.keys.of.quota,
+  ): Promise<Result<Uint8Array>> {
     const { request, bytes, seed } = one;
     const numbers = made.numbers ?? this.approvedOf(one);
     const orders = numbers.flatMap((number) => request.orders[number] ?? []);
@@ -186,7 +202,13 @@ class LyingQuota implements World {
     const { more = 0n } = made;
     const lots = lotsOf(orders).map((lot) => ({ ...lot, value: lot.value + more }));
     const { currency } = request;
-    const leaves = deriveLeaves({ ...terms, currency, lots, notBefore: terms.issuedAt, seed: made.seed ?? seed });
+    const leaves = deriveLeaves({
+      ...terms,
+      currency,
+      lots,
+      notBefore: terms.issuedAt,
+      seed: made.seed ?? seed,
+    });
     const bit: ControlBit = {
       ...terms,
       requestId: request.id,
@@ -227,7 +249,10 @@ class LyingQuota implements World {
     'for an order that is not there': (one) =>
       this.make(one, { claims: { orders: [{ first: 0, count: one.request.orders.length + 1 }] } }),
     'for orders of which the root has others': (one) =>
-      this.make(one, { numbers: this.approvedOf(one).slice(0, 1), claims: { orders: one.credential.approved } }),
+      this.make(one, {
+        numbers: this.approvedOf(one).slice(0, 1),
+        claims: { orders: one.credential.approved },
+      }),
     'over a root of its own': (one) => this.make(one, { claims: { root: this.draw.bytes(32) } }),
     'over the units of another request': (one) => {
       const other = this.other(one);
@@ -244,7 +269,8 @@ class LyingQuota implements World {
     'with another count': (one) => this.make(one, { claims: { count: 9 } }),
     'with another currency': (one) => this.make(one, { claims: { currency: { code: 'CHF', exponent: 2 } } }),
     'for another issuer': (one) => this.make(one, { claims: { issuer: otherIssuer } }),
-    'for another request': (one) => this.make(one, { claims: { requestHash: sha256(this.other(one).bytes) } }),
+    'for another request': (one) =>
+      this.make(one, { claims: { requestHash: sha256(this.other(one).bytes) } }),
     'for the id of another request': (one) =>
       this.make(one, { claims: { requestId: this.other(one).request.id } }),
     "for another issuance's key": (one) =>
@@ -264,7 +290,7 @@ class LyingQuota implements World {
     'dated ahead': (one) => this.make(one, this.at(86_400)),
     'dated before its key': (one) => this.make(one, this.at(-40 * 86_400)),
     'dated after its key': (one) => this.make(one, this.at(400 * 86_400)),
-    'twice': async (one) => {
+    twice: async (one) => {
       await this.make(one);
       return this.make(one);
     },
@@ -278,17 +304,35 @@ class LyingQuota implements World {
       return made.ok ? succeed(flipped(made.value, this.draw)) : made;
     },
     'the request itself': async ({ bytes }) => succeed(bytes),
-    'nothing': async () => refuse('peer_unavailable', 'a lie'),
+    nothing: async () => refuse('peer_unavailable', 'a lie'),
     'that the quota is exceeded': async () => refuse('quota_exceeded', 'a lie'),
   };
 
-  /** Control bits that nobody asked for, with whatever currency record there is: what a verifier would take is counted. */
+  /** A control bit that nobody asked for, in the place of the one that issuance has signed the currency of: what a verifier takes is counted. */
   private async signAlone(): Promise<string> {
+    const file = this.callers.files.pick(this.draw);
     const one = this.presented.pick(this.draw);
-    if (one === undefined) return 'nothing was presented';
-    const made = await this.make(one, this.draw.chance(50) ? {} : { more: 5n });
-    if (made.ok) this.bits.add(made.value);
-    return 'signed';
+    const decoded = file === undefined ? undefined : decodeCurrencyFile(file);
+    if (one === undefined || decoded?.ok !== true) return 'nothing to do it with';
+    const bit = decodeControlBit(decoded.value.controlBit);
+    if (!bit.ok) throw new Broken(bit.message);
+    const { record, toBeSigned } = bit.value;
+    const made = this.draw.pick<() => Promise<Result<Uint8Array>>>([
+      () => this.make(one, { more: 5n }),
+      () => this.make(one, { terms: { sequence: record.sequence } }),
+      async () => succeed(await signAs(this.options.keys.of.quota, toBeSigned)),
+      async () =>
+        succeed(
+          await signAs(
+            this.options.keys.of.quota,
+            withClaims(toBeSigned, [[claim.total, record.total * 2n]]),
+          ),
+        ),
+    ]);
+    const controlBit = await made();
+    if (!controlBit.ok) return controlBit.code;
+    this.bits.add(controlBit.value);
+    return this.observer.judge(encodeCurrencyFile({ ...decoded.value, controlBit: controlBit.value }));
   }
 
   /** A head of a journal that it makes up; whoever has seen two that no one journal has works with it no more. */

@@ -1,7 +1,7 @@
 /** Currency as a lying issuance signs it over control bits that it has, in every way that it can think of: what a verifier takes for authentic is counted. */
 import { sha256 } from '../../src/kit/bytes.ts';
 import { claim } from '../../src/records/claims.ts';
-import { type ControlBit, decodeControlBit } from '../../src/records/control-bit.ts';
+import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { encodeCurrencyRecord } from '../../src/records/currency.ts';
 import { encodeCurrencyFile, partExtractor, wholeBatch } from '../../src/records/currency-file.ts';
 import { buildTree, leafHash } from '../../src/records/merkle.ts';
@@ -83,7 +83,10 @@ async function forged(
   const controlBit = changed.bit ?? grant.bytes;
   const honest = recordOf({ ...grant, bytes: controlBit }, buildTree(leaves).root, signer.publicKey.keyId);
   const currencyRecord = await signAs(signer, withClaims(honest, changed.claims ?? []));
-  return encodeCurrencyFile({ ...wholeBatch({ currencyRecord, controlBit, leaves }), first: changed.first ?? 0 });
+  return encodeCurrencyFile({
+    ...wholeBatch({ currencyRecord, controlBit, leaves }),
+    first: changed.first ?? 0,
+  });
 }
 
 /** Where the first unit is worth more. */
@@ -137,13 +140,13 @@ export const mints: Readonly<Record<string, Mint>> = {
   'a control bit with a bit flipped': ({ grant, keys, draw }) =>
     forged(grant, keys, { bit: flipped(grant.bytes, draw) }),
   'a control bit of its own': async ({ grant, keys }) => {
-    const decoded = decodeControlBit(grant.bytes);
-    if (!decoded.ok) throw new Error(decoded.message);
-    const more = withClaims(decoded.value.toBeSigned, [[claim.total, grant.bit.total * 2n]]);
+    const signer = keys.of.issuance;
+    const leaves = leavesOf(grant, doubled(grant));
+    const more = { ...grant.bit, root: buildTree(leaves).root, total: grant.bit.total * 2n };
     return forged(grant, keys, {
-      bit: await signAs(keys.of.issuance, more),
-      leaves: leavesOf(grant, doubled(grant)),
-      claims: [[claim.total, grant.bit.total * 2n]],
+      leaves,
+      bit: await signAs(signer, encodeControlBit(more, signer.publicKey.keyId)),
+      claims: [[claim.total, more.total]],
     });
   },
   'a part at another place': async ({ grant, keys, draw }) => {
@@ -162,8 +165,7 @@ export const mints: Readonly<Record<string, Mint>> = {
   'a unit': ({ grant, keys, draw }) => unitOf(grant, keys, draw, (leaf) => leaf),
   'a raised unit with its proof': ({ grant, keys, draw }) =>
     unitOf(grant, keys, draw, (leaf) => raised([leaf], 5n)[0] ?? leaf),
-  'an inner node for a unit': ({ grant, keys, draw }) =>
-    unitOf(grant, keys, draw, (leaf) => leafHash(leaf)),
+  'an inner node for a unit': ({ grant, keys, draw }) => unitOf(grant, keys, draw, (leaf) => leafHash(leaf)),
   'a unit for another place': ({ grant, keys, draw }) =>
     unitOf(grant, keys, draw, (leaf) => {
       const unit = decodeUnit(leaf);
