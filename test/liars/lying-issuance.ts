@@ -43,7 +43,7 @@ interface Approved {
 }
 
 const allocated = 9_000n;
-const dayLimit = 1_000n;
+const dayLimit = 400n;
 const none = 'nothing to do it with';
 
 class LyingIssuance implements World {
@@ -104,7 +104,7 @@ class LyingIssuance implements World {
       ['redeems for a changed request', 3, () => this.redeemChanged()],
       ['redeems as another issuer', 1, () => this.redeem((honest) => honest, otherIssuer)],
       ['redeems what a bit of was flipped', 2, () => this.redeemFlipped()],
-      ['redeems at once', 4, () => this.race()],
+      ['redeems at once', 12, () => this.race()],
       ['signs', 16, () => this.mint()],
       ['lets time pass', 4, async () => this.wait()],
       ['another issuer issues', 1, () => this.othersIssue()],
@@ -373,7 +373,7 @@ class LyingIssuance implements World {
   }
 
   private wait(): string {
-    this.house.clock.advanceMs(this.draw.pick([1_000, 20_000, 120_000, 301_000, 3_600_000, 40_000_000]));
+    this.house.clock.advanceMs(this.draw.pick([1_000, 20_000, 120_000, 301_000, 3_600_000, 40_000_000, 40_000_000]));
     return 'later';
   }
 

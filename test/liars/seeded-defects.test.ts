@@ -12,7 +12,7 @@ import { openLyingQuota } from './lying-quota.ts';
 import { type SeededDefect, seededDefects } from './seeded-defects.ts';
 import { LieFailure, runSequences, type World, type WorldOptions } from './sequences.ts';
 
-const bound = 1_500;
+const bound = 2_500;
 const seeds = nightly ? ['first', 'second', 'third'] : ['first'];
 const oracles: Readonly<Record<SeededDefect['by'], (options: WorldOptions) => Promise<World>>> = {
   'a lying issuance': openLyingIssuance,
