@@ -10,7 +10,10 @@ import { makeCentral } from '../../src/roles/central.ts';
 import { makeIssuance } from '../../src/roles/issuance.ts';
 import { openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl } from '../../src/roles/quota-control.ts';
+import { makeWitness } from '../../src/roles/witness.ts';
+import { makeWitnessedLedger, witnessPolicy } from '../../src/roles/witnessed-ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 
 export interface Code {
@@ -21,6 +24,10 @@ export interface Code {
   readonly openLedger: typeof openLedger;
   readonly openSqliteStore: typeof openSqliteStore;
   readonly verifyFile: typeof verifyFile;
+  readonly makeNodeVerifySignature: typeof makeNodeVerifySignature;
+  readonly makeWitness: typeof makeWitness;
+  readonly makeWitnessedLedger: typeof makeWitnessedLedger;
+  readonly witnessPolicy: typeof witnessPolicy;
 }
 
 export const asItIs: Code = {
@@ -31,6 +38,10 @@ export const asItIs: Code = {
   openLedger,
   openSqliteStore,
   verifyFile,
+  makeNodeVerifySignature,
+  makeWitness,
+  makeWitnessedLedger,
+  witnessPolicy,
 };
 
 /** One place of a source file, by its path under src/, and what stands there instead. */
@@ -61,6 +72,9 @@ export async function loadChanged({ file, from, to }: Change): Promise<Code & { 
       'roles/issuance.ts',
       'roles/quota-control.ts',
       'roles/ledger.ts',
+      'roles/witness.ts',
+      'roles/witnessed-ledger.ts',
+      'verifier/signature-node.ts',
       'records/key-ring.ts',
       'store/sqlite/sqlite-store.ts',
       'verifier/verify.ts',

@@ -65,9 +65,13 @@ export class House {
     this.random = (length) => source.bytes(length);
   }
 
+  pathOf(role: RoleName): string {
+    return join(this.folder, `${role}.db`);
+  }
+
   /** Opens the role's database, new or as it was left, with the anchor that it has. */
   async open(role: RoleName): Promise<void> {
-    const path = join(this.folder, `${role}.db`);
+    const path = this.pathOf(role);
     const isNew = !existsSync(path);
     const store = this.options.code.openSqliteStore({
       path,

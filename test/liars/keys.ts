@@ -6,6 +6,7 @@ import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
+import type { TokenSigner } from '../../hsm/token-signer.ts';
 import { equalBytes } from '../../src/kit/bytes.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
@@ -57,8 +58,11 @@ function makeAgreement(name: string): KeyAgreement {
   };
 }
 
-/** Keys in memory; with `tokens`, those of SoftHSM but for the revoked one. */
-export async function openKeys(where: 'memory' | 'tokens'): Promise<LiarKeys> {
+/** Keys in memory; with `tokens`, those of SoftHSM but for the revoked one; with a token of quota control's, that one. */
+export async function openKeys(
+  where: 'memory' | 'tokens',
+  quotaToken?: Pick<TokenSigner, keyof Signer | 'agreement'>,
+): Promise<LiarKeys> {
   const tokens = where === 'tokens' ? await openTokens() : undefined;
   const memory = {
     central: makeSigner('central'),
@@ -66,8 +70,13 @@ export async function openKeys(where: 'memory' | 'tokens'): Promise<LiarKeys> {
     quota: makeSigner('quota'),
     other: makeSigner('other issuance'),
   };
-  const of: LiarKeys['of'] = { ...(tokens?.of ?? memory), revoked: makeSigner('revoked') };
-  const agreement = tokens === undefined ? makeAgreement('agreement') : tokens.of.quota.agreement;
+  const quota = quotaToken ?? tokens?.of.quota;
+  const of: LiarKeys['of'] = {
+    ...(tokens?.of ?? memory),
+    quota: quota ?? memory.quota,
+    revoked: makeSigner('revoked'),
+  };
+  const agreement = quota === undefined ? makeAgreement('agreement') : quota.agreement;
   if (agreement === undefined) throw new Error('quota control has an agreement key');
   const { bundle, bundleBytes } = makeBundle(of, agreement);
   const wasm = readFileSync(join(import.meta.dirname, '../../vm/machine.wasm'));

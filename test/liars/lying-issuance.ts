@@ -373,7 +373,9 @@ class LyingIssuance implements World {
   }
 
   private wait(): string {
-    this.house.clock.advanceMs(this.draw.pick([1_000, 20_000, 120_000, 301_000, 3_600_000, 40_000_000, 40_000_000]));
+    this.house.clock.advanceMs(
+      this.draw.pick([1_000, 20_000, 120_000, 301_000, 3_600_000, 40_000_000, 40_000_000]),
+    );
     return 'later';
   }
 
