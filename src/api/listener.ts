@@ -32,6 +32,10 @@ export function makeListener(
   const { limits } = options;
   const server = createServer(tlsOptions(options), handler);
   limitConnections(server, limits, metrics);
+  // Where an answer is sent and its sending not yet told when the next request comes in, Node pauses its parser, and lets TLS hand the paused
+  // parser what it decrypts next: HPE_PAUSED, and a good request is refused. A listener for data has Node read through the stream,
+  // which holds a paused connection's data back. Seen with Node 20.20 and 24.17.
+  server.on('secureConnection', (socket) => void socket.on('data', () => undefined));
   const asked = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>();
   server.on('request', (request, response) => asked.set(request.socket, { request, response }));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

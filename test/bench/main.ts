@@ -4,185 +4,117 @@
  * processes, three real SoftHSM tokens, SQLite with FULL.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
 import { findModule } from '../../hsm/module-path.ts';
 import { readTokenDirectory } from '../../hsm/token-directory.ts';
 import { openToken } from '../../hsm/token-signer.ts';
-import { type Client, makeClient } from '../../src/api/client.ts';
-import { readEndpoints } from '../../src/appliance/endpoints.ts';
+import type { Client } from '../../src/api/client.ts';
 import { homeAt } from '../../src/appliance/home.ts';
-import { readTls } from '../../src/appliance/tls-files.ts';
 import { tokenLabel } from '../../src/appliance/token-label.ts';
-import { systemClock, systemRandom } from '../../src/kit/clock.ts';
+import { systemClock } from '../../src/kit/clock.ts';
 import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
-import { encodeDraft } from '../../src/records/draft.ts';
 import { merkleRoot } from '../../src/records/merkle.ts';
-import { makeRequestId } from '../../src/records/request-id.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import { unitExtractor } from '../../src/records/unit-file.ts';
-import type { IssuanceStep } from '../../src/roles/issuance.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
-import { makeWorkplace, type Workplace } from '../flow/ringmint.ts';
+import type { Workplace } from '../flow/ringmint.ts';
 import { benchAnchor } from './anchor.ts';
+import {
+  batchesPerSecond,
+  batchUnits,
+  type Issued,
+  issue,
+  ordersPerCall,
+  perSecond,
+  show,
+  singlesPerSecond,
+  time,
+  whileUp,
+  withAppliance,
+} from './appliance.ts';
 import { benchEmbeddedCall } from './embedded-call.ts';
-import { median, type Row } from './figure.ts';
+import { median, percentile, type Row } from './figure.ts';
+import { benchGrowth } from './growth.ts';
+import { benchLoad } from './load.ts';
 import { benchMachine } from './machine.ts';
+import { benchPostgres } from './postgres.ts';
 import { benchSigning } from './signing.ts';
+import { benchSlowHsm } from './slow-hsm.ts';
 import { benchStores } from './store.ts';
 
 const project = join(import.meta.dirname, '../..');
-const batchUnits = 65_536;
 const loneRequests = 100;
 const signatures = 4_000;
-
-interface Issued {
-  readonly currency: Uint8Array;
-  readonly steps: readonly IssuanceStep[];
-}
-
-function perSecond(count: number, ms: number): number {
-  return (count / ms) * 1000;
-}
-
-function show(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
-}
-
-function draft(count: number): Uint8Array {
-  return encodeDraft({
-    id: makeRequestId(systemClock, systemRandom),
-    currency: { code: 'EUR', exponent: 2 },
-    total: BigInt(count),
-    lots: [{ value: 1n, count, owner: { commitment: new Uint8Array(32).fill(1) } }],
-    purpose: 'bench',
-    origin: 'DE',
-    destination: 'DE',
-  });
-}
-
-async function issue(client: Client, count: number): Promise<Issued> {
-  const answer = await client.issue(draft(count));
-  const currency = answer.ok ? answer.value.files['currency'] : undefined;
-  if (currency === undefined) throw new Error(answer.ok ? 'denied' : answer.message);
-  return { currency, steps: answer.ok ? answer.value.steps : [] };
-}
-
-async function time(work: () => Promise<unknown>): Promise<number> {
-  const startedMs = performance.now();
-  await work();
-  return performance.now() - startedMs;
-}
+const orderCalls = 30;
 
 /** Issues through the three systems: one by one, eight at once, and in full batches. */
 async function benchIssuing(
-  place: Workplace,
+  client: Client,
 ): Promise<{ rows: Row[]; batchPerSecond: number; currency: Uint8Array }> {
-  const client = makeClient(
-    { tls: await readTls(homeAt(place.home), 'operator'), timeoutMs: 120_000 },
-    await readEndpoints(place.home),
+  for (let i = 0; i < 10; i++) await issue(client, 1);
+  const lone: number[] = [];
+  for (let i = 0; i < loneRequests; i++) lone.push(await time(() => issue(client, 1)));
+  const together = await time(() =>
+    Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let i = 0; i < loneRequests / 4; i++) await issue(client, 1);
+      }),
+    ),
   );
-  try {
-    for (let i = 0; i < 10; i++) await issue(client, 1);
-    const lone: number[] = [];
-    for (let i = 0; i < loneRequests; i++) lone.push(await time(() => issue(client, 1)));
-    const together = await time(() =>
-      Promise.all(
-        Array.from({ length: 8 }, async () => {
-          for (let i = 0; i < loneRequests / 4; i++) await issue(client, 1);
-        }),
-      ),
+  const batches: number[] = [];
+  let last: Issued | undefined;
+  for (let i = 0; i < 5; i++) {
+    batches.push(
+      await time(async () => {
+        last = await issue(client, batchUnits);
+      }),
     );
-    const batches: number[] = [];
-    let last: Issued | undefined;
-    for (let i = 0; i < 5; i++) {
-      batches.push(
-        await time(async () => {
-          last = await issue(client, batchUnits);
-        }),
-      );
-    }
-    if (last === undefined) throw new Error('a batch was issued');
-    const batchPerSecond = perSecond(batchUnits, median(batches));
-    const sorted = [...lone].sort((a, b) => a - b);
-    return {
-      currency: last.currency,
-      batchPerSecond,
-      rows: [
-        {
-          what: 'units/s end to end, requests of one unit, one after another',
-          figure: show(perSecond(1, median(lone))),
-        },
-        {
-          what: '… latency p50, p99',
-          figure: `${show(median(lone))} ms, ${show(sorted[Math.floor(sorted.length * 0.99)] ?? 0)} ms`,
-        },
-        {
-          what: 'units/s end to end, requests of one unit, eight at once',
-          figure: show(perSecond(loneRequests * 2, together)),
-        },
-        {
-          what: `units/s end to end, a batch of ${batchUnits.toLocaleString('en-US')}`,
-          figure: show(batchPerSecond),
-        },
-        ...(await benchTogether(client)),
-        { what: '… latency of the batch', figure: `${show(median(batches))} ms` },
-        {
-          what: '… where it goes, by step; the rest is the answer, sent and decoded',
-          figure: last.steps.map(({ name, ms }) => `${name} ${ms}`).join(', '),
-        },
-      ],
-    };
-  } finally {
-    await client.close();
   }
-}
-
-const ordersPerCall = 4_000;
-const orderCalls = 30;
-const callsAtOnce = 6;
-
-/** Orders of one unit, many in a call and some calls at once; and full batches, three at once. */
-async function benchTogether(client: Client): Promise<Row[]> {
-  const calls = Array.from({ length: orderCalls }, () =>
-    Array.from({ length: ordersPerCall }, () => draft(1)),
-  );
-  const orders = await time(() =>
-    Promise.all(
-      Array.from({ length: callsAtOnce }, async () => {
-        for (let sent = calls.pop(); sent !== undefined; sent = calls.pop()) {
-          const answer = await client.issueMany(sent);
-          if (!answer.ok) throw new Error(answer.message);
-          if (answer.value.outcomes.some(({ kind }) => kind !== 'issued')) throw new Error('denied');
-        }
-      }),
-    ),
-  );
-  let left = 9;
-  const batches = await time(() =>
-    Promise.all(
-      Array.from({ length: 3 }, async () => {
-        while (left-- > 0) await issue(client, batchUnits);
-      }),
-    ),
-  );
-  return [
-    {
-      what: `units/s end to end, orders of one unit, ${ordersPerCall} a call, ${callsAtOnce} calls at once`,
-      figure: show(perSecond(orderCalls * ordersPerCall, orders)),
-    },
-    {
-      what: `units/s end to end, batches of ${batchUnits.toLocaleString('en-US')}, three at once`,
-      figure: show(perSecond(9 * batchUnits, batches)),
-    },
-  ];
+  if (last === undefined) throw new Error('a batch was issued');
+  const batchPerSecond = perSecond(batchUnits, median(batches));
+  return {
+    currency: last.currency,
+    batchPerSecond,
+    rows: [
+      {
+        what: 'units/s end to end, requests of one unit, one after another',
+        figure: show(perSecond(1, median(lone))),
+      },
+      {
+        what: '… latency p50, p99',
+        figure: `${show(median(lone))} ms, ${show(percentile(lone, 0.99))} ms`,
+      },
+      {
+        what: 'units/s end to end, requests of one unit, eight at once',
+        figure: show(perSecond(loneRequests * 2, together)),
+      },
+      {
+        what: `units/s end to end, a batch of ${batchUnits.toLocaleString('en-US')}`,
+        figure: show(batchPerSecond),
+      },
+      {
+        what: `units/s end to end, orders of one unit, ${ordersPerCall} a call, six calls at once`,
+        figure: show(await singlesPerSecond(client, orderCalls, 6)),
+      },
+      {
+        what: `units/s end to end, batches of ${batchUnits.toLocaleString('en-US')}, three at once`,
+        figure: show(await batchesPerSecond(client, 9)),
+      },
+      { what: '… latency of the batch', figure: `${show(median(batches))} ms` },
+      {
+        what: '… where it goes, by step; the rest is the answer, sent and decoded',
+        figure: last.steps.map(({ name, ms }) => `${name} ${ms}`).join(', '),
+      },
+    ],
+  };
 }
 
 /** One signature a unit, on the token that signed the batches, with nothing else to do. */
@@ -281,29 +213,11 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
   ];
 }
 
-async function benchAppliance(): Promise<Row[]> {
-  const place = makeWorkplace();
-  const folder = mkdtempSync(join(tmpdir(), 'ringmint-bench-'));
-  try {
-    const most = '10000000000000.00';
-    const quotas = [
-      {
-        currency: 'EUR',
-        total: most,
-        dayLimit: most,
-        requestMaximum: most,
-        ceiling: most,
-        requestsPerMinute: 1_000_000,
-      },
-    ];
-    writeFileSync(join(folder, 'quotas.json'), JSON.stringify(quotas));
-    console.error('making an appliance');
-    const made = await place.run('init', '--quotas', join(folder, 'quotas.json'));
-    if (made.code !== 0) throw new Error(made.err);
+function benchAppliance(): Promise<Row[]> {
+  console.error('making an appliance');
+  return withAppliance(async (place) => {
     console.error('issuing through the three systems');
-    const systems = await place.up();
-    const issuing = await benchIssuing(place);
-    await systems.stop();
+    const issuing = await whileUp(place, benchIssuing);
     console.error('one signature a unit');
     const signaturesPerSecond = await benchSignatures(place);
     console.error('the parts');
@@ -319,10 +233,7 @@ async function benchAppliance(): Promise<Row[]> {
       },
       ...(await benchParts(place, issuing.currency)),
     ];
-  } finally {
-    place.remove();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
@@ -332,6 +243,10 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   machine: benchMachine,
   embedded: benchEmbeddedCall,
   stores: benchStores,
+  load: benchLoad,
+  'slow-hsm': benchSlowHsm,
+  postgres: benchPostgres,
+  growth: benchGrowth,
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -98,7 +98,22 @@ describe('a quota', () => {
 
   it('is conserved, or the program stops', () => {
     expect(positionOf(account, uses, now)).toMatchObject({ available: 600n });
-    for (const broken of [{ issued: 901n }, { reserved: -1n }, { issued: -1n }, { allocated: 399n }])
+    const settled = { retired: 200n, returned: 150n, credited: 100n };
+    expect(positionOf({ ...account, ...settled }, uses, now)).toMatchObject({
+      available: 750n,
+      outstanding: 100n,
+    });
+    for (const broken of [
+      { issued: 901n },
+      { reserved: -1n },
+      { issued: -1n },
+      { allocated: 399n },
+      { ...settled, allocated: 249n },
+      { ...settled, returned: 201n },
+      { ...settled, returned: -1n },
+      { ...settled, credited: 101n },
+      { ...settled, credited: -1n },
+    ])
       expect(() => positionOf({ ...account, ...broken }, uses, now)).toThrow('invariant broken');
   });
 

@@ -7,7 +7,18 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { allocated, commitOne, newIntent, take } from './intents.ts';
+import {
+  account,
+  allocated,
+  commitOne,
+  issue,
+  issuer,
+  newIntent,
+  settling,
+  take,
+  terms,
+  units,
+} from './intents.ts';
 
 describe('the SQLite store, altered behind its back', () => {
   let folder: string;
@@ -63,6 +74,81 @@ describe('the SQLite store, altered behind its back', () => {
     db.exec(`DROP TRIGGER journal_keep; DROP TRIGGER journal_hold; PRAGMA foreign_keys = OFF; ${sql}`);
     db.close();
     expect(() => open()).toThrow(expect.objectContaining({ code: 'store_corrupt' }));
+  });
+
+  it.each([
+    [
+      'a unit forgotten, so that it could be spent again',
+      'DELETE FROM spent_unit WHERE position = 1',
+      'unit 1.1.1 of entry 4 is not spent by it',
+    ],
+    [
+      'a unit spent by another retirement',
+      'UPDATE spent_unit SET intent_id = zeroblob(16) WHERE position = 0',
+      'unit 1.1.0 of entry 4 is not spent by it',
+    ],
+    [
+      'a unit spent that nobody presented',
+      'INSERT INTO spent_unit VALUES (1, 1, 9, zeroblob(16))',
+      '4 units are spent, where the journal has 3',
+    ],
+    ['another epoch', 'UPDATE spent_unit SET epoch = 2 WHERE position = 0', 'unit 1.1.0 of entry 4'],
+    ['another serial', 'UPDATE spent_unit SET serial = 2 WHERE position = 0', 'unit 1.1.0 of entry 4'],
+    ['another unit', 'UPDATE spent_unit SET position = 7 WHERE position = 0', 'unit 1.1.0 of entry 4'],
+    [
+      'a balance that was raised',
+      'UPDATE account SET amount = amount + 1 WHERE amount = 30',
+      'has 31 of `demo-issuer/EUR`, where the journal has 30',
+    ],
+    [
+      'a balance of another account',
+      'UPDATE account SET id = zeroblob(32) WHERE amount = 30',
+      'where the journal has 0',
+    ],
+    ['a balance that is gone', 'DELETE FROM account WHERE amount = 30', 'of `demo-issuer/EUR` is gone'],
+    ['a balance made up', `INSERT INTO account VALUES (zeroblob(32), 'demo-issuer', 'EUR', 5)`, 'has 5 of'],
+    ['a balance of another currency', `UPDATE account SET currency = 'USD'`, 'of `demo-issuer/USD`'],
+    ['a balance of another issuer', `UPDATE account SET issuer = 'other'`, 'of `other/EUR`'],
+    ['more retired', 'UPDATE quota SET retired = 51', '51 of the quota `demo-issuer/EUR` are retired'],
+    ['more given back', 'UPDATE quota SET returned = 41', '41 of the quota `demo-issuer/EUR` are returned'],
+    ['less in accounts', 'UPDATE quota SET credited = 29', '29 of the quota `demo-issuer/EUR` are credited'],
+    [
+      'terms by which nothing comes back',
+      'UPDATE quota SET returns = 0',
+      'is not what the journal has allocated',
+    ],
+    ['a settlement forgotten', 'UPDATE intent SET settles = NULL WHERE sequence = 4', 'intent 4 is not'],
+    ['a settlement that cannot be read', `UPDATE intent SET settles = x'80'`, 'cannot be read'],
+    [
+      'a settlement of another amount',
+      // The last byte but one of the amount 60 (0x183c), of which the journal says otherwise.
+      `UPDATE intent SET settles = CAST(replace(settles, x'183c', x'183d') AS BLOB) WHERE sequence = 4`,
+      'intent 4 is not what the journal has',
+    ],
+  ])('finds, and says so, %s', async (_title, sql, finding) => {
+    const store = open();
+    await store.allocate({
+      issuer,
+      currency: 'EUR',
+      terms: { ...terms(1_000n, 600n), returns: true },
+      createdMs: 1,
+    });
+    await issue(store, 1, 100n);
+    await commitOne(store, newIntent('between'));
+    for (const intent of [
+      settling(1, 60n, { units: units(1, 0, 1), to: account('a') }),
+      settling(2, 10n, { units: units(1, 2), returned: 10n }),
+      settling(3, 30n, { from: account('a'), returned: 30n }),
+    ])
+      expect(await commitOne(store, intent)).toMatchObject({ ok: true });
+    await store.close();
+    await open().close();
+    const db = new Database(path);
+    db.exec(`PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; ${sql}`);
+    db.close();
+    expect(() => open()).toThrow(
+      expect.objectContaining({ code: 'store_corrupt', message: expect.stringContaining(finding) }),
+    );
   });
 
   it('takes no quota of another issuer: it could never be settled, and the store would not open again', async () => {

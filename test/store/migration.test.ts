@@ -9,6 +9,7 @@ import { addStoreSeries, migrateStore, openRoleStore } from '../../src/appliance
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
 import {
+  account,
   allocated,
   bytes,
   commitOne,
@@ -16,8 +17,10 @@ import {
   newIntent,
   noon,
   recordOne,
+  settling,
   signedHead,
   take,
+  units,
 } from './intents.ts';
 import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
 
@@ -70,7 +73,12 @@ describe.skipIf(skipReason !== undefined)(title, () => {
         }),
     );
     await store.commit(intents);
-    await recordOne(store, newIntent(0).id, bytes(64, 0));
+    for (const i of [0, 1, 2]) await recordOne(store, newIntent(i).id, bytes(64, i));
+    await store.commit([
+      settling('r', 3n, { units: units(1, 0, 1), to: account('a') }),
+      settling('t', 1n, { from: account('a'), to: account('b') }),
+      settling('g', 1n, { from: account('a') }),
+    ]);
     const createdMs = noon('2026-11-20');
     await store.stop({ id: bytes(16, 1), reason: 'drill', by: 'guard', createdMs, evidence: null });
     await store.holdHead(signedHead({ sequence: 3 }), createdMs);
@@ -88,6 +96,8 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     last: await store.lastSerial(1),
     orders: await store.findOrders([bytes(16, 'o7')]),
     heads: await store.heldHeads(),
+    spent: await store.findSpent(units(1, 0, 1, 2)),
+    balances: await Promise.all(['a', 'b'].map((name) => store.balances(account(name)))),
     journalId: await store.journalId(),
   });
 
@@ -104,7 +114,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     const store = await inPostgres();
     expect(await stateOf(store)).toEqual(before);
     const after = await commitOne(store, newIntent('after'));
-    expect(after).toMatchObject({ ok: true, value: { intent: { sequence: 1_203 } } });
+    expect(after).toMatchObject({ ok: true, value: { intent: { sequence: 1_206 } } });
     await store.close();
 
     expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
@@ -118,7 +128,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     rmSync(`${ledger()}.moved`);
     await migrate();
     expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
-    expect(server.sql('SELECT count(*) FROM ringmint.journal', database)).toBe('1202');
+    expect(server.sql('SELECT count(*) FROM ringmint.journal', database)).toBe('1205');
   });
 
   it('leaves the file as it was, and a destination that is not served, where the copy is cut short', async () => {

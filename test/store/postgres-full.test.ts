@@ -4,10 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RandomBytes } from '../../src/kit/clock.ts';
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { allocated, commitOne, issuer, newIntent, noon, take } from './intents.ts';
-import { skipReason, startPostgres } from './postgres-server.ts';
+import { fillOlder, fixedRandom, makeOlderTables, stateOf } from './older-ledger.ts';
+import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringmint-pgfull-'));
 // Only root may mount, and not in every container.
@@ -23,22 +26,23 @@ afterAll(() => {
 });
 
 describe.skipIf(!mounted)(title, () => {
+  const ballast = join(folder, 'ballast');
+  let server: PostgresServer;
+  beforeAll(() => {
+    server = startPostgres();
+    const space = join(folder, 'space');
+    server.makeFolder(space);
+    server.sql(`CREATE TABLESPACE small LOCATION '${space}'`);
+  });
+  afterAll(() => server.remove());
+  const open = (random: RandomBytes = randomBytes): Promise<Store> =>
+    openPostgresStore({ url: server.url('ledger'), role: 'quota', series: 'main', create: true, random });
+
   it('writes nothing half, says so, and goes on when there is room', async () => {
-    const server = startPostgres();
+    writeFileSync(ballast, new Uint8Array(4 * 1024 * 1024));
+    server.sql('CREATE DATABASE ledger TABLESPACE small');
     try {
-      const ballast = join(folder, 'ballast');
-      writeFileSync(ballast, new Uint8Array(4 * 1024 * 1024));
-      const space = join(folder, 'space');
-      server.makeFolder(space);
-      server.sql(`CREATE TABLESPACE small LOCATION '${space}'`);
-      server.sql('CREATE DATABASE ledger TABLESPACE small');
-      const store = await openPostgresStore({
-        url: server.url('ledger'),
-        role: 'quota',
-        series: 'main',
-        create: true,
-        random: randomBytes,
-      });
+      const store = await open();
       await allocated(store, 10n ** 9n, 10n ** 9n);
       let stored = 0;
       let failure: unknown;
@@ -67,7 +71,31 @@ describe.skipIf(!mounted)(title, () => {
       });
       await store.close();
     } finally {
-      server.remove();
+      server.sql('DROP DATABASE ledger WITH (FORCE)');
+    }
+  });
+
+  it('leaves a ledger of the version before as it was, and brings it up when there is room', async () => {
+    server.sql('CREATE DATABASE ledger TABLESPACE small');
+    try {
+      const newer = await open(fixedRandom);
+      await fillOlder(newer);
+      const before = await stateOf(newer);
+      await newer.close();
+      makeOlderTables(server, 'ledger');
+      server.sql('CHECKPOINT');
+      const version = (): string => server.sql('SELECT version FROM ringmint.store', 'ledger');
+      const fill = spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k']);
+      expect(String(fill.stderr)).toContain('No space left');
+      await expect(open()).rejects.toMatchObject({ code: 'store_full' });
+      expect(version()).toBe('1');
+      rmSync(ballast);
+      const store = await open();
+      expect(await stateOf(store)).toEqual(before);
+      expect(version()).toBe('2');
+      await store.close();
+    } finally {
+      server.sql('DROP DATABASE ledger WITH (FORCE)');
     }
   });
 });

@@ -254,11 +254,11 @@ export class SettlementModel {
   }
 
   private get issued(): bigint {
-    return sum(this.issues.filter(({ signed }) => signed).flatMap(({ units }) => units.map(valueOf)));
+    return sum(this.issues.filter(({ signed }) => signed).flatMap(({ units }) => units.map(worthOf)));
   }
 
   private get reserved(): bigint {
-    return sum(this.issues.filter(({ signed }) => !signed).flatMap(({ units }) => units.map(valueOf)));
+    return sum(this.issues.filter(({ signed }) => !signed).flatMap(({ units }) => units.map(worthOf)));
   }
 
   private get returned(): bigint {
@@ -272,7 +272,7 @@ export class SettlementModel {
   /** Of issued units those that are not spent. */
   private get inUnits(): bigint {
     const issued = this.issues.filter(({ signed }) => signed).flatMap(({ units }) => units);
-    return sum(issued.filter(({ spentBy }) => spentBy === undefined).map(valueOf));
+    return sum(issued.filter(({ spentBy }) => spentBy === undefined).map(worthOf));
   }
 
   private readonly balances = (name: string): bigint =>
@@ -284,7 +284,7 @@ function outcome(committed: Committed): string {
   return committed.value.created ? 'created' : 'known';
 }
 
-function valueOf({ value }: Unit): bigint {
+function worthOf({ value }: Unit): bigint {
   return value;
 }
 

@@ -9,7 +9,7 @@ import { StoreError } from '../store.ts';
 import type { Series } from './database.ts';
 import { asStoreError, isLost, isRetryable } from './postgres-error.ts';
 import { seriesLock } from './schema.ts';
-import { type Ask, CommitUnknown, Session } from './session.ts';
+import { type Ask, CommitUnknown, causeOf, Session } from './session.ts';
 import { readHead } from './statement.ts';
 import { Turns } from './turns.ts';
 
@@ -229,8 +229,4 @@ export async function lockSeries(
 
 function sameHead(a: JournalHead, b: JournalHead): boolean {
   return a.sequence === b.sequence && equalBytes(a.hash, b.hash);
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof CommitUnknown ? error.cause : error;
 }

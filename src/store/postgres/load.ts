@@ -8,7 +8,7 @@ import { readAddress } from './address.ts';
 import { type DatabaseOptions, findSeries, migrate } from './database.ts';
 import { verifyRows } from './integrity.ts';
 import { asStoreError } from './postgres-error.ts';
-import { type Ask, Session, type Written } from './session.ts';
+import { type Ask, causeOf, Session, type Written } from './session.ts';
 
 export interface LedgerRows {
   readonly storeId: Uint8Array;
@@ -175,7 +175,7 @@ export async function loadLedger(source: LedgerRows, options: LoadOptions): Prom
     });
     return address.shown;
   } catch (error) {
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   } finally {
     await session.close();
   }
@@ -190,7 +190,7 @@ export async function addSeries(options: Omit<LoadOptions, 'progress'>): Promise
     await findSeries(session, { ...options, create: true });
     return address.shown;
   } catch (error) {
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   } finally {
     await session.close();
   }

@@ -14,7 +14,7 @@
 import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
-import { positionOf, type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
+import { positionOf, type QuotaPosition } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
 import {
   accountName,
@@ -35,23 +35,22 @@ import {
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
-import {
-  type Allocation,
-  type ApprovedChange,
-  type Balance,
-  type Committed,
-  type HeadHolding,
-  type HeldHead,
-  type Intent,
-  type IntentKind,
-  type NewIntent,
-  type NewStop,
-  type PlacedOrder,
-  type SignedIntent,
-  type Stop,
-  type Store,
-  StoreError,
-  type UnitSerial,
+import type {
+  Allocation,
+  ApprovedChange,
+  Balance,
+  Committed,
+  HeadHolding,
+  HeldHead,
+  Intent,
+  IntentKind,
+  NewIntent,
+  NewStop,
+  PlacedOrder,
+  SignedIntent,
+  Stop,
+  Store,
+  UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
@@ -64,7 +63,6 @@ import {
   findChange,
   findStop,
   insertQuota,
-  issueQuotas,
   lockQuotas,
   readAccounts,
   readChangeable,
@@ -73,9 +71,10 @@ import {
   readStop,
   writeAccount,
 } from './quota-statement.ts';
-import { type Ask, Session } from './session.ts';
+import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
-import { appendEntries, intentsSql, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+import { storeSigned } from './signed-statement.ts';
+import { appendEntries, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -97,7 +96,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return new PostgresStore(await HeldSeries.begin(session, series, options));
   } catch (error) {
     await session.close();
-    throw asStoreError(error, address.shown);
+    throw asStoreError(causeOf(error), address.shown);
   }
 }
 
@@ -173,47 +172,9 @@ class PostgresStore implements Store {
   }
 
   recordSigned(signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
-    return this.write(async (ask, head) => ({ value: await this.record(ask, signed), head: await head }));
-  }
-
-  private async record(ask: Ask, signed: readonly SignedIntent[]): Promise<readonly Intent[]> {
-    const rows = await ask<SeriesIntentRow>(intentsSql, [
-      signed.map(({ kind }) => kind),
-      signed.map(({ id }) => id),
-    ]);
-    const rowOf = ({ kind, id }: SignedIntent): SeriesIntentRow => {
-      const row = rows.find((one) => one.kind === kind && equalBytes(one.id, id));
-      assert(row !== undefined, 'only a committed intent is signed');
-      assert(
-        row.signed !== null || row.series === this.series.number,
-        'only an intent of this series is signed',
-      );
-      return row;
-    };
-    const stored = signed.map(rowOf);
-    // The first of two for one intent stays, in one group as in two.
-    const fresh = signed.filter((one, i) => stored[i]?.signed === null && stored.indexOf(rowOf(one)) === i);
-    const taken = fresh.flatMap((one) => {
-      const { issuer, take_currency: currency, take_amount: amount } = rowOf(one);
-      return currency === null || amount === null ? [] : [{ issuer, currency, amount }];
-    });
-    if (taken.length > 0) {
-      await lockQuotas(ask, taken);
-      if ((await readStop(ask)) !== undefined)
-        throw new StoreError('issuance_stopped', refuseStopped().message);
-    }
-    if (fresh.length > 0)
-      await Promise.all([
-        ask(
-          `UPDATE intent i SET signed = g.signed FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS g (kind, id, signed)
-            WHERE i.kind = g.kind AND i.id = g.id AND i.signed IS NULL`,
-          [fresh.map(({ kind }) => kind), fresh.map(({ id }) => id), fresh.map((one) => one.signed)],
-        ),
-        issueQuotas(ask, taken),
-      ]);
-    return stored.map((row) => {
-      const now = fresh.find((one) => rowOf(one) === row);
-      return this.intentOf(now === undefined ? row : { ...row, signed: now.signed });
+    return this.write(async (ask, head) => {
+      const rows = await storeSigned(ask, this.series.number, signed);
+      return { value: rows.map((row) => this.intentOf(row)), head: await head };
     });
   }
 

@@ -24,6 +24,11 @@ export class CommitUnknown extends Error {
   }
 }
 
+/** What broke, where it broke a commit: told to who opens a store, and does not ask what became of it. */
+export function causeOf(error: unknown): unknown {
+  return error instanceof CommitUnknown ? error.cause : error;
+}
+
 export class Session {
   readonly address: Address;
   private readonly pool: postgres.Sql;

@@ -1,0 +1,139 @@
+/** Ledgers as the program of commit 562a3f2 made them: SQLite's version 2 and PostgreSQL's version 1, which know no settlement. */
+import { createHash } from 'node:crypto';
+import Database from 'better-sqlite3';
+import { toHex } from '../../src/kit/bytes.ts';
+import { migrations } from '../../src/store/postgres/schema.ts';
+import { applicationId } from '../../src/store/sqlite/schema.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { NewIntent, Store } from '../../src/store/store.ts';
+import {
+  allocated,
+  bytes,
+  changeOf,
+  day,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  signedHead,
+  stopOf,
+  take,
+  termsAction,
+} from './intents.ts';
+import type { PostgresServer } from './postgres-server.ts';
+import { schema2 } from './schema-2.ts';
+
+/** The store's random bytes: always the same, so that the ledger is. */
+export const fixedRandom = (length: number): Uint8Array => bytes(length, 'random');
+
+/** The hash at the end of the journal that `fillOlder` makes, and of all rows and tables of the SQLite file: as commit 562a3f2 made them. */
+export const olderHead = '1e93c27b1e1c32782131551fc423df5bff21afbb6645640af04cfc3ab0d57569';
+export const olderDigest = '6fdc613293e662d1fafb9369598f367bb3e28d99818f312ab92648c073567050';
+
+/** With one of everything that an older ledger can hold. */
+export async function fillOlder(store: Store): Promise<void> {
+  await allocated(store, 1_000n, 600n);
+  const intents = Array.from(
+    { length: 3 },
+    (_, i): NewIntent =>
+      newIntent(i, {
+        ...take(100n),
+        spends: bytes(16, `s${i}`),
+        orders: [{ id: bytes(16, `o${i}`), bodyHash: bytes(32, i) }],
+        serial: { epoch: 1, number: i + 1 },
+      }),
+  );
+  await store.commit([...intents, newIntent('denied', { kind: 'denial', decides: 2 })]);
+  for (const i of [0, 1]) await recordOne(store, newIntent(i).id, bytes(64, i));
+  const nowMs = noon(day);
+  const changed = termsAction(1, { allocated: 900n }, nowMs / 1000 - 60);
+  await store.applyChange(changeOf(changed, nowMs));
+  await store.stop(stopOf('first'));
+  const stop = (await store.stopped())?.sequence ?? 0;
+  await store.applyChange(changeOf({ kind: 'start', stop }, nowMs));
+  await store.stop(stopOf('second'));
+  await store.holdHead(signedHead({ role: 'central', name: 'central', epoch: null }), nowMs);
+}
+
+/** What it shows of itself: the same before and after it is brought up. */
+export async function stateOf(store: Store): Promise<unknown> {
+  return {
+    head: await store.head(),
+    journalId: await store.journalId(),
+    unsigned: await store.unsigned(),
+    stopped: await store.stopped(),
+    position: await store.position(issuer, 'EUR', noon(day)),
+    entries: await store.journal(1, 100),
+    orders: await store.findOrders([bytes(16, 'o1')]),
+    heads: await store.heldHeads(),
+    serial: await store.findSerial(1, 2),
+  };
+}
+
+/** Makes the file at `path`, which `olderDigest` is of. */
+export async function makeOlderFile(path: string): Promise<void> {
+  const newer = `${path}.newer`;
+  const store = openSqliteStore({ path: newer, role: 'quota', create: true, random: fixedRandom });
+  await fillOlder(store);
+  await store.close();
+  const db = new Database(path);
+  db.pragma('journal_mode = WAL');
+  db.exec(schema2);
+  db.prepare('ATTACH ? AS newer').run(newer);
+  for (const table of tablesOf(db)) {
+    const columns = (db.pragma(`table_info(${table})`) as { name: string }[])
+      .map(({ name }) => name)
+      .join(', ');
+    db.exec(`INSERT INTO main.${table} (${columns}) SELECT ${columns} FROM newer.${table}`);
+  }
+  db.exec('DETACH newer');
+  db.pragma(`application_id = ${applicationId}`);
+  db.pragma('user_version = 2');
+  db.close();
+}
+
+/** Of all tables of a SQLite file, their rows and their version. */
+export function digestOf(path: string): string {
+  const db = new Database(path, { readonly: true });
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(db.pragma('user_version')));
+  hash.update(JSON.stringify(db.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY name').all()));
+  for (const table of tablesOf(db)) {
+    const rows = db.prepare(`SELECT * FROM ${table}`).raw().all() as unknown[][];
+    const shown = rows.map((row) =>
+      JSON.stringify(row.map((one) => (one instanceof Buffer ? toHex(one) : one))),
+    );
+    hash.update(JSON.stringify([table, shown.sort()]));
+  }
+  db.close();
+  return hash.digest('hex');
+}
+
+function tablesOf(db: Database.Database): string[] {
+  const rows = db.prepare(`SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid`).all();
+  return (rows as { name: string }[]).map(({ name }) => name);
+}
+
+/** Makes version 1 of what the database holds, which `fillOlder` has filled: the tables of then, with the rows that they had. */
+export function makeOlderTables(server: PostgresServer, database: string): void {
+  const [first] = migrations;
+  server.sql(
+    `ALTER SCHEMA ringmint RENAME TO newer; CREATE SCHEMA ringmint; SET search_path = ringmint; ${first}`,
+    database,
+  );
+  const tables = ['series', 'journal', 'intent', 'caller_order', 'quota', 'quota_slot', 'quota_change'];
+  const copies = [...tables, 'quota_stop', 'held_head'].map((table) => {
+    const columns = server.sql(
+      `SELECT string_agg(column_name, ', ') FROM information_schema.columns
+        WHERE table_schema = 'ringmint' AND table_name = '${table}'`,
+      database,
+    );
+    return `INSERT INTO ringmint.${table} (${columns}) SELECT ${columns} FROM newer.${table}`;
+  });
+  server.sql(
+    `INSERT INTO ringmint.store SELECT one, role, 1, moved_to FROM newer.store; ${copies.join('; ')};
+      SELECT setval(pg_get_serial_sequence('ringmint.journal', 'ordinal'), max(ordinal)) FROM ringmint.journal;
+      DROP SCHEMA newer CASCADE`,
+    database,
+  );
+}

@@ -1,0 +1,192 @@
+/** Several processes that settle on one PostgreSQL database at the same moment. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { Committed, Store } from '../../src/store/store.ts';
+import {
+  account,
+  allocated,
+  bytes,
+  commitOne,
+  day,
+  issue,
+  issuer,
+  newIntent,
+  noon,
+  settling,
+  take,
+  terms,
+  units,
+} from './intents.ts';
+import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+
+const title =
+  skipReason === undefined
+    ? 'settlements in series of a PostgreSQL store'
+    : `settlements in series of a PostgreSQL store (SKIPPED: ${skipReason})`;
+
+describe.skipIf(skipReason !== undefined)(title, () => {
+  let server: PostgresServer;
+  let database: string;
+  let a: Store;
+  let b: Store;
+  beforeAll(() => {
+    server = startPostgres();
+  });
+  afterAll(() => server.remove());
+  const open = (series: string): Promise<Store> =>
+    openPostgresStore({
+      url: server.url(database),
+      role: 'quota',
+      series,
+      create: true,
+      random: randomBytes,
+    });
+  const reopen = async (): Promise<void> => {
+    await Promise.all([a.close(), b.close()]);
+    [a, b] = [await open('a'), await open('b')];
+  };
+  beforeEach(async () => {
+    database = server.makeDatabase();
+    [a, b] = [await allocated(await open('a'), 10n ** 6n, 10n ** 6n), await open('b')];
+  });
+  afterEach(async () => {
+    await Promise.all([a.close(), b.close()]);
+    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+  });
+
+  const balance = async (name: string): Promise<bigint> => (await a.balances(account(name)))[0]?.amount ?? 0n;
+  const codes = (outcomes: readonly Committed[]): string[] =>
+    outcomes.map((one) => (one.ok ? 'settled' : one.code)).sort();
+
+  it('spend a unit once, where two are asked at the same moment', async () => {
+    for (let number = 1; number <= 25; number++) {
+      await issue(a, number, 10n);
+      const first = settling(`a ${number}`, 10n, { units: units(number, 0, 1) });
+      const second = settling(`b ${number}`, 10n, { units: units(number, 1, 2), to: account('x') });
+      const outcomes = await Promise.all([commitOne(a, first), commitOne(b, second)]);
+      expect(codes(outcomes), `unit ${number}`).toEqual(['settled', 'unit_spent']);
+      const winner = outcomes[0].ok ? first.id : second.id;
+      expect((await a.findSpent(units(number, 1)))[0]).toEqual(winner);
+      // What lost has left nothing: of its other unit neither.
+      expect((await b.findSpent(units(number, outcomes[0].ok ? 2 : 0)))[0]).toBeUndefined();
+    }
+    expect((await a.position(issuer, 'EUR', noon(day)))?.outstanding).toBeLessThanOrEqual(250n);
+    await reopen();
+  });
+
+  it('spend a unit once also where one names it with another currency, whose quota the other does not lock', async () => {
+    await a.allocate({ issuer, currency: 'USD', terms: terms(1_000n, 1_000n), createdMs: noon(day) });
+    const dollars = newIntent('usd', { take: { ...take(500n).take, currency: 'USD' } });
+    await commitOne(a, dollars);
+    await a.recordSigned([{ kind: 'control-bit', id: dollars.id, signed: bytes(64, 1) }]);
+    await issue(a, 1, 500n);
+    for (let index = 0; index < 25; index++) {
+      const first = settling(`a ${index}`, 1n, { units: units(1, index) });
+      const second = settling(`b ${index}`, 1n, { units: units(1, index), currency: 'USD' });
+      const outcomes = await Promise.all([commitOne(a, first), commitOne(b, second)]);
+      expect(codes(outcomes), `unit ${index}`).toEqual(['settled', 'unit_spent']);
+    }
+    await reopen();
+  });
+
+  it('never take more from an account than it has, and lose and make nothing, with both at it', async () => {
+    await issue(a, 1, 1_000n);
+    await commitOne(a, settling('credit', 600n, { units: units(1, 0), to: account('a') }));
+    await commitOne(a, settling('other', 400n, { units: units(1, 1), to: account('b') }));
+    const [one, other] = [account('a'), account('b')];
+    let settled = 0;
+    for (let round = 0; round < 15; round++) {
+      // Each way round at once: locks that were taken in the order of what is asked would wait for each other.
+      const there = Array.from({ length: 4 }, (_, i) =>
+        settling(`there ${round} ${i}`, 170n, { from: one, to: i % 2 === 0 ? other : null }),
+      );
+      const back = Array.from({ length: 4 }, (_, i) =>
+        settling(`back ${round} ${i}`, 110n, { from: other, to: one }),
+      );
+      const outcomes = (await Promise.all([a.commit(there), b.commit(back)])).flat();
+      settled += outcomes.filter(({ ok }) => ok).length;
+      expect(codes(outcomes).every((code) => code === 'settled' || code === 'balance_too_low')).toBe(true);
+      const left = await Promise.all([balance('a'), balance('b')]);
+      const position = await b.position(issuer, 'EUR', noon(day));
+      expect(left[0] + left[1] + (position?.retired ?? 0n)).toBe(1_000n);
+      expect(position?.credited).toBe(left[0] + left[1]);
+    }
+    expect(settled).toBeGreaterThan(5);
+    await reopen();
+  });
+
+  it('are not served where what the journal tells of them was altered', async () => {
+    await issue(a, 1, 100n);
+    await commitOne(b, settling(1, 60n, { units: units(1, 0, 1), to: account('a') }));
+    await commitOne(a, settling(2, 30n, { from: account('a') }));
+    await Promise.all([a.close(), b.close()]);
+    const run = (sql: string): string =>
+      server.sql(`SET search_path = ringmint; SET session_replication_role = replica; ${sql}`, database);
+    for (const [alter, undo, finding] of [
+      [
+        'CREATE TABLE kept AS SELECT * FROM spent_unit; DELETE FROM spent_unit WHERE position = 1',
+        `DELETE FROM spent_unit; INSERT INTO spent_unit SELECT * FROM kept`,
+        'unit 1.1.1 of entry 3 is not spent by it',
+      ],
+      [
+        `INSERT INTO spent_unit VALUES (1, 1, 9, decode(repeat('00', 16), 'hex'))`,
+        'DELETE FROM spent_unit WHERE position = 9',
+        '3 units are spent, where the journal has 2',
+      ],
+      [
+        'UPDATE spent_unit SET serial = 2 WHERE position = 1',
+        'UPDATE spent_unit SET serial = 1',
+        'unit 1.1.1 of entry 3',
+      ],
+      [
+        'UPDATE account SET amount = 31',
+        'UPDATE account SET amount = 30',
+        'has 31 of `demo-issuer/EUR`, where the journal has 30',
+      ],
+      [
+        `UPDATE account SET currency = 'USD'`,
+        `UPDATE account SET currency = 'EUR'`,
+        'of `demo-issuer/USD`, where the journal has 0',
+      ],
+      ['UPDATE quota SET retired = 31', 'UPDATE quota SET retired = 30', '31 of the quota `demo-issuer/EUR`'],
+      ['UPDATE quota SET returned = 1', 'UPDATE quota SET returned = 0', '1 of the quota `demo-issuer/EUR`'],
+      ['UPDATE quota SET credited = 0', 'UPDATE quota SET credited = 30', '0 of the quota `demo-issuer/EUR`'],
+      [
+        'UPDATE quota SET returns = 1',
+        'UPDATE quota SET returns = 0',
+        'is not what the journal has allocated',
+      ],
+      [
+        `CREATE TABLE said AS SELECT id, settles FROM intent; UPDATE intent SET settles = NULL WHERE kind = 'transfer'`,
+        'UPDATE intent i SET settles = s.settles FROM said s WHERE s.id = i.id',
+        'is not what the journal has',
+      ],
+    ] as const) {
+      run(alter);
+      await expect(open('a'), alter).rejects.toMatchObject({
+        code: 'store_corrupt',
+        message: expect.stringContaining(finding),
+      });
+      run(undo);
+    }
+    [a, b] = [await open('a'), await open('b')];
+  });
+
+  it('see in one what the other has settled, and sign their own only', async () => {
+    await issue(a, 1, 30n);
+    const intent = settling('r', 30n, { units: units(1, 0), to: account('a') });
+    await commitOne(a, intent);
+    expect(await commitOne(b, intent)).toMatchObject({
+      ok: true,
+      value: { created: false, intent: { own: false, settles: intent.settles } },
+    });
+    expect(await b.unsigned()).toEqual([]);
+    expect(await commitOne(b, settling('t', 20n, { from: account('a') }))).toMatchObject({ ok: true });
+    expect(await a.balances(account('a'))).toEqual([{ issuer, currency: 'EUR', amount: 10n }]);
+    await expect(
+      b.recordSigned([{ kind: 'retirement', id: intent.id, signed: bytes(64, 1) }]),
+    ).rejects.toThrow('invariant');
+    expect((await b.findSerial(1, 1))?.own).toBe(false);
+  });
+});

@@ -1,0 +1,151 @@
+/** A SQLite ledger of the version before is brought up when it is opened: all of it, or it stays what it was. */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toHex } from '../../src/kit/bytes.ts';
+import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
+import { upgrade } from '../../src/store/sqlite/schema.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { account, bytes, commitOne, day, issuer, noon, settling, units } from './intents.ts';
+import {
+  digestOf,
+  fillOlder,
+  fixedRandom,
+  makeOlderFile,
+  olderDigest,
+  olderHead,
+  stateOf,
+} from './older-ledger.ts';
+
+describe('a SQLite ledger of version 2', () => {
+  let folder: string;
+  let path: string;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'ringmint-upgrade-'));
+    path = join(folder, 'ledger.db');
+    await makeOlderFile(path);
+    expect(digestOf(path)).toBe(olderDigest);
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const open = (changed: Partial<DatabaseOptions> = {}): Store =>
+    openSqliteStore({ path, role: 'quota', create: false, random: randomBytes, ...changed });
+  /** Without what is only written differently: comments, and the quotes that a renamed table gets. */
+  const schemaOf = (file: string): unknown => {
+    const db = new Database(file, { readonly: true });
+    const rows = db.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY type, name').all();
+    db.close();
+    return (rows as { sql: string | null }[]).map((row) => ({
+      ...row,
+      sql: row.sql?.replaceAll(/--.*|\s|"/g, ''),
+    }));
+  };
+
+  it('is served as it was, keeps every entry, and settles what it has issued', async () => {
+    let store = open();
+    const fresh = join(folder, 'fresh.db');
+    const other = openSqliteStore({ path: fresh, role: 'quota', create: true, random: fixedRandom });
+    await fillOlder(other);
+    expect(toHex((await store.head()).hash)).toBe(olderHead);
+    expect(await stateOf(store)).toEqual(await stateOf(other));
+    await Promise.all([store.close(), other.close()]);
+    expect(schemaOf(path)).toEqual(schemaOf(fresh));
+
+    store = open();
+    const retired = settling('r', 150n, { units: units(1, 0), to: account('a') });
+    expect(await commitOne(store, retired)).toMatchObject({ ok: true });
+    expect(await commitOne(store, settling('t', 50n, { from: account('a') }))).toMatchObject({ ok: true });
+    await store.close();
+    store = open();
+    expect(await store.position(issuer, 'EUR', noon(day))).toMatchObject({
+      issued: 200n,
+      reserved: 100n,
+      retired: 50n,
+      credited: 100n,
+      returns: false,
+    });
+    expect(await store.findSpent(units(1, 0))).toEqual([bytes(16, 'id r')]);
+    await store.close();
+  });
+
+  it('is whole and of version 2 wherever a crash cuts it short', async () => {
+    const statements = upgrade
+      .replaceAll(/--.*/g, '')
+      .split(/;\s*(?:\n|$)/)
+      .filter((one) => one.trim() !== '');
+    expect(statements.length).toBeGreaterThanOrEqual(7);
+    const db = new Database(path);
+    db.pragma('foreign_keys = OFF');
+    // A cache that overflows writes pages before the commit: what a crash then finds on the disk.
+    db.pragma('cache_size = 2');
+    db.exec('BEGIN EXCLUSIVE');
+    const crashed = join(folder, 'crashed.db');
+    for (const [done, statement] of statements.entries()) {
+      db.exec(statement);
+      for (const suffix of ['', '-wal'])
+        if (existsSync(path + suffix)) copyFileSync(path + suffix, crashed + suffix);
+      expect(digestOf(crashed), `after statement ${done + 1}`).toBe(olderDigest);
+      const store = open({ path: crashed });
+      expect((await store.head()).sequence).toBe(9);
+      await store.close();
+      for (const suffix of ['', '-wal', '-shm', '.lock']) rmSync(crashed + suffix, { force: true });
+    }
+    db.close();
+    expect(digestOf(path)).toBe(olderDigest);
+  });
+
+  it('is whole and of version 2 after kill -9 in the middle', async () => {
+    const program = `
+      const Database = require('better-sqlite3');
+      const db = new Database(process.argv[1]);
+      db.pragma('foreign_keys = OFF');
+      db.pragma('cache_size = 2');
+      db.exec('BEGIN EXCLUSIVE');
+      db.exec(process.argv[2]);
+      db.pragma('user_version = 3');
+      process.kill(process.pid, 'SIGKILL');`;
+    const ended = spawnSync(process.execPath, ['-e', program, path, upgrade], {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    });
+    expect([ended.signal, ended.stderr]).toEqual(['SIGKILL', '']);
+    expect(digestOf(path)).toBe(olderDigest);
+    await open().close();
+  });
+
+  it('is whole and of version 2 where the disk is full, and is brought up when there is room', async () => {
+    const db = new Database(path);
+    const pages = Number(db.pragma('page_count', { simple: true }));
+    db.close();
+    let failures = 0;
+    for (let room = 0; failures === room; room++) {
+      try {
+        await open({ maxPages: pages + room }).close();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'store_full' });
+        expect(digestOf(path), `with room for ${room} pages`).toBe(olderDigest);
+        failures++;
+      }
+    }
+    expect(failures).toBeGreaterThan(2);
+    expect(digestOf(path)).not.toBe(olderDigest);
+  });
+
+  it.each([
+    ['is not whole', 'UPDATE quota SET reserved = 0', 'store_corrupt', 'quota'],
+    ['refers to what is gone', "UPDATE quota_slot SET currency = 'USD'", 'store_corrupt', 'quota'],
+    ['is of another role', '', 'store_foreign', 'central'],
+  ])('stays as it is where it %s', (_title, sql, code, role) => {
+    const db = new Database(path);
+    db.exec(`PRAGMA foreign_keys = OFF; ${sql}`);
+    db.close();
+    const before = digestOf(path);
+    expect(() => open({ role })).toThrow(expect.objectContaining({ code }));
+    expect(digestOf(path)).toBe(before);
+  });
+});
