@@ -66,6 +66,8 @@ export function makeCarriage(
   const { store } = ledger;
   /** Serials of control bits whose currency is being committed. */
   const claimed = new Set<string>();
+  /** Two control bits under one serial were seen: nothing more of quota control's is taken, until this system is started again. */
+  let contradiction: Refusal<'control_bit_serial_used'> | undefined;
 
   async function carry(intent: Intent, made?: Request): Promise<Result<Batch>> {
     const steps = new Steps(clock);
@@ -106,6 +108,7 @@ export function makeCarriage(
       'signed, then encrypted to quota control: issuance cannot read it',
     );
     const presentation = encodePresentation({ credential, request: requestBytes, seed });
+    if (contradiction !== undefined) return contradiction;
     const redeemed = await peers.redeemCredential(presentation);
     if (!redeemed.ok) return redeemed;
     steps.add(4, 'forwarding', 'issuance', null, `${presentation.length} bytes to quota control`);
@@ -228,11 +231,18 @@ export function makeCarriage(
     if (!counts.ok) return counts;
     const serial = `${epoch}/${sequence}`;
     // Of two that come at once with one serial neither is found in the store.
-    if (claimed.has(serial)) return refuseUsedSerial(controlBit);
+    if (contradiction !== undefined) return contradiction;
+    if (claimed.has(serial)) {
+      contradiction = refuseUsedSerial(controlBit);
+      return contradiction;
+    }
     claimed.add(serial);
     try {
       const used = await store.findSerial(epoch, sequence);
-      if (used !== undefined && !equalBytes(used.id, request.id)) return refuseUsedSerial(controlBit);
+      if (used !== undefined && !equalBytes(used.id, request.id)) {
+        contradiction = refuseUsedSerial(controlBit);
+        return contradiction;
+      }
       const [committed] = await ledger.commit([
         currencyIntent(request, controlBit, controlBitBytes, denialBytes, now),
       ]);
@@ -283,7 +293,7 @@ export function makeCarriage(
 function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit_serial_used'> {
   return refuse(
     'control_bit_serial_used',
-    `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run (docs/OPERATIONS.md); the first one is accepted`,
+    `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run. The first one is accepted, and nothing more of quota control's until this system is started again (docs/OPERATIONS.md)`,
   );
 }
 

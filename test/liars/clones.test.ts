@@ -10,7 +10,8 @@ const runs = nightly ? 20 : 2;
 /** What is stated in docs/THREATS.md. */
 function expectBounds({ authentic, taken }: CloneRun): void {
   for (const one of taken) expect(one).toBeLessThanOrEqual(allocated);
-  expect(authentic).toBeLessThanOrEqual(taken[0] + taken[1]);
+  // No message was lost: the second copy's first control bit is under a serial that issuance has had.
+  expect(authentic).toBeLessThanOrEqual(allocated);
 }
 
 describe('two copies of quota control', () => {

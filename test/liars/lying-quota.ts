@@ -126,6 +126,8 @@ class LyingQuota implements World {
   private async telling(act: () => Promise<string>): Promise<string> {
     this.told = [];
     const outcome = await act();
+    // It takes nothing more from one that was caught at it, until somebody starts it again.
+    if (outcome.includes('control_bit_serial_used') && this.draw.chance(60)) await this.serve();
     return `${[...new Set(this.told)].sort().join(', ') || 'not asked'}: ${outcome}`;
   }
 
