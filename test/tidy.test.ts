@@ -73,6 +73,7 @@ const layers: readonly Layer[] = [
       'src/quota/',
       'src/journal/',
       'src/store/store.ts',
+      'src/verifier/',
       'hsm/signer.ts',
     ],
     packages: [],

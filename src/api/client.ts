@@ -5,15 +5,27 @@ import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
+import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
-import { type Answer, exchange, readJson } from './exchange.ts';
+import { type Answer, exchange, readJson, type Sent } from './exchange.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
 import { decodeOrdersAnswer, encodeDrafts, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
 import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
 import type { RouteDefinition } from './route.ts';
+import {
+  accountQuery,
+  accountsRoute,
+  balancesFromJson,
+  readSettlement,
+  retirementsRoute,
+  standingFromJson,
+  transfersRoute,
+  unitsQuery,
+  unitsRoute,
+} from './settlements.ts';
 import { statusRoute } from './status.ts';
 import { decodeHeads, headCheckRoute, heldHeadsRoute, showHeadRoute } from './witness.ts';
 
@@ -30,6 +42,13 @@ export interface Client extends IssuancePeers {
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
+  /** Retires the units of a retirement file; gives the signed settlement. */
+  retire(file: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Carries out a signed transfer; gives the signed settlement. */
+  transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  units(range: UnitRange): Promise<Result<UnitStanding>>;
+  /** What the account (32 bytes) has. */
+  account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
   status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
   /** What `witness` holds of the journal of the system that the certificate is of. */
   journalHeads(witness: RoleStatus['role']): Promise<Result<readonly Uint8Array[]>>;
@@ -59,7 +78,7 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
   async function call(
     role: RoleStatus['role'],
     route: RouteDefinition,
-    body?: Uint8Array,
+    sent: Sent = {},
   ): Promise<Result<Answer>> {
     const base = endpoints(role);
     if (base === undefined)
@@ -67,20 +86,20 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
         'peer_unavailable',
         `the ${role} system has no known address: is it running? (\`ringmint up\`)`,
       );
-    return exchange(route, { dispatcher, timeoutMs, peerName: peerName(role), base }, body);
+    return exchange(route, { dispatcher, timeoutMs, peerName: peerName(role), base }, sent);
   }
 
   return {
     async issue(draft) {
-      const answer = await call('issuance', issuancesRoute, draft);
+      const answer = await call('issuance', issuancesRoute, { body: draft });
       return answer.ok ? decodeAnswer(answer.value.bytes) : answer;
     },
     async issueMany(drafts) {
-      const answer = await call('issuance', ordersRoute, encodeDrafts(drafts));
+      const answer = await call('issuance', ordersRoute, { body: encodeDrafts(drafts) });
       return answer.ok ? decodeOrdersAnswer(answer.value.bytes, drafts.length) : answer;
     },
     async submitRequest(request) {
-      const answer = await call('central', requestsRoute, request);
+      const answer = await call('central', requestsRoute, { body: request });
       if (!answer.ok) return answer;
       const decision = decodeDecision(answer.value.bytes);
       if (!decision.ok)
@@ -88,7 +107,7 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return decision;
     },
     async redeemCredential(presentation) {
-      const answer = await call('quota', credentialsRoute, presentation);
+      const answer = await call('quota', credentialsRoute, { body: presentation });
       return answer.ok ? succeed(answer.value.bytes) : answer;
     },
     async quotaPositions() {
@@ -98,14 +117,34 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return read.ok ? succeed(read.value.positions.map(positionFromJson)) : read;
     },
     async changeQuota(change, approvals) {
-      const answer = await call('quota', changesRoute, encodeApprovedChange(change, approvals));
+      const answer = await call('quota', changesRoute, { body: encodeApprovedChange(change, approvals) });
       if (!answer.ok) return answer;
       return readJson(changesRoute.answer.schema, answer.value.bytes, peerName('quota'));
     },
     async stop(order) {
-      const answer = await call('quota', stopRoute, order);
+      const answer = await call('quota', stopRoute, { body: order });
       if (!answer.ok) return answer;
       return readJson(stopRoute.answer.schema, answer.value.bytes, peerName('quota'));
+    },
+    async retire(file) {
+      const answer = await call('quota', retirementsRoute, { body: file });
+      return answer.ok ? readSettlement(answer.value.bytes) : answer;
+    },
+    async transfer(transfer) {
+      const answer = await call('quota', transfersRoute, { body: transfer });
+      return answer.ok ? readSettlement(answer.value.bytes) : answer;
+    },
+    async units(range) {
+      const answer = await call('quota', unitsRoute, { query: unitsQuery(range) });
+      if (!answer.ok) return answer;
+      const read = readJson(unitsRoute.answer.schema, answer.value.bytes, peerName('quota'));
+      return read.ok ? succeed(standingFromJson(read.value)) : read;
+    },
+    async account(account) {
+      const answer = await call('quota', accountsRoute, { query: accountQuery(account) });
+      if (!answer.ok) return answer;
+      const read = readJson(accountsRoute.answer.schema, answer.value.bytes, peerName('quota'));
+      return read.ok ? succeed(balancesFromJson(read.value)) : read;
     },
     async status(role) {
       const answer = await call(role, statusRoute);
@@ -119,11 +158,11 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return answer.ok ? decodeHeads(answer.value.bytes) : answer;
     },
     async showHead(witness, head) {
-      const answer = await call(witness, showHeadRoute, head);
+      const answer = await call(witness, showHeadRoute, { body: head });
       return answer.ok ? decodeHeads(answer.value.bytes) : answer;
     },
     async checkHead(role, head) {
-      const answer = await call(role, headCheckRoute, head);
+      const answer = await call(role, headCheckRoute, { body: head });
       return answer.ok ? succeed(null) : answer;
     },
     close: () => dispatcher.close(),

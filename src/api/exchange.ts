@@ -25,19 +25,26 @@ export interface Answer {
   readonly header: (name: string) => string | undefined;
 }
 
+/** What goes out with a call. */
+export interface Sent {
+  readonly body?: Uint8Array;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
 const problemLimit = 64 * 1024;
 
 /** Calls `route` and gives the answer's bytes, of the declared media type and size. */
 export async function exchange(
   route: RouteDefinition,
   { dispatcher, timeoutMs, peerName, base }: Exchange,
-  body?: Uint8Array,
+  { body, query = {} }: Sent = {},
 ): Promise<Result<Answer>> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const response = await sendRequest(new URL(route.path, base), {
       dispatcher,
       method: route.method,
+      query,
       signal,
       ...(body === undefined ? {} : { body, headers: { 'content-type': route.body?.types[0] ?? '' } }),
     });

@@ -127,6 +127,7 @@ const statusOfCode = {
   request_id_conflict: 409,
   credential_spent: 409,
   change_stale: 409,
+  unit_spent: 409,
   stop_lifted: 409,
   too_large: 413,
   media_type_unsupported: 415,
@@ -170,6 +171,20 @@ const statusOfCode = {
   allocation_below_issued: 422,
   time_zone_unknown: 422,
   issuance_not_stopped: 422,
+  file_empty: 422,
+  file_not_verifiable: 422,
+  proof_mismatch: 422,
+  merkle_root_mismatch: 422,
+  control_bit_mismatch: 422,
+  issuance_key_mismatch: 422,
+  unit_mismatch: 422,
+  unit_expired: 422,
+  total_mismatch: 422,
+  retirement_mismatch: 422,
+  owner_mismatch: 422,
+  unit_unknown: 422,
+  balance_too_low: 422,
+  outstanding_exceeded: 422,
   approval_policy_missing: 422,
   approvals_too_few: 422,
   approver_unknown: 422,
@@ -194,6 +209,9 @@ const statusOfCode = {
   control_bit_key_mismatch: 502,
   peer_unavailable: 503,
   server_stopping: 503,
+  // Of this system's own trust bundle: a newer one is what helps.
+  bundle_not_yet_valid: 503,
+  bundle_expired: 503,
 } as const;
 
 export type ProblemCode =

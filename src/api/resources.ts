@@ -4,6 +4,7 @@ import type { Central } from '../roles/central.ts';
 import type { Issuance } from '../roles/issuance.ts';
 import type { QuotaChanges } from '../roles/quota-changes.ts';
 import type { QuotaControl } from '../roles/quota-control.ts';
+import type { Settlements } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
@@ -17,13 +18,19 @@ import { addQuota } from './quota.ts';
 import { addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
 import type { Server } from './server.ts';
+import { addSettlements } from './settlements.ts';
 import { addStatus } from './status.ts';
 import { addWitness } from './witness.ts';
 
 export type RoleService =
   | { readonly role: 'central'; readonly central: Central }
   | { readonly role: 'issuance'; readonly issuance: Issuance }
-  | { readonly role: 'quota'; readonly quotaControl: QuotaControl; readonly quotaChanges: QuotaChanges };
+  | {
+      readonly role: 'quota';
+      readonly quotaControl: QuotaControl;
+      readonly quotaChanges: QuotaChanges;
+      readonly settlements: Settlements;
+    };
 
 export interface Resources {
   readonly service: RoleService;
@@ -52,6 +59,7 @@ export function addResources(server: Server, resources: Resources): void {
       addCredentials(server, service.quotaControl);
       addQuota(server, service.quotaControl);
       addQuotaChanges(server, service.quotaChanges);
+      addSettlements(server, service.settlements);
       break;
   }
   addWitness(server, witness, own);

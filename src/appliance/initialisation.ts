@@ -241,10 +241,10 @@ async function fillLedger(home: Home, role: Role, options: InitialisationOptions
   }
 }
 
-function termsOf({ total, dayLimit, limits }: IssuerQuota, timeZone: string): QuotaTerms {
+function termsOf({ total, dayLimit, limits, returns }: IssuerQuota, timeZone: string): QuotaTerms {
   const window = { kind: 'day', timeZone } as const;
   const day = { name: dayLimitName, counts: 'amount', window, maximum: dayLimit } as const;
-  return { allocated: total, frozen: false, limits: [day, ...limits], returns: false };
+  return { allocated: total, frozen: false, limits: [day, ...limits], returns };
 }
 
 function pretty(value: unknown): string {

@@ -17,6 +17,7 @@ import { makeIssuance } from '../roles/issuance.ts';
 import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
+import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
@@ -72,6 +73,8 @@ interface Parts {
   readonly home: Home;
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
+  /** As it was signed. */
+  readonly bundleBytes: Uint8Array;
   readonly token: RoleToken;
   readonly ledger: Ledger;
   readonly client: Client;
@@ -113,6 +116,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       home,
       configuration,
       bundle,
+      bundleBytes: bytes,
       token,
       ledger: own.ledger,
       client: withoutForked(client, witness),
@@ -276,8 +280,15 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     resume: () => quotaControl.finishUnsigned(),
     clock: systemClock,
   });
+  const settlements = makeSettlements({
+    ledger,
+    signer: token.signer,
+    bundle: parts.bundleBytes,
+    verifySignature: makeNodeVerifySignature(),
+    clock: systemClock,
+  });
   return {
-    service: { role: 'quota', quotaControl, quotaChanges },
+    service: { role: 'quota', quotaControl, quotaChanges, settlements },
     limits: configuration.api,
     finish: () => quotaControl.finishUnsigned(),
   };

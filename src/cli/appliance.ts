@@ -8,6 +8,7 @@ import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
+import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 
 export type Role = RoleStatus['role'];
@@ -25,6 +26,8 @@ export interface IssuerQuota {
   readonly requestsPerMinute: number;
   /** Besides the daily one. */
   readonly limits: readonly Limit[];
+  /** Whether what is retired for good comes back to the total. */
+  readonly returns: boolean;
 }
 
 export interface InitOptions {
@@ -62,6 +65,14 @@ export interface Operator {
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   /** A signed stop, or `[id, reason]`. */
   stop(order: Uint8Array): Promise<Result<Stop>>;
+  /** Retires the units of a retirement file; gives the signed settlement. */
+  retire(file: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Carries out a signed transfer; gives the signed settlement. */
+  transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Which units of a batch are spent. */
+  units(range: UnitRange): Promise<Result<UnitStanding>>;
+  /** What an account (32 bytes) has. */
+  account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
   status(role: Role): Promise<Result<RoleStatus>>;
   /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
   checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;

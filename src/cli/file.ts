@@ -3,7 +3,13 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 
-export type FileCode = 'file_unreadable' | 'file_empty' | 'too_large' | 'disk_full' | 'file_unwritable';
+export type FileCode =
+  | 'file_unreadable'
+  | 'file_empty'
+  | 'too_large'
+  | 'disk_full'
+  | 'file_unwritable'
+  | 'file_exists';
 
 /** Reads at most `limit` bytes; a larger file is refused without reading it. */
 export async function readInput(path: string, limit: number): Promise<Result<Uint8Array, FileCode>> {
@@ -78,6 +84,41 @@ export async function writeOutput(
       return refuse(
         'disk_full',
         `no room for ${quote(path)}: free some space, then give the same command again; nothing is issued twice`,
+      );
+    return refuse(
+      'file_unwritable',
+      `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``,
+    );
+  }
+}
+
+/**
+ * Writes a file that only its owner reads, where none is; refuses one that is there as `file_exists`, and never writes over it.
+ *
+ * On the disk when the call returns. A power cut in it may leave a part of the file under its name, which nobody was told of yet.
+ */
+export async function writeNewFile(path: string, data: Uint8Array | string): Promise<Result<null, FileCode>> {
+  let made = false;
+  try {
+    const file = await open(path, 'wx', 0o600);
+    made = true;
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncFolder(dirname(path));
+    return succeed(null);
+  } catch (error) {
+    if (made) await rm(path, { force: true });
+    if (errorCode(error) === 'unknown') throw error;
+    if (errorCode(error) === 'EEXIST')
+      return refuse('file_exists', `${quote(path)} is there already: a new file is accepted (\`--out\`)`);
+    if (errorCode(error) === 'ENOSPC')
+      return refuse(
+        'disk_full',
+        `no room for ${quote(path)}: free some space, then give the same command again`,
       );
     return refuse(
       'file_unwritable',

@@ -15,6 +15,12 @@ import { runIssue } from './issue.ts';
 import { addKeysCommands } from './keys/commands.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
+import {
+  addAccountCommands,
+  addOwnerCommands,
+  addRetireCommand,
+  addUnitStatusCommand,
+} from './settlement/commands.ts';
 import { runStart } from './start.ts';
 import { runStatus } from './status.ts';
 import { runStop } from './stop.ts';
@@ -66,6 +72,8 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .description('issues digital currency only under a quota: three authorities, three HSM keys')
     .version(appliance.version)
     .exitOverride()
+    // Options belong to the command that they stand behind: `quota` has `--home`, and so has `quota propose`.
+    .enablePositionalOptions()
     .configureOutput({ writeOut: (text) => streams.out(text), writeErr: (text) => streams.error(text) })
     .addHelpText(
       'after',
@@ -138,16 +146,24 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .option('--purpose <text>', 'for a CSV: what it is for', '')
     .option('--origin <country>', 'for a CSV: ISO 3166 code')
     .option('--destination <country>', 'for a CSV: ISO 3166 code')
+    .option('--owner <owner>', 'of all units of a draft that names none: a name, or `key:…`')
     .action(
       async (
         file: string,
-        given: { out: string; currency?: string; purpose: string; origin?: string; destination?: string },
+        given: {
+          out: string;
+          currency?: string;
+          purpose: string;
+          origin?: string;
+          destination?: string;
+          owner?: string;
+        },
       ) => {
-        const { out, currency, purpose, origin, destination } = given;
+        const { out, currency, purpose, origin, destination, owner } = given;
         done(
           await runRequest(
             terminal,
-            { file, out, currency, purpose, origin, destination },
+            { file, out, currency, purpose, origin, destination, owner },
             { clock, random },
           ),
         );
@@ -174,16 +190,17 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     done,
   });
 
-  command('verify', 'tell offline whether a currency file or a unit file is authentic')
+  command('verify', 'tell offline whether a currency file, a unit file or a settlement is authentic')
     .argument('<file>', 'the file')
     .option('--trust <file>', 'the trust bundle', trustFile)
     .option('--root <id>', 'id of the root key that must have signed the trust bundle')
     .option('--revocation-epoch <number>', 'refuse a trust bundle of a lower one: it lacks a revocation')
     .option('--at <time>', 'the moment to verify at, instead of now')
+    .option('--of <file>', 'of a settlement: the retirement file or the transfer that it is to be of')
     .action(
       async (
         file: string,
-        given: { trust: string; root?: string; revocationEpoch?: string; at?: string },
+        given: { trust: string; root?: string; revocationEpoch?: string; at?: string; of?: string },
       ) => {
         done(
           await runVerify(terminal, {
@@ -192,13 +209,15 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
             root: given.root,
             revocationEpoch: given.revocationEpoch,
             at: given.at,
+            of: given.of,
             nowSeconds: clock.nowSeconds(),
           }),
         );
       },
     );
 
-  command('unit', 'take one unit out of a currency file, with its receipts')
+  const unit = command('unit', 'take one unit out of a currency file, with its receipts');
+  unit
     .argument('<file>', 'a currency file')
     .argument('<index>', 'which unit, by its place in the batch, from 0')
     .option('--out <file>', 'where to write it', 'unit.cbor')
@@ -209,7 +228,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   command('inspect', 'decode and explain any file of Ringmint')
     .argument(
       '<file>',
-      'a record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony',
+      'a record, a currency file, a unit file, a retirement file, a draft, a trust bundle or a file of a ceremony',
     )
     .action(async (file: string) => {
       done(await runInspect(terminal, { file }));
@@ -221,7 +240,14 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       done(await runStatus(appliance, terminal, { ...given, nowMs: clock.nowMs() }));
     });
 
-  const context = { appliance, terminal, clock, home, trustFile, done };
+  const context = { appliance, terminal, clock, random, home, trustFile, done };
+  addUnitStatusCommand(unit, context);
+  addOwnerCommands(command('owner', 'keys that own units and accounts'), context);
+  addRetireCommand(
+    command('retire', 'take units out of circulation, for good or to have an account credited'),
+    context,
+  );
+  addAccountCommands(command('account', 'show accounts, and transfer between them'), context);
   addQuotaCommands(
     command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
     context,

@@ -8,7 +8,7 @@ import { type Limit, limitCount, limitNamePattern, windowSecondsLimit } from '..
 import type { IssuerQuota } from './appliance.ts';
 
 const amountFields = ['total', 'dayLimit', 'requestMaximum', 'ceiling'];
-const quotaFields = ['currency', ...amountFields, 'requestsPerMinute', 'limits'];
+const quotaFields = ['currency', ...amountFields, 'requestsPerMinute', 'limits', 'returns'];
 const limitAccepted =
   'an object such as `{"name": "hour", "amount": "5000.00", "seconds": 3600}` or `{"name": "burst", "orders": 100, "seconds": 60}`, with `timeZone` instead of `seconds` for calendar days,';
 /** The name of the limit that `dayLimit` is. */
@@ -67,6 +67,9 @@ function readQuota(item: unknown, field: string): Result<IssuerQuota, 'quota_fil
   }
   const limits = readLimits(entry['limits'] ?? [], currency, `${field}.limits`);
   if (!limits.ok) return limits;
+  const { returns = false } = entry;
+  if (typeof returns !== 'boolean')
+    return invalid(`${field}.returns: true or false is accepted, not ${quote(returns)}`);
   const [total = 0n, dayLimit = 0n, requestMaximum = 0n, ceiling = 0n] = amounts;
   return succeed({
     currency: code,
@@ -76,6 +79,7 @@ function readQuota(item: unknown, field: string): Result<IssuerQuota, 'quota_fil
     ceiling,
     requestsPerMinute,
     limits: limits.value,
+    returns,
   });
 }
 

@@ -1,10 +1,11 @@
 /** `ringmint request`: makes a draft that can be sent, and sent again, from JSON or a CSV of payees. */
 import { toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
-import { type Result, succeed } from '../kit/result.ts';
+import { type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { type Draft, decodeDraft, draftSizeLimit, encodeDraft } from '../records/draft.ts';
 import { decodeText } from '../records/json-text.ts';
+import { readOwner } from '../records/owner.ts';
 import { decodePayees } from '../records/payees.ts';
 import { formatUuid, makeRequestId } from '../records/request-id.ts';
 import { commitOwner } from '../records/unit.ts';
@@ -17,6 +18,8 @@ import type { Terminal } from './terminal.ts';
 export interface RequestArguments extends PayeeTermOptions {
   readonly file: string;
   readonly out: string;
+  /** Of all units of a draft that names none. */
+  readonly owner: string | undefined;
 }
 
 /** What opens an owner commitment; whoever holds a unit proves with it that the unit is theirs. */
@@ -31,11 +34,14 @@ export async function runRequest(
   given: RequestArguments,
   source: { readonly clock: Clock; readonly random: RandomBytes },
 ): Promise<ExitCode> {
+  const isCsv = given.file.toLowerCase().endsWith('.csv');
+  const owner = given.owner === undefined ? succeed(undefined) : readOwner(given.owner, '--owner');
+  if (!owner.ok) return terminal.refuse(owner);
+  if (isCsv && owner.value !== undefined)
+    return terminal.refuse(refuse('usage', '`--owner` goes with a draft: in a CSV each payee is its own'));
   const bytes = await readInput(given.file, draftSizeLimit);
   if (!bytes.ok) return terminal.refuse(bytes);
-  const draft = given.file.toLowerCase().endsWith('.csv')
-    ? draftOfPayees(bytes.value, given)
-    : decodeDraft(bytes.value);
+  const draft = isCsv ? draftOfPayees(bytes.value, given) : decodeDraft(bytes.value, owner.value);
   if (!draft.ok) return terminal.refuse(draft);
   const { committed, openings } = commitOwners(draft.value, source.random);
   const id = draft.value.id ?? makeRequestId(source.clock, source.random);

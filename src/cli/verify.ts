@@ -3,10 +3,14 @@ import { toHex } from '../kit/bytes.ts';
 import { quote, refuse } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
 import { describeUnits, fileSizeLimit } from '../records/currency-file.ts';
+import { ownerOfKey } from '../records/owner.ts';
+import { retirementFileSizeLimit } from '../records/retirement-file.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
-import { verifyFile } from '../verifier/verify.ts';
+import { type VerificationOptions, verifyFile } from '../verifier/verify.ts';
+import { verifySettlement } from '../verifier/verify-settlement.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readInput } from './file.ts';
+import { describeSettlement, settlementJson } from './settlement/sending.ts';
 import type { Terminal } from './terminal.ts';
 import { readRootOption, refuseAsNotAuthentic } from './verification.ts';
 
@@ -16,6 +20,8 @@ export interface VerifyArguments {
   readonly root: string | undefined;
   readonly revocationEpoch: string | undefined;
   readonly at: string | undefined;
+  /** Of a settlement: the file of the retirement or transfer that it is to be of. */
+  readonly of: string | undefined;
   readonly nowSeconds: number;
 }
 
@@ -36,13 +42,18 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
   if (!file.ok) return terminal.refuse(file);
   const bundle = await readInput(given.trust, 1024 * 1024);
   if (!bundle.ok) return terminal.refuse(bundle);
-  const verified = verifyFile(file.value, {
+  const options = {
     bundle: bundle.value,
     ...root.value,
     ...(revocationEpoch === undefined ? {} : { minimumEpoch: Number(revocationEpoch) }),
     at,
     verifySignature: makeNodeVerifySignature(),
-  });
+  };
+  // A signed record; currency files and unit files are arrays.
+  if (file.value[0] === 0xd2) return tellSettlement(terminal, file.value, given, options);
+  if (given.of !== undefined)
+    return terminal.refuse(refuse('usage', '`--of` goes with a settlement, and this is none'));
+  const verified = verifyFile(file.value, options);
   if (!verified.ok) return refuseAsNotAuthentic(terminal, verified);
   const {
     checks,
@@ -82,6 +93,40 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
           ]
         : []),
       '  authentic is not unspent: that only the register can tell',
+    ],
+  );
+}
+
+async function tellSettlement(
+  terminal: Terminal,
+  bytes: Uint8Array,
+  { of, root }: VerifyArguments,
+  options: VerificationOptions,
+): Promise<ExitCode> {
+  const settled = of === undefined ? undefined : await readInput(of, retirementFileSizeLimit);
+  if (settled?.ok === false) return terminal.refuse(settled);
+  const verified = verifySettlement(bytes, settled?.value, options);
+  if (!verified.ok) return refuseAsNotAuthentic(terminal, verified);
+  const { settlement, ownerKeyId, rootKeyId, revocationEpoch, checks } = verified.value;
+  const owner = ownerKeyId === undefined ? null : ownerOfKey(ownerKeyId);
+  return terminal.result(
+    {
+      authentic: true,
+      kind: 'settlement',
+      ...settlementJson(settlement),
+      owner,
+      rootKeyId: toHex(rootKeyId),
+      revocationEpoch,
+      pinned: root !== undefined,
+      checks,
+    },
+    [
+      'authentic: a receipt of quota control',
+      ...describeSettlement(settlement),
+      ...checks.map((check) => `  - ${check}`),
+      ...(owner === null
+        ? ['  of what it is the receipt was not checked: give `--of` the retirement file or the transfer']
+        : []),
     ],
   );
 }

@@ -61,3 +61,8 @@ export function formatAmount(minor: bigint, currency: Currency): string {
 function example(currency: Currency): string {
   return currency.exponent === 0 ? '1250' : `1250.${'5'.padEnd(currency.exponent, '0')}`;
 }
+
+/** With the currency's code, as a person reads it: `12.50 EUR`. */
+export function formatMoney(amount: bigint, currency: Currency): string {
+  return `${formatAmount(amount, currency)} ${currency.code}`;
+}

@@ -113,6 +113,16 @@ export const claim = {
   changeId: -65580,
   /** 1 to 140 characters */
   reason: -65581,
+  /** [hash of a unit as a leaf of its tree (32), …] */
+  units: -65590,
+  /** COSE_Key of whoever owns what is settled */
+  ownerKey: -65591,
+  /** account (32), or null where nothing is credited */
+  creditTo: -65592,
+  /** SHA-256 of the retirement's or transfer's bytes */
+  settledHash: -65593,
+  /** minor units that came back to the quota */
+  returned: -65594,
 } as const;
 
 export type RecordErrorCode =

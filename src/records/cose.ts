@@ -39,6 +39,9 @@ export const recordType = {
   ceremonyTranscript: 'application/vnd.ringmint.ceremony-transcript+cose',
   quotaApproval: 'application/vnd.ringmint.quota-approval+cose',
   quotaStop: 'application/vnd.ringmint.quota-stop+cose',
+  retirement: 'application/vnd.ringmint.retirement+cose',
+  transfer: 'application/vnd.ringmint.transfer+cose',
+  settlement: 'application/vnd.ringmint.settlement+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];

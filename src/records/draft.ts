@@ -2,13 +2,14 @@
  * The draft: what a person or a program asks for, before it is a signed request. Written as JSON, or as
  * the deterministic CBOR that `ringmint request` makes of it, which a retry sends again unchanged.
  */
-import { concatBytes, fromHex } from '../kit/bytes.ts';
+import { concatBytes } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor, headLimit, putHead } from '../kit/encoding.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type AmountCode, formatAmount, parseAmount } from './amount.ts';
 import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
 import { decodeText, repeatedKey } from './json-text.ts';
+import { isOwnerName, type Owner, ownerAccepted, readOwner } from './owner.ts';
 import { purposePattern } from './request.ts';
 import { parseUuid } from './request-id.ts';
 
@@ -26,9 +27,6 @@ export type DraftErrorCode =
 
 /** The largest draft that is read, in bytes; 65,536 payees take under 8 MiB. */
 export const draftSizeLimit = 64 * 1024 * 1024;
-
-/** Whoever gets a unit: by name as a person writes it, or as the commitment that issuance takes. */
-export type Owner = { readonly name: string } | { readonly commitment: Uint8Array };
 
 export interface DraftLot {
   readonly value: bigint;
@@ -90,12 +88,17 @@ function encodeLots(lots: readonly DraftLot[]): Uint8Array {
   return bytes.subarray(0, at);
 }
 
-/** Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. */
-export function decodeDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+/**
+ * Decodes an untrusted draft, JSON or CBOR, and checks that its denominations add up. `owner` is that of a draft in JSON with
+ * denominations that names none; any other draft is refused with it.
+ */
+export function decodeDraft(bytes: Uint8Array, owner?: Owner): Result<Draft, DraftErrorCode> {
   if (bytes.length === 0) return refuse('draft_empty', 'the draft is empty: JSON or CBOR is accepted');
   if (bytes.length > draftSizeLimit)
     return refuse('too_large', `${bytes.length} bytes: a draft of at most ${draftSizeLimit} is accepted`);
-  const draft = isCborDraft(bytes) ? decodeCborDraft(bytes) : decodeJsonDraft(bytes);
+  const isCbor = isCborDraft(bytes);
+  if (isCbor && owner !== undefined) return ownerGivenTwice();
+  const draft = isCbor ? decodeCborDraft(bytes) : decodeJsonDraft(bytes, owner);
   return draft.ok ? checkSum(draft.value) : draft;
 }
 
@@ -165,7 +168,7 @@ const draftFields = [
   'redeemUntil',
 ];
 
-function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
+function decodeJsonDraft(bytes: Uint8Array, owner: Owner | undefined): Result<Draft, DraftErrorCode> {
   const text = decodeText(bytes);
   if (!text.ok) return text;
   let json: unknown;
@@ -184,15 +187,18 @@ function decodeJsonDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
     );
   const draft = readObject(json, 'draft', draftFields);
   if (!draft.ok) return draft;
-  return draftFromJson(draft.value);
+  return draftFromJson(draft.value, owner);
 }
 
-function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorCode> {
+function draftFromJson(
+  json: Record<string, unknown>,
+  owner: Owner | undefined,
+): Result<Draft, DraftErrorCode> {
   const currency = readCurrency(json['currency']);
   if (!currency.ok) return currency;
   const total = readAmount(json['total'], currency.value, 'total');
   if (!total.ok) return total;
-  const lots = readLots(json, currency.value);
+  const lots = readLots(json, currency.value, owner);
   if (!lots.ok) return lots;
   const reader = new ClaimReader(new Map());
   const { purpose = '', origin, destination } = json;
@@ -212,7 +218,11 @@ function draftFromJson(json: Record<string, unknown>): Result<Draft, DraftErrorC
   });
 }
 
-function readLots(json: Record<string, unknown>, currency: Currency): Result<DraftLot[], DraftErrorCode> {
+function readLots(
+  json: Record<string, unknown>,
+  currency: Currency,
+  given: Owner | undefined,
+): Result<DraftLot[], DraftErrorCode> {
   const { denominations, payees, owner } = json;
   if ((denominations === undefined) === (payees === undefined)) {
     return refuse(
@@ -221,6 +231,7 @@ function readLots(json: Record<string, unknown>, currency: Currency): Result<Dra
       'denominations',
     );
   }
+  if (given !== undefined && (payees !== undefined || owner !== undefined)) return ownerGivenTwice();
   if (payees !== undefined) {
     if (owner !== undefined)
       return refuse(
@@ -230,10 +241,18 @@ function readLots(json: Record<string, unknown>, currency: Currency): Result<Dra
       );
     return readItems(payees, 'payees', 'amount', currency, ['owner', 'amount', 'count']);
   }
-  const holder = readOwner(owner, 'owner');
+  const holder = given === undefined ? readOwner(owner, 'owner') : succeed(given);
   return holder.ok
     ? readItems(denominations, 'denominations', 'value', currency, ['value', 'count'], holder.value)
     : holder;
+}
+
+function ownerGivenTwice(): Result<never, DraftErrorCode> {
+  return refuse(
+    'draft_field_invalid',
+    'owner: the draft names its owners itself: one that names none is accepted with an owner beside it',
+    'owner',
+  );
 }
 
 function readItems(
@@ -310,25 +329,6 @@ function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
     `currency: ${quote(value)} is not known; an ISO 4217 code such as \`EUR\` is accepted`,
     'currency',
   );
-}
-
-const ownerAccepted = 'a name of 1 to 140 characters, or a commitment of 32 bytes as 64 hex digits';
-
-function isOwnerName(text: string): boolean {
-  return text.length >= 1 && purposePattern.test(text);
-}
-
-/** An owner as text: 64 hex digits are a commitment, anything else is a name. */
-export function readOwner(value: unknown, field: string): Result<Owner, DraftErrorCode> {
-  if (typeof value !== 'string' || !isOwnerName(value)) {
-    return refuse(
-      'draft_field_invalid',
-      `${field}: ${ownerAccepted} is accepted, not ${quote(value)}`,
-      field,
-    );
-  }
-  const commitment = value.length === 64 ? fromHex(value) : undefined;
-  return succeed(commitment === undefined ? { name: value } : { commitment });
 }
 
 function readId(value: unknown): Result<Uint8Array | undefined, DraftErrorCode> {

@@ -1,6 +1,7 @@
 /** What any record or container says, decoded and explained; for a person to read. Nothing is verified here, and it says so. */
 import { toHex } from '../kit/bytes.ts';
 import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { formatMoney } from './amount.ts';
 import { ceremonyPlanKind, decodePlan, planId } from './ceremony-plan.ts';
 import type { RecordErrorCode } from './claims.ts';
 import { decodeControlBit } from './control-bit.ts';
@@ -11,7 +12,9 @@ import { isoTime } from './key-ring.ts';
 import { quotaChangeKind } from './quota-change.ts';
 import { inspectQuotaChange } from './quota-inspection.ts';
 import { formatUuid } from './request-id.ts';
-import { type Inspection, inspectSigned, money, planActions } from './signed-inspection.ts';
+import { retirementFileKind } from './retirement-file.ts';
+import { inspectRetirementFile } from './settlement-inspection.ts';
+import { type Inspection, inspectSigned, planActions } from './signed-inspection.ts';
 import { decodeUnit } from './unit.ts';
 import { decodeUnitFile, unitFileKind } from './unit-file.ts';
 
@@ -36,6 +39,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (currencyFileItems.some((items) => startsWith(bytes, currencyFileKind, items)))
     return inspectCurrencyFile(bytes);
   if (startsWith(bytes, unitFileKind)) return inspectUnitFile(bytes);
+  if (startsWith(bytes, retirementFileKind)) return inspectRetirementFile(bytes);
   if (startsWith(bytes, ceremonyPlanKind, 6)) return inspectPlan(bytes);
   if (startsWith(bytes, quotaChangeKind, 6)) return inspectQuotaChange(bytes);
   // CBOR, or JSON with what may stand before its brace.
@@ -47,7 +51,7 @@ function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
 function unknown(): Refusal<'file_unknown'> {
   return refuse(
     'file_unknown',
-    'not a file of Ringmint: a signed record, a currency file, a unit file, a draft, a trust bundle or a file of a ceremony or a quota change is accepted',
+    'not a file of Ringmint: a signed record, a currency file, a unit file, a retirement file, a draft, a trust bundle or a file of a ceremony or a quota change is accepted',
   );
 }
 
@@ -130,7 +134,7 @@ function inspectUnit(bytes: Uint8Array): Result<Inspection, InspectionCode> {
     kind: 'unit',
     explanation: 'one unit of currency, a leaf of the tree that both authorities signed',
     fields: [
-      { name: 'value', value: money(unit.value, unit.currency) },
+      { name: 'value', value: formatMoney(unit.value, unit.currency) },
       { name: 'serial', value: `${unit.epoch}.${unit.sequence}.${unit.index}` },
       { name: 'owner commitment', value: toHex(unit.owner) },
       { name: 'reservation', value: toHex(unit.reservation) },
@@ -155,7 +159,7 @@ function inspectDraft(bytes: Uint8Array): Result<Inspection, InspectionCode> {
         name: 'request id',
         value: draft.id === undefined ? 'none yet: `ringmint request` makes one' : formatUuid(draft.id),
       },
-      { name: 'total', value: money(draft.total, draft.currency) },
+      { name: 'total', value: formatMoney(draft.total, draft.currency) },
       { name: 'units', value: `${units} in ${draft.lots.length} lots` },
       { name: 'purpose', value: draft.purpose },
       { name: 'origin', value: draft.origin },

@@ -5,7 +5,8 @@
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount, parseAmount } from './amount.ts';
 import { amountLimit, type Currency, unitLimit } from './claims.ts';
-import { type DraftErrorCode, type DraftLot, type Owner, readOwner } from './draft.ts';
+import type { DraftErrorCode, DraftLot } from './draft.ts';
+import { type Owner, readOwner } from './owner.ts';
 
 /** The longest row that is read, in characters: a quoted field that is never closed would else be the rest of the file. */
 export const rowLimit = 4_096;

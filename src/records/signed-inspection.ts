@@ -1,7 +1,7 @@
 /** What a signed record says, decoded and explained; for a person to read. Nothing is verified here, and it says so. */
 import { sha256, toHex } from '../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { formatAmount } from './amount.ts';
+import { formatAmount, formatMoney } from './amount.ts';
 import { describePolicy } from './approval-policy.ts';
 import { decodeApproval } from './ceremony-approval.ts';
 import { decodePlan, describeAction, planId } from './ceremony-plan.ts';
@@ -19,6 +19,7 @@ import { inspectQuotaApproval, inspectQuotaStop } from './quota-inspection.ts';
 import { decodeRequest, type Lot, type Request, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
 import type { Run } from './selection.ts';
+import { inspectOwnerRecord } from './settlement-inspection.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
 
 export interface Inspection {
@@ -51,7 +52,7 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'issuer', value: record.issuer, claim: claim.issuer },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
         { name: 'expires at', value: isoTime(record.expiresAt), claim: claim.expiresAt },
-        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
         ...ordersOf(record),
         { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
       ]);
@@ -74,7 +75,7 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
             value: record.approved.map(describeRun).join(', '),
             claim: claim.approved,
           },
-          { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+          { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
           { name: 'quota buckets', value: record.buckets.join(', '), claim: claim.buckets },
           {
             name: 'rule set',
@@ -97,7 +98,7 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
         { name: 'Merkle root', value: toHex(record.root) },
         { name: 'units', value: String(record.count), claim: claim.count },
-        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
         { name: 'reservation', value: toHex(record.reservation), claim: claim.reservation },
         { name: 'request hash', value: toHex(record.requestHash), claim: claim.requestHash },
         { name: 'issuance key', value: toHex(record.issuanceKey), claim: claim.issuanceKey },
@@ -116,7 +117,7 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'epoch and sequence', value: `${record.epoch}, ${record.sequence}`, claim: claim.sequence },
         { name: 'Merkle root', value: toHex(record.root) },
         { name: 'units', value: String(record.count), claim: claim.count },
-        { name: 'total', value: money(record.total, record.currency), claim: claim.total },
+        { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
         { name: 'control bit hash', value: toHex(record.controlBitHash), claim: claim.controlBitHash },
       ]);
     }
@@ -204,6 +205,12 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
       const record = inspect(bytes);
       return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
     }
+    case recordType.retirement:
+    case recordType.transfer:
+    case recordType.settlement: {
+      const record = inspectOwnerRecord(envelope.value.type, bytes);
+      return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
+    }
     case recordType.ceremonyTranscript: {
       const decoded = decodeTranscript(bytes);
       if (!decoded.ok) return decoded;
@@ -274,8 +281,4 @@ function lots(list: readonly Lot[], currency: Currency): string {
   const shown = list.slice(0, 8).map((lot) => `${lot.count} x ${formatAmount(lot.value, currency)}`);
   const rest = list.length > 8 ? ` and ${list.length - 8} more lots` : '';
   return `${sumLots(list).count} units: ${shown.join(', ')}${rest}`;
-}
-
-export function money(amount: bigint, currency: Currency): string {
-  return `${formatAmount(amount, currency)} ${currency.code}`;
 }

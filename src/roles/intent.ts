@@ -51,17 +51,18 @@ export async function finishIntent(
 }
 
 /**
- * Signs what a crash left between commit and signature; gives how many. What names a key that this role has no more, since it was revoked,
- * stays as it is: it can never be signed, and the quota that it took is lost.
+ * Signs what a crash left between commit and signature, as far as it is due; gives how many. What names a key that this role has no more,
+ * since it was revoked, stays as it is: it can never be signed, and the quota that it took is lost.
  */
 export async function finishLeft(
   ledger: Ledger,
   signer: Signer,
   finish: (intent: Intent) => Promise<unknown>,
+  isDue: (intent: Intent) => boolean = () => true,
 ): Promise<number> {
   let finished = 0;
   for (const intent of await ledger.store.unsigned()) {
-    if (!signer.holds(readToBeSigned(intent.toBeSigned).keyId)) continue;
+    if (!isDue(intent) || !signer.holds(readToBeSigned(intent.toBeSigned).keyId)) continue;
     await finish(intent);
     finished++;
   }

@@ -313,8 +313,14 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       );
     },
     async finishUnsigned() {
-      if ((await store.stopped()) !== undefined) return 0;
-      return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
+      const stopped = (await store.stopped()) !== undefined;
+      return finishLeft(
+        ledger,
+        signer,
+        (intent) => finishIntent(ledger, signer, intent),
+        // A stop stops issuing: what settles takes no quota.
+        ({ settles }) => !stopped || settles !== undefined,
+      );
     },
   };
 }

@@ -5,7 +5,7 @@ import { accountName, type QuotaHistory, type RecordedAccount } from '../quota/h
 import type { Corrupt } from './quota-check.ts';
 import { type AccountRow, balanceOf, bytesOf, type QuotaRow } from './row.ts';
 import { decodeSettlement, unitName } from './settlement.ts';
-import { type AccountBalance, balanceName } from './settlement-plan.ts';
+import { balanceName } from './settlement-plan.ts';
 import type { Settlement, UnitSerial } from './store.ts';
 
 /** An intent that settles, with its number in the order in which they were written. */
@@ -26,7 +26,8 @@ export class SettlementCheck {
   private readonly history: QuotaHistory;
   private readonly corrupt: Corrupt;
   private readonly quotas = new Map<string, Sums>();
-  private readonly balances = new Map<string, AccountBalance>();
+  /** Memory grows with the number of balances, by some 200 bytes each. */
+  private readonly balances = new Map<string, bigint>();
   private units = 0n;
 
   constructor(history: QuotaHistory, corrupt: Corrupt) {
@@ -70,15 +71,19 @@ export class SettlementCheck {
       throw this.corrupt(`unit ${unitName(unit)} of entry ${sequence} is not spent by it`);
   }
 
-  /** `units`: how many the spent log has, so that one that no entry tells of is found too. */
-  finish(rows: {
-    readonly quotas: readonly QuotaRow[];
-    readonly accounts: readonly AccountRow[];
-    readonly units: bigint;
-  }): void {
-    if (rows.units !== this.units)
-      throw this.corrupt(`${rows.units} units are spent, where the journal has ${this.units}`);
-    for (const row of rows.quotas) {
+  /** One row of the accounts, each once. */
+  account(row: AccountRow): void {
+    const name = balanceName(balanceOf(row));
+    const known = this.balances.get(name) ?? 0n;
+    if (known !== row.amount || !this.balances.delete(name))
+      throw this.corrupt(`account ${name} has ${row.amount}, where the journal has ${known}`);
+  }
+
+  /** After all of the accounts; `units`: how many the spent log has, so that one that no entry tells of is found too. */
+  finish(quotas: readonly QuotaRow[], units: bigint): void {
+    if (units !== this.units)
+      throw this.corrupt(`${units} units are spent, where the journal has ${this.units}`);
+    for (const row of quotas) {
       const name = accountName(row.issuer, row.currency);
       const sums = this.quotas.get(name) ?? { retired: 0n, returned: 0n, credited: 0n };
       for (const what of ['retired', 'returned', 'credited'] as const)
@@ -87,26 +92,14 @@ export class SettlementCheck {
             `${row[what]} of the quota ${quote(name)} are ${what}, where the journal has ${sums[what]}`,
           );
     }
-    for (const row of rows.accounts) {
-      const { account, issuer, currency, amount } = balanceOf(row);
-      const name = balanceName({ account, issuer, currency });
-      const known = this.balances.get(name)?.amount;
-      this.balances.delete(name);
-      if (known !== amount)
-        throw this.corrupt(
-          `account ${toHex(account)} has ${amount} of ${quote(accountName(issuer, currency))}, where the journal has ${known ?? 0n}`,
-        );
-    }
-    for (const { account, issuer, currency } of this.balances.values())
-      throw this.corrupt(
-        `what account ${toHex(account)} has of ${quote(accountName(issuer, currency))} is gone`,
-      );
+    const [gone] = this.balances.keys();
+    if (gone !== undefined) throw this.corrupt(`account ${gone} is gone`);
   }
 
   private move({ issuer, currency }: Settlement, account: Uint8Array, by: bigint): bigint {
     const name = balanceName({ account, issuer, currency });
-    const amount = (this.balances.get(name)?.amount ?? 0n) + by;
-    this.balances.set(name, { account, issuer, currency, amount });
+    const amount = (this.balances.get(name) ?? 0n) + by;
+    this.balances.set(name, amount);
     return amount;
   }
 }

@@ -86,20 +86,42 @@ export function verifyFile(
   bytes: Uint8Array,
   options: VerificationOptions,
 ): Result<Verification, VerificationCode> {
+  const kind = readKind(bytes);
+  if (!kind.ok) return kind;
+  const bundle = openBundle(options);
+  return bundle.ok ? verifyKind(kind.value, bytes, bundle.value, options) : bundle;
+}
+
+/** The same with a bundle that `openBundle` has opened: for whoever verifies many files at one moment. */
+export function verifyWith(
+  bytes: Uint8Array,
+  bundle: TrustBundle,
+  options: Moment,
+): Result<Verification, VerificationCode> {
+  const kind = readKind(bytes);
+  return kind.ok ? verifyKind(kind.value, bytes, bundle, options) : kind;
+}
+
+type Moment = Pick<VerificationOptions, 'at' | 'verifySignature'>;
+
+function readKind(bytes: Uint8Array): Result<Verification['kind'], VerificationCode> {
   if (bytes.length === 0)
     return refuse('file_empty', 'the file is empty: a currency file or a unit file is accepted');
   const kind = kindOf(bytes);
-  if (kind === undefined) {
-    return refuse(
-      'file_not_verifiable',
-      'neither a currency file nor a unit file: these two can be verified; `ringmint inspect` tells what this is',
-    );
-  }
-  const bundle = openBundle(options);
-  if (!bundle.ok) return bundle;
-  return kind === 'currency'
-    ? verifyCurrency(bytes, bundle.value, options)
-    : verifyUnit(bytes, bundle.value, options);
+  if (kind !== undefined) return succeed(kind);
+  return refuse(
+    'file_not_verifiable',
+    'neither a currency file nor a unit file: these two can be verified; `ringmint inspect` tells what this is',
+  );
+}
+
+function verifyKind(
+  kind: Verification['kind'],
+  bytes: Uint8Array,
+  bundle: TrustBundle,
+  options: Moment,
+): Result<Verification, VerificationCode> {
+  return kind === 'currency' ? verifyCurrency(bytes, bundle, options) : verifyUnit(bytes, bundle, options);
 }
 
 /** Reads the kind off the first bytes, a short array that begins with a short text, so that a broken rest is reported as what it is. */
@@ -145,7 +167,7 @@ interface SignedPair {
 function verifyCurrency(
   bytes: Uint8Array,
   bundle: TrustBundle,
-  options: VerificationOptions,
+  options: Moment,
 ): Result<Verification, VerificationCode> {
   const file = decodeCurrencyFile(bytes);
   if (!file.ok) return file;
@@ -186,7 +208,7 @@ function verifyCurrency(
 function verifyUnit(
   bytes: Uint8Array,
   bundle: TrustBundle,
-  options: VerificationOptions,
+  options: Moment,
 ): Result<Verification, VerificationCode> {
   const file = decodeUnitFile(bytes);
   if (!file.ok) return file;

@@ -15,6 +15,7 @@ import {
 import { changesRoute } from '../../src/api/quota-changes.ts';
 import { requestsRoute } from '../../src/api/requests.ts';
 import { problemsOf, type RouteDefinition } from '../../src/api/route.ts';
+import { retirementsRoute, transfersRoute } from '../../src/api/settlements.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -78,6 +79,45 @@ const neverOfChanges = {
   stop_lifted: 'a stop comes to /stop',
 };
 
+const bySettlementsOnly = {
+  unit_spent: 'units are retired at /retirements',
+  balance_too_low: 'accounts are debited at /transfers',
+  outstanding_exceeded: 'units are retired at /retirements',
+  quota_changed: 'the role makes the settlement anew',
+};
+
+const neverOfSettlements = {
+  amount_malformed: 'amounts in records are integers',
+  amount_fraction: 'amounts in records are integers',
+  amount_not_positive: 'amounts in records are integers',
+  draft_field_invalid: 'owners in records are keys and commitments',
+  credential_spent: 'a settlement has no credential',
+  quota_exceeded: 'a settlement takes no quota',
+  daily_limit: 'a settlement takes no quota',
+  rolling_limit: 'a settlement takes no quota',
+  frequency_limit: 'a settlement takes no quota',
+  quota_frozen: 'a settlement takes no quota',
+  quota_changed: 'the role makes the settlement anew',
+  root_mismatch: 'the role pins no root: its bundle was verified at its start',
+  bundle_superseded: 'the role asks for no epoch: its bundle was verified at its start',
+  bundle_signature_invalid: 'the bundle was verified at the start',
+};
+
+const neverOfTransfers = Object.fromEntries(
+  [
+    ...['file_empty', 'file_not_verifiable', 'bundle_expired', 'bundle_not_yet_valid', 'proof_mismatch'],
+    ...[
+      'merkle_root_mismatch',
+      'control_bit_mismatch',
+      'issuance_key_mismatch',
+      'unit_mismatch',
+      'unit_expired',
+    ],
+    ...['total_mismatch', 'retirement_mismatch', 'owner_mismatch', 'unit_unknown', 'unit_spent'],
+    'outstanding_exceeded',
+  ].map((code) => [code, 'a transfer has no units']),
+);
+
 const neverOfCentral = {
   rolling_limit: 'central management takes no quota: its denial is an answer',
   frequency_limit: 'central management takes no quota: its denial is an answer',
@@ -98,25 +138,49 @@ describe('a resource', () => {
       'POST /requests',
       requestsRoute,
       ['src/roles/central.ts', sqlite],
-      { ...never, ...byPeopleOnly, ...neverOfCentral },
+      { ...never, ...byPeopleOnly, ...bySettlementsOnly, ...neverOfCentral },
     ],
     [
       'POST /credentials',
       credentialsRoute,
       ['src/roles/quota-control.ts', sqlite],
-      { ...never, ...byPeopleOnly },
+      { ...never, ...byPeopleOnly, ...bySettlementsOnly },
     ],
     [
       'POST /quota/changes',
       changesRoute,
       ['src/roles/quota-changes.ts', sqlite],
-      { ...never, ...neverOfChanges },
+      { ...never, ...neverOfChanges, ...bySettlementsOnly },
+    ],
+    [
+      'POST /retirements',
+      retirementsRoute,
+      ['src/roles/settlements.ts', sqlite],
+      {
+        ...never,
+        ...byPeopleOnly,
+        ...neverOfSettlements,
+        stop_lifted: 'a stop comes to /stop',
+        balance_too_low: 'a retirement debits no account',
+      },
+    ],
+    [
+      'POST /transfers',
+      transfersRoute,
+      ['src/roles/settlements.ts', sqlite],
+      {
+        ...never,
+        ...byPeopleOnly,
+        ...neverOfSettlements,
+        ...neverOfTransfers,
+        stop_lifted: 'a stop comes to /stop',
+      },
     ],
     [
       'POST /issuances',
       issuancesRoute,
       ['src/roles/issuance.ts', 'src/api/client.ts', sqlite],
-      { ...never, ...byPeopleOnly, ...neverOfIssuance },
+      { ...never, ...byPeopleOnly, ...bySettlementsOnly, ...neverOfIssuance },
     ],
   ])('%s declares every code that the sources behind it refuse with', (_title, route, files, impossible) => {
     const declared = new Set<string>(problemsOf(route));
@@ -166,8 +230,17 @@ describe('the table', () => {
       'src/rules/',
       'src/quota/',
       'src/store/',
+      'src/verifier/',
     ];
-    const reached = ['central', 'issuance', 'quota-control', 'quota-changes', 'witness', 'shown-head']
+    const reached = [
+      'central',
+      'issuance',
+      'quota-control',
+      'quota-changes',
+      'settlements',
+      'witness',
+      'shown-head',
+    ]
       .map((role) => `src/roles/${role}.ts`)
       .concat(sqlite, 'src/api/server.ts', 'src/api/client.ts', 'src/api/resources.ts')
       .flatMap((file) => [...reachedFrom(file)])

@@ -124,6 +124,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         resume: () => authorities.quotaControl.finishUnsigned(),
         clock: authorities.clock,
       }),
+      settlements: authorities.settlements,
     },
   ];
   const servers: Partial<Record<Role, Server>> = {};

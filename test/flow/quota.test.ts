@@ -50,6 +50,7 @@ interface Position {
   issued: string;
   reserved: string;
   frozen: boolean;
+  returns: boolean;
   stopped: boolean;
   limits: { name: string; maximum: string; used: string }[];
 }
@@ -159,6 +160,20 @@ describe('without approvers in the trust bundle', () => {
     const stop = await place.run('stop', '--reason', 'x', '--key', 'alice.pem', '--json');
     expectRefused(stop, 'approver_unknown');
     expect(await position()).toMatchObject({ version: 1, allocated: '10000000.00', stopped: false });
+    // Of the command itself, not of `quota`, which has the option too.
+    const elsewhere = await place.run(
+      'quota',
+      'propose',
+      'EUR',
+      '--total',
+      '1.00',
+      '--reason',
+      'x',
+      '--home',
+      'nowhere',
+      '--json',
+    );
+    expectRefused(elsewhere, 'home_missing', 2);
     expect(await journalLength()).toBe(1);
   });
 
@@ -223,11 +238,12 @@ describe('a change of a quota', () => {
 
   it('freezes, which issuing meets at once, and unfreezes, and the same request is then issued', async () => {
     await makeRequest('frozen.cbor');
-    await propose('freeze.cbor', '--freeze');
+    await propose('freeze.cbor', '--freeze', '--returns');
     expect((await apply('freeze.cbor', ...(await approve('freeze.cbor', 'bob', 'carol')))).code).toBe(0);
     expectRefused(await issue('frozen.cbor'), 'quota_frozen');
     expect((await place.run('quota')).out).toContain('frozen');
-    await propose('thaw.cbor', '--unfreeze');
+    expect(await position()).toMatchObject({ frozen: true, returns: true });
+    await propose('thaw.cbor', '--unfreeze', '--no-returns');
     expect((await apply('thaw.cbor', ...(await approve('thaw.cbor', 'carol', 'alice')))).code).toBe(0);
     expect((await issue('frozen.cbor')).json()).toMatchObject({ ok: true, kind: 'issued' });
   });

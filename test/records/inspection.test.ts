@@ -69,6 +69,9 @@ describe('inspection', () => {
     ['trust bundle', 'trust bundle'],
     ['ceremony approval', 'ceremony approval'],
     ['ceremony transcript', 'ceremony transcript'],
+    ['retirement', 'retirement'],
+    ['transfer', 'transfer'],
+    ['settlement', 'settlement'],
   ])('knows a %s, and says that nothing was verified', (name, kindName) => {
     const kind = recordKinds.find((candidate) => candidate.name === name);
     const inspection = accepted(inspectRecord(kind?.bytes ?? fill(0, 0)));

@@ -43,7 +43,10 @@ import {
   type Order,
   type Request,
 } from '../../src/records/request.ts';
+import { decodeRetirement, encodeRetirement, type Retirement } from '../../src/records/retirement.ts';
+import { decodeSettlement, encodeSettlement, type SettlementRecord } from '../../src/records/settlement.ts';
 import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
+import { decodeTransfer, encodeTransfer, type Transfer } from '../../src/records/transfer.ts';
 import { decodeTrustBundle, encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
 
 export interface TestKey {
@@ -74,6 +77,7 @@ export const keys = {
   carol: testKey('carol'),
   newIssuance: testKey('new issuance'),
   newAgreement: testKey('new agreement'),
+  owner: testKey('owner'),
 } as const;
 
 export const issuer = 'demo-issuer';
@@ -285,6 +289,43 @@ export const journalHead: JournalHeadRecord = {
   hash: fill(32, 16),
 };
 
+export const retirement: Retirement = {
+  id: fill(16, 23),
+  issuer,
+  issuedAt: now,
+  expiresAt: now + 600,
+  currency: euro,
+  total: 10_500n,
+  ownerKey: keys.owner.key,
+  creditTo: null,
+  reason: 'paid out at the counter',
+  units: [fill(32, 24), fill(32, 25)],
+};
+
+export const transfer: Transfer = {
+  id: fill(16, 26),
+  issuer,
+  issuedAt: now,
+  expiresAt: now + 600,
+  currency: euro,
+  total: 500n,
+  ownerKey: keys.owner.key,
+  creditTo: keys.alice.key.keyId,
+  reason: 'invoice 12',
+};
+
+export const settlement: SettlementRecord = {
+  id: fill(16, 23),
+  settledHash: fill(32, 27),
+  issuer,
+  issuedAt: now + 1,
+  currency: euro,
+  total: 10_500n,
+  count: 2,
+  creditTo: null,
+  returned: 10_500n,
+};
+
 /** One type of record with a valid sample of it, its record type erased so that all can be walked alike. */
 export interface RecordKind {
   readonly name: string;
@@ -373,6 +414,9 @@ export const recordKinds: readonly RecordKind[] = [
     encodeStop,
     decodeStop,
   ),
+  kindOf('retirement', recordType.retirement, keys.owner, retirement, encodeRetirement, decodeRetirement),
+  kindOf('transfer', recordType.transfer, keys.owner, transfer, encodeTransfer, decodeTransfer),
+  kindOf('settlement', recordType.settlement, keys.quota, settlement, encodeSettlement, decodeSettlement),
 ];
 
 export type Parts = {

@@ -25,6 +25,7 @@ import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/ce
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -156,6 +157,7 @@ export interface Authorities {
   readonly central: Central;
   readonly issuance: Issuance;
   readonly quotaControl: QuotaControl;
+  readonly settlements: Settlements;
   closeStores(): Promise<void>;
   /** Opens the stores again; throws what keeps a role from starting. */
   reopen(changed?: AuthorityOptions): Promise<Authorities>;
@@ -251,6 +253,13 @@ async function assemble(
     epoch: 1,
     clockSkewSeconds: 60,
   });
+  const settlements = makeSettlements({
+    ledger: ledgers.quota,
+    signer: wrapSigner(tokens.of.quota, 'quota'),
+    bundle: tokens.bundleBytes,
+    verifySignature: makeNodeVerifySignature(),
+    clock,
+  });
   const central = makeCentral({
     ...common,
     ledger: ledgers.central,
@@ -293,6 +302,7 @@ async function assemble(
     central,
     issuance,
     quotaControl,
+    settlements,
     async closeStores() {
       await closeStores();
     },

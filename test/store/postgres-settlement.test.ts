@@ -142,12 +142,12 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       [
         'UPDATE account SET amount = 31',
         'UPDATE account SET amount = 30',
-        'has 31 of `demo-issuer/EUR`, where the journal has 30',
+        'demo-issuer/EUR has 31, where the journal has 30',
       ],
       [
         `UPDATE account SET currency = 'USD'`,
         `UPDATE account SET currency = 'EUR'`,
-        'of `demo-issuer/USD`, where the journal has 0',
+        'demo-issuer/USD has 30, where the journal has 0',
       ],
       ['UPDATE quota SET retired = 31', 'UPDATE quota SET retired = 30', '31 of the quota `demo-issuer/EUR`'],
       ['UPDATE quota SET returned = 1', 'UPDATE quota SET returned = 0', '1 of the quota `demo-issuer/EUR`'],
@@ -170,6 +170,22 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       });
       run(undo);
     }
+    [a, b] = [await open('a'), await open('b')];
+  });
+
+  it('are checked in pages: an account of the second page that was altered is found', async () => {
+    await issue(a, 1, 10_000n);
+    const group = Array.from({ length: 2_001 }, (_, i) =>
+      settling(i, 2n, { units: units(1, i), to: account(`${i}`) }),
+    );
+    expect(new Set(codes(await a.commit(group)))).toEqual(new Set(['settled']));
+    await Promise.all([a.close(), b.close()]);
+    server.sql(
+      `UPDATE ringmint.account SET amount = 1 WHERE id = (SELECT max(id::text)::bytea FROM ringmint.account)`,
+      database,
+    );
+    await expect(open('a')).rejects.toMatchObject({ message: expect.stringContaining('EUR has 1, where') });
+    server.sql('UPDATE ringmint.account SET amount = 2', database);
     [a, b] = [await open('a'), await open('b')];
   });
 

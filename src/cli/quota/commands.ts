@@ -42,6 +42,8 @@ export function addQuotaCommands(
       .option('--remove-limit <name>', 'a limit that is to go; may be given again', collect)
       .option('--freeze', 'nothing is issued of it')
       .option('--unfreeze', 'issued again')
+      .option('--returns', 'what is retired for good comes back, and may be issued again')
+      .option('--no-returns', 'it does not come back')
       .option('--reset-clock', 'its clock, which was ahead, is put back to now'),
     'change.cbor',
   ).action(
@@ -54,12 +56,14 @@ export function addQuotaCommands(
         removeLimit?: string[];
         freeze?: true;
         unfreeze?: true;
+        returns?: boolean;
         resetClock?: true;
       },
     ) => {
       const { issuer, total, limit = [], removeLimit = [], ...rest } = given;
-      const { freeze = false, unfreeze = false, resetClock = false } = rest;
-      const changes = { issuer, total, limits: limit, removed: removeLimit, freeze, unfreeze, resetClock };
+      const { freeze = false, unfreeze = false, returns, resetClock = false } = rest;
+      const switches = { freeze, unfreeze, returns, resetClock };
+      const changes = { issuer, total, limits: limit, removed: removeLimit, ...switches };
       done(await runPropose(appliance, terminal, { ...rest, ...changes, currency }, clock));
     },
   );

@@ -21,6 +21,8 @@ export interface ProposeArguments extends ProposalArguments {
   readonly removed: readonly string[];
   readonly freeze: boolean;
   readonly unfreeze: boolean;
+  /** Whether what is retired for good comes back; as it is unless given. */
+  readonly returns: boolean | undefined;
   readonly resetClock: boolean;
 }
 
@@ -78,15 +80,16 @@ async function findPosition(
 /** The terms as they are, but for what is asked to be changed. */
 function changeTerms(
   position: QuotaPosition,
-  { total, limits, removed, freeze, unfreeze, resetClock }: ProposeArguments,
+  { total, limits, removed, freeze, unfreeze, returns, resetClock }: ProposeArguments,
   currency: Currency,
 ): Result<QuotaTerms> {
   if (freeze && unfreeze)
     return refuse('usage', '`--freeze` or `--unfreeze` is accepted, and not both at once');
-  if (total === undefined && limits.length + removed.length === 0 && !freeze && !unfreeze && !resetClock)
+  const switched = freeze || unfreeze || returns !== undefined || resetClock;
+  if (total === undefined && limits.length + removed.length === 0 && !switched)
     return refuse(
       'usage',
-      'nothing to change: `--total`, `--limit`, `--remove-limit`, `--freeze`, `--unfreeze` or `--reset-clock` is accepted',
+      'nothing to change: `--total`, `--limit`, `--remove-limit`, `--freeze`, `--unfreeze`, `--returns`, `--no-returns` or `--reset-clock` is accepted',
     );
   let { allocated } = position;
   if (total !== undefined) {
@@ -117,5 +120,5 @@ function changeTerms(
       : [...changed, limit.value];
   }
   const frozen = freeze || (position.frozen && !unfreeze);
-  return succeed({ allocated, frozen, limits: changed, returns: position.returns });
+  return succeed({ allocated, frozen, limits: changed, returns: returns ?? position.returns });
 }

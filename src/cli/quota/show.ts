@@ -34,6 +34,11 @@ function rowOf(position: QuotaPosition) {
     issued: money(position.issued),
     reserved: money(position.reserved),
     available: money(position.available),
+    retired: money(position.retired),
+    outstanding: money(position.outstanding),
+    inAccounts: money(position.credited),
+    returned: money(position.returned),
+    returns: position.returns,
     frozen: position.frozen,
     stopped: position.stopped,
     limits: position.limits.map((limit) => limitRow(limit, currency)),
@@ -67,6 +72,7 @@ function describeRow(row: ReturnType<typeof rowOf>): string[] {
   const state = [row.frozen ? '; frozen' : '', row.stopped ? '; issuing is stopped' : ''].join('');
   return [
     `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, available ${row.available}${state}`,
+    `  retired ${row.retired}, outstanding ${row.outstanding}, of which in accounts ${row.inAccounts}; ${row.returns ? `what is retired comes back (${row.returned} so far)` : 'what is retired does not come back'}`,
     ...row.limits.map((limit) => {
       const over = 'seconds' in limit ? `in ${limit.seconds} s` : `on ${limit.day} in ${limit.timeZone}`;
       const unit = limit.counts === 'orders' ? ' orders' : '';

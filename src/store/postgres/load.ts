@@ -141,7 +141,8 @@ const tables: readonly {
   },
 ];
 
-const pageSize = 1_000;
+/** Rows of one statement, which may have some 80 kB each. */
+const pageSize = 250;
 
 /** Gives where it is, without the password. The same ledger again is left as it is; any other that is there is refused. */
 export async function loadLedger(source: LedgerRows, options: LoadOptions): Promise<string> {

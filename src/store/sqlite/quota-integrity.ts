@@ -55,6 +55,7 @@ function verifySettlements(db: Database.Database, check: SettlementCheck, quotas
       const found = spent.get(unit.epoch, unit.sequence, unit.index) as { intent_id: Buffer } | undefined;
       check.spent(row, unit, found?.intent_id);
     }
+  for (const row of db.prepare(sql.accounts).iterate() as IterableIterator<AccountRow>) check.account(row);
   const { units } = db.prepare(sql.countSpent).get() as { units: bigint };
-  check.finish({ quotas, accounts: db.prepare(sql.accounts).all() as AccountRow[], units });
+  check.finish(quotas, units);
 }
