@@ -254,6 +254,7 @@ async function assemble(
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
+    clockSkewSeconds: 60,
   });
   const settlements = makeSettlements({
     ledger: ledgers.quota,
