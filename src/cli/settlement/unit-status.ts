@@ -19,7 +19,7 @@ const shownSpent = 8;
 type Spent = readonly { readonly index: number; readonly by: string }[];
 
 export async function runUnitStatus(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
   given: SendingArguments & { readonly file: string },
 ): Promise<ExitCode> {
