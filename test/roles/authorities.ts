@@ -328,7 +328,7 @@ async function assemble(
 
 /** A ledger whose anchor knows nothing of earlier states: for tests that are about what else finds them. */
 export async function openUnanchored(store: Store): Promise<Ledger> {
-  return openLedger(store, makeMemoryAnchor(await store.head()));
+  return openLedger(store, replicateAnchor([makeMemoryAnchor(await store.head())]));
 }
 
 /** A draft of `lots` of euro cents, with an id. */
