@@ -8,7 +8,7 @@ import { unitLimit } from '../records/claims.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { leafHash } from '../records/merkle.ts';
 import { ownerOfKey } from '../records/owner.ts';
-import { instructionSkewSeconds, type OwnerInstruction } from '../records/owner-instruction.ts';
+import type { OwnerInstruction } from '../records/owner-instruction.ts';
 import { decodeRetirement, type Retirement } from '../records/retirement.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
 import { decodeTransfer } from '../records/transfer.ts';
@@ -173,6 +173,9 @@ export class SettlementCheck {
 }
 
 /** The receipt says what the journal has. */
+/** The most that quota control's configuration lets an owner's clock be ahead. */
+const mostSkewSeconds = 3600;
+
 function checkReceipt({ entry, record }: HeldRecord<SettlementRecord>, settles: Settles, find: Find): void {
   if (
     !equalBytes(record.id, entry.id) ||
@@ -207,7 +210,7 @@ function checkInstruction(
     !isSame(from, settles.from)
   )
     find('settlement_mismatch', 'it is not what the owner signed', 'the amount and accounts of the owner');
-  if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + instructionSkewSeconds)
+  if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + mostSkewSeconds)
     find(
       'time_disordered',
       `carried out at ${record.issuedAt} s`,

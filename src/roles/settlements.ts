@@ -27,15 +27,14 @@ import { finishIntent, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
 
-/** How far ahead of this clock an owner's may be; what is further ahead is from the future. */
-const clockSkewSeconds = 60;
-
 export interface SettlementsDependencies {
   readonly ledger: Ledger;
   readonly signer: Signer;
   /** The trust bundle's bytes: files are verified as anybody would. */
   readonly bundle: Uint8Array;
   readonly verifySignature: VerifySignature;
+  /** How far ahead of this clock an owner's may be; what is further ahead is from the future. */
+  readonly clockSkewSeconds: number;
   readonly clock: Clock;
 }
 
@@ -80,7 +79,7 @@ interface Accepted {
 }
 
 export function makeSettlements(dependencies: SettlementsDependencies): Settlements {
-  const { ledger, signer, verifySignature, clock } = dependencies;
+  const { ledger, signer, verifySignature, clockSkewSeconds, clock } = dependencies;
   const { store } = ledger;
 
   /** Settles what the owner signed, once; `accept` has to find nothing wrong with it where it is new. */
@@ -101,7 +100,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
       return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
     }
     const now = clock.nowSeconds();
-    const timely = checkTimes(record, now);
+    const timely = checkTimes(record, now, clockSkewSeconds);
     if (!timely.ok) return timely;
     const accepted = await accept(now);
     if (!accepted.ok) return accepted;
@@ -237,7 +236,11 @@ function checkIssuer(issuer: string, asking: Asking): Result<null, 'issuer_misma
   );
 }
 
-function checkTimes({ issuedAt, expiresAt }: OwnerInstruction, now: number): Result<null> {
+function checkTimes(
+  { issuedAt, expiresAt }: OwnerInstruction,
+  now: number,
+  clockSkewSeconds: number,
+): Result<null> {
   if (issuedAt > now + clockSkewSeconds)
     return refuse(
       'request_not_yet_valid',
