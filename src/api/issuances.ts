@@ -59,6 +59,8 @@ export const issuancesRoute = defineRoute({
     'decision_incomplete',
     'denial_request_mismatch',
     'control_bit_request_mismatch',
+    'control_bit_order_denied',
+    'control_bit_serial_used',
     'control_bit_root_mismatch',
     'control_bit_key_mismatch',
     // The others' refusals are passed on as they are.

@@ -79,6 +79,8 @@ export const storeProblems = [
   'store_rewound',
   'store_unsupported',
   'store_address_invalid',
+  // Two processes are configured with one epoch.
+  'epoch_in_use',
   // Of what another process of the system has taken on.
   'in_progress',
   // Of a signature that a stop overtook.
@@ -161,6 +163,7 @@ const statusOfCode = {
   request_not_yet_valid: 422,
   request_expired: 422,
   credential_expired: 422,
+  credential_not_yet_valid: 422,
   credential_request_mismatch: 422,
   quota_missing: 422,
   quota_exceeded: 422,
@@ -206,6 +209,8 @@ const statusOfCode = {
   decision_incomplete: 502,
   denial_request_mismatch: 502,
   control_bit_request_mismatch: 502,
+  control_bit_order_denied: 502,
+  control_bit_serial_used: 502,
   control_bit_root_mismatch: 502,
   control_bit_key_mismatch: 502,
   peer_unavailable: 503,

@@ -13,6 +13,7 @@ import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { StoreAdministration } from './store-administration.ts';
 
 export type Role = RoleStatus['role'];
 
@@ -97,31 +98,12 @@ export interface Operator {
   close(): Promise<void>;
 }
 
-export interface StoreMigrationReport {
+export interface LedgerExtractReport {
   readonly role: Role;
-  /** Where the ledger is now, without the password. */
-  readonly to: string;
-  readonly series: string;
-  /** The anchor in the system's token that the series goes on with. */
-  readonly anchor: string;
-  readonly rows: number;
-}
-
-/** What `ringmint store` does. */
-export interface StoreAdministration {
-  migrate(options: {
-    readonly home: string;
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-    readonly progress: (written: number, all: number) => void;
-  }): Promise<StoreMigrationReport>;
-  /** Gives where the ledger is, without the password. */
-  addSeries(options: {
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-  }): Promise<string>;
+  readonly name: string;
+  readonly file: string;
+  readonly entries: number;
+  readonly bytes: number;
 }
 
 /** A role's key in the key set; times in seconds since the epoch. */
@@ -316,6 +298,13 @@ export interface ModuleKey extends ModuleSigner {
 
 export interface Appliance {
   readonly store: StoreAdministration;
+  /** Writes what an auditor needs of a system's ledger, while it runs or not. */
+  extractLedger(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly out: string;
+    readonly progress: (entries: number) => void;
+  }): Promise<LedgerExtractReport>;
   readonly version: string;
   init(options: InitOptions): Promise<InitReport>;
   /** Serves until the process is told to stop; `ready` is called once it serves. */

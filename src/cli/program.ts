@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
+import { addAuditCommands } from './audit/commands.ts';
 import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
@@ -286,6 +287,11 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   addStoreCommands(command('store', 'move ledgers to PostgreSQL, and add processes to one there'), context);
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
+    context,
+  );
+
+  addAuditCommands(
+    command('audit', 'rebuild everything from the ledgers of the three systems, and sign what was found'),
     context,
   );
 

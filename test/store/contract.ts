@@ -243,6 +243,16 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
       expect([await under.store.lastSerial(1), await under.store.lastSerial(2)]).toEqual([5, 3]);
     });
 
+    it('refuses a serial that was given out before, and writes nothing', async () => {
+      const serial = { epoch: 1, number: 1 };
+      await commitOne(under.store, newIntent('a', { serial }));
+      await expect(commitOne(under.store, newIntent('b', { serial }))).rejects.toMatchObject({
+        code: 'epoch_in_use',
+      });
+      expect((await under.store.head()).sequence).toBe(1);
+      expect(await under.store.findIntent('control-bit', newIntent('b').id)).toBeUndefined();
+    });
+
     it('keeps a journal whose chain follows, in pages', async () => {
       const genesis = await under.store.head();
       await allocated(under.store);
