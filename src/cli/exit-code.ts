@@ -7,7 +7,7 @@ export const exitCode = {
   usage: 2,
   /** Denied by the rules, refused by quota control, or by any other rule of the protocol. */
   refused: 3,
-  /** A file that is not authentic. */
+  /** A file that is not authentic, or an audit that found something. */
   notAuthentic: 4,
   /** The HSM: module, token, PIN, key. */
   device: 5,
@@ -87,6 +87,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'store_busy',
       'store_rewound',
       'store_unsupported',
+      'store_several_series',
       'store_address_invalid',
       'in_progress',
       'disk_full',
@@ -122,6 +123,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'allocation_refused',
       'file_unwritable',
       'configuration_invalid',
+      'epoch_in_use',
       'trust_bundle_invalid',
       'bundle_superseded',
       'hsm_unknown',
@@ -131,6 +133,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'uri_malformed',
       'backup_unsupported',
       'backup_exists',
+      'backup_expected',
+      'ledger_exists',
       'draft_empty',
       'draft_not_text',
       'draft_not_json',
@@ -171,7 +175,13 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'target_unknown',
       'command_unknown',
       'amount_unconfirmed',
+      'parameter_invalid',
+      'cursor_invalid',
       'bulk_changed',
+      'extract_damaged',
+      'ledger_missing',
+      'ledger_repeated',
+      'kept_invalid',
     ],
   ],
   [exitCode.internal, ['internal_error']],

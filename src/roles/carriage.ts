@@ -326,14 +326,14 @@ function checkDenied(
 }
 
 /** The orders that were denied, and those that quota control had no room for. */
-function withoutUnits(
-  request: Request,
+export function withoutUnits(
+  { orders }: { readonly orders: readonly unknown[] },
   controlBit: ControlBit,
   denied: ReadDenial['denied'],
 ): Map<number, DeniedOrder> {
-  const numbers = new Set(select([...request.orders.keys()], controlBit.orders));
+  const numbers = new Set(select([...orders.keys()], controlBit.orders));
   const without = new Map<number, DeniedOrder>();
-  for (const order of request.orders.keys()) {
+  for (const order of orders.keys()) {
     if (numbers.has(order)) continue;
     without.set(order, denied.get(order) ?? { order, reasons: [quotaTaken], wouldPass: null });
   }
@@ -341,7 +341,7 @@ function withoutUnits(
 }
 
 /** What a currency intent keeps, so that a retry needs neither of the other systems. */
-function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: Uint8Array | null } {
+export function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: Uint8Array | null } {
   const decoded = decodeCbor(context);
   assert(decoded.ok && Array.isArray(decoded.value), 'a currency intent has its context');
   const [controlBit, denial] = decoded.value;

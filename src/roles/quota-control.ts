@@ -87,9 +87,9 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       if (!room.ok) return room;
       const [committed] = await ledger.commit([
         intentOf({
+          ...opened.value,
           request,
           orders: room.value,
-          credential: opened.value.credential,
           presentation: presentation.value,
           bodyHash,
           issuanceKey,
@@ -170,7 +170,9 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     presentation: Presentation,
     request: Request,
     now: number,
-  ): Promise<Result<{ credential: Credential; orders: readonly NumberedOrder[] }>> {
+  ): Promise<
+    Result<{ credential: Credential; orders: readonly NumberedOrder[]; credentialBytes: Uint8Array }>
+  > {
     const envelope = decodeEnvelope(presentation.credential, encryptedCredentialType);
     if (!envelope.ok) return envelope;
     const { keyId } = envelope.value;
@@ -229,12 +231,13 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         `the credential expired at ${isoTime(credential.expiresAt)}: send the request again under a new id`,
       );
     }
-    return succeed({ credential, orders });
+    return succeed({ credential, orders, credentialBytes: opened.value });
   }
 
   function intentOf(made: {
     request: Request;
     credential: Credential;
+    credentialBytes: Uint8Array;
     orders: readonly NumberedOrder[];
     presentation: Presentation;
     bodyHash: Uint8Array;
@@ -267,7 +270,8 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       bodyHash,
       serial: { epoch, number: sequence },
       createdMs,
-      context: new Uint8Array(),
+      // Decrypted: by this an auditor, who can open no envelope, sees that central management signed it.
+      context: made.credentialBytes,
       toBeSigned: encodeControlBit(
         {
           requestId: request.id,

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Signer } from '../../hsm/signer.ts';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
 import type { Result } from '../../src/kit/result.ts';
@@ -95,7 +96,7 @@ export class House {
     }
     this.anchors.set(role, anchor);
     this.stores.set(role, store);
-    this.ledgers.set(role, await this.options.code.openLedger(store, anchor));
+    this.ledgers.set(role, await this.options.code.openLedger(store, replicateAnchor([anchor])));
   }
 
   async close(role: RoleName): Promise<void> {
