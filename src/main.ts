@@ -107,6 +107,30 @@ const appliance: Appliance = {
       drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
   },
   store: {
+    async backUp(options) {
+      const { backUpLedger } = await import('./appliance/ledger-backup.ts');
+      return backUpLedger(options, systemClock);
+    },
+    async verify(options) {
+      const { verifyLedger } = await import('./appliance/ledger-verification.ts');
+      return verifyLedger(options, projectFolder);
+    },
+    async restore(options) {
+      const { restoreLedger } = await import('./appliance/ledger-restore.ts');
+      return restoreLedger(options, { projectFolder, clock: systemClock });
+    },
+    async proposeAnchor({ progress, ...options }) {
+      const { proposeAnchor } = await import('./appliance/anchor-anew.ts');
+      return proposeAnchor(options, { projectFolder, clock: systemClock, progress });
+    },
+    async anchorAnew({ progress, ...options }) {
+      const { anchorAnew } = await import('./appliance/anchor-anew.ts');
+      return anchorAnew(options, { projectFolder, clock: systemClock, progress });
+    },
+    async moveBack(options) {
+      const { returnLedger } = await import('./appliance/ledger-return.ts');
+      return returnLedger(options, systemClock);
+    },
     async migrate({ home, ...options }) {
       const { migrateStore } = await import('./appliance/role-store.ts');
       return migrateStore({ home: homeAt(home), ...options });

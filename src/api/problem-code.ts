@@ -10,6 +10,7 @@ export const commonProblems = [
   'http_malformed',
   'parameter_invalid',
   'not_permitted',
+  'not_acceptable',
   'request_timeout',
   'rate_limited',
   'headers_too_large',
@@ -78,6 +79,8 @@ export const storeProblems = [
   'store_rewound',
   'store_unsupported',
   'store_address_invalid',
+  // Two processes are configured with one epoch.
+  'epoch_in_use',
   // Of what another process of the system has taken on.
   'in_progress',
   // Of a signature that a stop overtook.
@@ -114,6 +117,7 @@ const statusOfCode = {
   http_malformed: 400,
   parameter_invalid: 400,
   body_missing: 400,
+  cursor_invalid: 400,
   not_cbor: 400,
   draft_empty: 400,
   draft_not_text: 400,
@@ -123,6 +127,7 @@ const statusOfCode = {
   head_foreign: 403,
   not_found: 404,
   method_not_allowed: 405,
+  not_acceptable: 406,
   request_timeout: 408,
   request_id_conflict: 409,
   credential_spent: 409,
@@ -158,6 +163,7 @@ const statusOfCode = {
   request_not_yet_valid: 422,
   request_expired: 422,
   credential_expired: 422,
+  credential_not_yet_valid: 422,
   credential_request_mismatch: 422,
   quota_missing: 422,
   quota_exceeded: 422,
@@ -193,6 +199,7 @@ const statusOfCode = {
   approval_late: 422,
   approval_repeated: 422,
   rate_limited: 429,
+  streams_exhausted: 429,
   headers_too_large: 431,
   internal_error: 500,
   // The rules themselves stopped: no other request is known to help.
@@ -202,6 +209,8 @@ const statusOfCode = {
   decision_incomplete: 502,
   denial_request_mismatch: 502,
   control_bit_request_mismatch: 502,
+  control_bit_order_denied: 502,
+  control_bit_serial_used: 502,
   control_bit_root_mismatch: 502,
   control_bit_key_mismatch: 502,
   peer_unavailable: 503,

@@ -26,6 +26,8 @@ export type ApplianceErrorCode =
   | 'plan_expired'
   | 'plan_foreign'
   | 'file_exists'
+  | 'ledger_exists'
+  | 'backup_expected'
   | 'file_unwritable'
   | 'bundle_superseded'
   | 'port_in_use'

@@ -52,7 +52,14 @@ const signing = Type.Object(
 /** Where a system's ledger is; in the SQLite file of its own folder unless told otherwise. */
 export const storeChoice = Type.Optional(
   Type.Union([
-    Type.Object({ kind: Type.Literal('sqlite') }, { additionalProperties: false }),
+    Type.Object(
+      {
+        kind: Type.Literal('sqlite'),
+        /** Of the journal's anchor in the system's token, where it is another one than the first. */
+        anchor: Type.Optional(journalName),
+      },
+      { additionalProperties: false },
+    ),
     Type.Object(
       {
         kind: Type.Literal('postgres'),
@@ -146,6 +153,8 @@ export const quotaSchema = Type.Object(
     store: storeChoice,
     api,
     epoch: Type.Integer({ minimum: 1 }),
+    /** How far central management's clock may be ahead; 60 where it is not named. */
+    clockSkewSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600 })),
   },
   { additionalProperties: false },
 );

@@ -2,6 +2,7 @@
 import type { HeldKey } from '../../hsm/failover.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import { openToken } from '../../hsm/token-signer.ts';
+import type { Anchor } from '../journal/anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import { isValid, type KeyHolder, keysOf } from '../records/key-ring.ts';
@@ -94,6 +95,12 @@ export async function openKeys(
 
 export async function closeKeys(keys: readonly OpenKey[]): Promise<void> {
   await Promise.all(keys.map(({ token }) => token.close()));
+}
+
+/** One of each HSM, whatever number of keys it was opened with. */
+export function anchorsOf(opened: readonly OpenKey[], name: string): Anchor[] {
+  const byHsm = new Map(opened.map(({ hsm, token }) => [hsm, token]));
+  return [...byHsm.values()].map((token) => token.anchor(name));
 }
 
 function placedIn(

@@ -1,6 +1,7 @@
 /** Where a role's ledger is, by its config.json: the SQLite file of its folder, or a PostgreSQL database. */
 import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
+import type { StoreMigrationReport } from '../cli/store-administration.ts';
 import { systemRandom } from '../kit/clock.ts';
 import { addSeries, loadLedger } from '../store/postgres/load.ts';
 import { openPostgresStore } from '../store/postgres/postgres-store.ts';
@@ -11,25 +12,32 @@ import { ApplianceError } from './appliance-error.ts';
 import { readConfiguration, storeChoice } from './configuration.ts';
 import type { Home, Role } from './home.ts';
 
-/** The anchor of a SQLite ledger, in its role's token; a ledger that moves keeps it. */
-const firstAnchor = 'journal';
+/** The anchor of a SQLite ledger in its role's token, where config.json names none; a ledger that moves keeps it. */
+export const firstAnchor = 'journal';
+
+/** Where a ledger is, and the name of its journal's anchor in the role's token. */
+export type LedgerPlace =
+  | { readonly kind: 'sqlite'; readonly path: string; readonly anchor: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly series: string; readonly anchor: string };
 
 /**
- * The name of the anchor of the journal that the role's configuration names: processes of one role may share a token. It does not come
- * from the database, which is what the anchor is held against.
+ * The place that the role's configuration names. The anchor's name, of which processes of one role that share a token have one each, does
+ * not come from the database, which is what the anchor is held against.
  */
-export async function readAnchorName(home: Home, role: Role): Promise<string> {
+export async function readLedgerPlace(home: Home, role: Role): Promise<LedgerPlace> {
   const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
-  return store?.kind === 'postgres' ? (store.anchor ?? store.series) : firstAnchor;
+  if (store === undefined || store.kind === 'sqlite')
+    return { kind: 'sqlite', path: home.ledger(role), anchor: store?.anchor ?? firstAnchor };
+  const { series, urlFile, anchor = series } = store;
+  return { kind: 'postgres', url: await readAddressFile(urlFile), series, anchor };
 }
 
 /** Opens the ledger that the role's configuration names; throws a StoreError where it cannot be served. */
 export async function openRoleStore(home: Home, role: Role): Promise<Store> {
-  const { store } = await readConfiguration(home.config(role), Type.Object({ store: storeChoice }));
+  const place = await readLedgerPlace(home, role);
   const common = { role, create: false, random: systemRandom };
-  if (store === undefined || store.kind === 'sqlite')
-    return openSqliteStore({ ...common, path: home.ledger(role) });
-  return openPostgresStore({ ...common, url: await readAddressFile(store.urlFile), series: store.series });
+  if (place.kind === 'sqlite') return openSqliteStore({ ...common, path: place.path });
+  return openPostgresStore({ ...common, url: place.url, series: place.series });
 }
 
 export interface StoreMigration {
@@ -41,16 +49,6 @@ export interface StoreMigration {
   readonly progress: (written: number, all: number) => void;
 }
 
-export interface StoreMigrationReport {
-  readonly role: Role;
-  /** Without the password. */
-  readonly to: string;
-  readonly series: string;
-  /** The anchor that the series goes on with: config.json has to name it. */
-  readonly anchor: string;
-  readonly rows: number;
-}
-
 /**
  * Copies the role's SQLite ledger to PostgreSQL, checks it there, and marks the file as moved.
  *
@@ -60,6 +58,7 @@ export interface StoreMigrationReport {
 export async function migrateStore(options: StoreMigration): Promise<StoreMigrationReport> {
   const { home, role, urlFile, series, progress } = options;
   const url = await readAddressFile(urlFile);
+  const { anchor } = await readLedgerPlace(home, role);
   const dump = openDump(home.ledger(role), role);
   try {
     let all = 0;
@@ -69,7 +68,7 @@ export async function migrateStore(options: StoreMigration): Promise<StoreMigrat
       { url, role, series, random: systemRandom, progress: (written) => progress(written, all) },
     );
     dump.markMoved(to);
-    return { role, to, series, anchor: firstAnchor, rows: all };
+    return { role, to, series, anchor, rows: all };
   } finally {
     dump.close();
   }

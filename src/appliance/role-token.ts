@@ -4,8 +4,7 @@ import { type GuardedSigner, guardSigner } from '../../hsm/guarded-signer.ts';
 import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import type { KeyHealth } from '../../hsm/signing-metrics.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
-import type { Anchor } from '../journal/anchor.ts';
-import { replicateAnchor } from '../journal/replicated-anchor.ts';
+import { type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
@@ -13,8 +12,8 @@ import { ApplianceError } from './appliance-error.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
-import { closeKeys, type OpenKey, openKeys } from './open-keys.ts';
-import { readAnchorName } from './role-store.ts';
+import { anchorsOf, closeKeys, openKeys } from './open-keys.ts';
+import { readLedgerPlace } from './role-store.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
@@ -25,7 +24,7 @@ export interface RoleToken {
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
   /** The anchor of the role's journal, on every HSM that opened and can hold one. */
-  readonly anchor: Anchor;
+  readonly anchor: ReplicatedAnchor;
   close(): Promise<void>;
 }
 
@@ -40,7 +39,7 @@ export async function openRoleToken(
 ): Promise<RoleToken> {
   const { home, role } = surroundings;
   const signing = await readSigning(home, role);
-  const anchorName = await readAnchorName(home, role);
+  const { anchor: anchorName } = await readLedgerPlace(home, role);
   const opened = await openKeys(surroundings, bundle, signing, report);
   const tokens = opened.map(({ token }) => token);
   try {
@@ -94,12 +93,6 @@ export async function openRoleToken(
     await closeKeys(opened);
     throw error;
   }
-}
-
-/** One of each HSM, whatever number of keys it was opened with. */
-function anchorsOf(opened: readonly OpenKey[], name: string): Anchor[] {
-  const byHsm = new Map(opened.map(({ hsm, token }) => [hsm, token]));
-  return [...byHsm.values()].map((token) => token.anchor(name));
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */

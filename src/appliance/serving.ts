@@ -269,6 +269,7 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     epoch: configuration.epoch,
+    clockSkewSeconds: configuration.clockSkewSeconds ?? 60,
     clock: systemClock,
     random: systemRandom,
   });

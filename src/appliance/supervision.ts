@@ -32,6 +32,19 @@ export interface Supervision {
 
 /** Before a system that ended is started again. */
 const restartPauseMs = 1_000;
+/** Before one that could not be started is tried again, at most. */
+const longestPauseMs = 60_000;
+/** What passes without anybody's doing. */
+const passing: ReadonlySet<unknown> = new Set([
+  'store_unreachable',
+  'store_busy',
+  'store_in_use',
+  'store_full',
+  'disk_full',
+  'port_in_use',
+  'device_busy',
+  'signer_timeout',
+]);
 /** How long `up` waits for each system's first answer from a witness, which comes at once where all three serve. */
 const witnessPatienceMs = 10_000;
 
@@ -66,15 +79,26 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
       options.progress(
         `${role} ended (${signal ?? code}): it is started again; its log is ${logPath(home, role)}`,
       );
-      const timer = setTimeout(() => {
-        restarts.delete(timer);
-        start(role).then(
-          () => writeEndpoints(home, endpoints),
-          (error: unknown) => options.progress(`${role} cannot be started: ${(error as Error).message}`),
-        );
-      }, restartPauseMs);
-      restarts.add(timer);
+      restartAfter(role, restartPauseMs);
     });
+  }
+
+  /** Tries again where that may help by itself: never where a PIN could be locked, or somebody has to look into it first. */
+  function restartAfter(role: Role, pauseMs: number): void {
+    const timer = setTimeout(() => {
+      restarts.delete(timer);
+      start(role).then(
+        () => writeEndpoints(home, endpoints),
+        (error: Error & { code?: unknown }) => {
+          if (stopping) return;
+          const again = passing.has(error.code) ? Math.min(2 * pauseMs, longestPauseMs) : undefined;
+          const then = again === undefined ? '' : `; it is tried again in ${again / 1000} s`;
+          options.progress(`${role} cannot be started: ${error.message}${then}`);
+          if (again !== undefined) restartAfter(role, again);
+        },
+      );
+    }, pauseMs);
+    restarts.add(timer);
   }
 
   async function stop(): Promise<void> {

@@ -84,8 +84,9 @@ export const orderBytes = 48;
 
 /** Which entries a system writes. */
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
-  central: ['credential', 'denial'],
-  issuance: ['request', 'currency'],
+  // A change of theirs is an anchor that two people had set anew.
+  central: ['credential', 'denial', 'quota-change'],
+  issuance: ['request', 'currency', 'quota-change'],
   quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
 };
 

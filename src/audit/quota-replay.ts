@@ -9,7 +9,13 @@ import { checkChangeTime, checkStart, checkTerms } from '../quota/change.ts';
 import { accountName } from '../quota/history.ts';
 import { type ClockReset, makeTally } from '../quota/tally.ts';
 import { isoTime } from '../records/key-ring.ts';
-import { changeId, decodeChange, type QuotaChange, type TermsAction } from '../records/quota-change.ts';
+import {
+  changeId,
+  decodeChange,
+  type QuotaChange,
+  type TermsAction,
+  termsActionsOf,
+} from '../records/quota-change.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 import { faultOfApprovals, isStopProven } from './approval-check.ts';
 import type { AllocationEntry, ChangeEntry, IntentEntry, StopEntry } from './entry.ts';
@@ -273,7 +279,8 @@ export class QuotaReplay {
       if (approved) this.stop = undefined;
       return;
     }
-    this.changeTerms(action, decoded.value, { sequence, ordinal, approved });
+    for (const terms of termsActionsOf(action))
+      this.changeTerms(terms, decoded.value, { sequence, ordinal, approved });
   }
 
   private changeTerms(

@@ -6,10 +6,14 @@ import type { KeyAudit } from '../records/key-audit.ts';
 import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
+import type { SystemEvent } from '../roles/journal-event.ts';
+import type { ListedEntry } from '../roles/journal-reader.ts';
+import type { ListedOrder, OrderState } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { StoreAdministration } from './store-administration.ts';
 
 export type Role = RoleStatus['role'];
 
@@ -58,8 +62,23 @@ export interface IssuanceAnswer {
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
+export interface OrderFilter {
+  readonly state?: OrderState;
+  readonly currency?: string;
+  readonly since?: string;
+  /** A UUID. */
+  readonly request?: string;
+}
+
 /** The operator's connection to the running systems. */
 export interface Operator {
+  /** Page after page, as they are asked for; a refusal is the last that a list gives. */
+  orders(filter: OrderFilter): AsyncIterable<Result<ListedOrder>>;
+  journal(role: Role): AsyncIterable<Result<ListedEntry>>;
+  events(
+    role: Role,
+    query: { readonly after?: number; readonly ended: AbortSignal; readonly patienceMs: number },
+  ): AsyncIterable<Result<SystemEvent>>;
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
@@ -77,33 +96,6 @@ export interface Operator {
   /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
   checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
-}
-
-export interface StoreMigrationReport {
-  readonly role: Role;
-  /** Where the ledger is now, without the password. */
-  readonly to: string;
-  readonly series: string;
-  /** The anchor in the system's token that the series goes on with. */
-  readonly anchor: string;
-  readonly rows: number;
-}
-
-/** What `ringmint store` does. */
-export interface StoreAdministration {
-  migrate(options: {
-    readonly home: string;
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-    readonly progress: (written: number, all: number) => void;
-  }): Promise<StoreMigrationReport>;
-  /** Gives where the ledger is, without the password. */
-  addSeries(options: {
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-  }): Promise<string>;
 }
 
 export interface LedgerExtractReport {

@@ -13,7 +13,9 @@ import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
 import { runIssue } from './issue.ts';
+import { addJournalCommands } from './journal/show.ts';
 import { addKeysCommands } from './keys/commands.ts';
+import { addOrdersCommands } from './orders/list.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
 import {
@@ -31,6 +33,7 @@ import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
 import { addVmCommands } from './vm/commands.ts';
 import type { StandardInput } from './vm/standard-input.ts';
+import { addWatchCommand } from './watch.ts';
 import { addWitnessCommands } from './witness/commands.ts';
 
 export interface ProgramOptions {
@@ -253,6 +256,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
     context,
   );
+
+  addWatchCommand(command('watch', 'show what happens in the systems, as it happens, until Ctrl-C'), context);
+  addOrdersCommands(command('orders', 'list the orders that issuance has taken on'), context);
+  addJournalCommands(command('journal', 'show the journal of a running system'), context);
 
   command('stop', 'stop issuing at once: one person is enough')
     .addOption(home())

@@ -20,8 +20,6 @@ import type { JournalHead } from './chain.ts';
 export interface Anchor {
   /** What is anchored; undefined where nothing ever was. */
   read(): Promise<JournalHead | undefined>;
-  /** Of an anchor on several devices: the head of each that can be reached. */
-  readAll?(): Promise<readonly JournalHead[]>;
   /**
    * Compare-and-swap: from `from` (undefined: none yet) to `to`, of a higher sequence. Durable when it returns. The same again succeeds.
    * Throws an error with the code `anchor_moved` where what is anchored is neither.
@@ -75,7 +73,7 @@ export async function judgeStart({
   if (head.sequence < anchored.sequence)
     return refuse(
       'journal_behind_anchor',
-      `the database ends at entry ${head.sequence}, but entry ${anchored.sequence} is anchored: the database was restored from a backup, or lost its end. ${halted} Put the newest database back, one that ends at entry ${anchored.sequence} or later; a copy of it is accepted where every entry up to there is in it`,
+      `the database ends at entry ${head.sequence}, but entry ${anchored.sequence} is anchored: the database was restored from a backup, or lost its end. ${halted} Put the newest database back, one that ends at entry ${anchored.sequence} or later; a copy of it is accepted where every entry up to there is in it. ${goneForGood}`,
     );
   for (const { sequence, hash } of [anchored, ...others]) {
     const own = await hashAt(sequence);
@@ -96,7 +94,8 @@ export async function judgeStart({
 }
 
 const halted = 'Nothing is signed.';
-const bringBack = 'Bring back the HSM, or the newest copy of its token, that this database last signed with';
+const goneForGood = 'Where that is gone for good: `ringmint store propose-anchor`';
+const bringBack = `Bring back the HSM, or the newest copy of its token, that this database last signed with. ${goneForGood}`;
 
 function assertHead({ sequence, hash }: JournalHead): void {
   assert(Number.isSafeInteger(sequence) && sequence >= 0, 'a journal head has a whole number from 0');

@@ -15,11 +15,15 @@ export class AnchorConflictError extends Error {
   readonly code = 'anchor_moved';
 }
 
+export interface ReplicatedAnchor extends Anchor {
+  /** The heads of the devices that can be reached; throws where none can be, or one has a head that cannot be read. */
+  readAll(): Promise<readonly JournalHead[]>;
+}
+
 /**
- * `readAll` gives the heads of the devices that can be reached, and throws where none can be, or one has a head that cannot be read.
  * `advance` throws where no device took the step, and from the first time on that a device had a head that it was not left with.
  */
-export function replicateAnchor(devices: readonly Anchor[]): Anchor {
+export function replicateAnchor(devices: readonly Anchor[]): ReplicatedAnchor {
   assert(devices.length > 0, 'an anchor is on a device');
   const replicas = devices.map((device) => new Replica(device));
 
@@ -36,7 +40,7 @@ export function replicateAnchor(devices: readonly Anchor[]): Anchor {
 
   return {
     readAll,
-    read: async () => (await readAll()).reduce(highest, undefined),
+    read: async () => highestHead(await readAll()),
     async advance(_from, to) {
       for (const { conflict } of replicas) if (conflict !== undefined) throw conflict;
       const steps = await Promise.allSettled(replicas.map((replica) => replica.advanceTo(to)));
@@ -55,7 +59,12 @@ function isContradiction(error: unknown): boolean {
   return code === 'anchor_moved' || code === 'anchor_unreadable';
 }
 
-function highest(a: JournalHead | undefined, b: JournalHead): JournalHead {
+/** What several devices have anchored together; throws where two have different hashes of one entry. */
+export function highestHead(heads: readonly JournalHead[]): JournalHead | undefined {
+  return heads.reduce(higher, undefined);
+}
+
+function higher(a: JournalHead | undefined, b: JournalHead): JournalHead {
   if (a === undefined) return b;
   if (a.sequence === b.sequence && !equalBytes(a.hash, b.hash)) {
     throw new AnchorConflictError(

@@ -6,7 +6,7 @@ import { toHex } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { ClaimReader } from '../records/claims.ts';
-import { changeId, decodeChange } from '../records/quota-change.ts';
+import { changeId, decodeChange, termsActionsOf } from '../records/quota-change.ts';
 import { encodeTerms, type QuotaTerms, readTerms } from '../records/quota-terms.ts';
 import type { ClockReset } from './tally.ts';
 
@@ -135,18 +135,20 @@ function followChange(
     for (const [id, stop] of stops) if (stop.lifted === null) stops.set(id, { ...stop, lifted: sequence });
     return true;
   }
-  const name = accountName(action.issuer, action.currency);
-  const account = accounts.get(name);
-  if (account?.version !== action.version) return false;
-  const reset = action.clock === null ? [] : [{ sequence, atMs: action.clock * 1000 }];
-  accounts.set(name, {
-    terms: action.terms,
-    version: account.version + 1,
-    resets: [...account.resets, ...reset],
-    returns:
-      action.terms.returns === account.terms.returns
-        ? account.returns
-        : [...account.returns, { sequence, returns: action.terms.returns }],
-  });
+  for (const { issuer, currency, version, terms, clock } of termsActionsOf(action)) {
+    const name = accountName(issuer, currency);
+    const account = accounts.get(name);
+    if (account?.version !== version) return false;
+    const reset = clock === null ? [] : [{ sequence, atMs: clock * 1000 }];
+    accounts.set(name, {
+      terms,
+      version: version + 1,
+      resets: [...account.resets, ...reset],
+      returns:
+        terms.returns === account.terms.returns
+          ? account.returns
+          : [...account.returns, { sequence, returns: terms.returns }],
+    });
+  }
   return true;
 }

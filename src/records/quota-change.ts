@@ -1,5 +1,5 @@
 /**
- * The quota change: what is to become of a quota, or that issuing is to start again, written down before anybody approves it. It names
+ * The quota change: what is to become of a quota, that issuing is to start again, or that a journal is to be anchored anew, written down before anybody approves it. It names
  * the state that it starts from (the quota's version, or the stop that it lifts), so that it is carried out once, and never on a state
  * that its approvers did not see.
  *
@@ -9,6 +9,8 @@
  * └──────────────────────────────────────────────────────────────────────────────┘
  * action: [ "terms", issuer, currency, version, terms, clock or null ]
  *       │ [ "start", number of the stop's journal entry ]
+ *       │ [ "anchor", role, journal id, head, given up [ head, … ], unexplained, epoch or null, [ [ issuer, currency, version, terms ], … ] ]
+ * head: [ number of an entry, its hash ]
  * ```
  */
 import { sha256 } from '../kit/bytes.ts';
@@ -43,7 +45,31 @@ export interface StartAction {
   readonly stop: number;
 }
 
-export type QuotaAction = TermsAction | StartAction;
+export interface HeadPlace {
+  readonly sequence: number;
+  /** 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
+/** Goes on from where a journal ends, although its anchor or its witnesses know of more, or the anchor is lost. */
+export interface AnchorAction {
+  readonly kind: 'anchor';
+  readonly role: 'central' | 'issuance' | 'quota';
+  /** 16 bytes. */
+  readonly journalId: Uint8Array;
+  /** The head that is gone on from: the last entry that is there. */
+  readonly head: HeadPlace;
+  /** The later heads that the anchor or a witness has, each once, by number: they and no others are given up. */
+  readonly givenUp: readonly HeadPlace[];
+  /** Of those, how many are not known to be control bits that issuance has; at least. */
+  readonly unexplained: number;
+  /** Of the control bits from now on, where entries of quota control are given up: none of its serials was ever used. */
+  readonly epoch: number | null;
+  /** The quotas from which what may have been issued since is written off, as they are to be. */
+  readonly quotas: readonly Pick<TermsAction, 'issuer' | 'currency' | 'version' | 'terms'>[];
+}
+
+export type QuotaAction = TermsAction | StartAction | AnchorAction;
 
 export interface QuotaChange {
   /** Seconds; no approval counts from before. */
@@ -60,8 +86,23 @@ export function encodeChange({ madeAt, expiresAt, reason, action }: QuotaChange)
 
 function encodeAction(action: QuotaAction): CborValue {
   if (action.kind === 'start') return ['start', action.stop];
+  if (action.kind === 'anchor') {
+    const { role, journalId, head, givenUp, unexplained, epoch, quotas } = action;
+    const place = ({ sequence, hash }: HeadPlace): CborValue => [sequence, hash];
+    const changed = quotas.map(
+      ({ issuer, currency, version: from, terms }): CborValue => [issuer, currency, from, encodeTerms(terms)],
+    );
+    return ['anchor', role, journalId, place(head), givenUp.map(place), unexplained, epoch, changed];
+  }
   const { issuer, currency, version: from, terms, clock } = action;
   return ['terms', issuer, currency, from, encodeTerms(terms), clock];
+}
+
+/** The changes of quotas that it comes to; none for a start. */
+export function termsActionsOf(action: QuotaAction): readonly TermsAction[] {
+  if (action.kind === 'terms') return [action];
+  if (action.kind === 'start') return [];
+  return action.quotas.map((quota) => ({ kind: 'terms', ...quota, clock: null }));
 }
 
 /** Names the change in approvals and in the journal: SHA-256 of its bytes, 32 bytes. */
@@ -97,8 +138,12 @@ function readAction(reader: ClaimReader, value: CborValue | undefined): QuotaAct
   const [kind, ...rest] = reader.listOf(value, 'action');
   if (kind === 'start' && rest.length === 1)
     return { kind, stop: reader.integerOf(rest[0], 'action.stop', 1) };
+  if (kind === 'anchor' && rest.length === 7) return readAnchor(reader, rest);
   if (kind !== 'terms' || rest.length !== 5)
-    reader.fail('action', '`terms` with five items, or `start` with the number of a stop,');
+    reader.fail(
+      'action',
+      '`terms` with five items, `start` with the number of a stop, or `anchor` with seven items',
+    );
   const [issuer, currency, from, terms, clock] = rest;
   return {
     kind: 'terms',
@@ -108,6 +153,54 @@ function readAction(reader: ClaimReader, value: CborValue | undefined): QuotaAct
     terms: readTerms(reader, terms, 'action.terms'),
     clock: clock === null ? null : reader.timeOf(clock, 'action.clock'),
   };
+}
+
+function readAnchor(reader: ClaimReader, items: readonly CborValue[]): AnchorAction {
+  const [role, journalId, head, givenUp, unexplained, epoch, quotas] = items;
+  const action: AnchorAction = {
+    kind: 'anchor',
+    role: readRole(reader, role),
+    journalId: reader.bytesOf(journalId, 'action.journalId', 16),
+    head: readPlace(reader, head, 'action.head'),
+    givenUp: reader
+      .listOf(givenUp, 'action.givenUp')
+      .map((one, index) => readPlace(reader, one, `action.givenUp[${index}]`)),
+    unexplained: reader.integerOf(unexplained, 'action.unexplained', 0),
+    epoch: epoch === null ? null : reader.integerOf(epoch, 'action.epoch', 1),
+    quotas: reader.listOf(quotas, 'action.quotas').map((one, index) => {
+      const name = `action.quotas[${index}]`;
+      const [issuer, currency, from, terms] = reader.listOf(one, name);
+      return {
+        issuer: reader.textOf(issuer, `${name}.issuer`, namePattern, nameAccepted),
+        currency: reader.textOf(currency, `${name}.currency`, /^[A-Z]{3}$/, 'three capital letters'),
+        version: reader.integerOf(from, `${name}.version`, 1),
+        terms: readTerms(reader, terms, `${name}.terms`),
+      };
+    }),
+  };
+  const places = [action.head, ...action.givenUp];
+  if (places.some(({ sequence }, index) => index > 0 && sequence <= Number(places[index - 1]?.sequence)))
+    reader.fail('action.givenUp', 'heads after `head`, each once, by number,');
+  const names = action.quotas.map(({ issuer, currency }) => `${issuer}/${currency}`);
+  if (names.some((name, index) => index > 0 && name <= String(names[index - 1])))
+    reader.fail('action.quotas', 'each quota once, by issuer and then by currency,');
+  if (action.role !== 'quota' && (action.epoch !== null || names.length > 0))
+    reader.fail('action.quotas', 'an epoch and quotas of quota control only,');
+  return action;
+}
+
+function readPlace(reader: ClaimReader, value: CborValue | undefined, name: string): HeadPlace {
+  const [sequence, hash] = reader.listOf(value, name, 2);
+  return {
+    sequence: reader.integerOf(sequence, `${name}[0]`, 0),
+    hash: reader.bytesOf(hash, `${name}[1]`, 32),
+  };
+}
+
+function readRole(reader: ClaimReader, value: CborValue | undefined): AnchorAction['role'] {
+  if (value === 'central' || value === 'issuance' || value === 'quota') return value;
+  reader.fail('action.role', 'central, issuance or quota');
+  return 'quota';
 }
 
 function malformed(): Refusal<RecordErrorCode> {

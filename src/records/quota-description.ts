@@ -1,16 +1,21 @@
 /** A change of a quota in lines for a person: all that it says, so that an approver sees what is signed. */
+import { toHex } from '../kit/bytes.ts';
 import { formatAmount } from './amount.ts';
 import type { Currency } from './claims.ts';
 import { currencyExponent } from './iso4217.ts';
 import { isoTime } from './key-ring.ts';
-import type { QuotaChange } from './quota-change.ts';
+import { type AnchorAction, type QuotaChange, type TermsAction, termsActionsOf } from './quota-change.ts';
 import type { Limit } from './quota-terms.ts';
 
 /** Amounts in the currency's own decimals; in minor units where it is not known. */
 export function describeChange({ action, reason }: QuotaChange): readonly string[] {
   if (action.kind === 'start')
     return [`start issuing again, after the stop of journal entry ${action.stop}`, `reason: ${reason}`];
-  const { issuer, currency: code, version, terms, clock } = action;
+  if (action.kind === 'anchor') return [...describeAnchor(action), `reason: ${reason}`];
+  return [...describeTerms(action), `reason: ${reason}`];
+}
+
+function describeTerms({ issuer, currency: code, version, terms, clock }: TermsAction): readonly string[] {
   const currency = { code, exponent: currencyExponent(code) ?? 0 };
   return [
     `the quota of ${issuer} in ${code}, version ${version}, becomes version ${version + 1}:`,
@@ -19,7 +24,25 @@ export function describeChange({ action, reason }: QuotaChange): readonly string
     ...terms.limits.map((limit) => `limit ${describeLimit(limit, currency)}`),
     ...(terms.returns ? ['what is retired for good comes back, and may be issued again'] : []),
     ...(clock === null ? [] : [`its clock is put back to ${isoTime(clock)}, where it is later`]),
-    `reason: ${reason}`,
+  ];
+}
+
+function describeAnchor(action: AnchorAction): readonly string[] {
+  const { role, journalId, head, givenUp, unexplained, epoch } = action;
+  const { sequence, hash } = head;
+  const last = givenUp.at(-1);
+  return [
+    `the journal ${toHex(journalId)} of ${role} is anchored anew, and goes on from entry ${sequence}, hash ${toHex(hash)}`,
+    last === undefined
+      ? 'no entry after it is known anywhere'
+      : `GIVEN UP: ${last.sequence - sequence} ${last.sequence - sequence === 1 ? 'entry' : 'entries'} after it, up to entry ${last.sequence}, hash ${toHex(last.hash)}, which its anchor or its witnesses know of`,
+    ...(unexplained === 0
+      ? []
+      : [
+          `${unexplained} or more of them are not control bits that issuance has: what they were, a control bit, a change, a stop, a retirement or a transfer, may be done again`,
+        ]),
+    ...(epoch === null ? [] : [`its control bits are of epoch ${epoch} from now on`]),
+    ...termsActionsOf(action).flatMap(describeTerms),
   ];
 }
 

@@ -15,7 +15,8 @@ export function inspectQuotaChange(bytes: Uint8Array): Result<Inspection, Record
   const { madeAt, expiresAt } = decoded.value;
   return succeed({
     kind: 'quota change',
-    explanation: 'what is to become of a quota, or that issuing starts again; two people or more approve it',
+    explanation:
+      'what is to become of a quota, that issuing starts again, or that a journal is anchored anew; two people or more approve it',
     fields: [
       { name: 'change id', value: toHex(changeId(bytes)) },
       { name: 'made at', value: isoTime(madeAt) },

@@ -6,6 +6,7 @@
  */
 import { type Anchor, judgeStart, type StartCode } from '../journal/anchor.ts';
 import type { JournalHead } from '../journal/chain.ts';
+import { highestHead, type ReplicatedAnchor } from '../journal/replicated-anchor.ts';
 import type { Committed, Intent, NewIntent, SignedIntent, Store } from '../store/store.ts';
 import { atMost, gather } from './gathering.ts';
 
@@ -20,8 +21,8 @@ export interface Ledger {
   ): Promise<{ readonly [I in keyof Intents]: Committed }>;
   /** Resolves when the entry is anchored; throws what the anchor's device throws, and then the entry may be anchored by a later try. */
   anchored(sequence: number): Promise<void>;
-  /** Anchors an entry that the store wrote by itself: a change or a stop that people decided. */
-  follow(sequence: number): Promise<void>;
+  /** Anchors what the store wrote by itself: a change or a stop that people decided, up to the last entry that is there. */
+  follow(): Promise<void>;
   /** Transaction B, together with whatever arrives at the same moment. */
   record(signed: SignedIntent): Promise<Intent>;
 }
@@ -40,11 +41,11 @@ export class HaltedError extends Error {
  * Holds the store against the anchor, and anchors what a crash left behind it. Throws HaltedError where the store is an old one, and
  * what the anchor's device throws.
  */
-export async function openLedger(store: Store, anchor: Anchor): Promise<Ledger> {
-  const anchored = await anchor.read();
+export async function openLedger(store: Store, anchor: ReplicatedAnchor): Promise<Ledger> {
+  const others = await anchor.readAll();
   const start = await judgeStart({
-    anchored,
-    others: (await anchor.readAll?.()) ?? [],
+    anchored: highestHead(others),
+    others,
     head: await store.head(),
     hashAt: (sequence) => store.hashAt(sequence),
     firstSignedAfter: (sequence) => store.firstSignedAfter(sequence),
@@ -91,7 +92,8 @@ function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger
     store,
     commit: gather(commitAll, { room: atMost(groupSize) }) as Ledger['commit'],
     anchored: anchorUpTo,
-    follow: anchorUpTo,
+    // Not by the number that the store gives of it: that is its place among the entries of all series, and may be above this one's last.
+    follow: async () => anchorUpTo((await store.head()).sequence),
     record: gather((signed: readonly SignedIntent[]) => store.recordSigned(signed), {
       room: atMost(groupSize),
     }),

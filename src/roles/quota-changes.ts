@@ -47,6 +47,11 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
   async function apply(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>> {
     const decoded = decodeChange(change);
     if (!decoded.ok) return decoded;
+    if (decoded.value.action.kind === 'anchor')
+      return refuse(
+        'not_permitted',
+        'a journal is anchored anew while its system is stopped: `ringmint store anchor-anew` is accepted',
+      );
     // Carried out already: the approvers may have changed since, and the answer is the same.
     let sequence = await store.findChange(changeId(change));
     if (sequence === undefined) {
@@ -57,7 +62,7 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
       sequence = applied.value;
     }
     // A crash before this leaves the change in force; the next entry anchors it too.
-    await ledger.follow(sequence);
+    await ledger.follow();
     // A crash before this, or an HSM that does not answer: the same command, a retry or the next start signs what waits.
     if (decoded.value.action.kind === 'start') await dependencies.resume();
     return succeed({ sequence });
@@ -105,7 +110,7 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
           `this stop, of journal entry ${stop.sequence}, was lifted by a start: a new stop is accepted`,
         );
       // In force whatever comes of this: an HSM that is away must not keep anybody from stopping. The next entry anchors it too.
-      await ledger.follow(stop.sequence).catch(() => undefined);
+      await ledger.follow().catch(() => undefined);
       return succeed(stop);
     },
     stopped: () => store.stopped(),

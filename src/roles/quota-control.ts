@@ -37,6 +37,8 @@ export interface QuotaControlDependencies {
   readonly keySet: Uint8Array;
   /** Identifies this database's series of sequence numbers: (epoch, sequence) names a control bit. */
   readonly epoch: number;
+  /** How far central management's clock may be ahead. */
+  readonly clockSkewSeconds: number;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -214,6 +216,13 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       return refuse(
         'credential_request_mismatch',
         'the credential names other orders, another amount or another currency than the request has',
+      );
+    }
+    // Before anything is taken: a control bit with the date of a clock that is far behind would be refused, and its quota lost.
+    if (credential.issuedAt > now + dependencies.clockSkewSeconds) {
+      return refuse(
+        'credential_not_yet_valid',
+        `the credential was made at ${isoTime(credential.issuedAt)}, and here it is ${isoTime(now)}: set the clocks right, then send the same again`,
       );
     }
     if (credential.expiresAt <= now) {

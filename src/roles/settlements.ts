@@ -15,7 +15,7 @@ import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result
 import { decodeControlBit } from '../records/control-bit.ts';
 import { type Decoded, verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';
-import { instructionSkewSeconds, type OwnerInstruction } from '../records/owner-instruction.ts';
+import type { OwnerInstruction } from '../records/owner-instruction.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { decodeRetirementFile, type RetirementFile } from '../records/retirement-file.ts';
 import { encodeSettlement } from '../records/settlement.ts';
@@ -26,6 +26,9 @@ import { openBundle } from '../verifier/verify.ts';
 import { finishIntent, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
+
+/** How far ahead of this clock an owner's may be; what is further ahead is from the future. */
+const clockSkewSeconds = 60;
 
 export interface SettlementsDependencies {
   readonly ledger: Ledger;
@@ -235,7 +238,7 @@ function checkIssuer(issuer: string, asking: Asking): Result<null, 'issuer_misma
 }
 
 function checkTimes({ issuedAt, expiresAt }: OwnerInstruction, now: number): Result<null> {
-  if (issuedAt > now + instructionSkewSeconds)
+  if (issuedAt > now + clockSkewSeconds)
     return refuse(
       'request_not_yet_valid',
       `issued at ${isoTime(issuedAt)}, and here it is ${isoTime(now)}: set the clock right, or send it again then`,

@@ -215,9 +215,9 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
         await ledger.anchored(sequence);
       },
       // Not held up: a stop is taken whoever witnesses it.
-      async follow(sequence) {
-        showing.moved(sequence);
-        await ledger.follow(sequence);
+      async follow() {
+        showing.moved((await store.head()).sequence);
+        await ledger.follow();
       },
       record: (one) => ledger.record(one),
     },

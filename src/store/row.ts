@@ -273,7 +273,7 @@ export function stopOf({ sequence, reason, author, created_ms }: StopRow): Stop 
 export function clockResetOf(
   action: QuotaAction,
 ): Record<'issuer' | 'currency' | 'resetMs', string | number | null> {
-  if (action.kind === 'start' || action.clock === null)
+  if (action.kind !== 'terms' || action.clock === null)
     return { issuer: null, currency: null, resetMs: null };
   return { issuer: action.issuer, currency: action.currency, resetMs: action.clock * 1000 };
 }

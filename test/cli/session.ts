@@ -36,6 +36,12 @@ const appliance: Appliance = {
     drill: () => Promise.reject(new Error('there is no appliance here')),
   },
   store: {
+    backUp: () => Promise.reject(new Error('there is no appliance here')),
+    verify: () => Promise.reject(new Error('there is no appliance here')),
+    restore: () => Promise.reject(new Error('there is no appliance here')),
+    proposeAnchor: () => Promise.reject(new Error('there is no appliance here')),
+    anchorAnew: () => Promise.reject(new Error('there is no appliance here')),
+    moveBack: () => Promise.reject(new Error('there is no appliance here')),
     migrate: () => Promise.reject(new Error('there is no appliance here')),
     addSeries: () => Promise.reject(new Error('there is no appliance here')),
   },

@@ -254,6 +254,7 @@ async function assemble(
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
+    clockSkewSeconds: 60,
   });
   const settlements = makeSettlements({
     ledger: ledgers.quota,
@@ -331,7 +332,7 @@ async function assemble(
 
 /** A ledger whose anchor knows nothing of earlier states: for tests that are about what else finds them. */
 export async function openUnanchored(store: Store): Promise<Ledger> {
-  return openLedger(store, makeMemoryAnchor(await store.head()));
+  return openLedger(store, replicateAnchor([makeMemoryAnchor(await store.head())]));
 }
 
 /** A draft of `lots` of euro cents, with an id. */

@@ -19,6 +19,7 @@ import {
   terms,
 } from './intents.ts';
 import { describeQuotas } from './quota-contract.ts';
+import { describeReads } from './reads-contract.ts';
 import { describeSettlements } from './settlement-contract.ts';
 
 export interface StoreUnderTest {
@@ -39,6 +40,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
     afterEach(() => under.remove());
 
     describeQuotas(make, share);
+    describeReads(make);
     describeSettlements(make, share);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
@@ -239,6 +241,16 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
         await commitOne(under.store, newIntent(name, { serial: { epoch, number } }));
       await under.reopen();
       expect([await under.store.lastSerial(1), await under.store.lastSerial(2)]).toEqual([5, 3]);
+    });
+
+    it('refuses a serial that was given out before, and writes nothing', async () => {
+      const serial = { epoch: 1, number: 1 };
+      await commitOne(under.store, newIntent('a', { serial }));
+      await expect(commitOne(under.store, newIntent('b', { serial }))).rejects.toMatchObject({
+        code: 'epoch_in_use',
+      });
+      expect((await under.store.head()).sequence).toBe(1);
+      expect(await under.store.findIntent('control-bit', newIntent('b').id)).toBeUndefined();
     });
 
     it('keeps a journal whose chain follows, in pages', async () => {

@@ -1,13 +1,20 @@
-/** `ringmint store migrate` and `add-series`: a ledger moves once, whole, and is never served in two places. */
+/** `ringmint store migrate` there and back, backups of what is there, and `add-series`: a ledger moves once, whole, and is never served in two places. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { homeAt } from '../../src/appliance/home.ts';
+import { backUpLedger } from '../../src/appliance/ledger-backup.ts';
+import { restoreLedger } from '../../src/appliance/ledger-restore.ts';
+import { returnLedger } from '../../src/appliance/ledger-return.ts';
 import { addStoreSeries, migrateStore, openRoleStore } from '../../src/appliance/role-store.ts';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
+import { systemClock } from '../../src/kit/clock.ts';
+import { openLedger } from '../../src/roles/ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
+import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import {
   account,
   allocated,
@@ -22,31 +29,19 @@ import {
   take,
   units,
 } from './intents.ts';
-import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+import { describePostgres } from './postgres-suite.ts';
 
-const title =
-  skipReason === undefined ? 'a move to PostgreSQL' : `a move to PostgreSQL (SKIPPED: ${skipReason})`;
-
-describe.skipIf(skipReason !== undefined)(title, () => {
-  let server: PostgresServer;
+describePostgres('a move to PostgreSQL', (suite) => {
   let folder: string;
   let urlFile: string;
-  let database: string;
-  beforeAll(() => {
-    server = startPostgres();
-  });
-  afterAll(() => server.remove());
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'ringmint-move-'));
     mkdirSync(join(folder, 'quota'));
-    database = server.makeDatabase();
+    writeFileSync(homeAt(folder).config('quota'), '{}');
     urlFile = join(folder, 'quota.url');
-    writeFileSync(urlFile, `${server.url(database)}\n`);
+    writeFileSync(urlFile, `${suite.server.url(suite.database)}\n`);
   });
-  afterEach(() => {
-    rmSync(folder, { recursive: true });
-    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
-  });
+  afterEach(() => rmSync(folder, { recursive: true }));
 
   const ledger = (): string => homeAt(folder).ledger('quota');
   const sqlite = (create = false): Store =>
@@ -87,7 +82,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     return store;
   }
 
-  const stateOf = async (store: Store): Promise<unknown> => ({
+  const stateOf = async (store: Store) => ({
     head: await store.head(),
     unsigned: await store.unsigned(),
     stop: await store.stopped(),
@@ -108,7 +103,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     expect(await migrate()).toMatchObject({
       role: 'quota',
       series: 'main',
-      to: expect.stringContaining(database),
+      to: expect.stringContaining(suite.database),
     });
 
     const store = await inPostgres();
@@ -128,7 +123,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     rmSync(`${ledger()}.moved`);
     await migrate();
     expect(() => sqlite()).toThrow(expect.objectContaining({ code: 'store_foreign' }));
-    expect(server.sql('SELECT count(*) FROM ringmint.journal', database)).toBe('1205');
+    expect(suite.server.sql('SELECT count(*) FROM ringmint.journal', suite.database)).toBe('1205');
   });
 
   it('leaves the file as it was, and a destination that is not served, where the copy is cut short', async () => {
@@ -137,7 +132,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     const moving = migrate((written) => {
       if (cut || written < 1_000) return;
       cut = true;
-      server.sql(
+      suite.server.sql(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringmint'`,
       );
     });
@@ -158,6 +153,100 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     await (await fill()).close();
     await expect(migrate()).rejects.toMatchObject({ code: 'store_foreign' });
     await sqlite().close();
+  });
+
+  const moveBack = (setAside = true): ReturnType<typeof returnLedger> =>
+    returnLedger({ home: folder, role: 'quota', setAside, progress: () => undefined }, systemClock);
+
+  it('goes back into a file, whole; the database is not served again, and the same command again changes nothing', async () => {
+    await (await fill()).close();
+    await migrate();
+    const there = await inPostgres();
+    // A transaction that was undone has used up an ordinal: it is the number of the entry no more.
+    suite.server.sql(`SELECT nextval(pg_get_serial_sequence('ringmint.journal', 'ordinal'))`, suite.database);
+    const anchor = makeMemoryAnchor(await there.head());
+    const followed = await openLedger(there, replicateAnchor([anchor]));
+    await there.stop({ id: bytes(16, 2), reason: 'again', by: 'guard', createdMs: 1, evidence: null });
+    await followed.follow();
+    expect(anchor.head).toEqual(await there.head());
+    await expect(moveBack()).rejects.toMatchObject({ code: 'store_in_use' });
+    await there.close();
+    const reopened = await inPostgres();
+    const before = await stateOf(reopened);
+    await reopened.close();
+
+    await expect(moveBack(false)).rejects.toMatchObject({ code: 'ledger_exists' });
+    const report = await moveBack();
+    expect(report).toMatchObject({ config: { kind: 'sqlite', anchor: 'main' } });
+    await expect(inPostgres()).rejects.toMatchObject({ code: 'store_foreign' });
+    const restored = await openAs(report.config);
+    // There a stop is known by its place among the entries of all series, here by its entry's number.
+    expect(before.stop?.sequence).toBe(1_207);
+    expect(await stateOf(restored)).toEqual({ ...before, stop: { ...before.stop, sequence: 1_206 } });
+    await commitOne(restored, newIntent('after'));
+    await restored.close();
+    writeFileSync(
+      homeAt(folder).config('quota'),
+      JSON.stringify({ store: { kind: 'postgres', urlFile, series: 'main' } }),
+    );
+    expect(await moveBack()).toMatchObject({ setAside: null });
+    const again = await openAs(report.config);
+    expect((await again.head()).sequence).toBe(1_207);
+    await again.close();
+  });
+
+  it('that was cut short on its way back is served nowhere, and arrives by the same command', async () => {
+    await (await fill()).close();
+    await migrate();
+    await (await inPostgres()).close();
+    await moveBack();
+    // As if the cut had come between the mark in the database and the file's name.
+    rmSync(ledger());
+    await expect(openAs({ kind: 'sqlite' })).rejects.toMatchObject({ code: 'store_missing' });
+    await expect(inPostgres()).rejects.toMatchObject({ code: 'store_foreign' });
+    await moveBack();
+    await (await openAs({ kind: 'sqlite', anchor: 'main' })).close();
+  });
+
+  it('is backed up while it is served, and put into an empty database, or a file', async () => {
+    await (await fill()).close();
+    await migrate();
+    const store = await inPostgres();
+    const before = await stateOf(store);
+    const out = join(folder, 'backup');
+    const silent = (): void => undefined;
+    await backUpLedger({ home: folder, role: 'quota', out, progress: silent }, systemClock);
+    await commitOne(store, newIntent('later'));
+    const restore = (): Promise<unknown> =>
+      restoreLedger(
+        { home: folder, folder: out, setAside: true, progress: silent, foresee: silent },
+        { projectFolder: '', clock: systemClock },
+      );
+    await expect(restore()).rejects.toMatchObject({ code: 'ledger_exists' });
+    await store.close();
+    suite.changeDatabase();
+    writeFileSync(urlFile, suite.server.url(suite.database));
+    await restore();
+    const restored = await inPostgres();
+    expect(await stateOf(restored)).toEqual(before);
+    await restored.close();
+    writeFileSync(homeAt(folder).config('quota'), '{}');
+    await restore();
+    const file = await openAs({ kind: 'sqlite' });
+    expect(await stateOf(file)).toEqual(before);
+    await file.close();
+  });
+
+  it('with two series has no file form: neither a backup nor a move back', async () => {
+    await (await fill()).close();
+    await migrate();
+    await addStoreSeries({ role: 'quota', urlFile, series: 'second' });
+    await (await inPostgres()).close();
+    await expect(moveBack()).rejects.toMatchObject({ code: 'store_several_series' });
+    const out = join(folder, 'backup');
+    await expect(
+      backUpLedger({ home: folder, role: 'quota', out, progress: () => undefined }, systemClock),
+    ).rejects.toMatchObject({ code: 'store_several_series' });
   });
 
   it('takes one more series for one more process, and none where there is no ledger', async () => {

@@ -1,67 +1,36 @@
 /** What a broken connection, a server that goes away and a server that cannot serve come to: nothing twice, nothing lost, a code that says which. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openPostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/postgres-store.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PostgresStoreOptions } from '../../src/store/postgres/postgres-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
 import { allocated, bytes, commitOne, issuer, newIntent, noon, recordOne, take } from './intents.ts';
-import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+import { describePostgres } from './postgres-suite.ts';
 
-const title =
-  skipReason === undefined ? 'the PostgreSQL store' : `the PostgreSQL store (SKIPPED: ${skipReason})`;
-
-describe.skipIf(skipReason !== undefined)(title, () => {
-  let server: PostgresServer;
-  let database: string;
-  let stores: Store[] = [];
-  beforeAll(() => {
-    server = startPostgres();
-  });
-  afterAll(() => server.remove());
-  beforeEach(() => {
-    database = server.makeDatabase();
-  });
-  afterEach(async () => {
-    await Promise.all(stores.map((store) => store.close()));
-    stores = [];
-    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
-  });
-
-  async function open(changed: Partial<PostgresStoreOptions> = {}): Promise<Store> {
-    const store = await openPostgresStore({
-      url: server.url(database),
-      role: 'quota',
-      series: 'main',
-      create: true,
-      random: randomBytes,
-      ...changed,
-    });
-    stores.push(store);
-    return store;
-  }
+describePostgres('the PostgreSQL store', (suite) => {
+  const open = (changed: Partial<PostgresStoreOptions> = {}): Promise<Store> => suite.open(changed);
   const codeOf = (work: Promise<unknown>): Promise<unknown> =>
     work.then(
       () => 'none',
       (error: { code?: unknown }) => error.code,
     );
   const backends = (): string =>
-    server.sql(
-      `SELECT count(*) FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'ringmint'`,
+    suite.server.sql(
+      `SELECT count(*) FROM pg_stat_activity WHERE datname = '${suite.database}' AND application_name = 'ringmint'`,
     );
   const endBackends = (): string =>
-    server.sql(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'ringmint'`,
+    suite.server.sql(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${suite.database}' AND application_name = 'ringmint'`,
     );
 
   describe('behind a connection that is cut at a COMMIT', () => {
     let proxy: CuttingProxy;
     beforeEach(async () => {
-      proxy = await startCuttingProxy(join(server.folder, `.s.PGSQL.${server.port}`));
+      proxy = await startCuttingProxy(join(suite.server.folder, `.s.PGSQL.${suite.server.port}`));
     });
     afterEach(() => proxy.close());
     const openBehind = (): Promise<Store> =>
-      open({ url: `postgres://ringmint@127.0.0.1:${proxy.port}/${database}` });
+      open({ url: `postgres://ringmint@127.0.0.1:${proxy.port}/${suite.database}` });
 
     it.each(['before', 'during', 'after'] as const)(
       'commits a group once where it is cut %s the server sees it, and says so to the caller',
@@ -125,9 +94,9 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     const store = await allocated(await open());
     await commitOne(store, newIntent(1));
     endBackends();
-    server.sql(
+    suite.server.sql(
       `SET session_replication_role = replica; DELETE FROM ringmint.intent; DELETE FROM ringmint.journal WHERE sequence = 2`,
-      database,
+      suite.database,
     );
     expect(await codeOf(commitOne(store, newIntent(2)))).toBe('store_rewound');
   });
@@ -144,8 +113,8 @@ describe.skipIf(skipReason !== undefined)(title, () => {
         }),
       );
       await new Promise((resolve) => setTimeout(resolve, 20 * round));
-      server.stop('immediate');
-      server.start();
+      suite.server.stop('immediate');
+      suite.server.start();
       await running;
     }
     await store.close();
@@ -162,10 +131,10 @@ describe.skipIf(skipReason !== undefined)(title, () => {
 
   it('says that nobody answers while the server is away, and serves again afterwards', async () => {
     const store = await allocated(await open({ reconnectMs: 200 }));
-    server.stop('fast');
+    suite.server.stop('fast');
     expect(await codeOf(commitOne(store, newIntent(1)))).toBe('store_unreachable');
     expect(await codeOf(store.findIntent('control-bit', newIntent(1).id))).toBe('store_unreachable');
-    server.start();
+    suite.server.start();
     expect(await commitOne(store, newIntent(1))).toMatchObject({ ok: true });
   });
 
@@ -178,10 +147,10 @@ describe.skipIf(skipReason !== undefined)(title, () => {
   it('is refused to another role, in a newer version, and where something else has its schema', async () => {
     await (await open()).close();
     expect(await codeOf(open({ role: 'central' }))).toBe('store_foreign');
-    server.sql('UPDATE ringmint.store SET version = 99', database);
+    suite.server.sql('UPDATE ringmint.store SET version = 99', suite.database);
     expect(await codeOf(open())).toBe('store_newer');
-    database = server.makeDatabase();
-    server.sql('CREATE SCHEMA ringmint', database);
+    suite.changeDatabase();
+    suite.server.sql('CREATE SCHEMA ringmint', suite.database);
     expect(await codeOf(open())).toBe('store_foreign');
   });
 
@@ -190,49 +159,51 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     ['synchronous_commit', 'local'],
     ['synchronous_commit', 'remote_write'],
   ])('is not served with %s = %s', async (name, value) => {
-    server.sql(`ALTER DATABASE ${database} SET ${name} = ${value}`);
+    suite.server.sql(`ALTER DATABASE ${suite.database} SET ${name} = ${value}`);
     expect(await codeOf(open())).toBe('store_not_durable');
   });
 
   it('checks the settings of each session, not of the first alone', async () => {
     const store = await allocated(await open());
-    server.sql(`ALTER DATABASE ${database} SET synchronous_commit = off`);
+    suite.server.sql(`ALTER DATABASE ${suite.database} SET synchronous_commit = off`);
     endBackends();
     expect(await codeOf(commitOne(store, newIntent(1)))).toBe('store_not_durable');
   });
 
   it.each(['fsync', 'full_page_writes'])('is not served with %s = off', async (name) => {
-    server.sql(`ALTER SYSTEM SET ${name} = off`);
-    server.sql('SELECT pg_reload_conf()');
+    suite.server.sql(`ALTER SYSTEM SET ${name} = off`);
+    suite.server.sql('SELECT pg_reload_conf()');
     await new Promise((resolve) => setTimeout(resolve, 300));
     try {
       expect(await codeOf(open())).toBe('store_not_durable');
     } finally {
-      server.sql(`ALTER SYSTEM RESET ${name}`);
-      server.sql('SELECT pg_reload_conf()');
+      suite.server.sql(`ALTER SYSTEM RESET ${name}`);
+      suite.server.sql('SELECT pg_reload_conf()');
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
   });
 
   it('says which: a database that takes no writes, does not exist, refuses the password, or has no connection left', async () => {
-    server.sql(`ALTER DATABASE ${database} SET default_transaction_read_only = on`);
+    suite.server.sql(`ALTER DATABASE ${suite.database} SET default_transaction_read_only = on`);
     expect(await codeOf(open())).toBe('store_read_only');
-    expect(await codeOf(open({ url: server.url('nothing_here') }))).toBe('store_missing');
-    server.sql(`CREATE ROLE ledger LOGIN PASSWORD 'right'`);
-    const hba = join(server.folder, 'data', 'pg_hba.conf');
-    server.sql(
+    expect(await codeOf(open({ url: suite.server.url('nothing_here') }))).toBe('store_missing');
+    suite.server.sql(`CREATE ROLE ledger LOGIN PASSWORD 'right'`);
+    const hba = join(suite.server.folder, 'data', 'pg_hba.conf');
+    suite.server.sql(
       `COPY (SELECT 'local all ledger scram-sha-256' UNION ALL SELECT 'local all all trust') TO '${hba}'`,
     );
-    server.sql('SELECT pg_reload_conf()');
+    suite.server.sql('SELECT pg_reload_conf()');
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const wrong = `postgres://ledger:sesame@localhost:${server.port}/${database}?host=${server.folder}`;
+    const wrong = `postgres://ledger:sesame@localhost:${suite.server.port}/${suite.database}?host=${suite.server.folder}`;
     const refused = await open({ url: wrong }).catch((error: Error & { code?: unknown }) => error);
     expect(refused).toMatchObject({ code: 'store_denied' });
     expect(String((refused as Error).message)).not.toContain('sesame');
-    database = server.makeDatabase();
-    server.sql(`ALTER DATABASE ${database} CONNECTION LIMIT 0`);
+    suite.changeDatabase();
+    suite.server.sql(`ALTER DATABASE ${suite.database} CONNECTION LIMIT 0`);
     expect(
-      await codeOf(open({ url: server.url(database, 'ledger').replace('ledger@', 'ledger:right@') })),
+      await codeOf(
+        open({ url: suite.server.url(suite.database, 'ledger').replace('ledger@', 'ledger:right@') }),
+      ),
     ).toBe('store_busy');
   });
 
@@ -254,7 +225,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       'DELETE FROM ringmint.journal',
       'TRUNCATE ringmint.journal CASCADE',
     ])
-      expect(() => server.sql(sql, database)).toThrow('append-only');
+      expect(() => suite.server.sql(sql, suite.database)).toThrow('append-only');
   });
 
   it.each([
@@ -292,14 +263,19 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       );
     await recordOne(store, newIntent(0).id, bytes(64, 0));
     await store.close();
-    server.sql(`SET search_path = ringmint; SET session_replication_role = replica; ${sql}`, database);
+    suite.server.sql(
+      `SET search_path = ringmint; SET session_replication_role = replica; ${sql}`,
+      suite.database,
+    );
     expect(await codeOf(open())).toBe('store_corrupt');
   });
 
   it('leaves nothing of tables that could not be made', async () => {
-    server.sql(`CREATE ROLE poor LOGIN; REVOKE CREATE ON DATABASE ${database} FROM PUBLIC, poor`);
-    expect(await codeOf(open({ url: server.url(database, 'poor') }))).toBe('store_denied');
-    expect(server.sql(`SELECT count(*) FROM pg_namespace WHERE nspname = 'ringmint'`, database)).toBe('0');
+    suite.server.sql(`CREATE ROLE poor LOGIN; REVOKE CREATE ON DATABASE ${suite.database} FROM PUBLIC, poor`);
+    expect(await codeOf(open({ url: suite.server.url(suite.database, 'poor') }))).toBe('store_denied');
+    expect(
+      suite.server.sql(`SELECT count(*) FROM pg_namespace WHERE nspname = 'ringmint'`, suite.database),
+    ).toBe('0');
     expect((await (await open()).head()).sequence).toBe(0);
   });
 });

@@ -1,10 +1,8 @@
 /** Several processes of one role on one database: a journal each, one quota. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { encodeChange } from '../../src/records/quota-change.ts';
-import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import {
   allocated,
@@ -18,35 +16,10 @@ import {
   take,
   terms,
 } from './intents.ts';
-import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+import { describePostgres } from './postgres-suite.ts';
 
-const title =
-  skipReason === undefined
-    ? 'series of a PostgreSQL store'
-    : `series of a PostgreSQL store (SKIPPED: ${skipReason})`;
-
-describe.skipIf(skipReason !== undefined)(title, () => {
-  let server: PostgresServer;
-  let database: string;
-  let stores: Store[] = [];
-  beforeAll(() => {
-    server = startPostgres();
-  });
-  afterAll(() => server.remove());
-  beforeEach(() => {
-    database = server.makeDatabase();
-  });
-  afterEach(async () => {
-    await Promise.all(stores.map((store) => store.close()));
-    stores = [];
-    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
-  });
-  async function open(series: string): Promise<Store> {
-    const url = server.url(database);
-    const store = await openPostgresStore({ url, role: 'quota', series, create: true, random: randomBytes });
-    stores.push(store);
-    return store;
-  }
+describePostgres('series of a PostgreSQL store', (suite) => {
+  const open = (series: string): Promise<Store> => suite.open({ series });
   const atNoon = noon('2026-11-20');
 
   it('have a journal each, and share intents, orders, spent credentials and quotas', async () => {
@@ -128,7 +101,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     const b = await open('b');
     await commitOne(a, newIntent(1, { serial: { epoch: 1, number: 1 } }));
     await expect(commitOne(b, newIntent(2, { serial: { epoch: 1, number: 1 } }))).rejects.toMatchObject({
-      code: 'store_corrupt',
+      code: 'epoch_in_use',
     });
     expect((await b.head()).sequence).toBe(0);
     expect(await commitOne(b, newIntent(2, { serial: { epoch: 2, number: 1 } }))).toMatchObject({ ok: true });
@@ -208,7 +181,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       ok: true,
     });
     // What is checked at open follows from the journals of both.
-    for (const store of stores.splice(0)) await store.close();
+    await suite.closeStores();
     await open('a');
     await open('b');
   });
@@ -221,7 +194,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     const start = (i: number): Promise<void> => {
       const child = fork(
         join(import.meta.dirname, 'postgres-hammer.ts'),
-        [server.url(database), `series ${i}`, '16'],
+        [suite.server.url(suite.database), `series ${i}`, '16'],
         {
           execArgv: ['--import', 'tsx'],
         },
@@ -256,7 +229,11 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     expect((position?.reserved ?? 0n) + (position?.issued ?? 0n)).toBe(total);
     // What was acknowledged is a part of what was taken: a killed process may have died before it said so.
     expect(accepted.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(Number(total));
-    expect(server.sql('SELECT sum(take_amount) FROM ringmint.intent', database)).toBe(String(total));
-    expect(Number(server.sql('SELECT count(DISTINCT series) FROM ringmint.intent', database))).toBe(4);
+    expect(suite.server.sql('SELECT sum(take_amount) FROM ringmint.intent', suite.database)).toBe(
+      String(total),
+    );
+    expect(
+      Number(suite.server.sql('SELECT count(DISTINCT series) FROM ringmint.intent', suite.database)),
+    ).toBe(4);
   });
 });

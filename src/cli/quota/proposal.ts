@@ -41,6 +41,6 @@ export async function writeProposal(
     ...lines.map((line) => `  ${line}`),
     `  change id  ${id}`,
     `  expires    ${isoTime(expiresAt)}`,
-    `  next: \`ringmint quota approve ${out} --key KEY\`, each on their own machine; then \`ringmint quota apply ${out} APPROVAL…\``,
+    `  next: \`ringmint quota approve ${out} --key KEY\`, each on their own machine; then \`ringmint ${action.kind === 'anchor' ? 'store anchor-anew' : 'quota apply'} ${out} APPROVAL…\``,
   ]);
 }

@@ -21,23 +21,22 @@ export interface LoadOptions extends Omit<DatabaseOptions, 'create'> {
   readonly progress: (rows: number) => void;
 }
 
-interface Column {
+export interface Column {
   readonly name: string;
   readonly type: 'text' | 'bytea' | 'bigint';
   /** Of the row that is copied, where it has another name there. */
   readonly from?: string;
+  /** The place of an entry among those of all series, where SQLite has its number. */
+  readonly ordinal?: true;
 }
 
 const text = (name: string): Column => ({ name, type: 'text' });
 const bytea = (name: string): Column => ({ name, type: 'bytea' });
-const bigint = (name: string, from?: string): Column => ({
-  name,
-  type: 'bigint',
-  ...(from === undefined ? {} : { from }),
-});
+const bigint = (name: string): Column => ({ name, type: 'bigint' });
+const ordinal = (name: string, from = name): Column => ({ name, type: 'bigint', from, ordinal: true });
 
 /** What is in one series is in its order: the number of an entry is its ordinal too. */
-const tables: readonly {
+export const ledgerColumns: readonly {
   readonly name: string;
   readonly series: boolean;
   readonly columns: readonly Column[];
@@ -45,7 +44,7 @@ const tables: readonly {
   {
     name: 'journal',
     series: true,
-    columns: [bigint('sequence'), bytea('bytes'), bytea('hash'), bigint('ordinal', 'sequence')],
+    columns: [bigint('sequence'), bytea('bytes'), bytea('hash'), ordinal('ordinal', 'sequence')],
   },
   {
     name: 'intent',
@@ -106,7 +105,7 @@ const tables: readonly {
     series: false,
     columns: [
       bytea('id'),
-      bigint('ordinal', 'sequence'),
+      ordinal('ordinal', 'sequence'),
       text('issuer'),
       text('currency'),
       bigint('reset_ms'),
@@ -117,11 +116,11 @@ const tables: readonly {
     series: false,
     columns: [
       bytea('id'),
-      bigint('ordinal', 'sequence'),
+      ordinal('ordinal', 'sequence'),
       text('reason'),
       text('author'),
       bigint('created_ms'),
-      bigint('lifted'),
+      ordinal('lifted'),
     ],
   },
   {
@@ -163,7 +162,7 @@ export async function loadLedger(source: LedgerRows, options: LoadOptions): Prom
         );
       await ask('INSERT INTO series (number, name, id) VALUES (1, $1, $2)', [options.series, source.storeId]);
       let written = 0;
-      for (const table of tables)
+      for (const table of ledgerColumns)
         for (const page of pagesOf(source.rows(table.name))) {
           await insertPage(ask, table, page);
           written += page.length;
@@ -199,7 +198,7 @@ export async function addSeries(options: Omit<LoadOptions, 'progress'>): Promise
 
 async function insertPage(
   ask: Ask,
-  { name, series, columns }: (typeof tables)[number],
+  { name, series, columns }: (typeof ledgerColumns)[number],
   page: readonly Readonly<Record<string, unknown>>[],
 ): Promise<void> {
   const names = columns.map((column) => column.name).join(', ');

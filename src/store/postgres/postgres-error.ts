@@ -86,8 +86,8 @@ const table: Readonly<Record<string, { readonly code: StoreErrorCode; readonly h
 function classify(code: string, error: unknown): { code: StoreErrorCode; hint: string } {
   if (code === '23505' && constraintOf(error) === 'intent_serial')
     return {
-      code: 'store_corrupt',
-      hint: 'a serial of this epoch is used by another record: each process needs an epoch of its own in its configuration',
+      code: 'epoch_in_use',
+      hint: 'a serial of this epoch is used by another record; nothing was written: each process needs an `epoch` of its own in its config.json',
     };
   const known = table[code] ?? table[code.slice(0, 3)] ?? table[code.slice(0, 2)];
   if (known !== undefined) return known;

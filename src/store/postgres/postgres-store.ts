@@ -22,7 +22,7 @@ import {
   encodeChangeContent,
   encodeStopContent,
 } from '../../quota/history.ts';
-import { changeId, decodeChange } from '../../records/quota-change.ts';
+import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
@@ -101,6 +101,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 class PostgresStore implements Store {
+  readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
 
   constructor(held: HeldSeries) {
@@ -253,7 +254,7 @@ class PostgresStore implements Store {
       const head = await readingHead;
       // Of two processes with the same change the second waits here, and then finds it done.
       if (action.kind === 'start') await closeGate(ask);
-      else await lockQuotas(ask, [action]);
+      else await lockQuotas(ask, termsActionsOf(action));
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
       const decided = decideChange(change, createdMs, await readChangeable(ask, action));
@@ -270,9 +271,9 @@ class PostgresStore implements Store {
         'INSERT INTO quota_change (id, ordinal, issuer, currency, reset_ms) VALUES ($1, $2, $3, $4, $5)',
         [id, appended.ordinal, issuer, currency, resetMs],
       );
-      if (decided.value === undefined)
+      if (action.kind === 'start')
         await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
-      else await writeAccount(ask, decided.value);
+      for (const account of decided.value) await writeAccount(ask, account);
       return { value: succeed(appended.ordinal), head: appended.head };
     });
   }

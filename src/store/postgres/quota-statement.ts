@@ -12,7 +12,7 @@ import type { QuotaAccount, QuotaPosition, SlotUse } from '../../quota/bucket.ts
 import { positionOf } from '../../quota/bucket.ts';
 import { accountName } from '../../quota/history.ts';
 import { makeTally, tallyStart } from '../../quota/tally.ts';
-import type { QuotaAction } from '../../records/quota-change.ts';
+import { type QuotaAction, termsActionsOf } from '../../records/quota-change.ts';
 import { encodeLimits, type QuotaTerms } from '../../records/quota-terms.ts';
 import type { Changeable } from '../change-decision.ts';
 import type { Found } from '../commit-plan.ts';
@@ -242,9 +242,9 @@ export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<voi
 
 /** What the action is decided from. */
 export async function readChangeable(ask: Ask, action: QuotaAction): Promise<Changeable> {
-  if (action.kind === 'start') return { account: undefined, stop: await readStop(ask) };
-  const [known] = (await readAccounts(ask, [action])).quotas;
-  return { account: known?.account, stop: undefined };
+  if (action.kind === 'start') return { accounts: [], stop: await readStop(ask) };
+  const { quotas } = await readAccounts(ask, termsActionsOf(action));
+  return { accounts: quotas.map(({ account }) => account), stop: undefined };
 }
 
 /** The last stop, where it is not lifted. */

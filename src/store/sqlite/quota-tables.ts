@@ -12,7 +12,7 @@ import {
   encodeStopContent,
 } from '../../quota/history.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
-import { changeId, decodeChange } from '../../records/quota-change.ts';
+import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { encodeLimits } from '../../records/quota-terms.ts';
 import { decideChange } from '../change-decision.ts';
 import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
@@ -152,15 +152,15 @@ export class QuotaTables {
     assert(decoded.ok, 'a change that was approved can be read');
     const { action } = decoded.value;
     const decided = decideChange(decoded.value, createdMs, {
-      account: action.kind === 'start' ? undefined : this.account(action.issuer, action.currency),
+      accounts: termsActionsOf(action).flatMap((one) => this.account(one.issuer, one.currency) ?? []),
       stop: this.stopped(),
     });
     if (!decided.ok) return decided;
     const content = encodeChangeContent(bytes, approvals);
     const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
     this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
-    if (decided.value === undefined) this.statements.liftStops.run(sequence);
-    else this.write(decided.value);
+    if (action.kind === 'start') this.statements.liftStops.run(sequence);
+    for (const account of decided.value) this.write(account);
     return succeed(sequence);
   }
 

@@ -14,6 +14,12 @@ export function withStoreErrors<T>(path: string, work: () => T): T {
 }
 
 function classify(code: string): { code: StoreErrorCode; hint: string } {
+  // What else has to be unique is looked up in the same transaction before it is written (src/store/commit-plan.ts).
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE')
+    return {
+      code: 'epoch_in_use',
+      hint: 'a serial of this epoch is used by another record; nothing was written: each process needs an `epoch` of its own in its config.json',
+    };
   const primary = code.split('_', 2).join('_');
   switch (primary) {
     case 'SQLITE_FULL':

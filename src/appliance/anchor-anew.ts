@@ -1,0 +1,364 @@
+/**
+ * `ringmint store propose-anchor` and `ringmint store anchor-anew`: a system goes on whose token was lost, or whose newest ledger is.
+ *
+ * All three systems stand still: their ledgers are opened here. What two people have approved is carried out in this order:
+ *
+ * ```
+ *   journal entry, with the write-off ── config.json: epoch, anchor's name ── anchor ── heads at the witnesses released
+ *                                     ^                                    ^         ^
+ *   a crash leaves a system that does not start: its anchor or its witnesses contradict its ledger, as before, until the last step is made;
+ *   the same command again goes on from where it was
+ * ```
+ *
+ * INVARIANT: nothing that lets the system start is done before the write-off is committed.
+ */
+import { readFile } from 'node:fs/promises';
+import type { AnchoredAnew, AnchorProposal } from '../cli/store-administration.ts';
+import type { JournalHead } from '../journal/chain.ts';
+import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
+import type { Clock } from '../kit/clock.ts';
+import { type Result, refuse, succeed } from '../kit/result.ts';
+import { accountName } from '../quota/history.ts';
+import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
+import { decodeJournalHead } from '../records/journal-head.ts';
+import { type KeyRing, makeKeyRing } from '../records/key-ring.ts';
+import { checkQuotaQuorum } from '../records/quota-approval.ts';
+import { type AnchorAction, changeId, decodeChange, type HeadPlace } from '../records/quota-change.ts';
+import type { TrustBundle } from '../records/trust-bundle.ts';
+import { assertOneSeries } from '../store/postgres/dump.ts';
+import type { Store } from '../store/store.ts';
+import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import { type Evidence, gatherEvidence } from './anchor-evidence.ts';
+import {
+  type ApplianceConfiguration,
+  applianceSchema,
+  quotaSchema,
+  readConfiguration,
+} from './configuration.ts';
+import { type Home, homeAt, type Role, roles } from './home.ts';
+import { readSigning } from './hsm-access.ts';
+import { holderOf } from './key-holder.ts';
+import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
+import { writeFileDurably } from './private-file.ts';
+import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
+import { readTrustBundle } from './trust.ts';
+import { holdTrust } from './trust-pin.ts';
+
+export interface AnchorSurroundings {
+  readonly projectFolder: string;
+  readonly clock: Clock;
+  readonly progress: (line: string) => void;
+}
+
+/** The three ledgers, held, and the token of the system in question. */
+interface Opened {
+  readonly home: Home;
+  readonly role: Role;
+  readonly configuration: ApplianceConfiguration;
+  readonly bundle: TrustBundle;
+  readonly keys: KeyRing;
+  readonly place: LedgerPlace;
+  readonly stores: ReadonlyMap<Role, Store>;
+  readonly own: Store;
+  readonly hsms: readonly OpenKey[];
+}
+
+export interface ProposeAnchorOptions {
+  readonly home: string;
+  readonly role: Role;
+  /** What is to be assumed to have been issued since, of each quota that is named; at least what issuance has. */
+  readonly assumed: readonly {
+    readonly issuer: string | undefined;
+    readonly currency: string;
+    readonly amount: bigint;
+  }[];
+}
+
+/** What two people have to approve for the system to go on from the ledger that it has. Changes nothing. */
+export async function proposeAnchor(
+  options: ProposeAnchorOptions,
+  surroundings: AnchorSurroundings,
+): Promise<Result<AnchorProposal>> {
+  return withOpened(homeAt(options.home), options.role, surroundings, async (opened) => {
+    const { own, role, configuration } = opened;
+    const anchored = await anchorNamed(opened, opened.place.anchor).readAll();
+    const evidence = await gather(opened, anchored);
+    const { head, beyond, unexplained, older } = evidence;
+    if (!older && (await mayStart(own, highestHead(anchored))))
+      return refuse(
+        'anchor_in_place',
+        `the ledger of ${role} ends at entry ${head.sequence}, and neither its anchor nor its witnesses say otherwise: start it`,
+      );
+    const quotas: AnchorAction['quotas'][number][] = [];
+    const assumed = new Map(
+      options.assumed.map(({ issuer = configuration.issuer, currency, amount }) => [
+        accountName(issuer, currency),
+        amount,
+      ]),
+    );
+    for (const position of await own.positions(surroundings.clock.nowMs())) {
+      const { issuer, currency, version, allocated } = position;
+      const name = accountName(issuer, currency);
+      const uncertain = unexplained > 0;
+      const amount = assumed.get(name) ?? (uncertain ? allocated : (evidence.issued.get(name) ?? 0n));
+      assumed.delete(name);
+      if (amount === 0n && !uncertain) continue;
+      quotas.push({ issuer, currency, version, terms: writtenOff(position, { amount, uncertain }) });
+    }
+    const [strange] = assumed.keys();
+    if (strange !== undefined)
+      return refuse(
+        'quota_missing',
+        `there is no quota \`${strange}\` from which something could be written off`,
+      );
+    const action: AnchorAction = {
+      kind: 'anchor',
+      role,
+      journalId: await own.journalId(),
+      head,
+      givenUp: beyond,
+      unexplained,
+      epoch: role === 'quota' && older ? (await lastEpoch(opened, evidence)) + 1 : null,
+      quotas,
+    };
+    return succeed({
+      action,
+      issuedSince: [...evidence.issued].map(([quota, amount]) => ({ quota, amount })),
+    });
+  });
+}
+
+/** Carries it out, or goes on with it where a crash has cut it short; done once more it changes nothing. */
+export async function anchorAnew(
+  options: { readonly home: string; readonly change: Uint8Array; readonly approvals: readonly Uint8Array[] },
+  surroundings: AnchorSurroundings,
+): Promise<Result<AnchoredAnew>> {
+  const { change, approvals } = options;
+  const { clock, progress } = surroundings;
+  const decoded = decodeChange(change);
+  if (!decoded.ok) return decoded;
+  const { action } = decoded.value;
+  if (action.kind !== 'anchor')
+    return refuse(
+      'not_permitted',
+      'what `ringmint store propose-anchor` wrote is accepted; for a quota, `ringmint quota apply`',
+    );
+  return withOpened(homeAt(options.home), action.role, surroundings, async (opened) => {
+    const { own, role, bundle } = opened;
+    let sequence = await own.findChange(changeId(change));
+    if (sequence === undefined) {
+      const approved = checkQuotaQuorum({
+        change,
+        approvals,
+        policy: bundle.approval,
+        verifySignature: makeNodeVerifySignature(),
+      });
+      if (!approved.ok) return approved;
+      const anchored = await anchorNamed(opened, opened.place.anchor).readAll();
+      const checked = await checkAction(opened, action, await gather(opened, anchored), clock);
+      if (!checked.ok) return checked;
+      progress('  writing the journal entry, with what is written off');
+      const applied = await own.applyChange({ change, approvals, createdMs: clock.nowMs() });
+      if (!applied.ok) return applied;
+      sequence = applied.value;
+    }
+    // A crash here leaves the write-off in force, and a ledger that its anchor or its witnesses contradict.
+    const anchorName = await chooseAnchor(opened, action, changeId(change));
+    if (!anchorName.ok) return anchorName;
+    progress(
+      `  naming the anchor ${anchorName.value}${action.epoch === null ? '' : `, and epoch ${action.epoch}`} in config.json`,
+    );
+    await configure(opened, { anchor: anchorName.value, epoch: action.epoch });
+    // A crash here leaves a system whose anchor is missing, or behind.
+    progress('  anchoring the journal');
+    const anchor = anchorNamed(opened, anchorName.value);
+    const before = highestHead(await anchor.readAll());
+    const head = await own.head();
+    if (before === undefined || before.sequence < head.sequence) await anchor.advance(before, head);
+    // A crash here leaves a system that its witnesses halt, where they hold what was given up; with the first of two released, it starts
+    // when that one answers, and is halted when the other one does. What is written off stays so.
+    const released: Role[] = [];
+    for (const [witness, store] of opened.stores) {
+      if (witness === role || !(await holdsGivenUp(opened, action, store))) continue;
+      progress(`  releasing what ${witness} holds of what was given up`);
+      const { name } = holderOf(role, opened.configuration.issuer);
+      if (await store.releaseHead(role, name)) released.push(witness);
+    }
+    return succeed({ role, sequence, anchor: anchorName.value, epoch: action.epoch, released });
+  });
+}
+
+/** Whether a start on it would go on: what was anchored is in it, and all that comes after is unsigned. */
+async function mayStart(own: Store, anchored: JournalHead | undefined): Promise<boolean> {
+  const head = await own.head();
+  if (anchored === undefined) return head.sequence === 0;
+  return (await own.firstSignedAfter(anchored.sequence)) === undefined;
+}
+
+async function checkAction(
+  opened: Opened,
+  action: AnchorAction,
+  evidence: Evidence,
+  clock: Clock,
+): Promise<Result<null>> {
+  const { own, role } = opened;
+  const { head, beyond, unexplained, older } = evidence;
+  if (!equalBytes(action.journalId, await own.journalId()))
+    return refuse(
+      'change_stale',
+      `it is for the journal ${toHex(action.journalId)}, and the ledger of ${role} has another`,
+    );
+  if (!isSamePlace(action.head, head))
+    return refuse(
+      'change_stale',
+      `it goes on from entry ${action.head.sequence}, and the ledger of ${role} ends at entry ${head.sequence}, or at another one of that number: a new proposal is accepted`,
+    );
+  const lastOf = (heads: readonly HeadPlace[]): number => heads.at(-1)?.sequence ?? head.sequence;
+  const sameHeads =
+    beyond.length === action.givenUp.length &&
+    beyond.every((one, index) => isSamePlace(one, action.givenUp[index]));
+  if (!sameHeads || action.unexplained !== unexplained)
+    return refuse(
+      'change_stale',
+      `it gives up what is known up to entry ${lastOf(action.givenUp)}, ${action.unexplained} of it unexplained, and now entry ${lastOf(beyond)} is known, ${unexplained} unexplained: a new proposal is accepted`,
+    );
+  if (role !== 'quota') return succeed(null);
+  if (older && (action.epoch === null || action.epoch <= (await lastEpoch(opened, evidence))))
+    return refuse(
+      'change_stale',
+      'it names an epoch in which serials may have been used: a new proposal is accepted',
+    );
+  for (const position of await own.positions(clock.nowMs())) {
+    const { issuer, currency } = position;
+    const given = action.quotas.find((quota) => quota.issuer === issuer && quota.currency === currency);
+    const lost = {
+      amount: evidence.issued.get(accountName(issuer, currency)) ?? 0n,
+      uncertain: unexplained > 0,
+    };
+    const enough = checkWriteOff(position, given?.terms ?? position, lost);
+    if (!enough.ok) return enough;
+  }
+  return succeed(null);
+}
+
+/**
+ * The anchor that is configured, where what is in it is of this journal; where that is given up, one that only this change has the name of.
+ * Where it is neither, something was signed since that this change does not give up.
+ */
+async function chooseAnchor(opened: Opened, action: AnchorAction, id: Uint8Array): Promise<Result<string>> {
+  const { own, place } = opened;
+  let chosen = place.anchor;
+  for (const head of await anchorNamed(opened, place.anchor).readAll()) {
+    if (await has(own, head)) continue;
+    if (!isGivenUp(action, head))
+      return refuse(
+        'change_stale',
+        `the change was carried out before, and entry ${head.sequence} was anchored since, which it does not give up: a new proposal is accepted`,
+      );
+    chosen = `anew-${toHex(id).slice(0, 16)}`;
+  }
+  return succeed(chosen);
+}
+
+async function has(own: Store, { sequence, hash }: HeadPlace): Promise<boolean> {
+  const there = await own.hashAt(sequence);
+  return there !== undefined && equalBytes(there, hash);
+}
+
+/** INVARIANT: nobody has approved to forget any other head. */
+function isGivenUp({ givenUp }: AnchorAction, head: HeadPlace): boolean {
+  return givenUp.some((one) => isSamePlace(one, head));
+}
+
+function isSamePlace(a: HeadPlace, b: HeadPlace | undefined): boolean {
+  return a.sequence === b?.sequence && equalBytes(a.hash, b.hash);
+}
+
+/**
+ * Whether it holds a head of the system that the change gives up, alone or with one of the journal that was gone on with: a system that was
+ * started before all witnesses had released theirs has shown that.
+ */
+async function holdsGivenUp(
+  { role, configuration, own }: Opened,
+  action: AnchorAction,
+  store: Store,
+): Promise<boolean> {
+  const owner = holderOf(role, configuration.issuer);
+  for (const { record, contradiction } of await store.heldHeads()) {
+    if (record.role !== owner.role || record.name !== owner.name) continue;
+    if ((await has(own, record)) || !isGivenUp(action, record)) continue;
+    const other = contradiction === null ? undefined : decodeJournalHead(contradiction);
+    if (other === undefined || (other.ok && (await has(own, other.value.record)))) return true;
+  }
+  return false;
+}
+
+async function lastEpoch({ home }: Opened, { epoch }: Evidence): Promise<number> {
+  return Math.max(epoch, (await readConfiguration(home.config('quota'), quotaSchema)).epoch);
+}
+
+/** Both fields at once: a crash leaves the old file or the new one. */
+async function configure(
+  { home, role }: Opened,
+  { anchor, epoch }: { readonly anchor: string; readonly epoch: number | null },
+): Promise<void> {
+  const path = home.config(role);
+  const before = JSON.parse(await readFile(path, 'utf8')) as {
+    store?: Record<string, unknown>;
+    epoch?: number;
+  };
+  const place = await readLedgerPlace(home, role);
+  const after = {
+    ...before,
+    ...(place.anchor === anchor ? {} : { store: { ...(before.store ?? { kind: 'sqlite' }), anchor } }),
+    // Never lower: a change that was carried out before may be given again, after a later one.
+    ...(epoch === null || epoch <= Number(before.epoch) ? {} : { epoch }),
+  };
+  if (JSON.stringify(after) === JSON.stringify(before)) return;
+  await writeFileDurably(path, `${JSON.stringify(after, null, 2)}\n`, 0o600);
+}
+
+function gather(
+  { role, own, stores, keys, configuration }: Opened,
+  anchored: readonly JournalHead[],
+): Promise<Evidence> {
+  const others = new Map([...stores].filter(([other]) => other !== role));
+  return gatherEvidence({ role, issuer: configuration.issuer, own, others, anchored, keys });
+}
+
+function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
+  return replicateAnchor(anchorsOf(hsms, name));
+}
+
+async function withOpened<T>(
+  home: Home,
+  role: Role,
+  { projectFolder, progress }: AnchorSurroundings,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const configuration = await readConfiguration(home.appliance, applianceSchema);
+  const bundle = await readTrustBundle(home);
+  const place = await readLedgerPlace(home, role);
+  if (place.kind === 'postgres') await assertOneSeries({ ...place, role });
+  const closers: (() => Promise<unknown>)[] = [];
+  try {
+    const stores = new Map<Role, Store>();
+    for (const one of roles) {
+      const store = await openRoleStore(home, one);
+      closers.push(() => store.close());
+      stores.set(one, store);
+    }
+    // As a start does it: who approves is in the bundle, and another one in its place must not say so.
+    await holdTrust(home, role, bundle);
+    const own = stores.get(role);
+    if (own === undefined) throw new Error('each role has a ledger');
+    const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
+    const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
+    closers.push(() => closeKeys(hsms));
+    const keys = makeKeyRing(bundle, makeNodeVerifySignature());
+    return await work({ home, role, configuration, bundle, keys, place, stores, own, hsms });
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+}

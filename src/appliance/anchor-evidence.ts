@@ -1,0 +1,188 @@
+/** What is known of a stopped system's journal outside of its ledger: how much of it the ledger lacks, and what of that may have been issued. */
+import type { JournalHead } from '../journal/chain.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
+import { decodeCbor } from '../kit/encoding.ts';
+import { accountName } from '../quota/history.ts';
+import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
+import { decodeJournalHead, type JournalHeadRecord } from '../records/journal-head.ts';
+import type { KeyRing } from '../records/key-ring.ts';
+import { decodeChange, type HeadPlace } from '../records/quota-change.ts';
+import { WitnessError } from '../roles/witness-error.ts';
+import type { Store } from '../store/store.ts';
+import type { Role } from './home.ts';
+import { holderOf } from './key-holder.ts';
+
+export interface EvidenceSources {
+  readonly role: Role;
+  readonly issuer: string;
+  readonly own: Store;
+  /** The ledgers of the other two, which are stopped too. */
+  readonly others: ReadonlyMap<Role, Store>;
+  /** What the system's HSMs have anchored. */
+  readonly anchored: readonly JournalHead[];
+  readonly keys: KeyRing;
+}
+
+export interface Evidence {
+  /** Where the ledger ends. */
+  readonly head: JournalHead;
+  /** The later heads that the anchor or a witness has, each once, by number. */
+  readonly beyond: readonly HeadPlace[];
+  /** Whether it is not the newest ledger: something of its journal is known that it does not have. */
+  readonly older: boolean;
+  /** Of what it lacks, how many entries are no control bits that issuance has; at least. */
+  readonly unexplained: number;
+  /** At quota control: what issuance has control bits for that the ledger does not have, by `accountName`. */
+  readonly issued: ReadonlyMap<string, bigint>;
+  /** The highest epoch that was seen; 0 where none was. */
+  readonly epoch: number;
+}
+
+/** Throws `journal_forked` where the ledger is no copy of what is known, and `witness_unavailable` where a witness shows what proves nothing. */
+export async function gatherEvidence(sources: EvidenceSources): Promise<Evidence> {
+  const { own, anchored, role, others } = sources;
+  const head = await own.head();
+  const held = await readHeld(sources);
+  for (const { sequence, hash } of [...anchored, ...held]) await assertCopy(own, sequence, hash);
+  const beyond = headsBeyond(head, [...anchored, ...held]);
+  const known = beyond.at(-1)?.sequence ?? head.sequence;
+  const issuance = others.get('issuance');
+  const found =
+    role === 'quota' && issuance !== undefined ? await readIssued(sources, issuance) : nothingIssued;
+  const older = known > head.sequence || found.count > 0;
+  // Nothing is signed before it is anchored, so an anchor that knows all that anybody knows is the end of the journal.
+  const certain = anchored.some(({ sequence }) => sequence === known);
+  const unexplained = older ? Math.max(known - head.sequence - found.count, certain ? 0 : 1) : 0;
+  const epoch = Math.max(found.epoch, ...held.map((record) => record.epoch ?? 0));
+  return {
+    head,
+    beyond,
+    older,
+    unexplained: role === 'quota' ? unexplained : 0,
+    issued: found.issued,
+    epoch,
+  };
+}
+
+/** Throws `journal_forked` where two of one number differ. */
+function headsBeyond(head: JournalHead, heads: readonly HeadPlace[]): HeadPlace[] {
+  const beyond = new Map<number, HeadPlace>();
+  for (const { sequence, hash } of heads) {
+    if (sequence <= head.sequence) continue;
+    const known = beyond.get(sequence);
+    if (known !== undefined && !equalBytes(known.hash, hash))
+      throw forked(`two different entries ${sequence} of the journal were anchored or shown`);
+    beyond.set(sequence, { sequence, hash });
+  }
+  return [...beyond.values()].sort((a, b) => a.sequence - b.sequence);
+}
+
+/** What the others hold of the journal; each was signed by the system itself. */
+async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): Promise<JournalHeadRecord[]> {
+  const owner = holderOf(role, issuer);
+  const journalId = await own.journalId();
+  const records: JournalHeadRecord[] = [];
+  for (const [witness, store] of others) {
+    for (const { record, signed, contradiction } of await store.heldHeads()) {
+      if (record.role !== owner.role || record.name !== owner.name) continue;
+      const decoded = decodeJournalHead(signed);
+      if (!decoded.ok || !keys.verifyEver(decoded.value, owner).ok)
+        throw new WitnessError(
+          'witness_unavailable',
+          `${witness} holds a head of ${role} that no key of ${role} signed: it is no witness; find out what wrote to its ledger`,
+        );
+      if (contradiction !== null || !equalBytes(record.journalId, journalId))
+        throw forked(
+          `${witness} holds a head of another journal of ${role}, or two that contradict each other`,
+        );
+      records.push(record);
+    }
+  }
+  return records;
+}
+
+/** An entry that the ledger has is the one that is known elsewhere. */
+async function assertCopy(own: Store, sequence: number, hash: Uint8Array): Promise<void> {
+  const there = await own.hashAt(sequence);
+  if (there !== undefined && !equalBytes(there, hash))
+    throw forked(`the ledger has another entry ${sequence} than the one that was anchored or shown`);
+}
+
+function forked(what: string): WitnessError {
+  return new WitnessError(
+    'journal_forked',
+    `${what}: this ledger is no copy of the one that the system signed from, and cannot be gone on from; docs/OPERATIONS.md has what to do (Witnesses)`,
+  );
+}
+
+interface Issued {
+  readonly issued: ReadonlyMap<string, bigint>;
+  /** How many control bits. */
+  readonly count: number;
+  readonly epoch: number;
+}
+
+const nothingIssued: Issued = { issued: new Map(), count: 0, epoch: 0 };
+const pageSize = 1_000;
+
+/**
+ * The control bits that issuance has, and the ledger of quota control has not; each signed by quota control. Those of before the last time
+ * that the journal was anchored anew were written off then.
+ */
+async function readIssued({ own, keys }: EvidenceSources, issuance: Store): Promise<Issued> {
+  const issued = new Map<string, bigint>();
+  const seen = new Set<string>();
+  let since = 0;
+  for await (const entry of entriesOf(own)) since = Math.max(since, anchoredEpochOf(entry));
+  let epoch = since;
+  for await (const entry of entriesOf(issuance)) {
+    const controlBit = controlBitOf(entry, keys);
+    if (controlBit === undefined) continue;
+    epoch = Math.max(epoch, controlBit.epoch);
+    if (controlBit.epoch < since) continue;
+    const name = `${controlBit.epoch}.${controlBit.sequence}`;
+    if (seen.has(name) || (await own.findIntent('control-bit', controlBit.requestId)) !== undefined) continue;
+    seen.add(name);
+    const account = accountName(controlBit.issuer, controlBit.currency.code);
+    issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
+  }
+  return { issued, count: seen.size, epoch };
+}
+
+async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
+  for (let from = 1; ; from += pageSize) {
+    const page = await store.journal(from, pageSize);
+    for (const { bytes } of page) yield bytes;
+    if (page.length < pageSize) return;
+  }
+}
+
+/** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */
+function anchoredEpochOf(entry: Uint8Array): number {
+  const [, kind, , , content] = listOf(entry);
+  if (kind !== 'quota-change' || !(content instanceof Uint8Array)) return 0;
+  const change = listOf(content)[0];
+  const decoded = change instanceof Uint8Array ? decodeChange(change) : undefined;
+  if (decoded?.ok !== true || decoded.value.action.kind !== 'anchor') return 0;
+  return decoded.value.action.epoch ?? 0;
+}
+
+/** Of issuance's entry for a currency, whose context begins with the control bit (src/roles/carriage.ts). */
+function controlBitOf(entry: Uint8Array, keys: KeyRing): ControlBit | undefined {
+  const [, kind, , , content] = listOf(entry);
+  if (kind !== 'currency' || !(content instanceof Uint8Array)) return undefined;
+  const context = listOf(content)[2];
+  const bytes = context instanceof Uint8Array ? listOf(context)[0] : undefined;
+  if (!(bytes instanceof Uint8Array))
+    throw forked(
+      `issuance's journal has an entry of a currency without its control bit (${toHex(entry).slice(0, 16)}…)`,
+    );
+  const decoded = decodeControlBit(bytes);
+  if (!decoded.ok || !keys.verifyEver(decoded.value, { role: 'quota', name: 'quota' }).ok) return undefined;
+  return decoded.value.record;
+}
+
+function listOf(bytes: Uint8Array): readonly unknown[] {
+  const decoded = decodeCbor(bytes);
+  return decoded.ok && Array.isArray(decoded.value) ? decoded.value : [];
+}

@@ -1,0 +1,127 @@
+/** `ringmint store propose-anchor` and `anchor-anew`: a system goes on whose token, or whose newest ledger, is lost. */
+import { type Command, Option } from 'commander';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { formatAmount, parseAmount } from '../records/amount.ts';
+import { currencyExponent } from '../records/iso4217.ts';
+import type { Role } from './appliance.ts';
+import type { ExitCode } from './exit-code.ts';
+import { readInput } from './file.ts';
+import { addProposalOptions } from './quota/commands.ts';
+import { writeProposal } from './quota/proposal.ts';
+import type { AnchorProposal } from './store-administration.ts';
+import { type CommandContext, collect, type MakeCommand } from './subcommands.ts';
+
+type Assumed = { readonly issuer: string | undefined; readonly currency: string; readonly amount: bigint };
+
+interface ProposeArguments {
+  readonly home: string;
+  readonly role: Role;
+  readonly writeOff?: readonly string[];
+  readonly reason: string;
+  readonly valid: string;
+  readonly out: string;
+}
+
+/** Adds the commands by `command`, which makes a command of `ringmint store`. */
+export function addAnchorCommands(command: MakeCommand, role: () => Option, context: CommandContext): void {
+  const { appliance, terminal, home, done, clock } = context;
+  const progress = (line: string): void => terminal.progress(line);
+
+  async function runProposal(given: ProposeArguments): Promise<ExitCode> {
+    const assumed = readAssumed(given.writeOff ?? []);
+    if (!assumed.ok) return terminal.refuse(assumed);
+    const { home: folder, role: of } = given;
+    const proposed = await appliance.store.proposeAnchor({
+      home: folder,
+      role: of,
+      assumed: assumed.value,
+      progress,
+    });
+    if (!proposed.ok) return terminal.refuse(proposed);
+    for (const line of describeIssued(proposed.value)) progress(line);
+    return writeProposal(terminal, proposed.value.action, given, clock);
+  }
+
+  async function runAnew(
+    file: string,
+    approvals: readonly string[],
+    given: { home: string },
+  ): Promise<ExitCode> {
+    const change = await readInput(file, 65_536);
+    if (!change.ok) return terminal.refuse(change);
+    const read: Uint8Array[] = [];
+    for (const path of approvals) {
+      const approval = await readInput(path, 65_536);
+      if (!approval.ok) return terminal.refuse(approval);
+      read.push(approval.value);
+    }
+    const anchored = await appliance.store.anchorAnew({
+      ...given,
+      change: change.value,
+      approvals: read,
+      progress,
+    });
+    if (!anchored.ok) return terminal.refuse(anchored);
+    const { role: of, sequence, anchor, epoch, released } = anchored.value;
+    return terminal.result({ ...anchored.value }, [
+      `the journal of ${of} is anchored anew as \`${anchor}\`; what was approved is entry ${sequence}`,
+      ...(epoch === null ? [] : [`  its control bits are of epoch ${epoch} from now on`]),
+      ...released.map((witness) => `  ${witness} holds no head of what was given up any more`),
+      '  start the systems; heads that were kept elsewhere (`ringmint witness keep`) are to be kept anew',
+    ]);
+  }
+
+  const propose: Command = command(
+    'propose-anchor',
+    'write down that a stopped system is to go on from the ledger that it has, for two people to approve',
+    'propose-anchor --role quota --reason "the disk of 21 November is lost" --out anchor.cbor',
+  )
+    .addOption(home())
+    .addOption(role())
+    .addOption(
+      new Option(
+        '--write-off <CURRENCY=AMOUNT>',
+        'assume that so much was issued since, of the whole, instead of what issuance has; `ISSUER/CURRENCY=AMOUNT` for another issuer; may be given again',
+      ).argParser(collect),
+    );
+  addProposalOptions(propose, 'anchor.cbor').action(async (given: ProposeArguments) =>
+    done(await runProposal(given)),
+  );
+
+  command(
+    'anchor-anew',
+    'carry that out, once it is approved, while all three systems are stopped',
+    'anchor-anew anchor.cbor alice.cose bob.cose',
+  )
+    .argument('<change>', 'what `ringmint store propose-anchor` wrote')
+    .argument('<approval...>', 'what `ringmint quota approve` wrote, as many as are asked for')
+    .addOption(home())
+    .action(async (file: string, approvals: string[], given: { home: string }) => {
+      done(await runAnew(file, approvals, given));
+    });
+}
+
+function readAssumed(texts: readonly string[]): Result<readonly Assumed[]> {
+  const assumed: Assumed[] = [];
+  for (const text of texts) {
+    const [, issuer, code = '', amount = ''] = /^(?:([a-z0-9-]{1,64})\/)?([A-Z]{3})=(.+)$/.exec(text) ?? [];
+    const exponent = currencyExponent(code);
+    if (exponent === undefined)
+      return refuse(
+        'usage',
+        `--write-off ${quote(text)}: CURRENCY=AMOUNT or ISSUER/CURRENCY=AMOUNT is accepted, such as \`EUR=5000.00\``,
+      );
+    const read = parseAmount(amount, { code, exponent }, '--write-off');
+    if (!read.ok) return read;
+    assumed.push({ issuer, currency: code, amount: read.value });
+  }
+  return succeed(assumed);
+}
+
+function describeIssued({ action, issuedSince }: AnchorProposal): string[] {
+  if (action.role !== 'quota') return [];
+  return issuedSince.map(({ quota, amount }) => {
+    const code = quota.slice(quota.indexOf('/') + 1);
+    return `  issuance has ${formatAmount(amount, { code, exponent: currencyExponent(code) ?? 0 })} ${quota} that this ledger does not count`;
+  });
+}

@@ -1,0 +1,190 @@
+/** A PostgreSQL ledger with one series as the rows of a SQLite ledger: for a backup, while it is served, and for a move, when it is not. */
+import { genesisHash, type JournalHead } from '../../journal/chain.ts';
+import { assert, quote } from '../../kit/result.ts';
+import { type HeldHead, StoreError } from '../store.ts';
+import { readAddress } from './address.ts';
+import { readHeldHeads } from './held-heads.ts';
+import { lockSeries } from './held-series.ts';
+import { verifyRows } from './integrity.ts';
+import { type Column, ledgerColumns } from './load.ts';
+import { asStoreError } from './postgres-error.ts';
+import { migrations } from './schema.ts';
+import { type Ask, Session } from './session.ts';
+import { readHead } from './statement.ts';
+
+export interface PostgresDump {
+  /** Where it is, without the password. */
+  readonly shown: string;
+  readonly storeId: Uint8Array;
+  /** Where its journal ends. */
+  head(): Promise<JournalHead>;
+  /** Where it was moved to before. */
+  readonly movedTo: string | null;
+  /** What it holds at this moment, checked in the same transaction before the first row comes. */
+  pages(): AsyncGenerator<{ readonly table: string; readonly rows: readonly SqliteRow[] }>;
+  /** From now on the database is refused, with where the ledger is. */
+  markMoved(to: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DumpOptions {
+  readonly url: string;
+  readonly role: string;
+  readonly series: string;
+  /** Holds the series' lock, so that nobody serves it meanwhile. */
+  readonly exclusive: boolean;
+}
+
+type SqliteRow = Readonly<Record<string, string | bigint | Uint8Array | null>>;
+
+/** Rows of one page: what is held in memory at once. */
+const pageSize = 2_000;
+
+/** Throws `store_missing`, `store_several_series`, `store_in_use` where it is to be exclusive and is served, and what a store throws. */
+export async function openPostgresDump({ url, role, series, exclusive }: DumpOptions): Promise<PostgresDump> {
+  const address = readAddress(url);
+  const { shown } = address;
+  const session = await Session.open(address);
+  const failing = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw asStoreError(error, shown);
+    }
+  };
+  try {
+    const found = await failing(() => findLedger(session, { role, series }));
+    if (exclusive) await failing(() => lockSeries(session, { ...found, name: series }, 3_000));
+    return {
+      shown,
+      storeId: new Uint8Array(found.id),
+      movedTo: found.movedTo,
+      head: () =>
+        failing(async () => {
+          const { head } = await readHead(session.ask, found.number);
+          return head ?? { sequence: 0, hash: genesisHash(role, new Uint8Array(found.id)) };
+        }),
+      async *pages() {
+        // Not in `transact`: the rows go out while it lasts. It writes nothing, so that whatever ends it ends nothing else.
+        try {
+          await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+          await verifyRows(session.ask, role, shown);
+          for (const { name, columns } of ledgerColumns) yield* readTable(session.ask, name, columns);
+          await session.run('COMMIT');
+        } catch (error) {
+          throw asStoreError(error, shown);
+        }
+      },
+      markMoved: (to) =>
+        failing(() =>
+          session.transact('', async (ask) => {
+            await ask('UPDATE store SET moved_to = $1', [to]);
+          }),
+        ),
+      close: () => session.close(),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+async function findStore(session: Session, role: string): Promise<{ readonly movedTo: string | null }> {
+  const { shown } = session.address;
+  const [there] = await session.ask<{ there: boolean }>(
+    `SELECT to_regclass('ringmint.store') IS NOT NULL AS there`,
+  );
+  if (there?.there !== true) throw new StoreError('store_missing', `\`${shown}\` holds no ledger`);
+  const [store] = await session.ask<{ role: string; version: number; moved_to: string | null }>(
+    'SELECT role, version, moved_to FROM store',
+  );
+  if (store?.role !== role)
+    throw new StoreError(
+      'store_foreign',
+      `the database is of role ${quote(store?.role ?? '')}, not ${quote(role)}`,
+    );
+  if (store.version !== migrations.length)
+    throw new StoreError(
+      store.version < migrations.length ? 'store_older' : 'store_newer',
+      `\`${shown}\` has schema ${store.version}, and this program knows ${migrations.length}: the program that serves it is accepted, or, where it is older, start the system once with this one`,
+    );
+  return { movedTo: store.moved_to };
+}
+
+async function findLedger(
+  session: Session,
+  { role, series }: Pick<DumpOptions, 'role' | 'series'>,
+): Promise<{ number: number; id: Uint8Array; movedTo: string | null }> {
+  const { shown } = session.address;
+  const { movedTo } = await findStore(session, role);
+  const all = await session.ask<{ number: number; name: string; id: Uint8Array }>(
+    'SELECT number, name, id FROM series ORDER BY number',
+  );
+  const [only] = all;
+  if (only === undefined) throw new StoreError('store_missing', `\`${shown}\` has no series`);
+  if (all.length > 1)
+    throw new StoreError(
+      'store_several_series',
+      `\`${shown}\` has the series ${all.map(({ name }) => quote(name)).join(', ')}, where a ledger with one series is accepted: a SQLite file holds one; back this one up with pg_dump, or with a base backup of the server`,
+    );
+  if (only.name !== series)
+    throw new StoreError(
+      'store_missing',
+      `\`${shown}\` has no series ${quote(series)}: it has ${quote(only.name)}`,
+    );
+  return { number: only.number, id: only.id, movedTo };
+}
+
+/** By a cursor: whatever a table's key is, and whatever is in it, one page is in memory at a time. */
+async function* readTable(
+  ask: Ask,
+  table: string,
+  columns: readonly Column[],
+): AsyncGenerator<{ table: string; rows: readonly SqliteRow[] }> {
+  const cursor = `dump_${table}`;
+  const listed = columns.filter(
+    ({ name, from = name }) => from === name || !columns.some((other) => other.name === from),
+  );
+  const selected = listed.map(selectOf).join(', ');
+  const order = table === 'journal' || table === 'intent' ? ' ORDER BY t.sequence' : '';
+  await ask(`DECLARE ${cursor} NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} t${order}`);
+  for (;;) {
+    const rows = await ask<SqliteRow>(`FETCH ${pageSize} FROM ${cursor}`);
+    if (rows.length > 0) yield { table, rows };
+    if (rows.length < pageSize) break;
+  }
+  await ask(`CLOSE ${cursor}`);
+}
+
+/** Of several series the order is that of ordinals; of one it is that of its entries, which is what SQLite has. */
+function selectOf({ name, ordinal, from }: Column): string {
+  if (ordinal !== true) return `t.${name}`;
+  assert(/^[a-z_]+$/.test(name), 'a column is named here, and nowhere else');
+  return `(SELECT j.sequence FROM journal j WHERE j.ordinal = t.${name}) AS ${from ?? name}`;
+}
+
+/** What the system whose ledger is at `url` holds of the others' journals, also while it is served. */
+export async function readPostgresHeldHeads({
+  url,
+  role,
+}: Pick<DumpOptions, 'url' | 'role'>): Promise<readonly HeldHead[]> {
+  const address = readAddress(url);
+  const session = await Session.open(address);
+  try {
+    await findStore(session, role);
+    return await readHeldHeads(session.ask, address.shown);
+  } catch (error) {
+    throw asStoreError(error, address.shown);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Throws `store_several_series` where the database has more than the one that is named. */
+export async function assertOneSeries({
+  url,
+  role,
+  series,
+}: Pick<DumpOptions, 'url' | 'role' | 'series'>): Promise<void> {
+  await (await openPostgresDump({ url, role, series, exclusive: false })).close();
+}

@@ -1,0 +1,129 @@
+/** What is found out of a ledger of quota control that was put back: how much it lacks, and what of that was issued. */
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Evidence, gatherEvidence } from '../../src/appliance/anchor-evidence.ts';
+import type { JournalHead } from '../../src/journal/chain.ts';
+import { makeKeyRing } from '../../src/records/key-ring.ts';
+import { copyLedger } from '../../src/store/sqlite/ledger-file.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { type Authorities, draft, issuer, makeAuthorities, openTokens, type Tokens } from './authorities.ts';
+
+let tokens: Tokens;
+let authorities: Authorities;
+/** While it is set, issuance does not get the control bits that quota control makes. */
+let repliesLost = false;
+beforeAll(async () => {
+  tokens = await openTokens();
+  authorities = await makeAuthorities(tokens, {
+    peers: (honest) => ({
+      ...honest,
+      async redeemCredential(presentation) {
+        const redeemed = await honest.redeemCredential(presentation);
+        return repliesLost ? { ok: false, code: 'peer_unavailable', message: 'the reply is lost' } : redeemed;
+      },
+    }),
+  });
+  await issue(100n);
+  copy('older');
+  await issue(20n);
+  copy('middle');
+  await issue(3n);
+  copy('newest');
+}, 60_000);
+afterAll(async () => {
+  await authorities.close();
+  await tokens.close();
+});
+
+async function issue(value: bigint): Promise<boolean> {
+  return (await authorities.issuance.issue(draft([{ value, count: 1 }], authorities.clock))).ok;
+}
+
+function copy(name: string): void {
+  for (const role of ['issuance', 'quota'])
+    copyLedger(join(authorities.folder, `${role}.db`), join(authorities.folder, `${role}-${name}.db`));
+}
+
+function open(role: 'issuance' | 'quota', name: string): Store {
+  const path = join(authorities.folder, `${role}-${name}.db`);
+  return openSqliteStore({ path, role, create: false, random: randomBytes });
+}
+
+async function gather(quota: string, issuance: string, anchored: readonly JournalHead[]): Promise<Evidence> {
+  const own = open('quota', quota);
+  const other = open('issuance', issuance);
+  try {
+    return await gatherEvidence({
+      role: 'quota',
+      issuer,
+      own,
+      others: new Map([['issuance', other]]),
+      anchored,
+      keys: makeKeyRing(tokens.bundle, makeNodeVerifySignature()),
+    });
+  } finally {
+    await own.close();
+    await other.close();
+  }
+}
+
+const anchored = (): readonly JournalHead[] => {
+  const { head } = authorities.anchors.quota;
+  return head === undefined ? [] : [head];
+};
+const euro = (amount: bigint): ReadonlyMap<string, bigint> => new Map([[`${issuer}/EUR`, amount]]);
+
+it('counts what issuance has control bits for, and finds every lost entry explained', async () => {
+  expect(await gather('older', 'newest', anchored())).toMatchObject({
+    older: true,
+    unexplained: 0,
+    issued: euro(23n),
+    epoch: 1,
+    beyond: anchored(),
+  });
+  expect(await gather('middle', 'newest', anchored())).toMatchObject({ unexplained: 0, issued: euro(3n) });
+});
+
+it('finds nothing lost of the newest ledger, also where the token is', async () => {
+  for (const heads of [anchored(), []])
+    expect(await gather('newest', 'newest', heads)).toMatchObject({
+      older: false,
+      unexplained: 0,
+      issued: new Map(),
+      beyond: [],
+    });
+});
+
+it('takes nothing for certain where the token is lost too: nobody knows the last entry', async () => {
+  expect(await gather('older', 'newest', [])).toMatchObject({
+    older: true,
+    unexplained: 1,
+    issued: euro(23n),
+    beyond: [],
+  });
+});
+
+it('leaves unexplained what issuance does not show, whether it lost it or hides it', async () => {
+  expect(await gather('older', 'older', anchored())).toMatchObject({ unexplained: 2, issued: new Map() });
+  expect(await gather('older', 'middle', anchored())).toMatchObject({ unexplained: 1, issued: euro(20n) });
+  repliesLost = true;
+  expect(await issue(7n)).toBe(false);
+  repliesLost = false;
+  expect(await gather('newest', 'newest', anchored())).toMatchObject({
+    older: true,
+    unexplained: 1,
+    issued: new Map(),
+  });
+});
+
+it('is gone on from by nobody where it is no copy of what was anchored', async () => {
+  const other = { sequence: 2, hash: new Uint8Array(32).fill(9) };
+  await expect(gather('newest', 'newest', [other])).rejects.toMatchObject({ code: 'journal_forked' });
+  const later = { sequence: 99, hash: new Uint8Array(32).fill(9) };
+  const forks = [later, { ...later, hash: new Uint8Array(32).fill(8) }];
+  await expect(gather('newest', 'newest', forks)).rejects.toMatchObject({ code: 'journal_forked' });
+});
