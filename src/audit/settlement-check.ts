@@ -8,7 +8,7 @@ import { unitLimit } from '../records/claims.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { leafHash } from '../records/merkle.ts';
 import { ownerOfKey } from '../records/owner.ts';
-import { instructionSkewSeconds, type OwnerInstruction } from '../records/owner-instruction.ts';
+import type { OwnerInstruction } from '../records/owner-instruction.ts';
 import { decodeRetirement, type Retirement } from '../records/retirement.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
 import { decodeTransfer } from '../records/transfer.ts';
@@ -19,7 +19,7 @@ import type { FindingCode } from './finding.ts';
 import { type HeldRecord, openRecord, verifyHeld } from './held-record.ts';
 import { IdTable } from './id-table.ts';
 import type { RequestIndex } from './request-index.ts';
-import { type AuditContext, report, type System } from './system.ts';
+import { type AuditContext, clockTolerance, report, type System } from './system.ts';
 import type { Totals } from './totals.ts';
 import type { Unfinished } from './unfinished.ts';
 
@@ -207,7 +207,7 @@ function checkInstruction(
     !isSame(from, settles.from)
   )
     find('settlement_mismatch', 'it is not what the owner signed', 'the amount and accounts of the owner');
-  if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + instructionSkewSeconds)
+  if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + clockTolerance)
     find(
       'time_disordered',
       `carried out at ${record.issuedAt} s`,

@@ -33,9 +33,6 @@ export interface OwnerInstruction {
   readonly reason: string;
 }
 
-/** How far ahead of quota control's clock an instruction may be made; what is further ahead is from the future. */
-export const instructionSkewSeconds = 60;
-
 const audience = 'quota';
 
 export function encodeInstruction(instruction: OwnerInstruction): [number, CborValue][] {

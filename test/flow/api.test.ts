@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeWorkplace, project, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 let place: Workplace;
@@ -17,6 +17,9 @@ afterAll(async () => {
   await systems.stop();
   place.remove();
 });
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 240_000 });
 
 /** The blocks of shell commands of a document. */
 function commandsOf(document: string): string[] {
@@ -121,7 +124,7 @@ describe('the commands', () => {
       writeFileSync(join(place.folder, 'other.json'), readFileSync(join(place.folder, 'draft.json')));
       expect((await place.run('request', 'other.json', '--out', 'other.cbor')).code).toBe(0);
       expect((await place.run('issue', 'other.cbor', '--out', 'other')).code).toBe(0);
-      await waitFor('what came then', () => seen().length === 6);
+      await waitFor('what came then', () => seen().length === 6, 60_000);
       expect(seen()).toEqual(['open', 'request', 'currency', 'open', 'request', 'currency']);
       expect(lines(out).at(-1)).toMatchObject({ role: 'issuance', sequence: 4, amount: '1250', issued: 1 });
     } finally {

@@ -261,6 +261,7 @@ async function assemble(
     signer: wrapSigner(tokens.of.quota, 'quota'),
     bundle: tokens.bundleBytes,
     verifySignature: makeNodeVerifySignature(),
+    clockSkewSeconds: 60,
     clock,
   });
   const central = makeCentral({

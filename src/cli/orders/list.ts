@@ -26,7 +26,8 @@ export function addOrdersCommands(
     .option('--since <time>', 'of requests that were made then or later, such as 2026-11-20T08:00:00Z')
     .option('--request <id>', 'only of this request')
     .addOption(listOption())
-    .action(async ({ home: folder, most, ...filter }: OrderFilter & { home: string; most?: number }) => {
+    .action(async (given: OrderFilter & { home: string; most?: number; json?: true }) => {
+      const { home: folder, most, json: _json, ...filter } = given;
       const operator = await appliance.connect(folder);
       try {
         done(await printList(terminal, operator.orders(filter), { most, item: orderJson, line: orderLine }));
