@@ -5,7 +5,16 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
-import { makeWorkplace, processesOf, project, type Ran, type Systems, type Workplace } from './ringmint.ts';
+import { lockFile } from '../../src/store/sqlite/file-lock.ts';
+import {
+  makeWorkplace,
+  processesOf,
+  project,
+  type Ran,
+  type Systems,
+  type Workplace,
+  waitFor,
+} from './ringmint.ts';
 
 // Each command is a process of its own.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
@@ -218,5 +227,24 @@ describe('a token that was restored from an older backup', () => {
     systems = await place.up();
     await issue('sixth');
     expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '1250000.00' });
+  });
+});
+
+describe('a system that ended, and cannot be started at once', () => {
+  it('is tried again until what kept it has passed', async () => {
+    const [quota] = processesOf(place.folder).filter((id) =>
+      readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('serve\0quota'),
+    );
+    const before = systems?.said().length ?? 0;
+    const said = (): string => systems?.said().slice(before) ?? '';
+    process.kill(quota ?? 0, 'SIGKILL');
+    let release: (() => void) | undefined;
+    await waitFor('its ledger to be free', () => {
+      release = lockFile(join(place.home, 'quota/ledger.db.lock'));
+      return release !== undefined;
+    });
+    await waitFor('it to be tried again', () => said().includes('it is tried again in 2 s'), 60_000);
+    release?.();
+    await waitFor('it to serve', () => said().includes('quota serves at'), 60_000);
   });
 });

@@ -253,6 +253,16 @@ describe('limits over time', () => {
     expect(await available()).toBe(0n);
   });
 
+  it('caps what several requests at once ask for as if they came one after another', async () => {
+    const now = authorities.clock.nowSeconds();
+    // Orders of different days of redemption are in different requests, three of which are on their way at once.
+    const drafts = Array.from({ length: 3 * limits.frequencyCap }, (_, i) =>
+      draft([{ value: 1n, count: 1 }], authorities.clock, undefined, now + (100 + (i % 3)) * 86_400),
+    );
+    const outcomes = await Promise.all(drafts.map((bytes) => authorities.issuance.issue(bytes)));
+    expect(outcomes.filter((one) => one.ok && one.value.kind === 'issued')).toHaveLength(limits.frequencyCap);
+  });
+
   it('caps how often an issuer asks, and takes a new request a minute later', async () => {
     for (let i = 0; i < limits.frequencyCap; i++)
       issued(await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)));

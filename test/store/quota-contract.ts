@@ -42,6 +42,44 @@ export function describeQuotas(make: () => Promise<StoreUnderTest>, share: numbe
     afterEach(() => under.remove());
     const position = (nowMs = start) => under.store.position(issuer, 'EUR', nowMs);
 
+    it('changes several at once where its journal is anchored anew, all of them or none', async () => {
+      const { store } = under;
+      const yen = { issuer, currency: 'JPY', terms: terms(500n, 500n), createdMs: start };
+      expect(await store.allocate(yen)).toMatchObject({ ok: true });
+      const head = await store.head();
+      const anew = (versions: readonly number[]): ApprovedChange =>
+        changeOf(
+          {
+            kind: 'anchor',
+            role: 'quota',
+            journalId: bytes(16, 'journal'),
+            head,
+            givenUp: [],
+            unexplained: 0,
+            epoch: 2,
+            quotas: versions.map((version, index) => ({
+              issuer,
+              currency: index === 0 ? 'EUR' : 'JPY',
+              version,
+              terms: { ...terms(400n, 100n), frozen: true },
+            })),
+          },
+          start,
+        );
+      expect(await store.applyChange(anew([1, 2]))).toMatchObject({ ok: false, code: 'change_stale' });
+      expect([await store.head(), await position()]).toMatchObject([head, { allocated: 1_000n, version: 1 }]);
+      expect(await store.applyChange(anew([1, 1]))).toEqual({ ok: true, value: 3 });
+      // Of a system without quotas, and of one of whose quotas nothing is written off.
+      expect(await store.applyChange(anew([]))).toEqual({ ok: true, value: 4 });
+      await under.reopen();
+      const changed = { allocated: 400n, version: 2, frozen: true, limits: [{ maximum: 100n }] };
+      expect(await under.store.positions(start)).toMatchObject([
+        { currency: 'EUR', ...changed },
+        { currency: 'JPY', ...changed },
+      ]);
+      expect((await under.store.head()).sequence).toBe(4);
+    });
+
     it('changes by the version that it has, once, as a journal entry; the same again is answered the same', async () => {
       const change = changeOf(termsAction(1, { allocated: 2_000n }), start);
       expect(await under.store.findChange(changeId(change.change))).toBeUndefined();
