@@ -54,15 +54,14 @@ export interface Change {
 /** The program with one place changed; throws where the place is not there exactly once. */
 export async function loadChanged({ file, from, to }: Change): Promise<Code & { remove(): void }> {
   const project = join(import.meta.dirname, '../..');
+  const text = readFileSync(join(project, 'src', file), 'utf8');
+  if (text.split(from).length !== 2) throw new Error(`src/${file} has not exactly one \`${from}\``);
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-bent-'));
   cpSync(join(project, 'src'), join(folder, 'src'), { recursive: true });
   for (const beside of ['node_modules', 'hsm', 'vm'])
     symlinkSync(join(project, beside), join(folder, beside));
-  const path = join(folder, 'src', file);
-  const text = readFileSync(path, 'utf8');
-  if (text.split(from).length !== 2) throw new Error(`src/${file} has not exactly one \`${from}\``);
   writeFileSync(
-    path,
+    join(folder, 'src', file),
     text.replace(from, () => to),
   );
   const load = (name: string): Promise<Record<string, unknown>> => import(join(folder, 'src', name));

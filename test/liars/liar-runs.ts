@@ -1,12 +1,12 @@
 /** The runs of a liar that `npm test` makes, and what has to have come by in them, so that none of them is empty. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { nightly } from '../nightly.ts';
 import { asItIs } from './code.ts';
 import { encryption } from './encryption.ts';
 import { type LiarKeys, openKeys } from './keys.ts';
 import { runSequences, type SequencesReport, type World, type WorldOptions } from './sequences.ts';
 
-export const byDay = { memory: 10_000, tokens: 200 };
+const byDay = { memory: 10_000, tokens: 200 };
 /** At night ten times as many, with a seed a day. */
 const times = nightly ? 10 : 1;
 const seed = nightly ? new Date().toISOString().slice(0, 10) : '1';
@@ -23,9 +23,6 @@ export interface LiarRuns {
 
 export function testLiar({ liar, holds, open, expected, seen }: LiarRuns): void {
   let keys: LiarKeys | undefined;
-  beforeAll(() => {
-    keys = undefined;
-  });
   afterAll(() => keys?.close());
 
   async function run(where: 'memory' | 'tokens'): Promise<SequencesReport> {
