@@ -140,6 +140,10 @@ const appliance: Appliance = {
       return addStoreSeries(...given);
     },
   },
+  async extractLedger(options) {
+    const { extractLedger } = await import('./appliance/ledger-extract.ts');
+    return extractLedger(options, systemClock);
+  },
   ceremony: {
     plan: (options) => planCeremony(options, { clock: systemClock }),
     run: (options) => runCeremony(options, { projectFolder, clock: systemClock }),

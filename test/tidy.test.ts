@@ -79,6 +79,12 @@ const layers: readonly Layer[] = [
     packages: [],
     node: false,
   },
+  {
+    path: 'src/audit/',
+    may: ['src/kit/', 'src/records/', 'src/quota/', 'src/journal/', 'src/verifier/'],
+    packages: [],
+    node: false,
+  },
   { path: 'src/verifier/', may: ['src/kit/', 'src/records/'], packages: ['@noble/curves'], node: false },
   { path: 'src/verifier/signature-node.ts', may: ['src/kit/', 'src/records/'], packages: [], node: true },
   {
@@ -97,7 +103,16 @@ const layers: readonly Layer[] = [
   },
   {
     path: 'src/cli/',
-    may: ['src/kit/', 'src/records/', 'src/roles/', 'src/verifier/', 'src/verifier/signature-node.ts', 'vm/'],
+    may: [
+      'src/kit/',
+      'src/records/',
+      'src/roles/',
+      'src/verifier/',
+      'src/verifier/signature-node.ts',
+      'src/audit/',
+      'src/journal/extract.ts',
+      'vm/',
+    ],
     packages: ['commander'],
     node: true,
   },

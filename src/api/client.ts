@@ -3,14 +3,19 @@ import { Agent } from 'undici';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
+import type { SystemEvent } from '../roles/journal-event.ts';
+import type { ListedEntry } from '../roles/journal-reader.ts';
+import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
-import { type Answer, exchange, readJson, type Sent } from './exchange.ts';
+import { type Answer, type Exchange, exchange, readJson, type Sent } from './exchange.ts';
+import { type EventQuery, followEvents } from './following.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
-import { decodeOrdersAnswer, encodeDrafts, type OrdersAnswer, ordersRoute } from './orders.ts';
+import { type JournalQuery, listJournal, listOrders, type OrderListQuery } from './listing.ts';
+import { decodeOrdersAnswer, encodeDrafts, issueInEvents, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
 import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
@@ -37,8 +42,16 @@ export interface ClientOptions {
 
 export interface Client extends IssuancePeers {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
-  /** Many drafts in one call. */
-  issueMany(drafts: readonly Uint8Array[]): Promise<Result<OrdersAnswer>>;
+  /** Many drafts in one call; `progress` hears how many have an outcome, and then no deadline cuts the call off that goes on. */
+  issueMany(
+    drafts: readonly Uint8Array[],
+    progress?: (done: number, of: number) => void,
+  ): Promise<Result<OrdersAnswer>>;
+  /** Every order of the list, page after page as they are asked for; a refusal is the last that it gives. */
+  orders(query?: OrderListQuery): AsyncGenerator<Result<ListedOrder>>;
+  journal(role: RoleStatus['role'], query?: JournalQuery): AsyncGenerator<Result<ListedEntry>>;
+  /** What happens in a system; connects again where it was cut off, and goes on without a gap. */
+  events(role: RoleStatus['role'], query: EventQuery): AsyncGenerator<Result<SystemEvent>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
@@ -80,13 +93,17 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     route: RouteDefinition,
     sent: Sent = {},
   ): Promise<Result<Answer>> {
+    const to = system(role);
+    return to.ok ? exchange(route, to.value, sent) : to;
+  }
+
+  function system(role: RoleStatus['role']): Result<Exchange> {
     const base = endpoints(role);
-    if (base === undefined)
-      return refuse(
-        'peer_unavailable',
-        `the ${role} system has no known address: is it running? (\`ringmint up\`)`,
-      );
-    return exchange(route, { dispatcher, timeoutMs, peerName: peerName(role), base }, sent);
+    if (base !== undefined) return succeed({ dispatcher, timeoutMs, peerName: peerName(role), base });
+    return refuse(
+      'peer_unavailable',
+      `the ${role} system has no known address: is it running? (\`ringmint up\`)`,
+    );
   }
 
   return {
@@ -94,10 +111,18 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await call('issuance', issuancesRoute, { body: draft });
       return answer.ok ? decodeAnswer(answer.value.bytes) : answer;
     },
-    async issueMany(drafts) {
-      const answer = await call('issuance', ordersRoute, { body: encodeDrafts(drafts) });
+    async issueMany(drafts, progress) {
+      const body = encodeDrafts(drafts);
+      const to = system('issuance');
+      if (!to.ok) return to;
+      const answer = await (progress === undefined
+        ? exchange(ordersRoute, to.value, { body })
+        : issueInEvents(to.value, body, progress));
       return answer.ok ? decodeOrdersAnswer(answer.value.bytes, drafts.length) : answer;
     },
+    orders: (query = {}) => listOrders(() => system('issuance'), query),
+    journal: (role, query = {}) => listJournal(() => system(role), query),
+    events: (role, query) => followEvents(() => system(role), query),
     async submitRequest(request) {
       const answer = await call('central', requestsRoute, { body: request });
       if (!answer.ok) return answer;

@@ -26,6 +26,7 @@ export const credentialsRoute = defineRoute({
     'decryption_failed',
     'credential_request_mismatch',
     'credential_expired',
+    'credential_not_yet_valid',
     'credential_spent',
     'request_id_conflict',
     'quota_missing',

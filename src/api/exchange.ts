@@ -6,6 +6,8 @@ import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { type Dispatcher, request as sendRequest } from 'undici';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { EventTooLongError, type ReceivedEvent, readEvents } from './event-reading.ts';
+import { eventStreamType } from './event-stream.ts';
 import { problemSchema, problemType } from './problem.ts';
 import { statusOf } from './problem-code.ts';
 import { problemsOf, type RouteDefinition } from './route.ts';
@@ -25,53 +27,120 @@ export interface Answer {
   readonly header: (name: string) => string | undefined;
 }
 
+const problemLimit = 64 * 1024;
+
 /** What goes out with a call. */
 export interface Sent {
   readonly body?: Uint8Array;
-  readonly query?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
-
-const problemLimit = 64 * 1024;
 
 /** Calls `route` and gives the answer's bytes, of the declared media type and size. */
 export async function exchange(
   route: RouteDefinition,
   { dispatcher, timeoutMs, peerName, base }: Exchange,
-  { body, query = {} }: Sent = {},
+  call: Sent = {},
 ): Promise<Result<Answer>> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await sendRequest(new URL(route.path, base), {
+    const response = await sendRequest(addressOf(route, base, call), {
       dispatcher,
       method: route.method,
-      query,
       signal,
-      ...(body === undefined ? {} : { body, headers: { 'content-type': route.body?.types[0] ?? '' } }),
+      ...sent(route, call),
     });
     const succeeded = response.statusCode === 200;
-    const header = (name: string): string | undefined => {
-      const value = response.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    };
+    const header = headerOf(response);
     const bytes = await readBytes(response.body, succeeded ? route.answer.limit : problemLimit);
     if (bytes === undefined) return refuse('peer_fault', `${peerName} answered with more bytes than it may`);
-    const expected = succeeded ? route.answer.type : problemType;
-    const given = header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
-    if (given !== expected) {
-      return refuse(
-        'peer_fault',
-        `${peerName} answered with status ${response.statusCode} and media type ${quote(given)}: \`${expected}\` is expected`,
-      );
-    }
+    const fits = checkType(response, peerName, succeeded ? route.answer.type : problemType);
+    if (!fits.ok) return fits;
     if (succeeded) return succeed({ bytes, header });
     return readProblem(route, peerName, response.statusCode, bytes, header('retry-after'));
   } catch (error) {
-    // Whether the call arrived is unknown: the same bytes may be sent again, and nothing happens twice.
-    return refuse(
-      'peer_unavailable',
-      `${peerName} at ${base} did not answer: ${signal.aborted ? `${timeoutMs} ms are over` : causeOf(error)}`,
-    );
+    return unanswered(peerName, base, signal.aborted ? `${timeoutMs} ms are over` : causeOf(error));
   }
+}
+
+/**
+ * Calls `route` for events. The last one that it gives is a refusal, at the latest that the stream has ended: whether it has an end of its
+ * own is for the caller to know, who then asks for no more. `timeoutMs` counts from one sign of life to the next.
+ */
+export async function* exchangeEvents(
+  route: RouteDefinition,
+  { dispatcher, peerName, base }: Exchange,
+  call: Sent & { readonly ended?: AbortSignal } = {},
+): AsyncGenerator<Result<ReceivedEvent>> {
+  try {
+    const response = await sendRequest(addressOf(route, base, call), {
+      dispatcher,
+      method: route.method,
+      ...sent(route, { ...call, headers: { ...call.headers, accept: eventStreamType } }),
+      ...(call.ended === undefined ? {} : { signal: call.ended }),
+    });
+    const succeeded = response.statusCode === 200;
+    const fits = checkType(response, peerName, succeeded ? eventStreamType : problemType);
+    if (!fits.ok) response.body.destroy();
+    if (!fits.ok) return yield fits;
+    if (!succeeded) {
+      const bytes = await readBytes(response.body, problemLimit);
+      if (bytes === undefined)
+        return yield refuse('peer_fault', `${peerName} answered with more bytes than it may`);
+      const { statusCode } = response;
+      return yield readProblem(route, peerName, statusCode, bytes, headerOf(response)('retry-after'));
+    }
+    // Leaving the loop destroys the body, and the connection with it.
+    for await (const event of readEvents(response.body)) {
+      if (event.event !== 'problem') yield succeed(event);
+      else {
+        const bytes = new TextEncoder().encode(event.data);
+        const status = Number((parseJson(bytes) as { status?: unknown } | undefined)?.status);
+        return yield readProblem(route, peerName, status, bytes, undefined);
+      }
+    }
+    yield unanswered(peerName, base, 'the stream of events ended');
+  } catch (error) {
+    if (error instanceof EventTooLongError) yield refuse('peer_fault', `${peerName} sent ${error.message}`);
+    else yield unanswered(peerName, base, causeOf(error));
+  }
+}
+
+function addressOf(route: RouteDefinition, base: string, { query = {} }: Sent): URL {
+  const address = new URL(route.path, base);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) address.searchParams.set(name, String(value));
+  return address;
+}
+
+function sent(route: RouteDefinition, { body, headers = {} }: Sent) {
+  if (body === undefined) return { headers };
+  return { body, headers: { ...headers, 'content-type': route.body?.types[0] ?? '' } };
+}
+
+function headerOf({ headers }: Dispatcher.ResponseData): Answer['header'] {
+  return (name) => {
+    const value = headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+}
+
+function checkType(
+  response: Dispatcher.ResponseData,
+  peerName: string,
+  expected: string,
+): Result<null, 'peer_fault'> {
+  const given = headerOf(response)('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (given === expected) return succeed(null);
+  return refuse(
+    'peer_fault',
+    `${peerName} answered with status ${response.statusCode} and media type ${quote(given)}: \`${expected}\` is expected`,
+  );
+}
+
+/** Whether the call arrived is unknown: the same bytes may be sent again, and nothing happens twice. */
+function unanswered(peerName: string, base: string, why: string): Refusal<'peer_unavailable'> {
+  return refuse('peer_unavailable', `${peerName} at ${base} did not answer: ${why}`);
 }
 
 /** The answer as JSON that fits `schema`. */

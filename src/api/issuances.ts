@@ -20,7 +20,7 @@ export const issuancesRoute = defineRoute({
   operationId: 'issue',
   summary: 'issues what a draft asks for, or gives the denial',
   description:
-    "The draft's id, a UUIDv7, is the idempotency key: the same draft gets the same currency for ever, after any crash, and another draft with the id is refused for ever (request_id_conflict). The header Idempotency-Key is not needed; where it is sent it has to be that id.",
+    "The draft's id, a UUIDv7, is the idempotency key: the same draft gets the same currency for ever, after any crash, and another draft with the id is refused for ever (request_id_conflict). The id is in the draft, and not in a header, since whoever keeps the draft then has the key, and issuance stores, signs and finds the order by it. The header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is not needed; where it is sent it has to be that id.",
   peers: ['operator'],
   headers: Type.Object({
     'idempotency-key': Type.Optional(
@@ -59,6 +59,8 @@ export const issuancesRoute = defineRoute({
     'decision_incomplete',
     'denial_request_mismatch',
     'control_bit_request_mismatch',
+    'control_bit_order_denied',
+    'control_bit_serial_used',
     'control_bit_root_mismatch',
     'control_bit_key_mismatch',
     // The others' refusals are passed on as they are.

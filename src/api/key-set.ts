@@ -20,7 +20,12 @@ const trustBundleRoute = defineRoute({
   operationId: 'readTrustBundle',
   summary: 'the trust bundle that this system goes by, as its root signed it',
   peers: peerRoles,
-  answer: { type: 'application/cose', description: 'the trust bundle, COSE_Sign1', limit: reportLimit },
+  answer: {
+    type: 'application/cose',
+    description: 'the trust bundle, COSE_Sign1',
+    tagged: true,
+    limit: reportLimit,
+  },
   problems: [],
 });
 
@@ -37,6 +42,7 @@ const jwksRoute = defineRoute({
     schema: Type.Object({
       keys: Type.Array(Type.Unsafe<Jwk>(Type.Object({ kid: Type.String({ pattern: '^[0-9a-f]{64}$' }) }))),
     }),
+    tagged: true,
     limit: reportLimit,
   },
   problems: [],

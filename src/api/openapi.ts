@@ -16,6 +16,7 @@ const openApiRoute = defineRoute({
     type: 'application/json',
     description: 'OpenAPI 3.1',
     schema: Type.Object({ openapi: Type.String() }),
+    tagged: true,
     limit: 4 * 1024 * 1024,
   },
   problems: [],
@@ -25,9 +26,11 @@ const titles = { central: 'central management', issuance: 'issuance', quota: 'qu
 
 const description = `HTTPS with mutual TLS 1.3. A certificate names its holder as urn:ringmint:ROLE:NAME, and each resource names the roles that it is for.
 
-Messages are records in deterministic CBOR and COSE with an HSM's signature (docs/FORMATS.md): the transport is not what is trusted. Every message may be sent again; nothing happens twice.
+Messages are records in deterministic CBOR and COSE with an HSM's signature (docs/FORMATS.md): the transport is not what is trusted. Every message may be sent again; nothing happens twice: its key is the id that is in it, which is signed and stored with it, and not a header.
 
-A refusal is RFC 9457 problem details with a stable code. Besides what each resource declares: another path is 404 not_found, or 400 http_malformed where it cannot be read, another method is 405 method_not_allowed with Allow, and both may be 429 rate_limited. HEAD is answered as GET without the body. Connections above the limits are closed without an answer.`;
+Lists come in pages: \`next\` is a cursor, which is good for as long as the journal is there, and a page that is short is the end only where \`more\` is false. Events come with the numbers of journal entries as their ids: Last-Event-ID goes on without a gap.
+
+A refusal is RFC 9457 problem details with a stable code. Besides what each resource declares: another path is 404 not_found, or 400 http_malformed where it cannot be read, another method is 405 method_not_allowed with Allow, and both may be 429 rate_limited. HEAD is answered as GET without the body, OPTIONS with Allow (204). Connections above the limits are closed without an answer.`;
 
 export async function addOpenApi(
   server: Server,

@@ -2,12 +2,15 @@
  * Issuance's resource for callers with many orders: drafts in one message, what each came to in another. Orders of one message go
  * together as far as they can, and so do those of messages that are sent at once.
  */
+import { Type } from 'typebox';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeCurrencyFile, fileSizeLimit } from '../records/currency-file.ts';
 import { draftSizeLimit } from '../records/draft.ts';
 import type { Batch } from '../roles/batch.ts';
 import type { Issuance, PlacedBatch } from '../roles/issuance.ts';
+import type { EventSink } from './event-stream.ts';
+import { type Exchange, exchangeEvents, readJson } from './exchange.ts';
 import { issuancesRoute } from './issuances.ts';
 import { messageLimit } from './message.ts';
 import { defineRoute } from './route.ts';
@@ -35,8 +38,13 @@ export const ordersRoute = defineRoute({
     description:
       'an array of two: currency files, each with the units of orders that are next to each other in a batch; and for each draft, in order, ["issued", number of the file, number of the first unit in the file, count], ["denied", [reason, …], minor units that would pass or null] or ["refused", code, message, field or null]',
     limit: fileSizeLimit + messageLimit,
+    events:
+      'how far the call is, then the same answer: events `progress` with { "done": drafts that have an outcome, "of": drafts }, at most four a second; `part` with some of the answer in base64; at the end `answer` with its size, { "bytes": … }, or `problem` with problem details. A caller that leaves holds nothing up: the same message, sent again, gets the answer',
   },
-  problems: issuancesRoute.problems.filter((code) => code !== 'idempotency_key_mismatch'),
+  problems: [
+    ...issuancesRoute.problems.filter((code) => code !== 'idempotency_key_mismatch'),
+    'streams_exhausted',
+  ],
 });
 
 export type OrderOutcome =
@@ -57,13 +65,85 @@ export interface OrdersAnswer {
 }
 
 export function addOrders(server: Server, issuance: Issuance): void {
-  addRoute(server, ordersRoute, async ({ body }) => {
+  addRoute(server, ordersRoute, async ({ body, wantsEvents }) => {
     const drafts = decodeDrafts(body);
     if (!drafts.ok) return drafts;
+    if (wantsEvents)
+      return succeed({ isAnswer: true, stream: (sink) => answerInEvents(drafts.value, issuance, sink) });
     const placed = await Promise.all(drafts.value.map((draft) => issuance.place(draft)));
     return succeed({ bytes: encodeAnswer(answerOf(placed)) });
   });
 }
+
+const progressEveryMs = 250;
+/** Of the answer, in one event. */
+const partBytes = 48 * 1024;
+
+async function answerInEvents(
+  drafts: readonly Uint8Array[],
+  issuance: Issuance,
+  sink: EventSink,
+): Promise<void> {
+  let done = 0;
+  const placed = Promise.all(
+    drafts.map(async (draft) => {
+      const one = await issuance.place(draft);
+      done++;
+      return one;
+    }),
+  );
+  const tell = (): Promise<void> =>
+    sink.send({ event: 'progress', data: JSON.stringify({ done, of: drafts.length }) });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    // The next one says more: none waits for a slow reader.
+    timer = setInterval(() => void (sink.hasRoom && tell()), progressEveryMs);
+    await tell();
+    await placed;
+  } finally {
+    clearInterval(timer);
+  }
+  if (sink.ended.aborted) return;
+  await tell();
+  const answer = encodeAnswer(answerOf(await placed));
+  for (let at = 0; at < answer.length && !sink.ended.aborted; at += partBytes) {
+    const part = answer.subarray(at, at + partBytes);
+    const base64 = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('base64');
+    await sink.send({ event: 'part', data: base64 });
+  }
+  await sink.send({ event: 'answer', data: JSON.stringify({ bytes: answer.length }) });
+}
+
+/** The same call from the caller's side, with its progress. */
+export async function issueInEvents(
+  to: Exchange,
+  body: Uint8Array,
+  progress: (done: number, of: number) => void,
+): Promise<Result<{ readonly bytes: Uint8Array }>> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const received of exchangeEvents(ordersRoute, to, { body })) {
+    if (!received.ok) return received;
+    const { event, data } = received.value;
+    if (event === 'progress') {
+      const read = readJson(progressSchema, new TextEncoder().encode(data), to.peerName);
+      if (!read.ok) return read;
+      progress(read.value.done, read.value.of);
+    } else if (event === 'part') {
+      const part = new Uint8Array(Buffer.from(data, 'base64'));
+      size += part.length;
+      parts.push(part);
+      if (size > ordersRoute.answer.limit) return notAnAnswer(`at most ${ordersRoute.answer.limit} bytes`);
+    } else if (event === 'answer') {
+      if (data !== JSON.stringify({ bytes: size })) break;
+      return succeed({ bytes: new Uint8Array(Buffer.concat(parts, size)) });
+    }
+  }
+  return notAnAnswer('all parts of it');
+}
+
+const count = Type.Integer({ minimum: 0, maximum: draftsLimit });
+const progressSchema = Type.Object({ done: count, of: count });
 
 /** The body of a call with these drafts. */
 export function encodeDrafts(drafts: readonly Uint8Array[]): Uint8Array {

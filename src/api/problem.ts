@@ -23,7 +23,7 @@ const textLimit = 4_000;
 export function problemSchema(codes: readonly string[]) {
   return Type.Object({
     type: Type.String({ pattern: '^urn:ringmint:problem:[a-z_]+$', maxLength: 100 }),
-    title: Type.String({ description: 'the code again', maxLength: 100 }),
+    title: Type.String({ description: 'the code in words', maxLength: 100 }),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Type.String({ description: 'for a person', maxLength: textLimit }),
     code: Type.Unsafe<string>({ type: 'string', enum: [...codes], description: 'stable' }),
@@ -40,18 +40,27 @@ const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
   server_stopping: 2,
   signer_busy: 1,
   in_progress: 1,
+  store_busy: 1,
+  peer_unavailable: 2,
+  witness_unavailable: 2,
+  streams_exhausted: 5,
 };
 
 export function problemOf(refusal: Omit<Refusal, 'ok'>, status: number): Problem {
   const { code, message, field } = refusal;
   return {
     type: `urn:ringmint:problem:${code}`,
-    title: code,
+    title: titleOf(code),
     status,
     detail: message.slice(0, textLimit),
     code,
     ...(field === undefined ? {} : { field: field.slice(0, textLimit) }),
   };
+}
+
+/** Codes are words: `request_id_conflict` is "Request id conflict". */
+function titleOf(code: string): string {
+  return `${code.charAt(0).toUpperCase()}${code.slice(1).replaceAll('_', ' ')}`;
 }
 
 /** Sends a refusal whose code is in the table. */

@@ -2,17 +2,24 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Central } from '../roles/central.ts';
 import type { Issuance } from '../roles/issuance.ts';
+import { makeJournalReader } from '../roles/journal-reader.ts';
+import type { Ledger } from '../roles/ledger.ts';
+import { makeOrderList } from '../roles/order-list.ts';
 import type { QuotaChanges } from '../roles/quota-changes.ts';
 import type { QuotaControl } from '../roles/quota-control.ts';
+import { makeReadTurns } from '../roles/read-turns.ts';
 import type { Settlements } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
 import { addCredentials } from './credentials.ts';
+import { addEvents } from './events.ts';
 import { addHealth } from './health.ts';
 import { addIssuances } from './issuances.ts';
+import { addJournal } from './journal.ts';
 import { addKeySet, type PublishedKeySet } from './key-set.ts';
 import { addMetrics } from './metrics.ts';
+import { addOrderList } from './order-list.ts';
 import { addOrders } from './orders.ts';
 import { addQuota } from './quota.ts';
 import { addQuotaChanges } from './quota-changes.ts';
@@ -47,6 +54,9 @@ export interface Resources {
 
 export function addResources(server: Server, resources: Resources): void {
   const { service, witness, own, keySet, status, figures, clock } = resources;
+  const ledger = (): Ledger => own.ledger;
+  const turns = makeReadTurns();
+  const journal = makeJournalReader(ledger, turns, clock);
   switch (service.role) {
     case 'central':
       addRequests(server, service.central);
@@ -54,6 +64,7 @@ export function addResources(server: Server, resources: Resources): void {
     case 'issuance':
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
+      addOrderList(server, { orders: makeOrderList(ledger, turns), journal });
       break;
     case 'quota':
       addCredentials(server, service.quotaControl);
@@ -62,6 +73,8 @@ export function addResources(server: Server, resources: Resources): void {
       addSettlements(server, service.settlements);
       break;
   }
+  addJournal(server, journal);
+  addEvents(server, { journal, own });
   addWitness(server, witness, own);
   addKeySet(server, keySet);
   addStatus(server, status);

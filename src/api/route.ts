@@ -4,6 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import { eventStreamType } from './event-stream.ts';
 import type { PeerRole } from './peer.ts';
 import { problemSchema, problemType } from './problem.ts';
 import { allCodes, bodyProblems, commonProblems, type ProblemCode, statusOf } from './problem-code.ts';
@@ -33,6 +34,10 @@ export interface RouteDefinition {
     readonly headers?: Readonly<Record<string, TSchema>>;
     /** Bytes: what a caller reads at most. */
     readonly limit: number;
+    /** A caller that has the answer already may say so (ETag, If-None-Match). */
+    readonly tagged?: true;
+    /** What a caller that names `text/event-stream` in Accept gets instead. */
+    readonly events?: string;
   };
   /** Besides those that every resource may answer with. */
   readonly problems: readonly ProblemCode[];
@@ -77,6 +82,7 @@ function bytesSchema(description: string): TSchema {
 /** What fastify checks and @fastify/swagger describes. */
 export function schemaOf(route: RouteDefinition) {
   const { operationId, summary, description, peers, body, answer } = route;
+  const headers = answer.tagged === undefined ? answer.headers : { ...answer.headers, etag: entityTagSchema };
   return {
     operationId,
     summary,
@@ -100,9 +106,23 @@ export function schemaOf(route: RouteDefinition) {
     response: {
       200: {
         description: answer.description,
-        ...(answer.headers === undefined ? {} : { headers: answer.headers }),
-        content: { [answer.type]: { schema: answer.schema ?? bytesSchema(answer.description) } },
+        ...(headers === undefined ? {} : { headers }),
+        content: {
+          [answer.type]: { schema: answer.schema ?? bytesSchema(answer.description) },
+          ...(answer.events === undefined
+            ? {}
+            : { [eventStreamType]: { schema: Type.String({ description: answer.events }) } }),
+        },
       },
+      ...(answer.tagged === undefined
+        ? {}
+        : {
+            304: {
+              type: 'null',
+              description: 'If-None-Match names the answer',
+              headers: { etag: entityTagSchema },
+            },
+          }),
       ...problemResponses(problemsOf(route)),
     },
   };
@@ -132,6 +152,8 @@ function problemResponses(codes: readonly ProblemCode[]): Record<number, object>
 
 /** What every problem has, once in the document. */
 export const sharedProblem = { $id: 'Problem', ...problemSchema(allCodes) };
+
+const entityTagSchema = Type.String({ description: 'of this answer: for If-None-Match (RFC 9110 §13.1.2)' });
 
 const retryAfter = Type.Integer({
   minimum: 0,

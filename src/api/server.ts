@@ -9,14 +9,16 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { quote, type Refusal, refuse } from '../kit/result.ts';
 import { addDeadlines } from './deadlines.ts';
+import { defaultStreamLimits, EventStreams, endStreamsInTime, type StreamLimits } from './event-stream.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { type ApiLimits, limitRequestsPerConnection } from './limits.ts';
 import { type ListenerOptions, makeListener } from './listener.ts';
 import { addOpenApi } from './openapi.ts';
+import { parameterRefusal, type ValidationFault } from './parameter.ts';
 import { identityOfRequest } from './peer.ts';
 import { type Fault, faultRefusal, sendProblem } from './problem.ts';
 import { type ProblemCode, statusOf } from './problem-code.ts';
-import { RefusedError, sendRefusal } from './serving-route.ts';
+import { declaredOf, RefusedError } from './serving-route.ts';
 import { stopInTime } from './stopping.ts';
 
 declare module 'fastify' {
@@ -24,6 +26,9 @@ declare module 'fastify' {
     /** The methods that a path has; changed by whoever adds a resource. */
     methodsOf(path: string): string[];
     readonly metrics: HttpMetrics;
+    readonly streams: EventStreams;
+    /** What the caller may know of a fault; the log has the rest. */
+    refusalOf(error: unknown, request: FastifyRequest): Omit<Refusal<ProblemCode>, 'ok'>;
   }
   interface FastifyContextConfig {
     /** The codes that the resource declares. */
@@ -39,6 +44,7 @@ export interface ServerOptions extends ListenerOptions {
   readonly logLevel: 'silent' | 'warn' | 'info';
   /** Names a broken device or store; `undefined` for anything else, which is a bug. */
   readonly describeFault: (error: unknown) => Fault | undefined;
+  readonly streams?: Partial<StreamLimits>;
 }
 
 export type Server = FastifyInstance;
@@ -74,6 +80,8 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
     return known;
   });
   server.decorate('metrics', metrics);
+  const streams = new EventStreams({ ...defaultStreamLimits, ...options.streams });
+  server.decorate('streams', streams);
   server.setValidatorCompiler(TypeBoxValidatorCompiler);
   // What is sent is made from the schemas' types; nothing is left out on the way.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data));
@@ -83,6 +91,7 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
   metrics.observe(server);
   addDeadlines(server, limits.requestSeconds, metrics);
   stopInTime(server, listeners);
+  endStreamsInTime(server, streams);
   limitRequestsPerConnection(server, limits);
   await limitRequests(server, limits);
   // Before the body of a request for nothing is read.
@@ -90,15 +99,15 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
     request.is404 ? sendNotFound(request, reply, methods) : undefined,
   );
   server.setNotFoundHandler((request, reply) => sendNotFound(request, reply, methods));
-  server.setErrorHandler((error: Error & { code?: string }, request, reply) => {
-    const refusal = transportRefusal(error);
-    if (refusal !== undefined) return sendProblem(reply, refusal);
+  server.decorate('refusalOf', (error, request) => {
     const fault = describeFault(error);
     request.log.error({ err: error, code: fault?.code }, 'request failed');
-    if (fault === undefined || statusOf(fault.code) !== 503)
-      return sendProblem(reply, faultRefusal('internal_error'));
-    return sendRefusal(request, reply, { ok: false, ...faultRefusal(fault.code as ProblemCode) });
+    if (fault === undefined || statusOf(fault.code) !== 503) return faultRefusal('internal_error');
+    return declaredOf(request, { ok: false, ...faultRefusal(fault.code as ProblemCode) });
   });
+  server.setErrorHandler((error: Error & { code?: string }, request, reply) =>
+    sendProblem(reply, transportRefusal(request, error) ?? server.refusalOf(error, request)),
+  );
   await addOpenApi(server, options);
   return server;
 }
@@ -129,31 +138,29 @@ function sendNotFound(
   reply: FastifyReply,
   methods: ReadonlyMap<string, readonly string[]>,
 ): FastifyReply {
-  const allowed = methods.get(request.url.split('?')[0] ?? '');
-  if (allowed === undefined)
-    return sendProblem(reply, refuse('not_found', `no such resource: ${quote(request.url)}`));
+  const known = methods.get(request.url.split('?')[0] ?? '');
+  if (known === undefined)
+    return sendProblem(
+      reply,
+      refuse('not_found', `no such resource: ${quote(request.url)}; \`/openapi.json\` names all`),
+    );
+  const allowed = [...known, 'OPTIONS'];
   reply.header('allow', allowed.join(', '));
+  if (request.method === 'OPTIONS') return reply.code(204).send();
   return sendProblem(
     reply,
     refuse('method_not_allowed', `${quote(request.method)}: ${allowed.join(' and ')} are accepted here`),
   );
 }
 
-interface ValidationFault {
-  readonly instancePath: string;
-  readonly message: string;
-  readonly params: {
-    readonly additionalProperties?: readonly string[];
-    readonly requiredProperties?: readonly string[];
-  };
-}
-
 /** What fastify says of a request that it did not take; `undefined` for an error of another kind. */
 function transportRefusal(
-  error: Error & { code?: string; validation?: unknown },
+  request: FastifyRequest,
+  error: Error & { code?: string; validation?: unknown; validationContext?: string },
 ): Refusal<ProblemCode> | undefined {
   if (error instanceof RefusedError) return error.refusal;
-  if (error.validation !== undefined) return parameterRefusal(error.validation as ValidationFault[]);
+  if (error.validation !== undefined)
+    return parameterRefusal(request, error.validationContext, error.validation as ValidationFault[]);
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return refuse('too_large', 'the body is larger than this resource accepts');
@@ -165,16 +172,4 @@ function transportRefusal(
     default:
       return undefined;
   }
-}
-
-function parameterRefusal([first]: readonly ValidationFault[]): Refusal<'parameter_invalid'> {
-  const unknown = first?.params.additionalProperties?.[0];
-  const name = unknown ?? (first?.instancePath.slice(1) || first?.params.requiredProperties?.[0]) ?? '';
-  return refuse(
-    'parameter_invalid',
-    unknown === undefined
-      ? `parameter ${quote(name)} ${first?.message ?? 'is not accepted'}`
-      : `parameter ${quote(name)} is not known`,
-    name,
-  );
 }

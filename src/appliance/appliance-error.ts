@@ -28,6 +28,7 @@ export type ApplianceErrorCode =
   | 'file_exists'
   | 'ledger_exists'
   | 'backup_expected'
+  | 'file_unwritable'
   | 'bundle_superseded'
   | 'port_in_use'
   | 'start_failed';

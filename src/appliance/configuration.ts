@@ -153,6 +153,8 @@ export const quotaSchema = Type.Object(
     store: storeChoice,
     api,
     epoch: Type.Integer({ minimum: 1 }),
+    /** How far central management's clock may be ahead; 60 where it is not named. */
+    clockSkewSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600 })),
   },
   { additionalProperties: false },
 );

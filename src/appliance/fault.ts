@@ -2,6 +2,7 @@
 import { BackupError } from '../../hsm/backup-error.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import type { Fault } from '../api/problem.ts';
+import { ExtractError } from '../journal/extract.ts';
 import { AnchorConflictError } from '../journal/replicated-anchor.ts';
 import { HaltedError } from '../roles/ledger.ts';
 import { WitnessError } from '../roles/witness-error.ts';
@@ -16,6 +17,7 @@ export function describeFault(error: unknown): Fault | undefined {
     error instanceof ApplianceError ||
     error instanceof HaltedError ||
     error instanceof AnchorConflictError ||
+    error instanceof ExtractError ||
     error instanceof BackupError
   ) {
     return { code: error.code, message: error.message };

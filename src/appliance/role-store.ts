@@ -82,7 +82,7 @@ export async function addStoreSeries(
   return addSeries({ url: await readAddressFile(urlFile), role, series, random: systemRandom });
 }
 
-async function readAddressFile(path: string): Promise<string> {
+export async function readAddressFile(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (error) {

@@ -262,6 +262,7 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
   const configuration = await readConfiguration(home.config('quota'), quotaSchema);
   if (token.agreements.length === 0)
     throw new ApplianceError('home_incomplete', 'the quota token has no key-agreement key');
+  const { clockSkewSeconds = 60 } = configuration;
   const quotaControl = makeQuotaControl({
     ledger,
     signer: token.signer,
@@ -269,6 +270,7 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
     epoch: configuration.epoch,
+    clockSkewSeconds,
     clock: systemClock,
     random: systemRandom,
   });
@@ -284,6 +286,7 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     signer: token.signer,
     bundle: parts.bundleBytes,
     verifySignature: makeNodeVerifySignature(),
+    clockSkewSeconds,
     clock: systemClock,
   });
   return {

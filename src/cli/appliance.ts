@@ -6,6 +6,9 @@ import type { KeyAudit } from '../records/key-audit.ts';
 import type { Limit } from '../records/quota-terms.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import type { IssuanceStep } from '../roles/issuance.ts';
+import type { SystemEvent } from '../roles/journal-event.ts';
+import type { ListedEntry } from '../roles/journal-reader.ts';
+import type { ListedOrder, OrderState } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
@@ -59,8 +62,23 @@ export interface IssuanceAnswer {
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
+export interface OrderFilter {
+  readonly state?: OrderState;
+  readonly currency?: string;
+  readonly since?: string;
+  /** A UUID. */
+  readonly request?: string;
+}
+
 /** The operator's connection to the running systems. */
 export interface Operator {
+  /** Page after page, as they are asked for; a refusal is the last that a list gives. */
+  orders(filter: OrderFilter): AsyncIterable<Result<ListedOrder>>;
+  journal(role: Role): AsyncIterable<Result<ListedEntry>>;
+  events(
+    role: Role,
+    query: { readonly after?: number; readonly ended: AbortSignal; readonly patienceMs: number },
+  ): AsyncIterable<Result<SystemEvent>>;
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
@@ -78,6 +96,14 @@ export interface Operator {
   /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
   checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
+}
+
+export interface LedgerExtractReport {
+  readonly role: Role;
+  readonly name: string;
+  readonly file: string;
+  readonly entries: number;
+  readonly bytes: number;
 }
 
 /** A role's key in the key set; times in seconds since the epoch. */
@@ -272,6 +298,13 @@ export interface ModuleKey extends ModuleSigner {
 
 export interface Appliance {
   readonly store: StoreAdministration;
+  /** Writes what an auditor needs of a system's ledger, while it runs or not. */
+  extractLedger(options: {
+    readonly home: string;
+    readonly role: Role;
+    readonly out: string;
+    readonly progress: (entries: number) => void;
+  }): Promise<LedgerExtractReport>;
   readonly version: string;
   init(options: InitOptions): Promise<InitReport>;
   /** Serves until the process is told to stop; `ready` is called once it serves. */

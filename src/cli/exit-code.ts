@@ -7,7 +7,7 @@ export const exitCode = {
   usage: 2,
   /** Denied by the rules, refused by quota control, or by any other rule of the protocol. */
   refused: 3,
-  /** A file that is not authentic. */
+  /** A file that is not authentic, or an audit that found something. */
   notAuthentic: 4,
   /** The HSM: module, token, PIN, key. */
   device: 5,
@@ -175,7 +175,13 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'target_unknown',
       'command_unknown',
       'amount_unconfirmed',
+      'parameter_invalid',
+      'cursor_invalid',
       'bulk_changed',
+      'extract_damaged',
+      'ledger_missing',
+      'ledger_repeated',
+      'kept_invalid',
     ],
   ],
   [exitCode.internal, ['internal_error']],

@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
+import { addAuditCommands } from './audit/commands.ts';
 import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
@@ -12,7 +13,9 @@ import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
 import { runIssue } from './issue.ts';
+import { addJournalCommands } from './journal/show.ts';
 import { addKeysCommands } from './keys/commands.ts';
+import { addOrdersCommands } from './orders/list.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
 import {
@@ -30,6 +33,7 @@ import { runUnit } from './unit.ts';
 import { runVerify } from './verify.ts';
 import { addVmCommands } from './vm/commands.ts';
 import type { StandardInput } from './vm/standard-input.ts';
+import { addWatchCommand } from './watch.ts';
 import { addWitnessCommands } from './witness/commands.ts';
 
 export interface ProgramOptions {
@@ -253,6 +257,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     context,
   );
 
+  addWatchCommand(command('watch', 'show what happens in the systems, as it happens, until Ctrl-C'), context);
+  addOrdersCommands(command('orders', 'list the orders that issuance has taken on'), context);
+  addJournalCommands(command('journal', 'show the journal of a running system'), context);
+
   command('stop', 'stop issuing at once: one person is enough')
     .addOption(home())
     .requiredOption('--reason <text>', 'why, for the journal')
@@ -279,6 +287,11 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   addStoreCommands(command('store', 'move ledgers to PostgreSQL, and add processes to one there'), context);
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
+    context,
+  );
+
+  addAuditCommands(
+    command('audit', 'rebuild everything from the ledgers of the three systems, and sign what was found'),
     context,
   );
 

@@ -1,4 +1,4 @@
-/** What a command says: text for a person, or with `--json` one JSON document on standard output and nothing else. */
+/** What a command says: text for a person, or with `--json` one JSON document, or many lines of JSON, on standard output and nothing else. */
 import type { Refusal } from '../kit/result.ts';
 import { type ExitCode, exitCode, exitCodeOf } from './exit-code.ts';
 
@@ -12,6 +12,10 @@ export interface Terminal {
   readonly isWatched: boolean;
   /** Shows a line that the next one of any kind takes the place of: for whoever watches, else nothing. */
   status(line: string): void;
+  /** From now on each thing that is printed with `--json` is one line (JSON Lines). */
+  startLines(): void;
+  /** One of many: with `--json` its JSON is printed, else its line. */
+  item(value: () => Readonly<Record<string, unknown>>, line: () => string): void;
   /** The result of a command: with `--json` it is printed, else `lines` are. */
   result(value: Readonly<Record<string, unknown>>, lines: readonly string[]): ExitCode;
   /** A refusal, with what else is known of it. */
@@ -30,7 +34,8 @@ export interface Streams {
 }
 
 export function makeTerminal(streams: Streams, json: boolean): Terminal {
-  const print = (value: unknown): void => streams.out(`${JSON.stringify(value, replaceBigInt, 2)}\n`);
+  let indent: number | undefined = 2;
+  const print = (value: unknown): void => streams.out(`${JSON.stringify(value, replaceBigInt, indent)}\n`);
   const isWatched = !json && streams.errorIsTerminal === true;
   let status = '';
   /** Takes the status line away. */
@@ -53,6 +58,14 @@ export function makeTerminal(streams: Streams, json: boolean): Terminal {
       if (!isWatched) return;
       status = line;
       streams.error(`\r\u001B[K${line}`);
+    },
+    startLines() {
+      indent = undefined;
+    },
+    item(value, line) {
+      clear();
+      if (json) print(value());
+      else streams.out(`${line()}\n`);
     },
     result(value, lines) {
       clear();

@@ -123,6 +123,14 @@ export const claim = {
   settledHash: -65593,
   /** minor units that came back to the quota */
   returned: -65594,
+  /** SHA-256 of an audit report's bytes */
+  reportHash: -65600,
+  /** how many findings an audit report has */
+  findings: -65601,
+  /** [[role, name, journal id (16), number of the last entry, its hash (32)], …] */
+  auditedJournals: -65602,
+  /** [[issuer, currency, issued, retired, outstanding], …], minor units */
+  auditedFigures: -65603,
 } as const;
 
 export type RecordErrorCode =

@@ -18,6 +18,8 @@ export interface KeyRing {
    * which key was in use, and not that the key was still to be trusted. That is judged at a time that others vouch for.
    */
   verify<T>(decoded: Decoded<T>, holder: KeyHolder, moments: Moments): Result<T, KeyRingCode>;
+  /** The same of a record that is not signed yet: whether the key that it names would count. */
+  checkKey(keyId: Uint8Array, holder: KeyHolder, moments: Moments): Result<null, KeyRingCode>;
   /** The same of any key that the holder ever had, revoked or not: for what is held against the holder, and not believed. */
   verifyEver<T>(decoded: Decoded<T>, holder: KeyHolder): Result<T, KeyRingCode>;
 }
@@ -47,28 +49,41 @@ export function makeKeyRing(bundle: TrustBundle, verifySignature: VerifySignatur
     );
   }
 
+  function findCounting(
+    keyId: Uint8Array,
+    holder: KeyHolder,
+    { madeAt, seenAt }: Moments,
+  ): Result<TrustedKey, KeyRingCode> {
+    const found = findKey(keyId, holder);
+    if (!found.ok) return found;
+    const entry = found.value;
+    if (entry.revokedAt !== null && seenAt >= entry.revokedAt) {
+      return refuse(
+        'key_revoked',
+        `the ${holder.role} key of \`${holder.name}\` is revoked from ${isoTime(entry.revokedAt)} on`,
+      );
+    }
+    if (madeAt < entry.notBefore || madeAt > entry.notAfter) {
+      return refuse(
+        'key_expired',
+        `the ${holder.role} key of \`${holder.name}\` is not valid at ${isoTime(madeAt)}`,
+      );
+    }
+    return found;
+  }
+
   return {
     verifyEver(decoded, holder) {
       const found = findKey(decoded.keyId, holder);
       return found.ok ? verifyRecord(decoded, found.value.key, verifySignature) : found;
     },
-    verify(decoded, holder, { madeAt, seenAt }) {
-      const found = findKey(decoded.keyId, holder);
-      if (!found.ok) return found;
-      const entry = found.value;
-      if (entry.revokedAt !== null && seenAt >= entry.revokedAt) {
-        return refuse(
-          'key_revoked',
-          `the ${holder.role} key of \`${holder.name}\` is revoked from ${isoTime(entry.revokedAt)} on`,
-        );
-      }
-      if (madeAt < entry.notBefore || madeAt > entry.notAfter) {
-        return refuse(
-          'key_expired',
-          `the ${holder.role} key of \`${holder.name}\` is not valid at ${isoTime(madeAt)}`,
-        );
-      }
-      return verifyRecord(decoded, entry.key, verifySignature);
+    checkKey(keyId, holder, moments) {
+      const found = findCounting(keyId, holder, moments);
+      return found.ok ? succeed(null) : found;
+    },
+    verify(decoded, holder, moments) {
+      const found = findCounting(decoded.keyId, holder, moments);
+      return found.ok ? verifyRecord(decoded, found.value.key, verifySignature) : found;
     },
   };
 }

@@ -33,9 +33,6 @@ export interface OwnerInstruction {
   readonly reason: string;
 }
 
-/** How long before it is carried out an instruction may be made, by quota control's clock; beyond that it is from the future. */
-export const instructionSkewSeconds = 60;
-
 const audience = 'quota';
 
 export function encodeInstruction(instruction: OwnerInstruction): [number, CborValue][] {

@@ -3,6 +3,7 @@ import { sha256, toHex } from '../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount, formatMoney } from './amount.ts';
 import { describePolicy } from './approval-policy.ts';
+import { decodeAuditStatement, describeStatement } from './audit-statement.ts';
 import { decodeApproval } from './ceremony-approval.ts';
 import { decodePlan, describeAction, planId } from './ceremony-plan.ts';
 import { decodeTranscript } from './ceremony-transcript.ts';
@@ -174,6 +175,12 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
       if (!decoded.ok) return decoded;
       const fields = describeHead(decoded.value.record);
       return done('journal head', 'how far the journal of a system was, in its own word', fields);
+    }
+    case recordType.auditStatement: {
+      const decoded = decodeAuditStatement(bytes);
+      if (!decoded.ok) return decoded;
+      const fields = describeStatement(decoded.value.record);
+      return done('audit statement', 'an auditor signs the report of an audit', fields);
     }
     case recordType.keyAudit: {
       const decoded = decodeKeyAudit(bytes);

@@ -6,7 +6,7 @@ import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
-import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { readToBeSigned } from '../records/cose.ts';
 import { encodeCurrencyRecord } from '../records/currency.ts';
@@ -19,7 +19,7 @@ import { encodePresentation } from '../records/presentation.ts';
 import { decodeRequest, lotsOf, type Order, type Request, sumOrders } from '../records/request.ts';
 import { select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { Intent } from '../store/store.ts';
+import type { Intent, NewIntent } from '../store/store.ts';
 import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
 import { finishIntent } from './intent.ts';
 import type { Ledger } from './ledger.ts';
@@ -64,6 +64,10 @@ export function makeCarriage(
 ): (intent: Intent, request?: Request) => Promise<Result<Batch>> {
   const { issuer, ledger, signer, keys, peers, clock } = dependencies;
   const { store } = ledger;
+  /** Serials of control bits whose currency is being committed. */
+  const claimed = new Set<string>();
+  /** Two control bits under one serial were seen: nothing more of quota control's is taken, until this system is started again. */
+  let contradiction: Refusal<'control_bit_serial_used'> | undefined;
 
   async function carry(intent: Intent, made?: Request): Promise<Result<Batch>> {
     const steps = new Steps(clock);
@@ -104,6 +108,7 @@ export function makeCarriage(
       'signed, then encrypted to quota control: issuance cannot read it',
     );
     const presentation = encodePresentation({ credential, request: requestBytes, seed });
+    if (contradiction !== undefined) return contradiction;
     const redeemed = await peers.redeemCredential(presentation);
     if (!redeemed.ok) return redeemed;
     steps.add(4, 'forwarding', 'issuance', null, `${presentation.length} bytes to quota control`);
@@ -155,6 +160,8 @@ export function makeCarriage(
         'control_bit_request_mismatch',
         'the control bit names orders that the request does not have',
       );
+    const mayIssue = checkDenied(request, controlBit, denial.denied);
+    if (!mayIssue.ok) return mayIssue;
     const leaves = deriveLeaves({
       currency: request.currency,
       lots: lotsOf(orders),
@@ -213,36 +220,81 @@ export function makeCarriage(
     controlBitBytes: Uint8Array,
     denialBytes: Uint8Array | null,
   ): Promise<Intent | Extract<Result<never>, { ok: false }>> {
+    const { epoch, sequence, issuanceKey } = controlBit;
+    const now = clock.nowSeconds();
+    // With the date of a clock that is wrong, or of a key that has ended, no verifier would take it, and it would be handed out for ever.
+    const counts = keys.checkKey(
+      issuanceKey,
+      { role: 'issuance', name: issuer },
+      { madeAt: now, seenAt: Math.max(now, controlBit.issuedAt) },
+    );
+    if (!counts.ok) return counts;
+    const serial = `${epoch}/${sequence}`;
+    // Of two that come at once with one serial neither is found in the store.
+    if (contradiction !== undefined) return contradiction;
+    if (claimed.has(serial)) {
+      contradiction = refuseUsedSerial(controlBit);
+      return contradiction;
+    }
+    claimed.add(serial);
+    try {
+      const used = await store.findSerial(epoch, sequence);
+      if (used !== undefined && !equalBytes(used.id, request.id)) {
+        contradiction = refuseUsedSerial(controlBit);
+        return contradiction;
+      }
+      const [committed] = await ledger.commit([
+        currencyIntent(request, controlBit, controlBitBytes, denialBytes, now),
+      ]);
+      return committed.ok ? committed.value.intent : committed;
+    } finally {
+      claimed.delete(serial);
+    }
+  }
+
+  function currencyIntent(
+    request: Request,
+    controlBit: ControlBit,
+    controlBitBytes: Uint8Array,
+    denialBytes: Uint8Array | null,
+    now: number,
+  ): NewIntent {
     const bodyHash = sha256(controlBitBytes);
-    const [committed] = await ledger.commit([
-      {
-        kind: 'currency',
-        id: request.id,
-        issuer,
-        bodyHash,
-        createdMs: clock.nowMs(),
-        context: encodeCbor([controlBitBytes, denialBytes]),
-        toBeSigned: encodeCurrencyRecord(
-          {
-            requestId: request.id,
-            issuer,
-            issuedAt: clock.nowSeconds(),
-            epoch: controlBit.epoch,
-            sequence: controlBit.sequence,
-            root: controlBit.root,
-            count: controlBit.count,
-            total: controlBit.total,
-            currency: controlBit.currency,
-            controlBitHash: bodyHash,
-          },
-          controlBit.issuanceKey,
-        ),
-      },
-    ]);
-    return committed.ok ? committed.value.intent : committed;
+    return {
+      kind: 'currency',
+      id: request.id,
+      issuer,
+      bodyHash,
+      serial: { epoch: controlBit.epoch, number: controlBit.sequence },
+      createdMs: clock.nowMs(),
+      context: encodeCbor([controlBitBytes, denialBytes]),
+      toBeSigned: encodeCurrencyRecord(
+        {
+          requestId: request.id,
+          issuer,
+          issuedAt: now,
+          epoch: controlBit.epoch,
+          sequence: controlBit.sequence,
+          root: controlBit.root,
+          count: controlBit.count,
+          total: controlBit.total,
+          currency: controlBit.currency,
+          controlBitHash: bodyHash,
+        },
+        controlBit.issuanceKey,
+      ),
+    };
   }
 
   return carry;
+}
+
+/** INVARIANT: of one serial one currency is signed, whatever quota control signs, or however many copies of it there are. */
+function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit_serial_used'> {
+  return refuse(
+    'control_bit_serial_used',
+    `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run. The first one is accepted, and nothing more of quota control's until this system is started again (docs/OPERATIONS.md)`,
+  );
 }
 
 function readStored(requestBytes: Uint8Array): Request {
@@ -259,15 +311,29 @@ function tellDecision(steps: Steps, { orders }: Request, { denied, keyId }: Read
   steps.add(2, 'validation', 'central', keyId === undefined ? null : toHex(keyId), detail);
 }
 
-/** The orders that were denied, and those that quota control had no room for. */
-function withoutUnits(
+/** INVARIANT: what central management denied is not issued, whatever quota control signs. */
+function checkDenied(
   request: Request,
   controlBit: ControlBit,
   denied: ReadDenial['denied'],
+): Result<null, 'control_bit_order_denied'> {
+  const number = select([...request.orders.keys()], controlBit.orders)?.find((order) => denied.has(order));
+  if (number === undefined) return succeed(null);
+  return refuse(
+    'control_bit_order_denied',
+    `the control bit is for order ${number} too, which central management denied: one for orders that it approved is accepted`,
+  );
+}
+
+/** The orders that were denied, and those that quota control had no room for. */
+export function withoutUnits(
+  { orders }: { readonly orders: readonly unknown[] },
+  controlBit: ControlBit,
+  denied: ReadDenial['denied'],
 ): Map<number, DeniedOrder> {
-  const numbers = new Set(select([...request.orders.keys()], controlBit.orders));
+  const numbers = new Set(select([...orders.keys()], controlBit.orders));
   const without = new Map<number, DeniedOrder>();
-  for (const order of request.orders.keys()) {
+  for (const order of orders.keys()) {
     if (numbers.has(order)) continue;
     without.set(order, denied.get(order) ?? { order, reasons: [quotaTaken], wouldPass: null });
   }
@@ -275,7 +341,7 @@ function withoutUnits(
 }
 
 /** What a currency intent keeps, so that a retry needs neither of the other systems. */
-function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: Uint8Array | null } {
+export function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: Uint8Array | null } {
   const decoded = decodeCbor(context);
   assert(decoded.ok && Array.isArray(decoded.value), 'a currency intent has its context');
   const [controlBit, denial] = decoded.value;
@@ -302,14 +368,17 @@ function checkControlBit(
       'the control bit names another root than that of the units derived here',
     );
   }
+  // No verifier takes units whose terms are not those of their control bit.
   if (
     controlBit.count !== count ||
     controlBit.total !== sumOrders(orders).total ||
-    controlBit.currency.code !== request.currency.code
+    controlBit.currency.code !== request.currency.code ||
+    controlBit.issuer !== request.issuer ||
+    controlBit.redeemUntil !== request.redeemUntil
   ) {
     return refuse(
       'control_bit_request_mismatch',
-      'the control bit names another count, total or currency than the request',
+      'the control bit names another count, total, currency, issuer or day of redemption than the request',
     );
   }
   return succeed(null);

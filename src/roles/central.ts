@@ -68,12 +68,17 @@ export interface Central {
   finishUnsigned(): Promise<number>;
 }
 
+/** What is the same for all orders of a request when its decision begins. */
+type RequestInput = Omit<DecisionInput, 'amount' | 'requestsInWindow'>;
+
 export function makeCentral(dependencies: CentralDependencies): Central {
   const { ledger, signer, keys, decision, policy, clock, random } = dependencies;
   const { store } = ledger;
 
   /** Requests that are being decided: the same one, sent twice at once, is decided once. */
   const underway = new Map<string, Promise<Result<Decision>>>();
+  /** The last decision of each issuer that is being made. */
+  const deciding = new Map<string, Promise<unknown>>();
 
   async function submit(requestBytes: Uint8Array, peer: string): Promise<Result<Decision>> {
     const decoded = decodeRequest(requestBytes);
@@ -112,28 +117,45 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     const now = clock.nowSeconds();
     const fresh = checkTimes(request, now, policy.clockSkewSeconds);
     if (!fresh.ok) return fresh;
-    const outcomes = await decideOrders(request);
-    if (!outcomes.ok) return outcomes;
-
-    // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
-    const committed = await ledger.commit(intentsOf(request, requestHash, outcomes.value, now));
+    const input = await gatherInput(request);
+    if (!input.ok) return input;
+    const committed = await inTurn(request.issuer, async () => {
+      const outcomes = await decideOrders(request, input.value);
+      if (!outcomes.ok) return outcomes;
+      // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
+      return succeed(await ledger.commit(intentsOf(request, requestHash, outcomes.value, now)));
+    });
+    if (!committed.ok) return committed;
     const intents: Intent[] = [];
-    for (const one of committed) {
+    for (const one of committed.value) {
       if (!one.ok) return one;
       intents.push(one.value.intent);
     }
     return succeed(await finishAll(intents));
   }
 
+  /** An issuer's decisions are counted and committed one after another: of several at once each would have the cap for itself. */
+  async function inTurn<T>(issuer: string, work: () => Promise<T>): Promise<T> {
+    const before = deciding.get(issuer) ?? Promise.resolve();
+    // Whatever became of the one before.
+    const run = before.then(work, work);
+    deciding.set(issuer, run);
+    try {
+      return await run;
+    } finally {
+      if (deciding.get(issuer) === run) deciding.delete(issuer);
+    }
+  }
+
   /** The decision on each order, with what those before it would take. */
-  async function decideOrders(request: Request): Promise<Result<RuleDecision[]>> {
-    const input = await gatherInput(request);
-    if (!input.ok) return input;
-    let { available, dayRemaining, requestsInWindow } = input.value;
+  async function decideOrders(request: Request, input: RequestInput): Promise<Result<RuleDecision[]>> {
+    let { available, dayRemaining } = input;
+    const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
+    let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
     const outcomes: RuleDecision[] = [];
     for (const { lots } of request.orders) {
       const amount = sumLots(lots).total;
-      const decided = decision.decide({ ...input.value, amount, available, dayRemaining, requestsInWindow });
+      const decided = decision.decide({ ...input, amount, available, dayRemaining, requestsInWindow });
       if (!decided.ok) return decided;
       outcomes.push(decided.value);
       requestsInWindow++;
@@ -195,7 +217,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     return intents;
   }
 
-  async function gatherInput(request: Request): Promise<Result<Omit<DecisionInput, 'amount'>>> {
+  async function gatherInput(request: Request): Promise<Result<RequestInput>> {
     const limits = policy.limits(request.issuer, request.currency.code);
     const position = await dependencies.quotaPosition(request.issuer, request.currency.code);
     if (!position.ok) return position;
@@ -209,11 +231,9 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     // Neither is of the request, so it is answered and not recorded: the same request may come again.
     if (position.value.stopped) return refuseStopped();
     if (position.value.frozen) return refuseFrozen(position.value);
-    const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     return succeed({
       available: position.value.available,
       dayRemaining: leastRemaining(position.value) ?? amountLimit,
-      requestsInWindow: BigInt(await store.countDecided(request.issuer, sinceMs)),
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,
       ceiling: limits.ceiling,

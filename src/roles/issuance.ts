@@ -10,6 +10,7 @@ import type { RandomBytes } from '../kit/clock.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { amountLimit, unitLimit } from '../records/claims.ts';
 import { type Draft, decodeDraft, encodingOf } from '../records/draft.ts';
+import { isoTime } from '../records/key-ring.ts';
 import { encodeRequest, type Lot, type Order, type Request, sumLots, sumOrders } from '../records/request.ts';
 import { makeRequestId } from '../records/request-id.ts';
 import type { Intent, PlacedOrder } from '../store/store.ts';
@@ -143,6 +144,15 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     const [first] = made;
     assert(first !== undefined, 'a round has an order');
     const issuedAt = clock.nowSeconds();
+    // Before it is stored: central management decides on no such request, and the orders would be in it for ever.
+    if (first.redeemUntil !== undefined && first.redeemUntil <= issuedAt) {
+      const past = refuse(
+        'draft_field_invalid',
+        `redeemUntil: a day after now, ${isoTime(issuedAt)}, is accepted, not ${isoTime(first.redeemUntil)}`,
+        'redeemUntil',
+      );
+      return made.map(() => past);
+    }
     const orders = made.map(({ order }) => order);
     const request: Request = {
       id: makeRequestId(clock, random),

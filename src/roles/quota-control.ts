@@ -37,6 +37,8 @@ export interface QuotaControlDependencies {
   readonly keySet: Uint8Array;
   /** Identifies this database's series of sequence numbers: (epoch, sequence) names a control bit. */
   readonly epoch: number;
+  /** How far central management's clock may be ahead. */
+  readonly clockSkewSeconds: number;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -85,9 +87,9 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       if (!room.ok) return room;
       const [committed] = await ledger.commit([
         intentOf({
+          ...opened.value,
           request,
           orders: room.value,
-          credential: opened.value.credential,
           presentation: presentation.value,
           bodyHash,
           issuanceKey,
@@ -168,7 +170,9 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
     presentation: Presentation,
     request: Request,
     now: number,
-  ): Promise<Result<{ credential: Credential; orders: readonly NumberedOrder[] }>> {
+  ): Promise<
+    Result<{ credential: Credential; orders: readonly NumberedOrder[]; credentialBytes: Uint8Array }>
+  > {
     const envelope = decodeEnvelope(presentation.credential, encryptedCredentialType);
     if (!envelope.ok) return envelope;
     const { keyId } = envelope.value;
@@ -214,18 +218,26 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         'the credential names other orders, another amount or another currency than the request has',
       );
     }
+    // Before anything is taken: a control bit with the date of a clock that is far behind would be refused, and its quota lost.
+    if (credential.issuedAt > now + dependencies.clockSkewSeconds) {
+      return refuse(
+        'credential_not_yet_valid',
+        `the credential was made at ${isoTime(credential.issuedAt)}, and here it is ${isoTime(now)}: set the clocks right, then send the same again`,
+      );
+    }
     if (credential.expiresAt <= now) {
       return refuse(
         'credential_expired',
         `the credential expired at ${isoTime(credential.expiresAt)}: send the request again under a new id`,
       );
     }
-    return succeed({ credential, orders });
+    return succeed({ credential, orders, credentialBytes: opened.value });
   }
 
   function intentOf(made: {
     request: Request;
     credential: Credential;
+    credentialBytes: Uint8Array;
     orders: readonly NumberedOrder[];
     presentation: Presentation;
     bodyHash: Uint8Array;
@@ -258,7 +270,8 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
       bodyHash,
       serial: { epoch, number: sequence },
       createdMs,
-      context: new Uint8Array(),
+      // Decrypted: by this an auditor, who can open no envelope, sees that central management signed it.
+      context: made.credentialBytes,
       toBeSigned: encodeControlBit(
         {
           requestId: request.id,

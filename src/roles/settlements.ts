@@ -15,7 +15,7 @@ import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result
 import { decodeControlBit } from '../records/control-bit.ts';
 import { type Decoded, verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';
-import { instructionSkewSeconds, type OwnerInstruction } from '../records/owner-instruction.ts';
+import type { OwnerInstruction } from '../records/owner-instruction.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { decodeRetirementFile, type RetirementFile } from '../records/retirement-file.ts';
 import { encodeSettlement } from '../records/settlement.ts';
@@ -33,6 +33,8 @@ export interface SettlementsDependencies {
   /** The trust bundle's bytes: files are verified as anybody would. */
   readonly bundle: Uint8Array;
   readonly verifySignature: VerifySignature;
+  /** How far ahead of this clock an owner's may be; what is further ahead is from the future. */
+  readonly clockSkewSeconds: number;
   readonly clock: Clock;
 }
 
@@ -77,7 +79,7 @@ interface Accepted {
 }
 
 export function makeSettlements(dependencies: SettlementsDependencies): Settlements {
-  const { ledger, signer, verifySignature, clock } = dependencies;
+  const { ledger, signer, verifySignature, clockSkewSeconds, clock } = dependencies;
   const { store } = ledger;
 
   /** Settles what the owner signed, once; `accept` has to find nothing wrong with it where it is new. */
@@ -98,7 +100,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
       return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
     }
     const now = clock.nowSeconds();
-    const timely = checkTimes(record, now);
+    const timely = checkTimes(record, now, clockSkewSeconds);
     if (!timely.ok) return timely;
     const accepted = await accept(now);
     if (!accepted.ok) return accepted;
@@ -234,8 +236,12 @@ function checkIssuer(issuer: string, asking: Asking): Result<null, 'issuer_misma
   );
 }
 
-function checkTimes({ issuedAt, expiresAt }: OwnerInstruction, now: number): Result<null> {
-  if (issuedAt > now + instructionSkewSeconds)
+function checkTimes(
+  { issuedAt, expiresAt }: OwnerInstruction,
+  now: number,
+  clockSkewSeconds: number,
+): Result<null> {
+  if (issuedAt > now + clockSkewSeconds)
     return refuse(
       'request_not_yet_valid',
       `issued at ${isoTime(issuedAt)}, and here it is ${isoTime(now)}: set the clock right, or send it again then`,

@@ -15,8 +15,10 @@ import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 import type { ChangeCode } from '../quota/change.ts';
 import type { JournalHeadRecord } from '../records/journal-head.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
+import type { LedgerReads } from './ledger-reads.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
+export type { LedgerReads, ReadEntry } from './ledger-reads.ts';
 
 export type IntentKind =
   | 'request'
@@ -199,6 +201,8 @@ export interface HeadHolding {
 }
 
 export interface Store {
+  /** For lists and streams. */
+  reads(): LedgerReads;
   /** Of the genesis, 16 bytes: a database has one for ever. */
   journalId(): Promise<Uint8Array>;
   /** The journal's last entry: 0 and the genesis hash where there is none. */

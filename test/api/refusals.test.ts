@@ -194,11 +194,38 @@ describe('a message that is not as it should be', () => {
 
   it('names the methods that a path has', async () => {
     const get = await systems.call('quota', 'operator', '/quota', { method: 'DELETE' });
-    expect(get.headers.allow).toBe('GET, HEAD');
+    expect(get.headers.allow).toBe('GET, HEAD, OPTIONS');
     const posts = await systems.call('quota', 'operator', '/credentials', { method: 'GET' });
-    expect(posts.headers.allow).toBe('POST');
+    expect(posts.headers.allow).toBe('POST, OPTIONS');
     const head = await systems.call('quota', 'operator', '/quota', { method: 'HEAD' });
     expect([head.status, head.bytes.length]).toEqual([200, 0]);
+    const both = await systems.call('issuance', 'operator', '/orders', { method: 'OPTIONS' });
+    expect([both.status, both.headers.allow, both.bytes.length]).toEqual([
+      204,
+      'POST, GET, HEAD, OPTIONS',
+      0,
+    ]);
+  });
+
+  it.each([
+    ['*/*', 200],
+    ['application/json', 200],
+    ['application/*;q=0.2, text/html', 200],
+    ['', 200],
+    ['text/html', 406],
+    ['application/json;q=0, */*', 406],
+    ['text/event-stream', 406],
+    ['nonsense', 406],
+  ])('is answered in JSON to whom accepts `%s`: %s', async (accept, status) => {
+    const answer = await systems.call('quota', 'operator', '/quota', { headers: { accept } });
+    expect(answer.status).toBe(status);
+    if (status === 406)
+      expect(answer.json()).toMatchObject({
+        code: 'not_acceptable',
+        title: 'Not acceptable',
+        field: 'accept',
+        detail: expect.stringContaining('`application/json`'),
+      });
   });
 });
 

@@ -1,5 +1,10 @@
 /** Retirements, transfers and the register over real HTTPS: who may ask, and what each resource answers. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runUnitStatus } from '../../src/cli/settlement/unit-status.ts';
+import { makeTerminal } from '../../src/cli/terminal.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { decodeControlBit } from '../../src/records/control-bit.ts';
 import { encodeRetirementFile } from '../../src/records/retirement-file.ts';
@@ -9,8 +14,10 @@ import { issuer, openTokens, otherIssuer, type Tokens } from '../roles/authoriti
 import {
   ann,
   ben,
+  forgeOwned,
   issueOwned,
   type OwnedCurrency,
+  partOf,
   retirementOf,
   retirementParts,
   transferOf,
@@ -163,5 +170,61 @@ describe('the register', () => {
     expect(shown.json()).toEqual({ balances: [{ issuer, currency: 'EUR', amount: '600' }] });
     expect((await ask(`/accounts?account=${'00'.repeat(32)}`, 'issuance')).json()).toEqual({ balances: [] });
     expect((await ask(`/accounts?account=${'00'.repeat(32)}`, 'central')).status).toBe(403);
+  });
+});
+
+describe('`ringmint unit status`', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ringmint-status-'));
+    writeFileSync(join(folder, 'trust.cbor'), tokens.bundleBytes);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function statusOf(bytes: Uint8Array): Promise<[number, Record<string, unknown>]> {
+    const file = join(folder, 'units.cbor');
+    writeFileSync(file, bytes);
+    let out = '';
+    const terminal = makeTerminal({ out: (text) => (out += text), error: () => undefined }, true);
+    const code = await runUnitStatus(
+      // The systems close their clients.
+      { connect: () => Promise.resolve({ ...systems.client('operator'), close: () => Promise.resolve() }) },
+      terminal,
+      {
+        file,
+        home: folder,
+        trust: join(folder, 'trust.cbor'),
+        root: undefined,
+        nowSeconds: systems.authorities.clock.nowSeconds(),
+      },
+    );
+    return [code, JSON.parse(out) as Record<string, unknown>];
+  }
+
+  it('asks for all units of a batch, of which the register tells some thousands at once', async () => {
+    const large = await issueOwned(systems.authorities, [{ owner: ann, value: 1n, count: 4_100 }]);
+    const last = retirementOf(systems.authorities, ann, large, [4_096, 4_099]);
+    accepted(await systems.client('operator').retire(last));
+    const [code, told] = await statusOf(large.bytes);
+    expect([code, told]).toMatchObject([
+      3,
+      { code: 'unit_spent', authentic: true, units: 4_100, unspent: 4_098 },
+    ]);
+    expect((told['spent'] as { index: number }[]).map(({ index }) => index)).toEqual([4_096, 4_099]);
+    const [good, rest] = await statusOf(partOf(large, 0, 4_096, 4_100));
+    expect([good, rest]).toMatchObject([0, { ok: true, unspent: 4_096, total: '40.96' }]);
+  });
+
+  it('tells units that verify, and that no quota was taken for, from those of the register', async () => {
+    const { epoch, sequence } = accepted(decodeControlBit(issued.file.controlBit)).record;
+    for (const serial of [
+      { epoch, sequence },
+      { epoch, sequence: 9_999 },
+    ]) {
+      const forged = await forgeOwned(tokens, systems.authorities, serial);
+      expect(await statusOf(forged.bytes)).toMatchObject([3, { code: 'unit_unknown', authentic: true }]);
+    }
+    const [code, told] = await statusOf(issued.bytes.with(400, (issued.bytes[400] ?? 0) ^ 1));
+    expect([code, told]).toMatchObject([4, { authentic: false }]);
   });
 });

@@ -10,7 +10,7 @@ import { type ApiLimits, defaultLimits } from '../../src/api/limits.ts';
 import type { Peer } from '../../src/api/peer.ts';
 import { statusOf } from '../../src/api/problem-code.ts';
 import { addResources, type RoleService } from '../../src/api/resources.ts';
-import { makeServer, type Server } from '../../src/api/server.ts';
+import { makeServer, type Server, type ServerOptions } from '../../src/api/server.ts';
 import { refuseForked } from '../../src/api/witness.ts';
 import { type Authority, type Certificate, makeAuthority } from '../../src/appliance/certificate.ts';
 import { describeFault } from '../../src/appliance/fault.ts';
@@ -78,6 +78,7 @@ export interface Systems {
 
 export interface SystemOptions extends Omit<AuthorityOptions, 'peers' | 'limits'> {
   readonly api?: Partial<ApiLimits>;
+  readonly streams?: ServerOptions['streams'];
   /** Central management's, of every issuer. */
   readonly rules?: IssuerLimits;
   readonly trustBundle?: Uint8Array;
@@ -138,6 +139,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
       limits: { ...defaultLimits, ...options.api },
       logLevel: 'silent',
       describeFault,
+      ...(options.streams === undefined ? {} : { streams: options.streams }),
     });
     const signer = options.wrapSigner?.(tokens.of[role], role) ?? tokens.of[role];
     const witness = await makeWitness({ keys, clock: authorities.clock, store: authorities.stores[role] });
@@ -237,6 +239,8 @@ function codeOf(answer: Answer): unknown {
 export function checkAnswer(document: Document, method: string, path: string, answer: Answer): void {
   const where = `${method} ${path} answered ${answer.status} ${answer.type}`;
   const item = document.paths[path.split('?')[0] ?? ''];
+  // In words in the document's description.
+  if (item !== undefined && method === 'OPTIONS' && answer.status === 204) return;
   const operation = item?.[method === 'HEAD' ? 'get' : method.toLowerCase()];
   if (operation === undefined) {
     // In words in the document's description.
@@ -249,6 +253,8 @@ export function checkAnswer(document: Document, method: string, path: string, an
       throw new Error(`${where}: the document has no such operation`);
     return;
   }
+  // Nothing more is said to whoever has the answer.
+  if (answer.status === 304 && operation.responses[304] !== undefined) return;
   const media = operation.responses[answer.status]?.content?.[answer.type];
   if (media === undefined) throw new Error(`${where}: the document does not name that`);
   if (method === 'HEAD' || !answer.type.endsWith('json')) return;

@@ -137,6 +137,15 @@ it('ringmint issue tells the units and the amount of the order, and which part o
   };
   const operator: Operator = {
     issue: () => Promise.resolve(succeed(answer)),
+    orders: () => {
+      throw new Error('not asked for');
+    },
+    journal: () => {
+      throw new Error('not asked for');
+    },
+    events: () => {
+      throw new Error('not asked for');
+    },
     quotaPositions: () => Promise.resolve(succeed([])),
     changeQuota: () => Promise.reject(new Error('not asked for')),
     stop: () => Promise.reject(new Error('not asked for')),

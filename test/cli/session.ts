@@ -50,6 +50,7 @@ const appliance: Appliance = {
     run: () => Promise.reject(new Error('there is no appliance here')),
   },
   lock: () => () => {},
+  extractLedger: () => Promise.reject(new Error('there is no appliance here')),
   releaseHead: () => Promise.reject(new Error('there is no appliance here')),
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),
   describeFault: () => undefined,

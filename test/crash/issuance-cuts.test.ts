@@ -53,6 +53,7 @@ class Power {
 
   store(store: Store): Store {
     return {
+      reads: () => store.reads(),
       journalId: () => this.spend(() => store.journalId()),
       head: () => this.spend(() => store.head()),
       findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),

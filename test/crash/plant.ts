@@ -221,7 +221,14 @@ export class Plant {
     if (agreement === undefined) throw new Error('the quota token has an agreement key');
     if (role === 'quota') {
       const keySet = keySetId(tokens.bundle);
-      this.quotaControl = makeQuotaControl({ ...common, signer, agreements: [agreement], keySet, epoch: 1 });
+      this.quotaControl = makeQuotaControl({
+        ...common,
+        signer,
+        agreements: [agreement],
+        keySet,
+        epoch: 1,
+        clockSkewSeconds: 60,
+      });
       this.quotaChanges = makeQuotaChanges({
         ledger,
         policy,

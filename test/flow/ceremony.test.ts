@@ -1,10 +1,11 @@
 /** Key ceremonies as their people meet them: who plans, who approves, who holds the root, and who audits; while the systems run. */
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSigningLog } from '../../hsm/signing-log.ts';
 import { type CeremonyPlan, encodePlan } from '../../src/records/ceremony-plan.ts';
+import { writeApprovers } from './approvers.ts';
 import { makeWorkplace, type Ran, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 let place: Workplace;
@@ -29,17 +30,7 @@ beforeAll(async () => {
   await place.init();
   systems = await place.up();
   rootKeyId = (await list()).rootKeyId;
-  const approvers = ['alice', 'bob', 'carol', 'stranger'].map((name) => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    writeFileSync(inFolder(`${name}.pem`), privateKey.export({ format: 'pem', type: 'pkcs8' }), {
-      mode: 0o600,
-    });
-    return { name, publicKey: publicKey.export({ format: 'pem', type: 'spki' }) };
-  });
-  writeFileSync(
-    inFolder('approvers.json'),
-    JSON.stringify({ threshold: 2, approvers: approvers.slice(0, 3) }),
-  );
+  writeApprovers(place.folder, 2);
 });
 
 afterAll(async () => {

@@ -1,8 +1,8 @@
 /** Quotas that people change, stop and start, with the compiled program: two for a change, one for a stop, and processes that die meanwhile. */
-import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { writeApprovers } from './approvers.ts';
 import { makeWorkplace, processesOf, type Ran, type Systems, type Workplace, waitFor } from './ringmint.ts';
 
 let place: Workplace;
@@ -23,17 +23,7 @@ beforeAll(async () => {
   const made = await place.run('init', '--quotas', 'quotas.json', '--time-zone', 'Europe/Berlin');
   expect(made.err).not.toContain('[');
   systems = await place.up();
-  const approvers = ['alice', 'bob', 'carol', 'stranger'].map((name) => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    writeFileSync(inFolder(`${name}.pem`), privateKey.export({ format: 'pem', type: 'pkcs8' }), {
-      mode: 0o600,
-    });
-    return { name, publicKey: publicKey.export({ format: 'pem', type: 'spki' }) };
-  });
-  writeFileSync(
-    inFolder('approvers.json'),
-    JSON.stringify({ threshold: 1, approvers: approvers.slice(0, 3) }),
-  );
+  writeApprovers(place.folder, 1);
 });
 
 // Each command is a process of its own.

@@ -70,14 +70,23 @@ export function makeWorkplace(): Workplace {
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding('utf8').on('data', (text: string) => (said += text));
       const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-      await waitFor(
-        'the systems to serve',
-        () => {
-          if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
-          return said.includes('systems are up');
-        },
-        60_000,
-      );
+      try {
+        await waitFor(
+          'the systems to serve',
+          () => {
+            if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
+            return said.includes('systems are up');
+          },
+          60_000,
+        );
+      } catch (error) {
+        // Nobody gets the process, so nobody else ends it; its systems end with it.
+        child.kill('SIGTERM');
+        const killing = setTimeout(() => child.kill('SIGKILL'), 15_000);
+        await ended;
+        clearTimeout(killing);
+        throw error;
+      }
       return {
         process: child,
         said: () => said,

@@ -8,6 +8,11 @@ import { concatBytes, sha256, utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
 import {
+  type AuditStatement,
+  decodeAuditStatement,
+  encodeAuditStatement,
+} from '../../src/records/audit-statement.ts';
+import {
   type CeremonyApproval,
   decodeApproval,
   encodeApproval,
@@ -279,6 +284,15 @@ export const keyAudit: KeyAudit = {
   ],
 };
 
+export const auditStatement: AuditStatement = {
+  auditor: 'carol',
+  issuedAt: now,
+  reportHash: fill(32, 30),
+  findings: 0,
+  journals: [{ role: 'quota', name: 'quota', journalId: fill(16, 31), sequence: 7, hash: fill(32, 32) }],
+  figures: [{ issuer, currency: 'EUR', issued: 900n, retired: 300n, outstanding: 600n }],
+};
+
 export const journalHead: JournalHeadRecord = {
   role: 'quota',
   name: 'quota',
@@ -380,6 +394,14 @@ export const recordKinds: readonly RecordKind[] = [
     journalHead,
     encodeJournalHead,
     decodeJournalHead,
+  ),
+  kindOf(
+    'audit statement',
+    recordType.auditStatement,
+    keys.carol,
+    auditStatement,
+    encodeAuditStatement,
+    decodeAuditStatement,
   ),
   kindOf('key audit', recordType.keyAudit, keys.quota, keyAudit, encodeKeyAudit, decodeKeyAudit),
   kindOf(

@@ -178,6 +178,8 @@ export interface AuthorityOptions {
   readonly quota?: typeof quota;
   /** Another program in the place of central management's. */
   readonly program?: string;
+  /** Other keys, or another bundle, from now on. */
+  readonly tokens?: Tokens;
 }
 
 export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions = {}): Promise<Authorities> {
@@ -218,7 +220,7 @@ function openStores(folder: string, create: boolean): Stores {
 }
 
 async function assemble(
-  tokens: Tokens,
+  firstTokens: Tokens,
   folder: string,
   clock: Authorities['clock'],
   stores: Stores,
@@ -226,6 +228,7 @@ async function assemble(
   options: AuthorityOptions,
 ): Promise<Authorities> {
   const {
+    tokens = firstTokens,
     wrapStore = (store) => store,
     wrapSigner = (signer) => signer,
     wrapAnchor = (anchor) => anchor,
@@ -251,12 +254,14 @@ async function assemble(
     agreements: [agreement],
     keySet: keySetId(tokens.bundle),
     epoch: 1,
+    clockSkewSeconds: 60,
   });
   const settlements = makeSettlements({
     ledger: ledgers.quota,
     signer: wrapSigner(tokens.of.quota, 'quota'),
     bundle: tokens.bundleBytes,
     verifySignature: makeNodeVerifySignature(),
+    clockSkewSeconds: 60,
     clock,
   });
   const central = makeCentral({

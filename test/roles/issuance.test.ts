@@ -1,7 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Result } from '../../src/kit/result.ts';
-import { decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
+import { merkleRoot } from '../../src/records/merkle.ts';
+import { decodePresentation } from '../../src/records/presentation.ts';
+import { decodeRequest, lotsOf, type Request, sumOrders } from '../../src/records/request.ts';
+import { select } from '../../src/records/selection.ts';
+import { deriveLeaves } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
@@ -13,6 +18,7 @@ import {
   limits,
   makeAuthorities,
   openTokens,
+  otherIssuer,
   type Tokens,
 } from './authorities.ts';
 
@@ -180,6 +186,48 @@ describe('a refusal consumes nothing', () => {
   });
 });
 
+describe('a clock that is wrong', () => {
+  const yearsMs = 10 * 365 * 86_400_000;
+
+  it('at issuance costs nothing: no currency is signed that nobody would take, and it is once the clock is right', async () => {
+    let isWrong = true;
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        async redeemCredential(presentation) {
+          const answer = await honest.redeemCredential(presentation);
+          if (isWrong) authorities.clock.advanceMs(yearsMs);
+          return answer;
+        },
+      }),
+    });
+    const bytes = draft([{ value: 1n, count: 1 }], authorities.clock);
+    expect(await authorities.issuance.issue(bytes)).toMatchObject({ ok: false, code: 'key_expired' });
+    authorities.clock.advanceMs(-yearsMs);
+    isWrong = false;
+    const { files } = issued(await authorities.issuance.issue(bytes));
+    const at = authorities.clock.nowSeconds();
+    const verifySignature = makeNodeVerifySignature();
+    const { bundleBytes: bundle } = tokens;
+    expect(verifyFile(files.currency, { bundle, at, verifySignature })).toMatchObject({ ok: true });
+    expect(await available()).toBe(199_999n);
+  });
+
+  it('refuses a day of redemption that has passed, and stores nothing of it', async () => {
+    const now = authorities.clock.nowSeconds();
+    const { sequence } = await authorities.stores.issuance.head();
+    const bytes = draft([{ value: 1n, count: 1 }], authorities.clock, undefined, now);
+    expect(await authorities.issuance.issue(bytes)).toMatchObject({
+      ok: false,
+      code: 'draft_field_invalid',
+      field: 'redeemUntil',
+    });
+    expect((await authorities.stores.issuance.head()).sequence).toBe(sequence);
+    authorities.clock.advanceMs(-1_000);
+    issued(await authorities.issuance.issue(bytes));
+  });
+});
+
 describe('limits over time', () => {
   it('issues exactly the confidential ceiling', async () => {
     issued(await authorities.issuance.issue(draft([{ value: limits.ceiling, count: 1 }], authorities.clock)));
@@ -203,6 +251,16 @@ describe('limits over time', () => {
     );
     expect(spent.denial).toMatchObject({ reasons: ['quota_exceeded'], wouldPass: null });
     expect(await available()).toBe(0n);
+  });
+
+  it('caps what several requests at once ask for as if they came one after another', async () => {
+    const now = authorities.clock.nowSeconds();
+    // Orders of different days of redemption are in different requests, three of which are on their way at once.
+    const drafts = Array.from({ length: 3 * limits.frequencyCap }, (_, i) =>
+      draft([{ value: 1n, count: 1 }], authorities.clock, undefined, now + (100 + (i % 3)) * 86_400),
+    );
+    const outcomes = await Promise.all(drafts.map((bytes) => authorities.issuance.issue(bytes)));
+    expect(outcomes.filter((one) => one.ok && one.value.kind === 'issued')).toHaveLength(limits.frequencyCap);
   });
 
   it('caps how often an issuer asks, and takes a new request a minute later', async () => {
@@ -238,6 +296,77 @@ describe('a quota control that lies', () => {
     expect(
       await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
     ).toMatchObject({ ok: false, code: 'control_bit_root_mismatch' });
+  });
+
+  /** Signs another control bit than the honest one, over the units that it names, so that the roots are the same. */
+  async function forge(
+    presentation: Uint8Array,
+    honest: Uint8Array,
+    change: (bit: ControlBit, request: Request) => Partial<ControlBit>,
+  ): Promise<Uint8Array> {
+    const bit = decodeControlBit(honest);
+    const given = decodePresentation(presentation);
+    const decoded = given.ok ? decodeRequest(given.value.request) : given;
+    if (!bit.ok || !given.ok || !decoded.ok) throw new Error('honest records decode');
+    const request = decoded.value.record;
+    const forged = { ...bit.value.record, ...change(bit.value.record, request) };
+    const { currency, redeemUntil } = request;
+    const lots = lotsOf(select(request.orders, forged.orders) ?? []);
+    const { seed } = given.value;
+    const leaves = deriveLeaves({ ...forged, currency, redeemUntil, lots, notBefore: forged.issuedAt, seed });
+    const signer = tokens.of.quota;
+    const toBeSigned = encodeControlBit({ ...forged, root: merkleRoot(leaves) }, signer.publicKey.keyId);
+    return attachSignature(toBeSigned, await signer.sign(toBeSigned));
+  }
+
+  async function restartForging(change: Parameters<typeof forge>[2]): Promise<void> {
+    authorities = await authorities.restart({
+      peers: (honest) => ({
+        ...honest,
+        async redeemCredential(presentation) {
+          const answer = await honest.redeemCredential(presentation);
+          return answer.ok ? { ok: true, value: await forge(presentation, answer.value, change) } : answer;
+        },
+      }),
+    });
+  }
+
+  it('is refused when its control bit is for an order that central management denied, among approved ones', async () => {
+    await restartForging((_bit, { orders }) => ({
+      orders: [{ first: 0, count: orders.length }],
+      ...sumOrders(orders),
+    }));
+    const amounts = [1_000n, limits.ceiling + 1n];
+    const outcomes = await Promise.all(
+      amounts.map((value) => authorities.issuance.issue(draft([{ value, count: 1 }], authorities.clock))),
+    );
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ ok: false, code: 'control_bit_order_denied' });
+  });
+
+  it.each<[string, (bit: ControlBit) => Partial<ControlBit>]>([
+    ['another day of redemption', ({ redeemUntil }) => ({ redeemUntil: redeemUntil + 86_400 })],
+    ['another issuer', () => ({ issuer: otherIssuer })],
+  ])('is refused when its control bit names %s: no verifier would take the units', async (_title, change) => {
+    await restartForging(change);
+    expect(
+      await authorities.issuance.issue(draft([{ value: 1n, count: 1 }], authorities.clock)),
+    ).toMatchObject({ ok: false, code: 'control_bit_request_mismatch' });
+  });
+
+  it('is refused when it uses a serial twice, one after another and at once', async () => {
+    await restartForging(() => ({ sequence: 7 }));
+    const one = (): Uint8Array => draft([{ value: 1n, count: 1 }], authorities.clock);
+    const first = one();
+    const other = draft([{ value: 1n, count: 1 }], authorities.clock, undefined, 2_000_000_000);
+    const outcomes = await Promise.all([first, other].map((bytes) => authorities.issuance.issue(bytes)));
+    const refused = { ok: false, code: 'control_bit_serial_used' };
+    expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(outcomes.filter(({ ok }) => !ok)).toMatchObject([refused]);
+    expect(await authorities.issuance.issue(one())).toMatchObject(refused);
+    // Whoever got it gets it for ever, and the other one nothing.
+    const again = await Promise.all([first, other].map((bytes) => authorities.issuance.issue(bytes)));
+    expect(again.map(({ ok }) => ok)).toEqual(outcomes.map(({ ok }) => ok));
   });
 
   it('is refused when the control bit of an earlier request comes back', async () => {

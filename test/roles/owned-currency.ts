@@ -1,22 +1,26 @@
 /** Currency whose owners are keys, issued by the three authorities of a test, and what those owners sign. */
 import { sha256, toHex, utf8 } from '../../src/kit/bytes.ts';
 import type { Result } from '../../src/kit/result.ts';
+import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
+import { encodeCurrencyRecord } from '../../src/records/currency.ts';
 import {
   type CurrencyFile,
   decodeCurrencyFile,
   encodeCurrencyFile,
+  wholeBatch,
 } from '../../src/records/currency-file.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
-import { buildRange, leafHash } from '../../src/records/merkle.ts';
+import { buildRange, leafHash, merkleRoot } from '../../src/records/merkle.ts';
 import { ownerOfKey } from '../../src/records/owner.ts';
 import { encodeRetirement, type Retirement } from '../../src/records/retirement.ts';
 import { encodeRetirementFile, type RetirementParts } from '../../src/records/retirement-file.ts';
 import { encodeTransfer, type Transfer } from '../../src/records/transfer.ts';
-import { commitOwner, decodeUnit } from '../../src/records/unit.ts';
+import { keySetId } from '../../src/records/trust-bundle.ts';
+import { commitOwner, decodeUnit, deriveLeaves } from '../../src/records/unit.ts';
 import { unitExtractor } from '../../src/records/unit-file.ts';
-import { accepted, type TestKey, testKey } from '../records/samples.ts';
-import { type Authorities, issuer } from './authorities.ts';
+import { accepted, fill, type TestKey, testKey } from '../records/samples.ts';
+import { type Authorities, issuer, type Tokens } from './authorities.ts';
 
 export const euro = { code: 'EUR', exponent: 2 } as const;
 export const ann = testKey('ann');
@@ -64,6 +68,48 @@ export async function issueOwned(
   if (outcome.kind !== 'issued') throw new Error('denied');
   const bytes = outcome.files.currency;
   return { file: accepted(decodeCurrencyFile(bytes)), bytes, lots };
+}
+
+/** A batch of two units of ann that both authorities signed, with stolen keys: quota control never took quota for it. */
+export async function forgeOwned(
+  tokens: Tokens,
+  { clock }: Pick<Authorities, 'clock'>,
+  serial: { readonly epoch: number; readonly sequence: number },
+): Promise<OwnedCurrency> {
+  const now = clock.nowSeconds();
+  const owner = commitOwner(ownerOfKey(ann.key.keyId), blindingOf(ann));
+  const keySet = keySetId(tokens.bundle);
+  const shared = { ...serial, reservation: fill(16, 1), redeemUntil: now + 86_400 };
+  const leaves = deriveLeaves({
+    ...shared,
+    currency: euro,
+    lots: [{ value: 5_000n, count: 2, owner }],
+    keySet,
+    notBefore: now,
+    seed: fill(32, 2),
+  });
+  const root = merkleRoot(leaves);
+  const requestId = fill(16, 3);
+  const common = { requestId, issuer, issuedAt: now, root, count: 2, total: 10_000n, currency: euro };
+  const bit = encodeControlBit(
+    {
+      ...shared,
+      ...common,
+      keySet,
+      requestHash: fill(32, 4),
+      orders: [{ first: 0, count: 1 }],
+      issuanceKey: tokens.of.issuance.publicKey.keyId,
+    },
+    tokens.of.quota.publicKey.keyId,
+  );
+  const controlBit = attachSignature(bit, await tokens.of.quota.sign(bit));
+  const record = encodeCurrencyRecord(
+    { ...serial, ...common, controlBitHash: sha256(controlBit) },
+    tokens.of.issuance.publicKey.keyId,
+  );
+  const currencyRecord = attachSignature(record, await tokens.of.issuance.sign(record));
+  const file = wholeBatch({ currencyRecord, controlBit, leaves });
+  return { file, bytes: encodeCurrencyFile(file), lots: [{ owner: ann, value: 5_000n, count: 2 }] };
 }
 
 let drawn = 0;

@@ -140,6 +140,20 @@ describe('quota control', () => {
     });
   });
 
+  it('takes a credential that is a minute ahead and refuses one that is a second more, before it takes anything', async () => {
+    const now = authorities.clock.nowSeconds();
+    const early = await makePresentation({ credential: { issuedAt: now + 61, expiresAt: now + 361 } });
+    const ahead = await makePresentation({ credential: { issuedAt: now + 60, expiresAt: now + 360 } });
+    expect(await authorities.quotaControl.redeem(early, issuer)).toMatchObject({
+      ok: false,
+      code: 'credential_not_yet_valid',
+    });
+    expect(await used()).toBe(0n);
+    expect(await authorities.quotaControl.redeem(ahead, issuer)).toMatchObject({ ok: true });
+    authorities.clock.advanceMs(1_000);
+    expect(await authorities.quotaControl.redeem(early, issuer)).toMatchObject({ ok: true });
+  });
+
   it('takes the quota to the last cent and refuses one more', async () => {
     expect(
       await authorities.quotaControl.redeem(

@@ -2,17 +2,13 @@
 import { p256 } from '@noble/curves/nist.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { concatBytes, fromHex, sha256, toHex } from '../../src/kit/bytes.ts';
-import { decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { decodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeCurrencyRecord } from '../../src/records/currency.ts';
-import { encodeCurrencyFile, wholeBatch } from '../../src/records/currency-file.ts';
-import { merkleRoot } from '../../src/records/merkle.ts';
-import { ownerOfKey } from '../../src/records/owner.ts';
+import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { formatUuid } from '../../src/records/request-id.ts';
 import { encodeRetirementFile } from '../../src/records/retirement-file.ts';
 import { decodeSettlement, type SettlementRecord } from '../../src/records/settlement.ts';
-import { keySetId } from '../../src/records/trust-bundle.ts';
-import { commitOwner, deriveLeaves } from '../../src/records/unit.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
@@ -35,7 +31,7 @@ import {
   ben,
   blindingOf,
   codeOf,
-  euro,
+  forgeOwned,
   issueOwned,
   nextId,
   type OwnedCurrency,
@@ -324,46 +320,6 @@ describe('refused, and nothing is spent:', () => {
   // One ledger for all of them: none changes it.
   beforeAll(begin);
   afterAll(() => authorities.close());
-  /** A batch that both authorities signed, and quota control never took quota for: with stolen keys. */
-  async function forge(serial: { epoch: number; sequence: number }): Promise<OwnedCurrency> {
-    const now = authorities.clock.nowSeconds();
-    const lots = [
-      { value: 5_000n, count: 2, owner: commitOwner(ownerOfKey(ann.key.keyId), blindingOf(ann)) },
-    ];
-    const shared = { ...serial, reservation: fill(16, 1), redeemUntil: now + 86_400 };
-    const keySet = keySetId(tokens.bundle);
-    const terms = { ...shared, currency: euro, lots, keySet, notBefore: now, seed: fill(32, 2) };
-    const leaves = deriveLeaves(terms);
-    const common = {
-      issuer,
-      issuedAt: now,
-      root: merkleRoot(leaves),
-      count: 2,
-      total: 10_000n,
-      currency: euro,
-    };
-    const bit = encodeControlBit(
-      {
-        ...shared,
-        ...common,
-        keySet,
-        requestId: fill(16, 3),
-        requestHash: fill(32, 4),
-        orders: [{ first: 0, count: 1 }],
-        issuanceKey: tokens.of.issuance.publicKey.keyId,
-      },
-      tokens.of.quota.publicKey.keyId,
-    );
-    const controlBit = attachSignature(bit, await tokens.of.quota.sign(bit));
-    const record = encodeCurrencyRecord(
-      { ...serial, ...common, requestId: fill(16, 3), controlBitHash: sha256(controlBit) },
-      tokens.of.issuance.publicKey.keyId,
-    );
-    const currencyRecord = attachSignature(record, await tokens.of.issuance.sign(record));
-    const file = wholeBatch({ currencyRecord, controlBit, leaves });
-    return { file, bytes: encodeCurrencyFile(file), lots: [{ owner: ann, value: 5_000n, count: 2 }] };
-  }
-
   it('a retirement file with any of its bits turned', async () => {
     const file = retirementOf(authorities, ann, issued, [0, 1]);
     let refused = 0;
@@ -474,7 +430,7 @@ describe('refused, and nothing is spent:', () => {
       'unit_unknown',
       'files[0]',
       async () => {
-        const forged = await forge({ epoch: 1, sequence: 99 });
+        const forged = await forgeOwned(tokens, authorities, { epoch: 1, sequence: 99 });
         // Anybody would take them for authentic: that is what the journal is asked for.
         const options = {
           bundle: tokens.bundleBytes,
@@ -491,7 +447,8 @@ describe('refused, and nothing is spent:', () => {
       'files[0]',
       async () => {
         const { epoch, sequence } = accepted(decodeControlBit(issued.file.controlBit)).record;
-        return retirementOf(authorities, ann, await forge({ epoch, sequence }), [0, 1]);
+        const forged = await forgeOwned(tokens, authorities, { epoch, sequence });
+        return retirementOf(authorities, ann, forged, [0, 1]);
       },
     ],
     ['nothing', 'not_cbor', undefined, () => new Uint8Array()],

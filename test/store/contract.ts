@@ -19,6 +19,7 @@ import {
   terms,
 } from './intents.ts';
 import { describeQuotas } from './quota-contract.ts';
+import { describeReads } from './reads-contract.ts';
 import { describeSettlements } from './settlement-contract.ts';
 
 export interface StoreUnderTest {
@@ -39,6 +40,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
     afterEach(() => under.remove());
 
     describeQuotas(make, share);
+    describeReads(make);
     describeSettlements(make, share);
 
     it('gives an intent back as it was committed, also after a restart', async () => {

@@ -36,7 +36,7 @@ export type SettlementCommand =
 
 const anyAccount = fc.constantFrom(...names);
 const anyTo = fc.option(anyAccount, { nil: null });
-const rarely = fc.integer({ min: 0, max: 9 }).map((one) => one === 9);
+const rarely = fc.integer({ min: 0, max: 4 }).map((one) => one === 4);
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -62,7 +62,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       what: fc.constant('transfer' as const),
       from: anyAccount,
       to: anyTo,
-      amount: fc.bigInt({ min: 1n, max: 150n }),
+      amount: fc.bigInt({ min: 1n, max: 60n }),
       stale: rarely,
     }),
   },
@@ -79,7 +79,7 @@ export const anySettlementCommand: fc.Arbitrary<SettlementCommand> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ what: fc.constant('sign' as const) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('reopen' as const) }) },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       what: fc.constant('change' as const),
       allocated: fc.bigInt({ min: 0n, max: 2_000n }),
@@ -228,10 +228,11 @@ export class SettlementModel {
   }
 
   private async sign(store: Store): Promise<void> {
-    const waiting = this.issues.find(({ signed }) => !signed);
-    if (waiting === undefined) return;
-    await store.recordSigned([{ kind: 'control-bit', id: waiting.id, signed: bytes(64, 'signed') }]);
-    waiting.signed = true;
+    // All but the last, so that there mostly is one that is not issued yet.
+    const waiting = this.issues.slice(0, -1).filter(({ signed }) => !signed);
+    const signed = bytes(64, 'signed');
+    await store.recordSigned(waiting.map(({ id }) => ({ kind: 'control-bit', id, signed })));
+    for (const issue of waiting) issue.signed = true;
   }
 
   private async change(

@@ -1,7 +1,7 @@
 /** `ringmint retire`: takes units out of circulation, by the key of their owner. */
 
 import { type Result, refuse, succeed } from '../../kit/result.ts';
-import { formatMoney } from '../../records/amount.ts';
+import { formatAmount, formatMoney } from '../../records/amount.ts';
 import { attachSignature } from '../../records/cose.ts';
 import { fileSizeLimit } from '../../records/currency-file.ts';
 import { ownerOfKey } from '../../records/owner.ts';
@@ -47,7 +47,7 @@ export async function runRetire(
         id: formatUuid(record.id),
         issuer: record.issuer,
         currency: record.currency.code,
-        total: formatMoney(record.total, record.currency),
+        total: formatAmount(record.total, record.currency),
         units: record.units.length,
         expiresAt: record.expiresAt,
       },

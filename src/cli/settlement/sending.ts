@@ -1,7 +1,7 @@
 /** How an owner's record goes to quota control, and its receipt comes back: verified before it is believed, and kept beside the record. */
 import { toHex } from '../../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../kit/result.ts';
-import { formatMoney } from '../../records/amount.ts';
+import { formatAmount, formatMoney } from '../../records/amount.ts';
 import { isoTime } from '../../records/key-ring.ts';
 import { ownerOfKey } from '../../records/owner.ts';
 import { formatUuid } from '../../records/request-id.ts';
@@ -99,10 +99,10 @@ export function settlementJson(settlement: SettlementRecord) {
     issuer,
     issuedAt,
     currency: currency.code,
-    total: formatMoney(total, currency),
+    total: formatAmount(total, currency),
     units: count,
     creditTo: creditTo === null ? null : ownerOfKey(creditTo),
-    returned: formatMoney(returned, currency),
+    returned: formatAmount(returned, currency),
     settledHash: toHex(settlement.settledHash),
   };
 }

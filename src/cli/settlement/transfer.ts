@@ -1,6 +1,6 @@
 /** `ringmint account transfer`: has an amount leave an account, by its key. */
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
-import { formatMoney, parseAmount } from '../../records/amount.ts';
+import { formatAmount, formatMoney, parseAmount } from '../../records/amount.ts';
 import { attachSignature } from '../../records/cose.ts';
 import { currencyExponent } from '../../records/iso4217.ts';
 import { ownerOfKey } from '../../records/owner.ts';
@@ -49,9 +49,10 @@ export async function runTransfer(
       {
         file: path,
         id: formatUuid(record.id),
-        total,
         issuer: record.issuer,
-        to,
+        currency: record.currency.code,
+        total: formatAmount(record.total, record.currency),
+        creditTo: to,
         expiresAt: record.expiresAt,
       },
       [

@@ -1,7 +1,7 @@
 /** `ringmint unit status`: whether units are authentic, which is told offline, and unspent, which only the register can tell. */
 import { equalBytes, toHex } from '../../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../kit/result.ts';
-import { formatMoney } from '../../records/amount.ts';
+import { formatAmount, formatMoney } from '../../records/amount.ts';
 import { fileSizeLimit } from '../../records/currency-file.ts';
 import { formatUuid } from '../../records/request-id.ts';
 import { retiredUnitLimit } from '../../records/retirement.ts';
@@ -19,7 +19,7 @@ const shownSpent = 8;
 type Spent = readonly { readonly index: number; readonly by: string }[];
 
 export async function runUnitStatus(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'connect'>,
   terminal: Terminal,
   given: SendingArguments & { readonly file: string },
 ): Promise<ExitCode> {
@@ -73,7 +73,7 @@ function tell(terminal: Terminal, file: string, verified: Verification, spent: S
     file,
     issuer,
     currency: currency.code,
-    total: formatMoney(total, currency),
+    total: formatAmount(total, currency),
     units: count,
     unspent: count - spent.length,
     spent,

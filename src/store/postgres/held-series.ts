@@ -5,8 +5,9 @@
 import { genesisHash, type JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, quote } from '../../kit/result.ts';
-import { StoreError } from '../store.ts';
+import { type LedgerReads, StoreError } from '../store.ts';
 import type { Series } from './database.ts';
+import { makeLedgerReads } from './ledger-reads.ts';
 import { asStoreError, isLost, isRetryable } from './postgres-error.ts';
 import { seriesLock } from './schema.ts';
 import { type Ask, CommitUnknown, causeOf, Session } from './session.ts';
@@ -72,6 +73,11 @@ export class HeldSeries {
       this.closed = true;
       await this.session.close();
     });
+  }
+
+  /** Pages of the series' ledger. */
+  reads(): LedgerReads {
+    return makeLedgerReads(this.series.number, (work) => this.read(work));
   }
 
   /** Reads that come together run together; what broke with the connection is read again. */

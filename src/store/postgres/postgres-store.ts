@@ -101,6 +101,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 class PostgresStore implements Store {
+  readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
 
   constructor(held: HeldSeries) {

@@ -13,6 +13,7 @@ import { assert, quote, type Result } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
 import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
+import type { LedgerReads } from '../ledger-reads.ts';
 import {
   bytesOf,
   encodeOrders,
@@ -45,6 +46,7 @@ import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
+import { makeLedgerReads } from './ledger-reads.ts';
 import { QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
@@ -80,6 +82,7 @@ class SqliteStore implements Store {
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
+  private readonly pages: LedgerReads;
 
   constructor(options: DatabaseOptions) {
     this.path = options.path;
@@ -105,6 +108,7 @@ class SqliteStore implements Store {
       this.settlements = new SettlementTables(this.db);
       verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
+      this.pages = makeLedgerReads(this.db, (read) => this.run(read));
     } catch (error) {
       this.db.close();
       release();
@@ -318,6 +322,10 @@ class SqliteStore implements Store {
         }[]
       ).map(entryOf),
     );
+  }
+
+  reads(): LedgerReads {
+    return this.pages;
   }
 
   holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {

@@ -1,0 +1,242 @@
+/** A journal's entry as an auditor reads it: decoded strictly, from bytes that may be forged. */
+import type { EntryKind } from '../journal/chain.ts';
+import { type CborValue, decodeCbor } from '../kit/encoding.ts';
+import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
+import { type QuotaTerms, readTerms } from '../records/quota-terms.ts';
+
+export interface IntentEntry {
+  readonly kind: 'request' | 'credential' | 'denial' | 'control-bit' | 'currency' | 'retirement' | 'transfer';
+  readonly sequence: number;
+  /** Of the request, the retirement or the transfer, 16 bytes. */
+  readonly id: Uint8Array;
+  readonly createdMs: number;
+  readonly issuer: string;
+  readonly bodyHash: Uint8Array;
+  readonly context: Uint8Array;
+  readonly toBeSigned: Uint8Array;
+  readonly serial: { readonly epoch: number; readonly number: number } | null;
+  /** Id and body hash of each order, 48 bytes each. */
+  readonly orders: Uint8Array | null;
+  readonly decides: number;
+  readonly spends: Uint8Array | null;
+  readonly take: Take | null;
+  /** Of a retirement and a transfer only. */
+  readonly settles: Settles | null;
+}
+
+export interface Take {
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly orders: number;
+  readonly atMs: number;
+}
+
+export interface UnitSerial {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly index: number;
+}
+
+export interface Settles {
+  readonly currency: string;
+  readonly amount: bigint;
+  /** Spent by it; none where an account is debited. */
+  readonly units: readonly UnitSerial[];
+  /** Accounts, 32 bytes. */
+  readonly from: Uint8Array | null;
+  readonly to: Uint8Array | null;
+  readonly returned: bigint;
+}
+
+interface Decided {
+  readonly sequence: number;
+  readonly createdMs: number;
+}
+
+export interface AllocationEntry extends Decided {
+  readonly kind: 'allocation';
+  /** `issuer/currency` */
+  readonly account: string;
+  readonly terms: QuotaTerms;
+}
+
+export interface ChangeEntry extends Decided {
+  readonly kind: 'quota-change';
+  /** 32 bytes */
+  readonly id: Uint8Array;
+  readonly change: Uint8Array;
+  readonly approvals: readonly Uint8Array[];
+}
+
+export interface StopEntry extends Decided {
+  readonly kind: 'stop';
+  /** 16 bytes */
+  readonly id: Uint8Array;
+  readonly reason: string;
+  readonly by: string;
+  readonly evidence: Uint8Array | null;
+}
+
+export type Entry = IntentEntry | AllocationEntry | ChangeEntry | StopEntry;
+
+/** Bytes of an order's id and body hash. */
+export const orderBytes = 48;
+
+/** Which entries a system writes. */
+export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
+  central: ['credential', 'denial'],
+  issuance: ['request', 'currency'],
+  quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
+};
+
+const accountPattern = /^[a-z0-9-]{1,64}\/[A-Z]{3}$/;
+
+/** The entry, or what is wrong with it. */
+export function decodeEntry(bytes: Uint8Array): { readonly entry: Entry } | { readonly fault: string } {
+  const decoded = decodeCbor(bytes);
+  if (!decoded.ok) return { fault: decoded.message };
+  const reader = new ClaimReader(new Map());
+  const [number, kind, subject, created, inner] = reader.listOf(decoded.value, 'entry', 5);
+  const head = {
+    sequence: reader.integerOf(number, 'number', 1),
+    createdMs: reader.integerOf(created, 'created'),
+  };
+  const content = inner instanceof Uint8Array ? decodeCbor(inner) : undefined;
+  if (content === undefined) return { fault: 'its content is no byte string' };
+  if (!content.ok) return { fault: content.message };
+  const entry = readContent(reader, head, kind, subject, content.value);
+  if (entry === undefined) return { fault: 'its kind is none of a journal' };
+  return reader.refusal === undefined ? { entry } : { fault: reader.refusal.message };
+}
+
+function readContent(
+  reader: ClaimReader,
+  head: Decided,
+  kind: CborValue | undefined,
+  subject: CborValue | undefined,
+  content: CborValue,
+): Entry | undefined {
+  switch (kind) {
+    case 'allocation':
+      return {
+        ...head,
+        kind,
+        account: reader.textOf(subject, 'subject', accountPattern, 'an issuer and a currency'),
+        terms: readTerms(reader, content, 'terms'),
+      };
+    case 'quota-change': {
+      const [change, approvals] = reader.listOf(content, 'change', 2);
+      return {
+        ...head,
+        kind,
+        id: reader.bytesOf(subject, 'subject', 32),
+        change: anyBytes(reader, change, 'change'),
+        approvals: reader.listOf(approvals, 'approvals').map((one) => anyBytes(reader, one, 'approvals')),
+      };
+    }
+    case 'stop': {
+      const [reason, by, evidence] = reader.listOf(content, 'stop', 3);
+      return {
+        ...head,
+        kind,
+        id: reader.bytesOf(subject, 'subject', 16),
+        reason: reader.textOf(reason, 'reason', anyText, 'text'),
+        by: reader.textOf(by, 'by', anyText, 'text'),
+        evidence: evidence === null ? null : anyBytes(reader, evidence, 'evidence'),
+      };
+    }
+    case 'request':
+    case 'credential':
+    case 'denial':
+    case 'control-bit':
+    case 'currency':
+    case 'retirement':
+    case 'transfer':
+      return {
+        ...head,
+        kind,
+        id: reader.bytesOf(subject, 'subject', 16),
+        ...readIntent(reader, content, kind === 'retirement' || kind === 'transfer'),
+      };
+    default:
+      return undefined;
+  }
+}
+
+const anyText = /^/;
+
+function anyBytes(reader: ClaimReader, value: CborValue | undefined, name: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  reader.fail(name, 'a byte string');
+  return new Uint8Array();
+}
+
+function readIntent(
+  reader: ClaimReader,
+  content: CborValue,
+  isSettlement: boolean,
+): Omit<IntentEntry, 'kind' | 'sequence' | 'createdMs' | 'id'> {
+  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles] =
+    reader.listOf(content, 'content', isSettlement ? 10 : 9);
+  const intent = {
+    issuer: reader.textOf(issuer, 'issuer', namePattern, nameAccepted),
+    bodyHash: reader.bytesOf(bodyHash, 'bodyHash', 32),
+    context: anyBytes(reader, context, 'context'),
+    toBeSigned: anyBytes(reader, toBeSigned, 'toBeSigned'),
+    serial: serial === null ? null : readSerial(reader, serial),
+    orders: orders === null ? null : anyBytes(reader, orders, 'orders'),
+    decides: reader.integerOf(decides, 'decides'),
+    spends: spends === null ? null : reader.bytesOf(spends, 'spends', 16),
+    take: take === null ? null : readTake(reader, take),
+    settles: isSettlement ? readSettles(reader, settles) : null,
+  };
+  if (intent.orders !== null && intent.orders.length % orderBytes !== 0)
+    reader.fail('orders', `${orderBytes} bytes an order`);
+  return intent;
+}
+
+function readSerial(reader: ClaimReader, value: CborValue | undefined): { epoch: number; number: number } {
+  const [epoch, number] = reader.listOf(value, 'serial', 2);
+  return {
+    epoch: reader.integerOf(epoch, 'serial.epoch', 1),
+    number: reader.integerOf(number, 'serial.number', 1),
+  };
+}
+
+function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
+  const [currency, amount, orders, atMs] = reader.listOf(value, 'take', 4);
+  return {
+    currency: reader.textOf(currency, 'take.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    amount: reader.amountOf(amount, 'take.amount'),
+    orders: reader.integerOf(orders, 'take.orders', 1),
+    atMs: reader.integerOf(atMs, 'take.atMs'),
+  };
+}
+
+/** Bytes of a unit's serial: epoch (8), sequence (8) and index (4), big-endian. */
+const unitBytes = 20;
+
+function readSettles(reader: ClaimReader, value: CborValue | undefined): Settles {
+  const [currency, amount, units, from, to, returned] = reader.listOf(value, 'settlement', 6);
+  const account = (item: CborValue | undefined, name: string): Uint8Array | null =>
+    item === null ? null : reader.bytesOf(item, name, 32);
+  return {
+    currency: reader.textOf(currency, 'settlement.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    amount: reader.amountOf(amount, 'settlement.amount'),
+    units: readUnits(reader, units),
+    from: account(from, 'settlement.from'),
+    to: account(to, 'settlement.to'),
+    returned: returned === 0 ? 0n : reader.amountOf(returned, 'settlement.returned'),
+  };
+}
+
+function readUnits(reader: ClaimReader, value: CborValue | undefined): readonly UnitSerial[] {
+  const bytes = anyBytes(reader, value, 'settlement.units');
+  if (bytes.length % unitBytes !== 0) reader.fail('settlement.units', `${unitBytes} bytes a unit`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: Math.floor(bytes.length / unitBytes) }, (_, unit) => ({
+    epoch: Number(view.getBigUint64(unitBytes * unit)),
+    sequence: Number(view.getBigUint64(unitBytes * unit + 8)),
+    index: view.getUint32(unitBytes * unit + 16),
+  }));
+}

@@ -1,0 +1,397 @@
+/**
+ * Every quota made anew from the first allocation on: what was allocated, changed and stopped by whom, and whether each take fitted when it
+ * was taken. Entries come in the order in which quota control wrote them.
+ */
+import { equalBytes, toHex } from '../kit/bytes.ts';
+import { quote } from '../kit/result.ts';
+import { chargesOf, positionOf, type SlotUse } from '../quota/bucket.ts';
+import { checkChangeTime, checkStart, checkTerms } from '../quota/change.ts';
+import { accountName } from '../quota/history.ts';
+import { type ClockReset, makeTally } from '../quota/tally.ts';
+import { verifyRecord } from '../records/cose.ts';
+import { isoTime } from '../records/key-ring.ts';
+import { checkQuotaQuorum } from '../records/quota-approval.ts';
+import {
+  changeId,
+  decodeChange,
+  type QuotaChange,
+  type TermsAction,
+  termsActionsOf,
+} from '../records/quota-change.ts';
+import { decodeStop } from '../records/quota-stop.ts';
+import type { QuotaTerms } from '../records/quota-terms.ts';
+import type { TrustBundle } from '../records/trust-bundle.ts';
+import type { AllocationEntry, ChangeEntry, IntentEntry, StopEntry } from './entry.ts';
+import type { FindingCode } from './finding.ts';
+import { type AuditContext, report, type System } from './system.ts';
+import { TakeLog } from './take-log.ts';
+
+/** A quota as the journal of quota control makes it. */
+export interface ReplayedAccount {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly version: number;
+  readonly terms: QuotaTerms;
+  /** What was allocated at first, by whoever made the system: no signature shows it. */
+  readonly first: bigint;
+  readonly taken: bigint;
+  /** Retired for good, and what of it came back to the quota. */
+  readonly retired: bigint;
+  readonly returned: bigint;
+  /** In accounts: their units are spent, and it is outstanding still. */
+  readonly credited: bigint;
+}
+
+interface Account {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly first: bigint;
+  version: number;
+  terms: QuotaTerms;
+  taken: bigint;
+  retired: bigint;
+  returned: bigint;
+  credited: bigint;
+  clockMs: number;
+  uses: readonly SlotUse[];
+  readonly takes: TakeLog;
+  readonly resets: ClockReset[];
+}
+
+/** How long a system may go by a trust bundle after a newer one was made, seconds. */
+const bundleDelay = 60;
+
+export class QuotaReplay {
+  private readonly context: AuditContext;
+  private readonly system: System;
+  private readonly accountsByName = new Map<string, Account>();
+  /** Minor units, by account, issuer and currency. */
+  private readonly balances = new Map<string, bigint>();
+  private readonly changes = new Set<string>();
+  private readonly stops = new Set<string>();
+  /** Ordinal of the stop in force. */
+  private stop: number | undefined;
+  /** Quotas are allocated before anything else. */
+  private isOpen = true;
+
+  constructor(context: AuditContext, system: System) {
+    this.context = context;
+    this.system = system;
+  }
+
+  accounts(): readonly ReplayedAccount[] {
+    return [...this.accountsByName.values()].map(
+      ({ issuer, currency, version, terms, first, ...sums }): ReplayedAccount => ({
+        issuer,
+        currency,
+        version,
+        terms,
+        first,
+        taken: sums.taken,
+        retired: sums.retired,
+        returned: sums.returned,
+        credited: sums.credited,
+      }),
+    );
+  }
+
+  allocate({ account: name, terms, sequence }: AllocationEntry): void {
+    if (!this.isOpen || this.accountsByName.has(name)) {
+      this.find(
+        sequence,
+        'allocation_unapproved',
+        `a quota ${name} of ${terms.allocated} minor units is allocated with nobody's approval, after the system was made`,
+        'allocations when the system is made, and changes that two people approve from then on',
+      );
+      if (this.accountsByName.has(name)) return;
+    }
+    const known = checkTerms(terms);
+    if (!known.ok)
+      this.find(sequence, 'change_invalid', known.message, 'limits in time zones that are known here');
+    const [issuer = '', currency = ''] = name.split('/');
+    this.accountsByName.set(name, {
+      issuer,
+      currency,
+      first: terms.allocated,
+      version: 1,
+      terms: known.ok ? terms : { ...terms, limits: [] },
+      taken: 0n,
+      retired: 0n,
+      returned: 0n,
+      credited: 0n,
+      clockMs: 0,
+      uses: [],
+      takes: new TakeLog(),
+      resets: [],
+    });
+  }
+
+  take(entry: IntentEntry, ordinal: number): void {
+    this.isOpen = false;
+    const { sequence, take, issuer, createdMs } = entry;
+    if (take === null) {
+      this.find(sequence, 'take_mismatch', 'a control bit that takes no quota', 'a take of its total');
+      return;
+    }
+    const name = accountName(issuer, take.currency);
+    if (this.stop !== undefined)
+      this.find(
+        sequence,
+        'issuance_stopped',
+        'quota is taken while issuing is stopped',
+        'a start before it, which two people approve',
+      );
+    const account = this.accountsByName.get(name);
+    if (account === undefined) {
+      this.find(sequence, 'quota_missing', `it takes of a quota ${name}`, 'a quota that was allocated');
+      return;
+    }
+    const { terms } = account;
+    if (terms.frozen)
+      this.find(sequence, 'quota_frozen', `it takes of ${name}, which is frozen`, 'a quota that is not');
+    const due = Math.max(createdMs, account.clockMs);
+    if (take.atMs !== due)
+      this.find(
+        sequence,
+        'take_time',
+        `it counts at ${take.atMs} ms`,
+        `${due} ms: when it was made, or where the quota's clock was`,
+      );
+    const atMs = Math.max(take.atMs, account.clockMs);
+    const asked = { amount: take.amount, orders: take.orders };
+    const taken = account.taken + take.amount;
+    const kept = taken - account.returned;
+    if (kept > terms.allocated)
+      this.find(
+        sequence,
+        'quota_exceeded',
+        `with it ${kept} minor units are taken of ${name}, less what came back`,
+        `at most ${terms.allocated}, which are allocated`,
+      );
+    // What was exceeded before does not keep the limits from being looked at.
+    const allocated = kept > terms.allocated ? kept : terms.allocated;
+    const still = { reserved: account.taken - account.returned, issued: 0n };
+    const gone = { retired: 0n, returned: 0n, credited: 0n };
+    const position = positionOf({ ...account, ...terms, allocated, ...still, ...gone }, account.uses, {
+      nowMs: atMs,
+      stopped: false,
+    });
+    for (const { name: limit, counts, remaining, maximum } of position.limits) {
+      const part = counts === 'amount' ? asked.amount : BigInt(asked.orders);
+      if (part > remaining)
+        this.find(
+          sequence,
+          'limit_exceeded',
+          `it takes ${part} of the limit \`${limit}\` of ${name} (${maximum} ${counts})`,
+          `at most ${remaining}, which were left`,
+        );
+    }
+    const charges = chargesOf(position, asked);
+    const counted = account.uses.filter(({ limit, slot }) =>
+      charges.some((charge) => charge.limit === limit && slot >= charge.oldest),
+    );
+    account.uses = charges
+      .map(({ limit, slot, by }): SlotUse => ({ limit, slot, used: by }))
+      .reduce(addUse, counted);
+    account.taken = taken;
+    account.clockMs = atMs;
+    account.takes.add({ sequence: ordinal, atMs, ...asked });
+  }
+
+  /** What is retired, and what moves between accounts. */
+  settle({ sequence, issuer, settles }: IntentEntry): void {
+    this.isOpen = false;
+    if (settles === null) return;
+    const { currency, amount, from, to, returned } = settles;
+    const name = accountName(issuer, currency);
+    const account = this.accountsByName.get(name);
+    if (account === undefined) {
+      this.find(
+        sequence,
+        'quota_missing',
+        `it settles currency of a quota ${name}`,
+        'a quota that was allocated',
+      );
+      return;
+    }
+    const due = to === null && account.terms.returns ? amount : 0n;
+    if (returned !== due)
+      this.find(
+        sequence,
+        'returned_mismatch',
+        `${returned} minor units come back to ${name}`,
+        `${due}, by the terms of the quota`,
+      );
+    if (from !== null && this.move(from, name, -amount) < 0n)
+      this.find(
+        sequence,
+        'balance_too_low',
+        `${amount} minor units leave the account ${toHex(from).slice(0, 16)}, which has less of ${name}`,
+        'at most what it was credited and not debited since',
+      );
+    if (to !== null) this.move(to, name, amount);
+    account.credited += (to === null ? 0n : amount) - (from === null ? 0n : amount);
+    if (to === null) account.retired += amount;
+    account.returned += due;
+    if (account.retired + account.credited > account.taken)
+      this.find(
+        sequence,
+        'unit_unknown',
+        `with it ${account.retired + account.credited} minor units of ${name} are retired or in accounts`,
+        `at most ${account.taken}, which were ever taken`,
+      );
+  }
+
+  /** Gives what the account has then. */
+  private move(account: Uint8Array, name: string, by: bigint): bigint {
+    const key = `${toHex(account)} ${name}`;
+    const has = (this.balances.get(key) ?? 0n) + by;
+    this.balances.set(key, has);
+    return has;
+  }
+
+  change({ id, change, approvals, sequence, createdMs }: ChangeEntry, ordinal: number): void {
+    this.isOpen = false;
+    const decoded = decodeChange(change);
+    if (!decoded.ok || !equalBytes(changeId(change), id)) {
+      this.find(
+        sequence,
+        'change_invalid',
+        decoded.ok ? 'a change under the id of another' : decoded.message,
+        'a change as it was approved',
+      );
+      return;
+    }
+    const name = toHex(id);
+    if (this.changes.has(name))
+      this.find(sequence, 'entry_repeated', 'a change that was carried out before', 'each change once');
+    this.changes.add(name);
+    const approved = this.isApproved(change, approvals, sequence, createdMs);
+    const timely = checkChangeTime(decoded.value, createdMs);
+    if (!timely.ok) this.find(sequence, 'change_invalid', timely.message, 'a change within its time');
+    const { action } = decoded.value;
+    if (action.kind === 'start') {
+      const due = checkStart(action, this.stop);
+      if (!due.ok) this.find(sequence, 'change_invalid', due.message, 'a start of the stop in force');
+      if (approved) this.stop = undefined;
+      return;
+    }
+    for (const terms of termsActionsOf(action))
+      this.changeTerms(terms, decoded.value, { sequence, ordinal, approved });
+  }
+
+  private changeTerms(
+    action: TermsAction,
+    { reason }: QuotaChange,
+    { sequence, ordinal, approved }: { sequence: number; ordinal: number; approved: boolean },
+  ): void {
+    const name = accountName(action.issuer, action.currency);
+    const account = this.accountsByName.get(name);
+    if (account === undefined) {
+      this.find(sequence, 'quota_missing', `a change of a quota ${name}`, 'a quota that was allocated');
+      return;
+    }
+    const { terms, version, clock } = action;
+    const fault =
+      version !== account.version
+        ? `it starts from version ${version} of ${name}, which is at version ${account.version}`
+        : terms.allocated < account.taken - account.returned
+          ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken - account.returned} are taken and did not come back`
+          : undefined;
+    const known = checkTerms(terms);
+    if (fault !== undefined || !known.ok)
+      this.find(
+        sequence,
+        'change_invalid',
+        `${fault ?? (known.ok ? '' : known.message)} (\`${reason}\`)`,
+        'a change that fits the quota as it was',
+      );
+    account.version = version + 1;
+    // What nobody approved changes nothing here: what is taken by it is found as taken beyond the quota.
+    if (!approved || !known.ok) return;
+    account.terms = terms;
+    if (clock !== null) {
+      account.resets.push({ sequence: ordinal, atMs: clock * 1000 });
+      account.clockMs = Math.min(account.clockMs, clock * 1000);
+    }
+    // A limit counts what was taken before it was there, too.
+    const tally = makeTally(terms.limits, account.clockMs, account.resets);
+    for (const taken of account.takes.all()) tally.add(taken);
+    account.uses = tally.uses();
+  }
+
+  private isApproved(
+    change: Uint8Array,
+    approvals: readonly Uint8Array[],
+    sequence: number,
+    createdMs: number,
+  ): boolean {
+    const { verifySignature } = this.context;
+    const at = Math.floor(createdMs / 1000);
+    let why = '';
+    for (const { approval: policy } of this.bundlesAt(at)) {
+      const quorum = checkQuotaQuorum({ change, approvals, policy, verifySignature });
+      if (quorum.ok) return true;
+      why = quorum.message;
+    }
+    this.find(
+      sequence,
+      'change_unproven',
+      `the approvals do not carry it: ${why}`,
+      `the approvals that the trust bundle of ${isoTime(at)} asks for; where that one is not given to the audit, give it with --trust`,
+    );
+    return false;
+  }
+
+  /** What the system may have gone by at that moment. */
+  private bundlesAt(at: number): readonly TrustBundle[] {
+    const { bundles } = this.context;
+    const inForce = (moment: number): TrustBundle | undefined =>
+      bundles.findLast(({ issuedAt }) => issuedAt <= moment) ?? bundles[0];
+    const now = inForce(at);
+    const before = inForce(at - bundleDelay);
+    return [now, before === now ? undefined : before].filter((bundle) => bundle !== undefined);
+  }
+
+  stopIssuing({ id, by, reason, evidence, sequence, createdMs }: StopEntry, ordinal: number): void {
+    this.isOpen = false;
+    const name = toHex(id);
+    if (this.stops.has(name))
+      this.find(sequence, 'entry_repeated', 'a stop that is there already', 'each stop once');
+    this.stops.add(name);
+    this.stop = ordinal;
+    if (evidence === null) return;
+    const decoded = decodeStop(evidence);
+    const approvers = this.bundlesAt(Math.floor(createdMs / 1000)).flatMap(
+      ({ approval }) => approval?.approvers ?? [],
+    );
+    const signer = decoded.ok
+      ? approvers.find(({ key }) => equalBytes(key.keyId, decoded.value.keyId))
+      : undefined;
+    const proven =
+      decoded.ok &&
+      signer !== undefined &&
+      verifyRecord(decoded.value, signer.key, this.context.verifySignature).ok &&
+      equalBytes(decoded.value.record.id, id) &&
+      decoded.value.record.reason === reason &&
+      signer.name === decoded.value.record.approver &&
+      by === `approver ${signer.name}`;
+    if (!proven)
+      this.find(
+        sequence,
+        'stop_invalid',
+        `a stop in the name of ${quote(by)} that the signed stop in it does not show`,
+        'a stop that an approver signed',
+      );
+  }
+
+  private find(sequence: number, code: FindingCode, found: string, expected: string): void {
+    report(this.context, this.system, sequence, code, found, expected);
+  }
+}
+
+function addUse(uses: readonly SlotUse[], use: SlotUse): readonly SlotUse[] {
+  const known = uses.find(({ limit, slot }) => limit === use.limit && slot === use.slot);
+  if (known === undefined) return [...uses, use];
+  return uses.map((one) => (one === known ? { ...one, used: one.used + use.used } : one));
+}

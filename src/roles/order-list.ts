@@ -1,0 +1,171 @@
+/**
+ * The orders that issuance has taken on, in the order of its journal, a page at a time: for whoever looks after them.
+ *
+ * A page costs what it looks at, and never more than a bounded share of the ledger: where a filter lets little through, it is short, or
+ * empty, and says where to go on.
+ */
+import { assert } from '../kit/result.ts';
+import { decodeRequest, type Request, sumLots } from '../records/request.ts';
+import type { Intent } from '../store/store.ts';
+import type { Ledger } from './ledger.ts';
+import { asRecord, readOutcomes } from './order-outcomes.ts';
+import type { ReadTurns } from './read-turns.ts';
+
+/** `open`: on its way, or all of its request was denied, which central management's journal has and this one has not. */
+export type OrderState = 'issued' | 'denied' | 'open';
+
+export interface ListedOrder {
+  /** The caller's, 16 bytes. */
+  readonly id: Uint8Array;
+  readonly requestId: Uint8Array;
+  readonly issuer: string;
+  readonly state: OrderState;
+  readonly currency: string;
+  /** Minor units. */
+  readonly amount: bigint;
+  readonly units: number;
+  /** When its request was made. */
+  readonly createdMs: number;
+  /** Why it was denied; empty otherwise. */
+  readonly reasons: readonly string[];
+}
+
+/** An order's place: the journal's number of its request, and its number in that, from 0; -1 is before the first. */
+export interface OrderPlace {
+  readonly sequence: number;
+  readonly order: number;
+}
+
+export interface OrderQuery {
+  readonly after: OrderPlace;
+  readonly most: number;
+  readonly state?: OrderState;
+  readonly currency?: string;
+  /** Only of this issuer. */
+  readonly issuer?: string;
+  /** Only of requests that were made then or later. */
+  readonly sinceMs?: number;
+}
+
+export interface OrderPage {
+  readonly orders: readonly ListedOrder[];
+  /** Where the next page begins. */
+  readonly next: OrderPlace;
+  /** Whether the journal has more. */
+  readonly more: boolean;
+}
+
+export interface OrderList {
+  page(query: OrderQuery): Promise<OrderPage>;
+  /** The orders of one request; none where it is not known. */
+  ofRequest(requestId: Uint8Array): Promise<readonly ListedOrder[]>;
+  /** Where those made since then begin. */
+  placeSince(sinceMs: number): Promise<OrderPlace>;
+}
+
+/** What one page looks at: requests, and orders in them. */
+const requestsAtOnce = 50;
+const ordersAtOnce = 5_000;
+/** Requests that were listed last: their orders do not change but for `open`, and a page often ends in the middle of one. */
+const remembered = 4;
+
+/** `ledger` is asked when something is read, and not before. */
+export function makeOrderList(ledger: () => Ledger, turns: ReadTurns): OrderList {
+  const decided = new Map<number, readonly ListedOrder[]>();
+
+  async function ordersAt(sequence: number, id: Uint8Array): Promise<readonly ListedOrder[]> {
+    const known = decided.get(sequence);
+    if (known !== undefined) return known;
+    const { store } = ledger();
+    const intent = await store.findIntent('request', id);
+    assert(intent !== undefined, 'a request of the journal is in the store');
+    const currency = await store.findIntent('currency', id);
+    const listed = listOf(intent, currency);
+    if (listed.some(({ state }) => state === 'open')) return listed;
+    decided.set(sequence, listed);
+    for (const oldest of decided.keys()) {
+      if (decided.size <= remembered) break;
+      decided.delete(oldest);
+    }
+    return listed;
+  }
+
+  async function readPage({ after, most, state, currency, issuer, sinceMs }: OrderQuery): Promise<OrderPage> {
+    const orders: ListedOrder[] = [];
+    let place = after;
+    let looked = 0;
+    // From the request of the last one on: some of its orders may be left.
+    const requests = await ledger()
+      .store.reads()
+      .intentsAfter('request', after.sequence - 1, requestsAtOnce + 1);
+    for (const { sequence, id } of requests.slice(0, requestsAtOnce)) {
+      const listed = await ordersAt(sequence, id);
+      for (let order = sequence === after.sequence ? after.order + 1 : 0; order < listed.length; order++) {
+        if (orders.length === most || looked === ordersAtOnce) return { orders, next: place, more: true };
+        looked++;
+        place = { sequence, order };
+        const one = listed[order] as ListedOrder;
+        if (
+          (state === undefined || one.state === state) &&
+          (currency === undefined || one.currency === currency) &&
+          (issuer === undefined || one.issuer === issuer) &&
+          (sinceMs === undefined || one.createdMs >= sinceMs)
+        )
+          orders.push(one);
+      }
+      // Between two requests whoever issues has a turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { orders, next: place, more: requests.length > requestsAtOnce };
+  }
+
+  return {
+    page: (query) => turns(() => readPage(query)),
+    ofRequest: (requestId) =>
+      turns(async () => {
+        const { store } = ledger();
+        const intent = await store.findIntent('request', requestId);
+        return intent === undefined ? [] : listOf(intent, await store.findIntent('currency', requestId));
+      }),
+    async placeSince(sinceMs) {
+      // The lowest id of that millisecond (RFC 9562 §5.7).
+      const id = new Uint8Array(16);
+      new DataView(id.buffer).setBigUint64(0, BigInt(sinceMs) << 16n);
+      const { store } = ledger();
+      const first = await store.reads().firstSince('request', id);
+      return {
+        sequence: first ?? (await store.head()).sequence,
+        order: first === undefined ? lastOrder : -1,
+      };
+    },
+  };
+}
+
+/** Behind every order that a request can have. */
+const lastOrder = 0xffff;
+
+function listOf(intent: Intent, currencyIntent: Intent | undefined): readonly ListedOrder[] {
+  const decoded = decodeRequest(asRecord(intent.toBeSigned));
+  assert(decoded.ok, 'a stored request decodes');
+  const request: Request = decoded.value.record;
+  // What is not signed is not handed out yet, and may never be.
+  const outcomes =
+    currencyIntent === undefined || currencyIntent.signed === null
+      ? undefined
+      : readOutcomes(currencyIntent.context, request.orders);
+  return request.orders.map(({ id, lots }, order): ListedOrder => {
+    const { total, count } = sumLots(lots);
+    const denied = outcomes?.denied.get(order);
+    return {
+      id,
+      requestId: request.id,
+      issuer: request.issuer,
+      state: outcomes === undefined ? 'open' : denied === undefined ? 'issued' : 'denied',
+      currency: request.currency.code,
+      amount: total,
+      units: count,
+      createdMs: intent.createdMs,
+      reasons: denied?.reasons ?? [],
+    };
+  });
+}

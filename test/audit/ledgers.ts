@@ -1,0 +1,183 @@
+/** Extracts in memory, taken apart so that a test can alter what is in them, and audited. */
+import { type Audited, type AuditOptions, audit } from '../../src/audit/audit.ts';
+import { decodeEntry } from '../../src/audit/entry.ts';
+import { openTrust } from '../../src/audit/trust.ts';
+import { chainHash, genesisHash } from '../../src/journal/chain.ts';
+import {
+  type ByteSource,
+  type ExtractedEntry,
+  type ExtractedHead,
+  type ExtractHeader,
+  encodeExtract,
+  openExtract,
+} from '../../src/journal/extract.ts';
+import { concatBytes } from '../../src/kit/bytes.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import {
+  decodeJournalHead,
+  encodeJournalHead,
+  type JournalHeadRecord,
+} from '../../src/records/journal-head.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import type { Tokens } from '../roles/authorities.ts';
+import { nameOf, type Role, roles, signBundle, type World } from './world.ts';
+
+export function sourceOf(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
+}
+
+const verifySignature = makeNodeVerifySignature();
+
+export function auditBytes(
+  { bundles }: Pick<World, 'bundles'>,
+  extracts: readonly Uint8Array[],
+  changed: Partial<AuditOptions> = {},
+): Audited {
+  const trust = openTrust(bundles.map(signBundle), { verifySignature });
+  if (!trust.ok) throw new Error(trust.message);
+  const audited = audit({
+    extracts: extracts.map((bytes) => openExtract(sourceOf(bytes))),
+    trust: trust.value,
+    verifySignature,
+    kept: [],
+    atRest: false,
+    apartSeconds: 600,
+    progress: () => undefined,
+    ...changed,
+  });
+  if (!audited.ok) throw new Error(audited.message);
+  return audited.value;
+}
+
+/** A ledger whose entries can be altered. */
+export interface Ledger {
+  readonly header: ExtractHeader;
+  heads: ExtractedHead[];
+  entries: ExtractedEntry[];
+}
+
+export type Ledgers = Record<Role, Ledger>;
+
+export function takeApart(bytes: Uint8Array): Ledger {
+  const extract = openExtract(sourceOf(bytes));
+  const entries = [...extract.entries()].map(
+    ({ journal, ordinal, sequence, bytes: said, hash, signed }): ExtractedEntry => ({
+      journal,
+      ordinal,
+      sequence,
+      bytes: said,
+      hash,
+      signed,
+    }),
+  );
+  return { header: extract.header, heads: [...extract.heads], entries };
+}
+
+export async function putTogether({ header, heads, entries }: Ledger): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of encodeExtract(header, { journals: header.journals, heads, entries }))
+    parts.push(part);
+  return concatBytes(...parts);
+}
+
+/** As a forger does who owns the database: numbers, places and hashes that follow. */
+export function rechain(ledger: Ledger): void {
+  const [journal] = ledger.header.journals;
+  let hash = genesisHash(ledger.header.role, journal?.id ?? new Uint8Array());
+  ledger.entries = ledger.entries.map((entry, index): ExtractedEntry => {
+    const sequence = index + 1;
+    const bytes = editArray(entry.bytes, (items) => [sequence, ...items.slice(1)]);
+    hash = chainHash(hash, bytes);
+    return { ...entry, journal: 0, sequence, ordinal: sequence, bytes, hash };
+  });
+}
+
+/** The heads of the ledger, as its own key signs them, at both witnesses: what a system shows that has lied from the beginning. */
+export async function resignHeads(ledgers: Ledgers, tokens: Tokens, role: Role): Promise<void> {
+  const { header, entries } = ledgers[role];
+  const head = await signedHead(tokens, role, {
+    issuedAt: Math.floor(header.madeMs / 1000) - 600,
+    journalId: header.journals[0]?.id ?? new Uint8Array(16),
+    sequence: entries.length,
+    hash: entries.at(-1)?.hash ?? new Uint8Array(32),
+  });
+  for (const witness of roles) {
+    if (witness === role) continue;
+    ledgers[witness].heads = ledgers[witness].heads.map((held) =>
+      ownerOf(held.signed) === role ? { signed: head, contradiction: null } : held,
+    );
+  }
+}
+
+export async function signedHead(
+  tokens: Tokens,
+  role: Role,
+  said: Pick<JournalHeadRecord, 'issuedAt' | 'journalId' | 'sequence' | 'hash'>,
+): Promise<Uint8Array> {
+  const signer = tokens.of[role];
+  const record = { role, name: nameOf(role), epoch: role === 'quota' ? 1 : null, ...said };
+  const toBeSigned = encodeJournalHead(record, signer.publicKey.keyId);
+  return attachSignature(toBeSigned, await signer.sign(toBeSigned));
+}
+
+export function ownerOf(head: Uint8Array): Role {
+  const decoded = decodeJournalHead(head);
+  if (!decoded.ok) throw new Error(decoded.message);
+  return decoded.value.record.role;
+}
+
+export function editArray(
+  bytes: Uint8Array,
+  edit: (items: readonly CborValue[]) => readonly CborValue[],
+): Uint8Array {
+  const decoded = decodeCbor(bytes);
+  if (!decoded.ok || !Array.isArray(decoded.value)) throw new Error('it is to be an array');
+  return encodeCbor(edit(decoded.value));
+}
+
+/** Places in the content of an intent's entry. */
+export const field = {
+  issuer: 0,
+  bodyHash: 1,
+  context: 2,
+  toBeSigned: 3,
+  serial: 4,
+  orders: 5,
+  decides: 6,
+  spends: 7,
+  take: 8,
+  settles: 9,
+};
+
+/** The content of entry `index` with one of its items changed. */
+export function editContent(
+  ledger: Ledger,
+  index: number,
+  at: number,
+  edit: (item: CborValue) => CborValue,
+): void {
+  const entry = ledger.entries[index];
+  if (entry === undefined) throw new Error(`no entry ${index}`);
+  const bytes = editArray(entry.bytes, ([number, kind, subject, created, content]) => [
+    number ?? 0,
+    kind ?? 0,
+    subject ?? 0,
+    created ?? 0,
+    editArray(content as Uint8Array, (items) =>
+      items.map((item, place) => (place === at ? edit(item) : item)),
+    ),
+  ]);
+  ledger.entries[index] = { ...entry, bytes };
+}
+
+export function kindOf({ bytes }: Pick<ExtractedEntry, 'bytes'>): string {
+  const read = decodeEntry(bytes);
+  if ('fault' in read) throw new Error(read.fault);
+  return read.entry.kind;
+}
+
+/** The places of the entries of a kind. */
+export function placesOf(ledger: Ledger, kind: string): number[] {
+  return ledger.entries.flatMap((entry, index) => (kindOf(entry) === kind ? [index] : []));
+}

@@ -1,0 +1,209 @@
+/** Real roles over real SQLite stores, on one clock; a liar stands in the place of one of them. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Signer } from '../../hsm/signer.ts';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
+import { toHex } from '../../src/kit/bytes.ts';
+import { type Clock, fixedClock } from '../../src/kit/clock.ts';
+import type { Result } from '../../src/kit/result.ts';
+import type { KeyRing } from '../../src/records/key-ring.ts';
+import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
+import { changeId, encodeChange } from '../../src/records/quota-change.ts';
+import type { QuotaTerms } from '../../src/records/quota-terms.ts';
+import { keySetId } from '../../src/records/trust-bundle.ts';
+import type { Central, IssuerLimits } from '../../src/roles/central.ts';
+import type { Issuance, IssuancePeers } from '../../src/roles/issuance.ts';
+import type { Ledger } from '../../src/roles/ledger.ts';
+import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
+import type { QuotaControl } from '../../src/roles/quota-control.ts';
+import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import type { QuotaPosition, Store } from '../../src/store/store.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import type { Draw } from '../crash/draw.ts';
+import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { policy, keys as samples, signed } from '../records/samples.ts';
+import { issuer, otherIssuer } from '../roles/authorities.ts';
+import { terms } from '../store/intents.ts';
+import type { Code } from './code.ts';
+import { type LiarKeys, startMs } from './keys.ts';
+
+export type RoleName = 'central' | 'issuance' | 'other' | 'quota';
+
+export interface HouseOptions {
+  readonly code: Code;
+  readonly keys: LiarKeys;
+  readonly draw: Draw;
+  /** Of each issuer, minor units. */
+  readonly allocated: bigint;
+  readonly dayLimit: bigint;
+  /** In the place of these two. */
+  readonly terms?: QuotaTerms;
+}
+
+export const limits: IssuerLimits = { requestMaximum: 2_000n, ceiling: 1_000n, frequencyCap: 1_000_000 };
+export const credentialSeconds = 300;
+
+export class House {
+  /** Of all three, unless a role was made with one of its own. */
+  readonly clock = fixedClock(startMs);
+  readonly keyRing: KeyRing;
+  readonly options: HouseOptions;
+  private readonly folder: string;
+  private readonly stores = new Map<RoleName, Store>();
+  private readonly ledgers = new Map<RoleName, Ledger>();
+  private readonly anchors = new Map<RoleName, ReturnType<typeof makeMemoryAnchor>>();
+  private readonly decision;
+  private readonly random: (length: number) => Uint8Array;
+
+  constructor(options: HouseOptions) {
+    this.options = options;
+    // As in test/crash/plant.ts: a disk would add nothing but waiting.
+    this.folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ringmint-liars-'));
+    this.keyRing = options.code.makeKeyRing(options.keys.bundle, makeNodeVerifySignature());
+    this.decision = loadIssuanceDecision(options.keys.machine);
+    const source = options.draw.branch('random');
+    this.random = (length) => source.bytes(length);
+  }
+
+  pathOf(role: RoleName): string {
+    return join(this.folder, `${role}.db`);
+  }
+
+  /** Opens the role's database, new or as it was left, with the anchor that it has. */
+  async open(role: RoleName): Promise<void> {
+    const path = this.pathOf(role);
+    const isNew = !existsSync(path);
+    const store = this.options.code.openSqliteStore({
+      path,
+      role: role === 'other' ? 'issuance' : role,
+      create: isNew,
+      random: this.random,
+    });
+    const anchor = this.anchors.get(role) ?? makeMemoryAnchor();
+    if (isNew && role === 'quota') {
+      const { allocated, dayLimit } = this.options;
+      for (const name of [issuer, otherIssuer]) {
+        const made = await store.allocate({
+          issuer: name,
+          currency: 'EUR',
+          terms: this.options.terms ?? terms(allocated, dayLimit),
+          createdMs: startMs,
+        });
+        if (!made.ok) throw new Error(made.message);
+      }
+      anchor.head = await store.head();
+    }
+    this.anchors.set(role, anchor);
+    this.stores.set(role, store);
+    this.ledgers.set(role, await this.options.code.openLedger(store, replicateAnchor([anchor])));
+  }
+
+  async close(role: RoleName): Promise<void> {
+    await this.stores.get(role)?.close();
+    this.stores.delete(role);
+  }
+
+  async remove(): Promise<void> {
+    for (const role of [...this.stores.keys()]) await this.close(role);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  store(role: RoleName): Store {
+    const store = this.stores.get(role);
+    if (store === undefined) throw new Error(`${role} is not open`);
+    return store;
+  }
+
+  /** Two people put the clock of the quota right (`ringmint quota propose --clock`); gives why not, where they could not. */
+  async resetQuotaClock(nowSeconds: number): Promise<string> {
+    const { ledger } = this.common('quota', this.clock);
+    const position = await this.store('quota').position(issuer, 'EUR', 0);
+    if (position === undefined) throw new Error('there is a quota');
+    const { version, allocated, frozen, limits, returns } = position;
+    const change = encodeChange({
+      madeAt: nowSeconds,
+      expiresAt: nowSeconds + 600,
+      reason: 'the clock was wrong',
+      action: {
+        kind: 'terms',
+        issuer,
+        currency: 'EUR',
+        version,
+        terms: {
+          allocated,
+          frozen,
+          returns,
+          limits: limits.map(({ name, counts, window, maximum }) => ({ name, counts, window, maximum })),
+        },
+        clock: nowSeconds,
+      },
+    });
+    const approvals = (['alice', 'bob'] as const).map((name) => {
+      const approval = { approver: name, changeId: changeId(change), issuedAt: nowSeconds };
+      return signed(encodeQuotaApproval(approval, samples[name].key.keyId), samples[name]);
+    });
+    const right = fixedClock(nowSeconds * 1000);
+    const changes = makeQuotaChanges({
+      ledger,
+      policy,
+      verifySignature: makeNodeVerifySignature(),
+      resume: () => Promise.resolve(),
+      clock: right,
+    });
+    const applied = await changes.apply(change, approvals);
+    return applied.ok ? 'ok' : applied.code;
+  }
+
+  private common(role: RoleName, clock: Clock) {
+    const ledger = this.ledgers.get(role);
+    if (ledger === undefined) throw new Error(`${role} is not open`);
+    return { ledger, keys: this.keyRing, clock, random: this.random };
+  }
+
+  makeQuotaControl(clock: Clock = this.clock): QuotaControl {
+    const { code, keys } = this.options;
+    return code.makeQuotaControl({
+      ...this.common('quota', clock),
+      signer: keys.of.quota,
+      agreements: [keys.agreement],
+      keySet: keySetId(keys.bundle),
+      epoch: 1,
+      clockSkewSeconds: 60,
+    });
+  }
+
+  makeCentral(
+    quotaPosition: (issuer: string, currency: string) => Promise<Result<QuotaPosition | undefined>>,
+    clock: Clock = this.clock,
+  ): Central {
+    const { code, keys } = this.options;
+    return code.makeCentral({
+      ...this.common('central', clock),
+      signer: keys.of.central,
+      quotaKey: keys.agreement.publicKey,
+      decision: this.decision,
+      policy: {
+        limits: (_issuer, currency) => (currency === 'EUR' ? limits : undefined),
+        frequencyWindowMs: 60_000,
+        credentialLifetimeSeconds: credentialSeconds,
+        clockSkewSeconds: 60,
+      },
+      quotaPosition,
+    });
+  }
+
+  makeIssuance(role: 'issuance' | 'other', peers: IssuancePeers, clock: Clock = this.clock): Issuance {
+    const { code, keys } = this.options;
+    const signer: Signer = keys.of[role];
+    return code.makeIssuance({
+      ...this.common(role, clock),
+      issuer: role === 'issuance' ? issuer : otherIssuer,
+      signer,
+      centralKeyId: () => toHex(keys.of.central.publicKey.keyId),
+      peers,
+      requestLifetimeSeconds: 600,
+      defaultRedemptionSeconds: 365 * 86_400,
+    });
+  }
+}

@@ -1,0 +1,441 @@
+/**
+ * An issuance that lies, between a real central management and a real quota control. It has its key, a revoked one of its name, every record
+ * that it was given, those of another issuer too, and the line to both: it drops, repeats, swaps and races as it likes.
+ *
+ * What holds: whatever verifies offline as authentic is under a control bit that quota control has signed, counted and not exceeded; every
+ * control bit is for orders that central management approved, once a request and once a credential; and so Σ authentic ≤ Σ quota.
+ */
+import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
+import type { Result } from '../../src/kit/result.ts';
+import { succeed } from '../../src/kit/result.ts';
+import { claim } from '../../src/records/claims.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { decodeCredential } from '../../src/records/credential.ts';
+import { encodeDraft } from '../../src/records/draft.ts';
+import { decodePresentation, encodePresentation, type Presentation } from '../../src/records/presentation.ts';
+import {
+  decodeRequest,
+  encodeRequest,
+  type Order,
+  type Request,
+  sumOrders,
+} from '../../src/records/request.ts';
+import { makeRequestId } from '../../src/records/request-id.ts';
+import { select } from '../../src/records/selection.ts';
+import type { Central } from '../../src/roles/central.ts';
+import type { QuotaControl } from '../../src/roles/quota-control.ts';
+import { Broken } from '../crash/auditor.ts';
+import type { Draw } from '../crash/draw.ts';
+import { issuer, otherIssuer } from '../roles/authorities.ts';
+import { flipped, signAs, withClaims } from './forgery.ts';
+import { House, limits } from './house.ts';
+import { type Grant, grantOf, mintHonestly, mints } from './minting.ts';
+import { Observer } from './observer.ts';
+import { Seen, type World, type WorldOptions } from './sequences.ts';
+
+/** A request that central management has approved, in whole or in part. */
+interface Approved {
+  readonly request: Request;
+  readonly bytes: Uint8Array;
+  readonly credential: Uint8Array;
+  readonly seed: Uint8Array;
+  readonly issuer: string;
+}
+
+const allocated = 9_000n;
+const dayLimit = 400n;
+const none = 'nothing to do it with';
+
+class LyingIssuance implements World {
+  readonly actions: World['actions'];
+  readonly told: readonly string[] = [];
+  private readonly house: House;
+  private readonly options: WorldOptions;
+  private readonly draw: Draw;
+  private readonly observer: Observer;
+  private central!: Central;
+  private quotaControl!: QuotaControl;
+  private other!: { issue(draft: Uint8Array): Promise<Result<unknown>> };
+  private readonly orders = new Seen<Order>();
+  private readonly requests = new Seen<{ request: Request; bytes: Uint8Array }>();
+  private readonly approved = new Seen<Approved>();
+  private readonly presented = new Seen<Uint8Array>();
+  private readonly grants: Grant[] = [];
+  private readonly othersGrants = new Seen<Grant>();
+  private readonly ofRequest = new Map<string, Uint8Array>();
+  private readonly credentials = new Set<string>();
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.draw = options.draw;
+    this.house = new House({ ...options, allocated, dayLimit });
+    this.observer = new Observer({ ...options, clock: this.house.clock });
+    this.actions = [
+      ['asks', 14, () => this.ask((request) => request)],
+      ['asks under an id that it used', 2, () => this.ask((request) => ({ ...request, id: this.usedId() }))],
+      [
+        'asks for an order that is in another request',
+        3,
+        () => this.ask((request) => this.usedOrder(request)),
+      ],
+      [
+        'asks in the name of another issuer',
+        1,
+        () => this.ask((request) => ({ ...request, issuer: otherIssuer })),
+      ],
+      ['asks with times that are off', 2, () => this.ask((request) => this.offTimes(request))],
+      ['asks with a total of its own', 1, () => this.ask((request) => request, { total: 1n })],
+      ['asks with a revoked key', 1, () => this.askRevoked()],
+      ['asks the same again', 2, () => this.askAgain()],
+      ['asks twice at once', 2, () => this.askTwice()],
+      ['redeems', 16, () => this.redeem()],
+      ['redeems again', 2, () => this.redeemAgain()],
+      [
+        'redeems with another seed',
+        3,
+        () => this.redeem((honest) => ({ ...honest, seed: this.draw.bytes(32) })),
+      ],
+      ['redeems for another request', 4, () => this.redeem((honest) => this.swapped(honest, 'request'))],
+      [
+        'redeems with the credential of another request',
+        3,
+        () => this.redeem((honest) => this.swapped(honest, 'credential')),
+      ],
+      ['redeems for a changed request', 3, () => this.redeemChanged()],
+      ['redeems as another issuer', 1, () => this.redeem((honest) => honest, otherIssuer)],
+      ['redeems what a bit of was flipped', 2, () => this.redeemFlipped()],
+      ['redeems at once', 12, () => this.race()],
+      ['signs', 16, () => this.mint()],
+      ['lets time pass', 4, async () => this.wait()],
+      ['another issuer issues', 1, () => this.othersIssue()],
+    ];
+  }
+
+  async open(): Promise<this> {
+    const { house } = this;
+    for (const role of ['central', 'quota', 'other'] as const) await house.open(role);
+    this.quotaControl = house.makeQuotaControl();
+    this.central = house.makeCentral(async (name, currency) =>
+      succeed(await this.quotaControl.position(name, currency)),
+    );
+    // What the honest issuer sends and gets, the liar sees.
+    this.other = house.makeIssuance('other', {
+      submitRequest: async (bytes) => {
+        const answer = await this.central.submit(bytes, otherIssuer);
+        this.learn(bytes, answer.ok ? answer.value.credential : null, new Uint8Array(32), otherIssuer);
+        return answer;
+      },
+      redeemCredential: async (bytes) => {
+        const answer = await this.quotaControl.redeem(bytes, otherIssuer);
+        this.presented.add(bytes);
+        if (answer.ok) this.addOthers(answer.value);
+        return answer;
+      },
+    });
+    return this;
+  }
+
+  private lastOthers: Request | undefined;
+
+  private addOthers(bytes: Uint8Array): void {
+    if (this.lastOthers !== undefined)
+      this.othersGrants.add(grantOf(bytes, this.lastOthers, new Uint8Array(32)));
+  }
+
+  /** Central management's answer, of which it keeps everything. */
+  private learn(bytes: Uint8Array, credential: Uint8Array | null, seed: Uint8Array, whose = issuer): void {
+    const decoded = decodeRequest(bytes);
+    if (!decoded.ok) return;
+    const request = decoded.value.record;
+    if (whose === otherIssuer) this.lastOthers = request;
+    for (const order of request.orders) this.orders.add(order);
+    this.requests.add({ request, bytes });
+    if (credential !== null) this.approved.add({ request, bytes, credential, seed, issuer: whose });
+  }
+
+  private makeOrder(): Order {
+    const { draw } = this;
+    const value = BigInt(1 + draw.below(40));
+    const lot = { value, count: 1 + draw.below(3), owner: draw.bytes(32) };
+    const tooMuch = { value: limits.ceiling + 1n, count: 1, owner: draw.bytes(32) };
+    return {
+      id: makeRequestId(this.house.clock, (length) => draw.bytes(length)),
+      lots: [draw.chance(12) ? tooMuch : lot],
+      purpose: 'lie',
+      origin: 'DE',
+      destination: 'DE',
+    };
+  }
+
+  private makeRequest(): Request {
+    const now = this.house.clock.nowSeconds();
+    const orders = Array.from({ length: 1 + this.draw.below(3) }, () => this.makeOrder());
+    return {
+      id: makeRequestId(this.house.clock, (length) => this.draw.bytes(length)),
+      issuer,
+      issuedAt: now,
+      expiresAt: now + 600,
+      currency: { code: 'EUR', exponent: 2 },
+      total: sumOrders(orders).total,
+      orders,
+      redeemUntil: now + 300 * 86_400,
+    };
+  }
+
+  private usedId(): Uint8Array {
+    return this.requests.pick(this.draw)?.request.id ?? this.draw.bytes(16);
+  }
+
+  private usedOrder(request: Request): Request {
+    const used = this.orders.pick(this.draw);
+    const orders = used === undefined ? request.orders : [used];
+    return { ...request, orders, total: sumOrders(orders).total };
+  }
+
+  private offTimes(request: Request): Request {
+    const by = this.draw.pick([-100_000, -700, 61, 7_200, 400 * 86_400]);
+    return { ...request, issuedAt: request.issuedAt + by, expiresAt: request.expiresAt + by };
+  }
+
+  private async sign(
+    request: Request,
+    { total, by = 'issuance' }: { total?: bigint; by?: 'issuance' | 'revoked' } = {},
+  ): Promise<Uint8Array> {
+    const signer = this.options.keys.of[by];
+    const honest = encodeRequest(request, signer.publicKey.keyId);
+    return signAs(signer, total === undefined ? honest : withClaims(honest, [[claim.total, total]]));
+  }
+
+  private async submit(bytes: Uint8Array): Promise<string> {
+    const answer = await this.central.submit(bytes, issuer);
+    if (!answer.ok) return answer.code;
+    this.learn(bytes, answer.value.credential, this.draw.bytes(32));
+    return answer.value.credential === null ? 'denied' : 'approved';
+  }
+
+  private async ask(
+    change: (request: Request) => Request,
+    how: Parameters<LyingIssuance['sign']>[1] = {},
+  ): Promise<string> {
+    return this.submit(await this.sign(change(this.makeRequest()), how));
+  }
+
+  private async askRevoked(): Promise<string> {
+    const outcome = await this.ask((request) => request, { by: 'revoked' });
+    if (outcome === 'approved' || outcome === 'denied') throw new Broken('a revoked key counts for nothing');
+    return outcome;
+  }
+
+  private async askAgain(): Promise<string> {
+    const before = this.requests.pick(this.draw);
+    return before === undefined ? none : this.submit(before.bytes);
+  }
+
+  /** Two requests of one id, or one twice. */
+  private async askTwice(): Promise<string> {
+    const request = this.makeRequest();
+    const bytes = await this.sign(request);
+    const orders = [this.makeOrder()];
+    const second = this.draw.chance(50)
+      ? bytes
+      : await this.sign({ ...request, orders, total: sumOrders(orders).total });
+    const outcomes = await Promise.all([this.submit(bytes), this.submit(second)]);
+    return outcomes.sort().join(' and ');
+  }
+
+  private async redeem(
+    change: (honest: Presentation) => Presentation = (honest) => honest,
+    peer = issuer,
+  ): Promise<string> {
+    const given = this.approved.pick(this.draw);
+    if (given === undefined) return none;
+    return this.present(change(this.presentationOf(given)), peer);
+  }
+
+  private presentationOf({ credential, bytes: request, seed }: Approved): Presentation {
+    return { credential, request, seed };
+  }
+
+  private swapped(honest: Presentation, part: 'request' | 'credential'): Presentation {
+    const other = this.approved.pick(this.draw);
+    return other === undefined ? honest : { ...honest, [part]: this.presentationOf(other)[part] };
+  }
+
+  /** Another request under the same id, signed as well, with the credential of the first. */
+  private async redeemChanged(): Promise<string> {
+    const given = this.approved.pick(this.draw);
+    if (given === undefined) return none;
+    const { request, credential, seed } = given;
+    const orders = request.orders.map((order) => ({
+      ...order,
+      lots: order.lots.map((lot) => ({ ...lot, value: lot.value + 1n })),
+    }));
+    const changed = this.draw.pick<Request>([
+      { ...request, issuer, orders, total: sumOrders(orders).total },
+      { ...request, issuer, id: this.draw.bytes(16) },
+      { ...request, issuer, redeemUntil: request.redeemUntil + 86_400 },
+      { ...request, issuer, orders: [...request.orders].reverse() },
+      { ...request, issuer, currency: { code: 'CHF', exponent: 2 } },
+    ]);
+    return this.present({ credential, seed, request: await this.sign(changed) }, issuer);
+  }
+
+  private async redeemFlipped(): Promise<string> {
+    const given = this.approved.pick(this.draw);
+    if (given === undefined) return none;
+    const honest = this.presentationOf(given);
+    const part = this.draw.pick(['credential', 'request'] as const);
+    return this.present({ ...honest, [part]: flipped(honest[part], this.draw) }, issuer);
+  }
+
+  private async redeemAgain(): Promise<string> {
+    const bytes = this.presented.pick(this.draw);
+    if (bytes === undefined) return none;
+    const decoded = decodePresentation(bytes);
+    if (!decoded.ok) throw new Error(decoded.message);
+    return this.present(decoded.value, issuer);
+  }
+
+  private async race(): Promise<string> {
+    const given = this.approved.pick(this.draw);
+    if (given === undefined) return none;
+    const honest = this.presentationOf(given);
+    const others = Array.from({ length: 1 + this.draw.below(3) }, () =>
+      this.draw.pick<Presentation>([
+        honest,
+        { ...honest, seed: this.draw.bytes(32) },
+        this.swapped(honest, 'request'),
+        this.presentationOf(this.approved.pick(this.draw) ?? given),
+        this.presentationOf(this.approved.pick(this.draw) ?? given),
+      ]),
+    );
+    const outcomes = await Promise.all([honest, ...others].map((one) => this.present(one, issuer)));
+    return [...new Set(outcomes)].sort().join(' and ');
+  }
+
+  private async present(presentation: Presentation, peer: string): Promise<string> {
+    const { credential, request: requestBytes, seed } = presentation;
+    const bytes = encodePresentation({ credential, request: requestBytes, seed });
+    this.presented.add(bytes);
+    const answer = await this.quotaControl.redeem(bytes, peer);
+    if (!answer.ok) return answer.code;
+    const request = decodeRequest(requestBytes);
+    if (!request.ok) throw new Broken(`control bit: for a request that does not decode: ${request.message}`);
+    const known = this.ofRequest.get(toHex(request.value.record.id));
+    if (known !== undefined && equalBytes(known, answer.value)) return 'the same control bit';
+    await this.checkGrant(answer.value, request.value.record, requestBytes, seed);
+    return 'a control bit';
+  }
+
+  /** Each control bit is one, for orders that central management approved, and no more than they are. */
+  private async checkGrant(
+    bytes: Uint8Array,
+    request: Request,
+    requestBytes: Uint8Array,
+    seed: Uint8Array,
+  ): Promise<void> {
+    const id = toHex(request.id);
+    if (this.ofRequest.has(id)) throw new Broken(`one control bit a request: ${id} has two`);
+    this.ofRequest.set(id, bytes);
+    const grant = grantOf(bytes, request, seed);
+    const intent = await this.house.store('central').findIntent('credential', request.id);
+    const credential =
+      intent === undefined
+        ? undefined
+        : decodeCredential(attachSignature(intent.toBeSigned, new Uint8Array(64)));
+    if (credential?.ok !== true) throw new Broken(`approved: ${id} has no credential`);
+    const { requestHash, approved, id: credentialId } = credential.value.record;
+    if (!equalBytes(requestHash, sha256(requestBytes)))
+      throw new Broken('approved: the control bit is for another request than the credential');
+    if (this.credentials.has(toHex(credentialId))) throw new Broken('a credential works once');
+    this.credentials.add(toHex(credentialId));
+    const numbers = [...request.orders.keys()];
+    const allowed = new Set(select(numbers, approved));
+    const taken = select(numbers, grant.bit.orders) ?? [];
+    if (taken.length === 0 || taken.some((number) => !allowed.has(number)))
+      throw new Broken('approved: the control bit is for orders that were denied');
+    const { total, count } = sumOrders(select(request.orders, grant.bit.orders) ?? []);
+    if (grant.bit.total !== total || grant.bit.count !== count)
+      throw new Broken(`total: a control bit for ${grant.bit.total}, of orders of ${total}`);
+    this.grants.push(grant);
+    if (this.draw.chance(50)) this.observer.judge(await mintHonestly(grant, this.options.keys));
+  }
+
+  private async mint(): Promise<string> {
+    const { draw, grants } = this;
+    const grant =
+      grants.length === 0 ? undefined : grants[grants.length - 1 - draw.below(Math.min(grants.length, 12))];
+    if (grant === undefined) return none;
+    const other = (draw.chance(50) ? this.othersGrants.pick(draw) : undefined) ?? draw.pick(grants);
+    const how = draw.pick(Object.keys(mints));
+    const file = await mints[how]?.({ grant, other, keys: this.options.keys, draw });
+    return `${how}, ${this.observer.judge(file ?? new Uint8Array())}`;
+  }
+
+  private wait(): string {
+    this.house.clock.advanceMs(
+      this.draw.pick([1_000, 20_000, 120_000, 301_000, 3_600_000, 40_000_000, 40_000_000]),
+    );
+    return 'later';
+  }
+
+  private async othersIssue(): Promise<string> {
+    const order = this.makeOrder();
+    const answer = await this.other.issue(
+      encodeDraft({
+        ...order,
+        currency: { code: 'EUR', exponent: 2 },
+        total: sumOrders([order]).total,
+        lots: order.lots.map(({ owner, ...lot }) => ({ ...lot, owner: { commitment: owner } })),
+      }),
+    );
+    return answer.ok ? 'answered' : answer.code;
+  }
+
+  async check(): Promise<void> {
+    const position = await this.house.store('quota').position(issuer, 'EUR', this.house.clock.nowMs());
+    if (position === undefined) throw new Broken('quota: there is none');
+    const { issued, reserved, available } = position;
+    if (issued + reserved + available !== allocated) throw new Broken('conservation of the quota');
+    const authentic = this.observer.sums.get(issuer) ?? 0n;
+    if (authentic > issued)
+      throw new Broken(
+        `Σ authentic ≤ Σ quota: ${authentic} is authentic, ${issued} was taken of ${allocated}`,
+      );
+    if ((this.observer.sums.get(otherIssuer) ?? 0n) > 0n)
+      throw new Broken('another issuer: its units are authentic with the signature of this one');
+    const [day] = position.limits;
+    if (day === undefined || day.used > dayLimit) throw new Broken('the limit of the day');
+  }
+
+  /** All that it could sign, signed: exactly what quota control has counted, and every bit of it is in its journal. */
+  async finish(): Promise<void> {
+    const store = this.house.store('quota');
+    const days = new Map<number, bigint>();
+    for (const grant of this.grants) {
+      this.observer.judge(await mintHonestly(grant, this.options.keys));
+      const day = Math.floor(grant.bit.issuedAt / 86_400);
+      days.set(day, (days.get(day) ?? 0n) + grant.bit.total);
+    }
+    for (const batch of this.observer.batches.values()) {
+      const intent = await store.findIntent('control-bit', batch.bit.requestId);
+      if (intent === undefined || !equalBytes(intent.toBeSigned, batch.toBeSigned))
+        throw new Broken('journal: units are authentic under a control bit that quota control has not');
+    }
+    for (const [day, sum] of days)
+      if (sum > dayLimit) throw new Broken(`the limit of the day: ${sum} on day ${day}`);
+    const position = await store.position(issuer, 'EUR', this.house.clock.nowMs());
+    const authentic = this.observer.sums.get(issuer) ?? 0n;
+    if (position?.issued !== authentic)
+      throw new Broken(`quota control counts ${position?.issued}, and ${authentic} is authentic`);
+    await this.check();
+  }
+
+  remove(): Promise<void> {
+    return this.house.remove();
+  }
+}
+
+export function openLyingIssuance(options: WorldOptions): Promise<World> {
+  return new LyingIssuance(options).open();
+}

@@ -1,0 +1,47 @@
+import { expect, vi } from 'vitest';
+import { testLiar } from './liar-runs.ts';
+import { beyondQuota, openLyingQuota } from './lying-quota.ts';
+
+vi.mock('../../src/records/encryption.ts', async (original) =>
+  (await import('./encryption.ts')).quickened(await original()),
+);
+
+testLiar({
+  liar: 'a quota control that lies',
+  holds:
+    'nothing is authentic but orders that issuance signed a request for and central management approved, each once',
+  open: openLyingQuota,
+  expected: [
+    'orders: tells the truth: issued',
+    'orders: tells the truth: denied and issued',
+    'orders: for all orders, denied ones too: control_bit_order_denied',
+    'orders: for the denied orders: control_bit_order_denied',
+    'orders: for fewer orders: denied and issued',
+    'orders: for an order that is not there: control_bit_request_mismatch',
+    'orders: over a root of its own: control_bit_root_mismatch',
+    'orders: over units that are worth more: control_bit_root_mismatch',
+    'orders: over units worth more, with the total that was asked: control_bit_root_mismatch',
+    'orders: over another seed: control_bit_root_mismatch',
+    'orders: with a larger total: control_bit_request_mismatch',
+    'orders: with another count: control_bit_request_mismatch',
+    'orders: with another currency: control_bit_request_mismatch',
+    'orders: for another issuer: control_bit_request_mismatch',
+    'orders: for another request: control_bit_request_mismatch',
+    'orders: for the id of another request: control_bit_request_mismatch',
+    "orders: for another issuance's key: control_bit_key_mismatch",
+    'orders: for a revoked key: control_bit_key_mismatch',
+    'orders: to be redeemed for longer: control_bit_request_mismatch',
+    'orders: under a serial that it used: control_bit_serial_used',
+    'orders: dated before its key: key_expired',
+    'orders: an old control bit: control_bit_request_mismatch',
+    'orders: signed by a key that nobody knows: key_unknown',
+    'orders: the request itself: record_type_mismatch',
+    'orders: twice: issued',
+    'an order again: not asked: issued',
+    'signs what nobody asked for: control_bit_mismatch',
+    'shows a journal head: journal_forked, resolved',
+    'orders: not asked: journal_forked',
+  ],
+  // It is what the quota is trusted to: alone it has more issued, of orders that the other two agreed to.
+  seen: () => expect(beyondQuota.worlds).toBeGreaterThan(beyondQuota.of / 2),
+});

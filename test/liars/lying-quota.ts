@@ -1,0 +1,426 @@
+/**
+ * A quota control that lies, between a real issuance and a real central management: it has both of its keys, everything that it was ever
+ * presented, and the line to issuance. What it tells central management of its quotas is a lie too.
+ *
+ * What holds: nothing is authentic but orders that a caller placed, that issuance has put into a signed request, each in one and once, and that
+ * central management has approved by rules of its own; no serial is used twice. The quota is not held: it is what quota control is for.
+ */
+import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
+import { type Result, refuse, succeed } from '../../src/kit/result.ts';
+import { claim } from '../../src/records/claims.ts';
+import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { type Credential, decodeCredential } from '../../src/records/credential.ts';
+import { decodeCurrencyFile, encodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { decryptWith, encryptedCredentialType } from '../../src/records/encryption.ts';
+import { encodeJournalHead } from '../../src/records/journal-head.ts';
+import { merkleRoot } from '../../src/records/merkle.ts';
+import { decodePresentation } from '../../src/records/presentation.ts';
+import { decodeRequest, lotsOf, type Request, sumOrders } from '../../src/records/request.ts';
+import { runsOf, select } from '../../src/records/selection.ts';
+import { keySetId } from '../../src/records/trust-bundle.ts';
+import { deriveLeaves } from '../../src/records/unit.ts';
+import type { Issuance } from '../../src/roles/issuance.ts';
+import { makeWitness, type Witness } from '../../src/roles/witness.ts';
+import type { QuotaPosition } from '../../src/store/store.ts';
+import { Broken } from '../crash/auditor.ts';
+import type { Draw } from '../crash/draw.ts';
+import { issuer, otherIssuer } from '../roles/authorities.ts';
+import { Callers } from './callers.ts';
+import { flipped, signAs, withClaims } from './forgery.ts';
+import { House } from './house.ts';
+import { makeSigner } from './keys.ts';
+import { Observer } from './observer.ts';
+import { Seen, type World, type WorldOptions } from './sequences.ts';
+
+/** What it has told the world; nobody but itself keeps it to that. */
+const allocated = 3_000n;
+const stranger = makeSigner('stranger');
+const owner = { role: 'quota', name: 'quota' } as const;
+
+interface Presented {
+  readonly request: Request;
+  readonly bytes: Uint8Array;
+  readonly seed: Uint8Array;
+  readonly credential: Credential;
+}
+
+interface Made {
+  /** The orders whose units are under the root, by their numbers. */
+  numbers?: readonly number[];
+  /** Of the units and of the control bit alike. */
+  terms?: Partial<
+    Pick<ControlBit, 'epoch' | 'sequence' | 'reservation' | 'issuedAt' | 'redeemUntil' | 'keySet'>
+  >;
+  /** Of the control bit only. */
+  claims?: Partial<ControlBit>;
+  seed?: Uint8Array;
+  more?: bigint;
+}
+
+class LyingQuota implements World {
+  readonly actions: World['actions'];
+  private readonly house: House;
+  private readonly options: WorldOptions;
+  private readonly draw: Draw;
+  private readonly observer: Observer;
+  private readonly callers: Callers;
+  private issuance!: Issuance;
+  private witness!: Witness;
+  private sequence = 0;
+  private readonly bits = new Seen<Uint8Array>();
+  private readonly presented = new Seen<Presented>();
+  told: string[] = [];
+  private forked = false;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.draw = options.draw;
+    this.house = new House({ ...options, allocated, dayLimit: allocated });
+    const { clock } = this.house;
+    this.observer = new Observer({ ...options, clock });
+    this.callers = new Callers({
+      observer: this.observer,
+      issuance: () => this.issuance,
+      clock,
+      draw: this.draw,
+      denialsLast: true,
+    });
+    this.actions = [
+      ['orders', 60, () => this.telling(() => this.callers.place())],
+      ['an order again', 30, () => this.telling(() => this.callers.again())],
+      ['signs what nobody asked for', 6, () => this.signAlone()],
+      ['shows a journal head', 6, () => this.showHead()],
+      ['time passes', 10, async () => this.wait()],
+      ['issuance restarts', 1, () => this.restart()],
+    ];
+  }
+
+  async open(): Promise<this> {
+    for (const role of ['issuance', 'central'] as const) await this.house.open(role);
+    await this.serve();
+    return this;
+  }
+
+  private async serve(): Promise<void> {
+    const { house } = this;
+    const central = house.makeCentral(async () => this.position());
+    this.witness = await makeWitness({
+      store: house.store('issuance'),
+      keys: house.keyRing,
+      clock: house.clock,
+    });
+    this.issuance = house.makeIssuance('issuance', {
+      submitRequest: (bytes) => {
+        this.callers.sends(bytes);
+        return central.submit(bytes, issuer);
+      },
+      // As src/appliance/witnessing.ts puts it between.
+      redeemCredential: async (bytes) => {
+        const checked = this.witness.check(owner);
+        return checked.ok ? this.answer(bytes) : checked;
+      },
+    });
+  }
+
+  private async telling(act: () => Promise<string>): Promise<string> {
+    this.told = [];
+    const outcome = await act();
+    // It takes nothing more from one that was caught at it, until somebody starts it again.
+    if (outcome.includes('control_bit_serial_used') && this.draw.chance(60)) await this.serve();
+    return `${[...new Set(this.told)].sort().join(', ') || 'not asked'}: ${outcome}`;
+  }
+
+  /** Its numbers, as it likes. */
+  private position(): Result<QuotaPosition | undefined> {
+    const { draw } = this;
+    if (draw.chance(3)) return refuse('peer_unavailable', 'a lie');
+    if (draw.chance(3)) return succeed(undefined);
+    const available = draw.pick([0n, 40n, 10n ** 15n, 10n ** 15n, 10n ** 15n, 10n ** 15n, 10n ** 15n]);
+    return succeed({
+      issuer,
+      currency: 'EUR',
+      version: 1,
+      allocated: available,
+      reserved: 0n,
+      issued: 0n,
+      available,
+      frozen: draw.chance(3),
+      stopped: draw.chance(3),
+      atMs: this.house.clock.nowMs(),
+      limits: [],
+      outstanding: 0n,
+      returns: false,
+      retired: 0n,
+      returned: 0n,
+      credited: 0n,
+    });
+  }
+
+  private async answer(bytes: Uint8Array): Promise<Result<Uint8Array>> {
+    const presentation = decodePresentation(bytes);
+    if (!presentation.ok) throw new Broken(`presentation: ${presentation.message}`);
+    const decoded = decodeRequest(presentation.value.request);
+    const opened = await decryptWith(
+      presentation.value.credential,
+      { ...this.options.keys.agreement, keyId: this.options.keys.agreement.publicKey.keyId },
+      encryptedCredentialType,
+    );
+    const credential = opened.ok ? decodeCredential(opened.value) : opened;
+    if (!decoded.ok || !credential.ok) throw new Broken('presentation: honest records decode');
+    const one = {
+      request: decoded.value.record,
+      bytes: presentation.value.request,
+      seed: presentation.value.seed,
+      credential: credential.value.record,
+    };
+    this.presented.add(one);
+    const name = this.draw.chance(30) ? 'tells the truth' : this.draw.pick(Object.keys(this.lies));
+    this.told.push(name);
+    const answer = await this.lies[name]?.(one);
+    if (answer === undefined) throw new RangeError(`no lie is called ${name}`);
+    if (answer.ok) this.bits.add(answer.value);
+    return answer;
+  }
+
+  /** A control bit with its units derived as an honest one derives them, but for what is changed. */
+  private async make(
+    one: Presented,
+    made: Made = {},
+    by = this.options.keys.of.quota,
+  ): Promise<Result<Uint8Array>> {
+    const { request, bytes, seed } = one;
+    const numbers = made.numbers ?? this.approvedOf(one);
+    const orders = numbers.flatMap((number) => request.orders[number] ?? []);
+    const terms = {
+      epoch: 1,
+      sequence: ++this.sequence,
+      reservation: this.draw.bytes(16),
+      issuedAt: this.house.clock.nowSeconds(),
+      redeemUntil: request.redeemUntil,
+      keySet: keySetId(this.options.keys.bundle),
+      ...made.terms,
+    };
+    const { more = 0n } = made;
+    const lots = lotsOf(orders).map((lot) => ({ ...lot, value: lot.value + more }));
+    const { currency } = request;
+    const leaves = deriveLeaves({
+      ...terms,
+      currency,
+      lots,
+      notBefore: terms.issuedAt,
+      seed: made.seed ?? seed,
+    });
+    const bit: ControlBit = {
+      ...terms,
+      requestId: request.id,
+      issuer,
+      requestHash: sha256(bytes),
+      orders: runsOf(request.orders.length, (number) => numbers.includes(number)),
+      root: merkleRoot(leaves),
+      count: leaves.length,
+      total: sumOrders(orders).total + more * BigInt(leaves.length),
+      currency,
+      issuanceKey: this.options.keys.of.issuance.publicKey.keyId,
+      ...made.claims,
+    };
+    return succeed(await signAs(by, encodeControlBit(bit, by.publicKey.keyId)));
+  }
+
+  private approvedOf({ request, credential }: Presented): number[] {
+    return select([...request.orders.keys()], credential.approved) ?? [];
+  }
+
+  private other(one: Presented): Presented {
+    return this.presented.pick(this.draw) ?? one;
+  }
+
+  private at(by: number): Made {
+    return { terms: { issuedAt: this.house.clock.nowSeconds() + by } };
+  }
+
+  private readonly lies: Readonly<Record<string, (one: Presented) => Promise<Result<Uint8Array>>>> = {
+    'tells the truth': (one) => this.make(one),
+    'for all orders, denied ones too': (one) => this.make(one, { numbers: [...one.request.orders.keys()] }),
+    'for the denied orders': (one) => {
+      const approved = this.approvedOf(one);
+      const denied = [...one.request.orders.keys()].filter((number) => !approved.includes(number));
+      return this.make(one, { numbers: denied.length === 0 ? approved : denied });
+    },
+    'for fewer orders': (one) => this.make(one, { numbers: this.approvedOf(one).slice(0, 1) }),
+    'for an order that is not there': (one) =>
+      this.make(one, { claims: { orders: [{ first: 0, count: one.request.orders.length + 1 }] } }),
+    'for orders of which the root has others': (one) =>
+      this.make(one, {
+        numbers: this.approvedOf(one).slice(0, 1),
+        claims: { orders: one.credential.approved },
+      }),
+    'over a root of its own': (one) => this.make(one, { claims: { root: this.draw.bytes(32) } }),
+    'over the units of another request': (one) => {
+      const other = this.other(one);
+      return this.make({ ...one, request: { ...other.request, id: one.request.id } }, { numbers: [0] });
+    },
+    'over units that are worth more': (one) => this.make(one, { more: 1n }),
+    'over units worth more, with the total that was asked': (one) =>
+      this.make(one, {
+        more: 1n,
+        claims: { total: sumOrders(select(one.request.orders, one.credential.approved) ?? []).total },
+      }),
+    'over another seed': (one) => this.make(one, { seed: this.draw.bytes(32) }),
+    'with a larger total': (one) => this.make(one, { claims: { total: one.request.total * 10n } }),
+    'with another count': (one) => this.make(one, { claims: { count: 9 } }),
+    'with another currency': (one) => this.make(one, { claims: { currency: { code: 'CHF', exponent: 2 } } }),
+    'for another issuer': (one) => this.make(one, { claims: { issuer: otherIssuer } }),
+    'for another request': (one) =>
+      this.make(one, { claims: { requestHash: sha256(this.other(one).bytes) } }),
+    'for the id of another request': (one) =>
+      this.make(one, { claims: { requestId: this.other(one).request.id } }),
+    "for another issuance's key": (one) =>
+      this.make(one, { claims: { issuanceKey: this.options.keys.of.other.publicKey.keyId } }),
+    'for a revoked key': (one) =>
+      this.make(one, { claims: { issuanceKey: this.options.keys.of.revoked.publicKey.keyId } }),
+    'of another key set': (one) => this.make(one, { terms: { keySet: this.draw.bytes(32) } }),
+    'to be redeemed for longer': (one) =>
+      this.make(one, { claims: { redeemUntil: one.request.redeemUntil + 86_400 } }),
+    'to be redeemed until yesterday, units and all': (one) =>
+      this.make(one, { terms: { redeemUntil: this.house.clock.nowSeconds() - 86_400 } }),
+    'under a serial that it used': (one) =>
+      this.make(one, { terms: { sequence: 1 + this.draw.below(Math.max(1, this.sequence)) } }),
+    'under a serial to come': (one) => this.make(one, { terms: { sequence: this.sequence + 1_000 } }),
+    'of another epoch': (one) => this.make(one, { terms: { epoch: 7 } }),
+    'dated back': (one) => this.make(one, this.at(-80_000)),
+    'dated ahead': (one) => this.make(one, this.at(86_400)),
+    'dated before its key': (one) => this.make(one, this.at(-40 * 86_400)),
+    'dated after its key': (one) => this.make(one, this.at(400 * 86_400)),
+    twice: async (one) => {
+      await this.make(one);
+      return this.make(one);
+    },
+    'an old control bit': async (one) => {
+      const old = this.bits.pick(this.draw);
+      return old === undefined ? this.make(one) : succeed(old);
+    },
+    'signed by a key that nobody knows': (one) => this.make(one, {}, stranger),
+    'with a bit flipped': async (one) => {
+      const made = await this.make(one);
+      return made.ok ? succeed(flipped(made.value, this.draw)) : made;
+    },
+    'the request itself': async ({ bytes }) => succeed(bytes),
+    nothing: async () => refuse('peer_unavailable', 'a lie'),
+    'that the quota is exceeded': async () => refuse('quota_exceeded', 'a lie'),
+  };
+
+  /** A control bit that nobody asked for, in the place of the one that issuance has signed the currency of: what a verifier takes is counted. */
+  private async signAlone(): Promise<string> {
+    const file = this.callers.files.pick(this.draw);
+    const one = this.presented.pick(this.draw);
+    const decoded = file === undefined ? undefined : decodeCurrencyFile(file);
+    if (one === undefined || decoded?.ok !== true) return 'nothing to do it with';
+    const bit = decodeControlBit(decoded.value.controlBit);
+    if (!bit.ok) throw new Broken(bit.message);
+    const { record, toBeSigned } = bit.value;
+    const made = this.draw.pick<() => Promise<Result<Uint8Array>>>([
+      () => this.make(one, { more: 5n }),
+      () => this.make(one, { terms: { sequence: record.sequence } }),
+      async () => succeed(await signAs(this.options.keys.of.quota, toBeSigned)),
+      async () =>
+        succeed(
+          await signAs(
+            this.options.keys.of.quota,
+            withClaims(toBeSigned, [[claim.total, record.total * 2n]]),
+          ),
+        ),
+    ]);
+    const controlBit = await made();
+    if (!controlBit.ok) return controlBit.code;
+    this.bits.add(controlBit.value);
+    return this.observer.judge(encodeCurrencyFile({ ...decoded.value, controlBit: controlBit.value }));
+  }
+
+  /** A head of a journal that it makes up; whoever has seen two that no one journal has works with it no more. */
+  private async showHead(): Promise<string> {
+    const { draw } = this;
+    const before = this.witness.held[0]?.record;
+    const head = {
+      ...owner,
+      issuedAt: this.house.clock.nowSeconds(),
+      journalId: new Uint8Array(16).fill(draw.chance(4) ? 2 : 1),
+      epoch: 1,
+      sequence: draw.chance(20) ? (before?.sequence ?? 3) : (before?.sequence ?? 0) + 1 + draw.below(3),
+      hash: draw.bytes(32),
+    };
+    const { quota } = this.options.keys.of;
+    const shown = await signAs(quota, encodeJournalHead(head, quota.publicKey.keyId));
+    const held = await this.witness.hold(shown, owner);
+    const contradicts =
+      before !== undefined &&
+      (!equalBytes(before.journalId, head.journalId) || before.sequence === head.sequence);
+    this.forked ||= contradicts;
+    if (this.witness.check(owner).ok === this.forked)
+      throw new Broken('witness: two heads that no one journal has, and it is worked with');
+    if (!this.forked || !draw.chance(50)) return held.ok ? 'held' : held.code;
+    // An operator has resolved it.
+    await this.house.store('issuance').releaseHead('quota', 'quota');
+    await this.serve();
+    this.forked = false;
+    return 'journal_forked, resolved';
+  }
+
+  private wait(): string {
+    this.house.clock.advanceMs(this.draw.pick([1_000, 60_000, 301_000, 7_200_000]));
+    return 'later';
+  }
+
+  private async restart(): Promise<string> {
+    for (const role of ['issuance', 'central'] as const) {
+      await this.house.close(role);
+      await this.house.open(role);
+    }
+    await this.serve();
+    return 'the same databases';
+  }
+
+  async check(): Promise<void> {}
+
+  /** Every order that is authentic was approved: there is a credential of central management's for it. */
+  async finish(): Promise<void> {
+    for (const order of this.callers.all.slice(-20)) {
+      this.callers.placed.add(order);
+      await this.callers.again();
+    }
+    const central = this.house.store('central');
+    let asked = 0n;
+    for (const { sent, numbers } of this.callers.issued()) {
+      const { request, bytes } = sent;
+      const intent = await central.findIntent('credential', request.id);
+      const credential =
+        intent === undefined
+          ? undefined
+          : decodeCredential(attachSignature(intent.toBeSigned, new Uint8Array(64)));
+      if (credential?.ok !== true)
+        throw new Broken(`approved: ${toHex(request.id)} is authentic without a credential`);
+      const { requestHash, approved } = credential.value.record;
+      if (!equalBytes(requestHash, sha256(bytes)))
+        throw new Broken('approved: what is authentic is another request than the one that was approved');
+      const allowed = new Set(select([...request.orders.keys()], approved));
+      if (numbers.some((number) => !allowed.has(number)))
+        throw new Broken('approved: an order that was denied is authentic');
+      asked += sumOrders(select(request.orders, approved) ?? []).total;
+    }
+    const authentic = this.observer.total();
+    if (authentic > asked) throw new Broken(`approved: ${authentic} is authentic of ${asked}`);
+    if (authentic > allocated) beyondQuota.worlds++;
+    beyondQuota.of++;
+  }
+
+  remove(): Promise<void> {
+    return this.house.remove();
+  }
+}
+
+/** How many worlds had more authentic than the quota that quota control was given: what it alone is trusted with. */
+export const beyondQuota = { worlds: 0, of: 0 };
+
+export function openLyingQuota(options: WorldOptions): Promise<World> {
+  return new LyingQuota(options).open();
+}
