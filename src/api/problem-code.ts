@@ -78,6 +78,7 @@ export const storeProblems = [
   'store_busy',
   'store_rewound',
   'store_unsupported',
+  'store_several_series',
   'store_address_invalid',
   // Two processes are configured with one epoch.
   'epoch_in_use',

@@ -9,6 +9,7 @@ import { toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { isoTime } from '../records/key-ring.ts';
 import type { VerifySignature } from '../records/signature.ts';
+import { checkAnchorChange } from './anchor-change-check.ts';
 import type { Entry, IntentEntry } from './entry.ts';
 import { Findings } from './finding.ts';
 import { checkForeign, collectHeld, type KnownEntry } from './heads.ts';
@@ -172,8 +173,9 @@ class FirstPass {
     const orders = new IdTable(0);
     const { size } = system.extract;
     let entries = 0;
-    const ends = readJournals(this.context, system, known, (entry, placed) => {
+    const ends = readJournals(this.context, system, known, (entry, placed, journal) => {
       if (entries++ % progressEvery === 0) this.progress('journals', placed.offset, size);
+      if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journal);
       this.take(system, entry, placed, { replay, orders });
     });
     this.ends.push(...ends);
@@ -192,7 +194,8 @@ class FirstPass {
         replay.allocate(entry);
         return;
       case 'quota-change':
-        replay.change(entry, ordinal);
+        // Of another system it is an anchor that was set anew, and nothing of a quota.
+        if (system.role === 'quota') replay.change(entry, ordinal);
         return;
       case 'stop':
         replay.stopIssuing(entry, ordinal);

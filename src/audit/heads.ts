@@ -84,6 +84,8 @@ export class KnownJournal {
   private readonly context: AuditContext;
   private readonly system: System;
   private readonly bySequence = new Map<number, KnownEntry[]>();
+  private readonly contradicted: { readonly entry: KnownEntry; readonly hash: Uint8Array }[] = [];
+  private readonly givenUp: { readonly after: number; readonly to: number }[] = [];
 
   constructor(context: AuditContext, system: System, journalId: Uint8Array, known: readonly KnownEntry[]) {
     this.context = context;
@@ -98,25 +100,37 @@ export class KnownJournal {
   /** The next entry of the journal; 0 and its genesis to begin with. */
   pass(sequence: number, hash: Uint8Array): void {
     for (const entry of this.bySequence.get(sequence) ?? []) {
-      if (equalBytes(entry.hash, hash)) continue;
+      if (!equalBytes(entry.hash, hash)) this.contradicted.push({ entry, hash });
+    }
+  }
+
+  /** Enough people had the journal go on from entry `after`: what was known of entries behind it, as far as `to`, is of another end of it. */
+  giveUp(after: number, to: number): void {
+    this.givenUp.push({ after, to });
+  }
+
+  private isGivenUp(sequence: number): boolean {
+    return this.givenUp.some(({ after, to }) => sequence > after && sequence <= to);
+  }
+
+  /** The journal ends here. Gives who vouches for how much of it. */
+  end(last: number): Witnessing[] {
+    for (const { entry, hash } of this.contradicted) {
+      if (this.isGivenUp(entry.sequence)) continue;
       report(
         this.context,
         this.system,
-        sequence,
+        entry.sequence,
         'head_contradicted',
         `the entry, or one before it, is another than the one that ${entry.from} knows of ${isoTime(entry.knownAt)}: hash ${toHex(hash).slice(0, 16)}`,
         `hash ${toHex(entry.hash).slice(0, 16)}`,
       );
     }
-  }
-
-  /** The journal ends here. Gives who vouches for how much of it. */
-  end(last: number): Witnessing[] {
     const vouched: Witnessing[] = [];
     for (const [sequence, entries] of this.bySequence) {
       for (const { from, knownAt, isKept } of entries) {
         vouched.push({ from, sequence });
-        if (sequence <= last) continue;
+        if (sequence <= last || this.isGivenUp(sequence)) continue;
         if (!isKept && mayBeLater(this.context, this.system, knownAt)) continue;
         report(
           this.context,

@@ -27,7 +27,7 @@ export function readJournals(
   context: AuditContext,
   system: System,
   known: readonly KnownEntry[],
-  take: (entry: Entry, placed: PlacedEntry) => void,
+  take: (entry: Entry, placed: PlacedEntry, journal: KnownJournal) => void,
 ): JournalEnd[] {
   const { journals } = system.extract.header;
   const followers = journals.map(({ id }): Follower => {
@@ -66,7 +66,7 @@ export function readJournals(
         `the entry says that it is number ${entry.sequence}`,
         `number ${placed.sequence}`,
       );
-    if (kindsOf[system.role].includes(entry.kind)) take(entry, placed);
+    if (kindsOf[system.role].includes(entry.kind)) take(entry, placed, follower.known);
     else
       report(
         context,

@@ -8,9 +8,7 @@ import { chargesOf, positionOf, type SlotUse } from '../quota/bucket.ts';
 import { checkChangeTime, checkStart, checkTerms } from '../quota/change.ts';
 import { accountName } from '../quota/history.ts';
 import { type ClockReset, makeTally } from '../quota/tally.ts';
-import { verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';
-import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import {
   changeId,
   decodeChange,
@@ -18,9 +16,8 @@ import {
   type TermsAction,
   termsActionsOf,
 } from '../records/quota-change.ts';
-import { decodeStop } from '../records/quota-stop.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
-import type { TrustBundle } from '../records/trust-bundle.ts';
+import { faultOfApprovals, isStopProven } from './approval-check.ts';
 import type { AllocationEntry, ChangeEntry, IntentEntry, StopEntry } from './entry.ts';
 import type { FindingCode } from './finding.ts';
 import { type AuditContext, report, type System } from './system.ts';
@@ -57,9 +54,6 @@ interface Account {
   readonly takes: TakeLog;
   readonly resets: ClockReset[];
 }
-
-/** How long a system may go by a trust bundle after a newer one was made, seconds. */
-const bundleDelay = 60;
 
 export class QuotaReplay {
   private readonly context: AuditContext;
@@ -250,7 +244,8 @@ export class QuotaReplay {
     return has;
   }
 
-  change({ id, change, approvals, sequence, createdMs }: ChangeEntry, ordinal: number): void {
+  change(entry: ChangeEntry, ordinal: number): void {
+    const { id, change, sequence, createdMs } = entry;
     this.isOpen = false;
     const decoded = decodeChange(change);
     if (!decoded.ok || !equalBytes(changeId(change), id)) {
@@ -266,7 +261,15 @@ export class QuotaReplay {
     if (this.changes.has(name))
       this.find(sequence, 'entry_repeated', 'a change that was carried out before', 'each change once');
     this.changes.add(name);
-    const approved = this.isApproved(change, approvals, sequence, createdMs);
+    const fault = faultOfApprovals(this.context, entry);
+    if (fault !== undefined)
+      this.find(
+        sequence,
+        'change_unproven',
+        `the approvals do not carry it: ${fault}`,
+        `the approvals that the trust bundle of ${isoTime(Math.floor(createdMs / 1000))} asks for; where that one is not given to the audit, give it with --trust`,
+      );
+    const approved = fault === undefined;
     const timely = checkChangeTime(decoded.value, createdMs);
     if (!timely.ok) this.find(sequence, 'change_invalid', timely.message, 'a change within its time');
     const { action } = decoded.value;
@@ -320,67 +323,19 @@ export class QuotaReplay {
     account.uses = tally.uses();
   }
 
-  private isApproved(
-    change: Uint8Array,
-    approvals: readonly Uint8Array[],
-    sequence: number,
-    createdMs: number,
-  ): boolean {
-    const { verifySignature } = this.context;
-    const at = Math.floor(createdMs / 1000);
-    let why = '';
-    for (const { approval: policy } of this.bundlesAt(at)) {
-      const quorum = checkQuotaQuorum({ change, approvals, policy, verifySignature });
-      if (quorum.ok) return true;
-      why = quorum.message;
-    }
-    this.find(
-      sequence,
-      'change_unproven',
-      `the approvals do not carry it: ${why}`,
-      `the approvals that the trust bundle of ${isoTime(at)} asks for; where that one is not given to the audit, give it with --trust`,
-    );
-    return false;
-  }
-
-  /** What the system may have gone by at that moment. */
-  private bundlesAt(at: number): readonly TrustBundle[] {
-    const { bundles } = this.context;
-    const inForce = (moment: number): TrustBundle | undefined =>
-      bundles.findLast(({ issuedAt }) => issuedAt <= moment) ?? bundles[0];
-    const now = inForce(at);
-    const before = inForce(at - bundleDelay);
-    return [now, before === now ? undefined : before].filter((bundle) => bundle !== undefined);
-  }
-
-  stopIssuing({ id, by, reason, evidence, sequence, createdMs }: StopEntry, ordinal: number): void {
+  stopIssuing(entry: StopEntry, ordinal: number): void {
+    const { id, by, sequence } = entry;
     this.isOpen = false;
     const name = toHex(id);
     if (this.stops.has(name))
       this.find(sequence, 'entry_repeated', 'a stop that is there already', 'each stop once');
     this.stops.add(name);
     this.stop = ordinal;
-    if (evidence === null) return;
-    const decoded = decodeStop(evidence);
-    const approvers = this.bundlesAt(Math.floor(createdMs / 1000)).flatMap(
-      ({ approval }) => approval?.approvers ?? [],
-    );
-    const signer = decoded.ok
-      ? approvers.find(({ key }) => equalBytes(key.keyId, decoded.value.keyId))
-      : undefined;
-    const proven =
-      decoded.ok &&
-      signer !== undefined &&
-      verifyRecord(decoded.value, signer.key, this.context.verifySignature).ok &&
-      equalBytes(decoded.value.record.id, id) &&
-      decoded.value.record.reason === reason &&
-      signer.name === decoded.value.record.approver &&
-      by === `approver ${signer.name}`;
-    if (!proven)
+    if (!isStopProven(this.context, entry))
       this.find(
         sequence,
         'stop_invalid',
-        `a stop in the name of ${quote(by)} that the signed stop in it does not show`,
+        `a stop in the name of ${quote(by)} that no signed stop in it shows`,
         'a stop that an approver signed',
       );
   }

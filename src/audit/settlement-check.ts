@@ -19,7 +19,7 @@ import type { FindingCode } from './finding.ts';
 import { type HeldRecord, openRecord, verifyHeld } from './held-record.ts';
 import { IdTable } from './id-table.ts';
 import type { RequestIndex } from './request-index.ts';
-import { type AuditContext, report, type System } from './system.ts';
+import { type AuditContext, clockTolerance, report, type System } from './system.ts';
 import type { Totals } from './totals.ts';
 import type { Unfinished } from './unfinished.ts';
 
@@ -173,9 +173,6 @@ export class SettlementCheck {
 }
 
 /** The receipt says what the journal has. */
-/** The most that quota control's configuration lets an owner's clock be ahead. */
-const mostSkewSeconds = 3600;
-
 function checkReceipt({ entry, record }: HeldRecord<SettlementRecord>, settles: Settles, find: Find): void {
   if (
     !equalBytes(record.id, entry.id) ||
@@ -210,7 +207,7 @@ function checkInstruction(
     !isSame(from, settles.from)
   )
     find('settlement_mismatch', 'it is not what the owner signed', 'the amount and accounts of the owner');
-  if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + mostSkewSeconds)
+  if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + clockTolerance)
     find(
       'time_disordered',
       `carried out at ${record.issuedAt} s`,

@@ -5,7 +5,7 @@ import { csvOfReport, describeReport } from '../../src/audit/report-text.ts';
 import { openTrust } from '../../src/audit/trust.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import { auditBytes, putTogether, rechain, takeApart } from './ledgers.ts';
+import { auditBytes, putTogether, rechain, signedHead, takeApart } from './ledgers.ts';
 import { type Role, Run, roles, runWorld, signBundle, type World } from './world.ts';
 
 let tokens: Tokens;
@@ -105,6 +105,44 @@ describe('the audit of honest systems', () => {
       world.earlier.quota,
     ]);
     expect(findings.byCode().map(({ code }) => code)).toContain('extracts_apart');
+  });
+});
+
+describe('an anchor that was set anew', () => {
+  it.each([
+    [2, []],
+    [1, ['change_unproven', 'head_contradicted']],
+  ] as const)('with %i approvals: finds %j', async (approvals, found) => {
+    const run = await Run.begin(tokens);
+    try {
+      await run.issue({ value: 500n, count: 2 });
+      const { central, quota } = run.authorities.stores;
+      const head = await central.head();
+      const lost = { sequence: head.sequence + 1, hash: new Uint8Array(32).fill(9) };
+      const journalId = await central.journalId();
+      const approved = run.approve(
+        {
+          kind: 'anchor',
+          role: 'central',
+          journalId,
+          head,
+          givenUp: [lost],
+          unexplained: 0,
+          epoch: null,
+          quotas: [],
+        },
+        approvals,
+      );
+      const applied = await central.applyChange({ ...approved, createdMs: run.now * 1000 });
+      expect(applied.ok).toBe(true);
+      const shown = await signedHead(tokens, 'central', { issuedAt: run.now, journalId, ...lost });
+      await quota.holdHead(shown, run.now * 1000);
+      const extracts = Object.values(await run.extracts());
+      const { findings } = auditBytes({ bundles: run.bundles }, extracts, { atRest: true });
+      expect(findings.byCode().map(({ code }) => code)).toEqual(found);
+    } finally {
+      await run.authorities.close();
+    }
   });
 });
 

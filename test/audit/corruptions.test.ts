@@ -13,6 +13,7 @@ import { type Corruption, controlBitAt, resign } from './corruption.ts';
 import { corruptionRows, corruptions } from './corruptions.ts';
 import {
   auditBytes,
+  editArray,
   editContent,
   field,
   type Ledgers,
@@ -128,6 +129,27 @@ describe('the audit of hostile ledgers', () => {
       expect(text, `try ${number}`).not.toThrow();
     }
   });
+
+  it.each(['request', 'control-bit', 'quota-change', 'stop'])(
+    'takes no moment that no calendar has: %s',
+    async (kind) => {
+      const ledgers = ledgersOf(world.extracts);
+      const ledger = ledgers[kind === 'request' ? 'issuance' : 'quota'];
+      for (const at of placesOf(ledger, kind)) {
+        const entry = ledger.entries[at];
+        if (entry === undefined) continue;
+        const bytes = editArray(entry.bytes, (items) => [
+          ...items.slice(0, 3),
+          2 ** 53 - 1,
+          ...items.slice(4),
+        ]);
+        ledger.entries[at] = { ...entry, bytes };
+      }
+      rechain(ledger);
+      const { findings } = auditBytes(world, await bytesOf(ledgers), { atRest: true });
+      expect(findings.byCode().map(({ code }) => code)).toContain('entry_malformed');
+    },
+  );
 
   it('is not led to take memory for what a control bit only says', async () => {
     const ledgers = ledgersOf(world.extracts);

@@ -119,6 +119,10 @@ export const liesOfQuota: readonly Corruption[] = [
     const [currency, amount, orders, atMs] = take as [string, number, number, number];
     return [currency, amount, orders, atMs - 86_400_000];
   }),
+  entryOfQuota('take of a moment that no calendar has', ['entry_malformed'], field.take, (take) => {
+    const [currency, amount, orders] = take as [string, number, number, number];
+    return [currency, amount, orders, 2 ** 53 - 1];
+  }),
   entryOfQuota('take of a quota that is not there', ['quota_missing'], field.take, (take) => {
     const [, ...rest] = take as [string, number, number, number];
     return ['USD', ...rest];
@@ -302,6 +306,11 @@ export const liesOfQuota: readonly Corruption[] = [
       return true;
     },
   },
+  decisionOfQuota('stop of an operator in the name of an approver', ['stop_invalid'], 'stop', ([reason]) => [
+    reason ?? '',
+    'approver bob',
+    null,
+  ]),
   {
     kind: 'stop in the name of an approver',
     of: 'quota',

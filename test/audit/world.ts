@@ -183,20 +183,31 @@ export class Run {
     });
   }
 
-  async change(action: QuotaAction): Promise<void> {
+  /** A change with the approvals of as many as are there, or fewer. */
+  approve(
+    action: QuotaAction,
+    most = this.approvers.length,
+  ): { readonly change: Uint8Array; readonly approvals: readonly Uint8Array[] } {
     const bytes = encodeChange({
       madeAt: this.now,
       expiresAt: this.now + 600,
       reason: 'of the test',
       action,
     });
-    const approvals = this.approvers.map(([approver, key]) =>
-      signed(
-        encodeQuotaApproval({ approver, changeId: changeId(bytes), issuedAt: this.now }, key.key.keyId),
-        key,
-      ),
-    );
-    const applied = await this.changes.apply(bytes, approvals);
+    const approvals = this.approvers
+      .slice(0, most)
+      .map(([approver, key]) =>
+        signed(
+          encodeQuotaApproval({ approver, changeId: changeId(bytes), issuedAt: this.now }, key.key.keyId),
+          key,
+        ),
+      );
+    return { change: bytes, approvals };
+  }
+
+  async change(action: QuotaAction): Promise<void> {
+    const { change, approvals } = this.approve(action);
+    const applied = await this.changes.apply(change, approvals);
     if (!applied.ok) throw new Error(applied.message);
   }
 

@@ -1,0 +1,54 @@
+/** An anchor that was set anew: what people approved to be given up of a journal is not held against it. */
+import type { PlacedEntry } from '../journal/extract.ts';
+import { equalBytes } from '../kit/bytes.ts';
+import { changeId, decodeChange } from '../records/quota-change.ts';
+import { faultOfApprovals } from './approval-check.ts';
+import type { ChangeEntry } from './entry.ts';
+import type { FindingCode } from './finding.ts';
+import type { KnownJournal } from './heads.ts';
+import { type AuditContext, report, type System } from './system.ts';
+
+/**
+ * Gives up, of the journal, what an approved change of its own says. Of central management and issuance it is all that a change may be;
+ * what one makes of quotas, and its approvals at quota control, the replay of the quotas looks at.
+ */
+export function checkAnchorChange(
+  context: AuditContext,
+  system: System,
+  entry: ChangeEntry,
+  { journal: place }: PlacedEntry,
+  journal: KnownJournal,
+): void {
+  const find = (code: FindingCode, found: string, expected: string): void =>
+    report(context, system, entry.sequence, code, found, expected);
+  const decoded = decodeChange(entry.change);
+  const action = decoded.ok ? decoded.value.action : undefined;
+  const id = system.extract.header.journals[place]?.id ?? new Uint8Array();
+  const fault = faultOfApprovals(context, entry);
+  if (action?.kind !== 'anchor') {
+    if (system.role !== 'quota')
+      find('change_invalid', 'a change of a quota', 'changes of quotas in the journal of quota control');
+    return;
+  }
+  if (
+    action.role !== system.role ||
+    !equalBytes(action.journalId, id) ||
+    !equalBytes(changeId(entry.change), entry.id) ||
+    action.head.sequence >= entry.sequence
+  ) {
+    find(
+      'change_invalid',
+      'an anchor that is set anew for another journal, or from an entry that was not there',
+      "this journal's, from an entry before it",
+    );
+    return;
+  }
+  if (fault !== undefined && system.role !== 'quota')
+    find(
+      'change_unproven',
+      `the approvals do not carry it: ${fault}`,
+      'the approvals that the trust bundle asks for',
+    );
+  const last = action.givenUp.at(-1);
+  if (fault === undefined && last !== undefined) journal.giveUp(action.head.sequence, last.sequence);
+}
