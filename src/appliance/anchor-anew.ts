@@ -18,6 +18,7 @@ import type { JournalHead } from '../journal/chain.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
+import { decodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
@@ -164,18 +165,11 @@ export async function anchorAnew(
       sequence = applied.value;
     }
     // A crash here leaves the write-off in force, and a ledger that its anchor or its witnesses contradict.
-    const anchorName = await chooseAnchor(opened, action, changeId(change));
-    if (!anchorName.ok) return anchorName;
-    progress(
-      `  naming the anchor ${anchorName.value}${action.epoch === null ? '' : `, and epoch ${action.epoch}`} in config.json`,
-    );
-    await configure(opened, { anchor: anchorName.value, epoch: action.epoch });
-    // A crash here leaves a system whose anchor is missing, or behind.
-    progress('  anchoring the journal');
-    const anchor = anchorNamed(opened, anchorName.value);
-    const before = highestHead(await anchor.readAll());
-    const head = await own.head();
-    if (before === undefined || before.sequence < head.sequence) await anchor.advance(before, head);
+    // INVARIANT: a journal that went on since is not anchored by this once more; that takes approvals of its own.
+    const anchor = (await endsWith(own, changeId(change)))
+      ? await setAnchor(opened, action, changeId(change), progress)
+      : succeed(opened.place.anchor);
+    if (!anchor.ok) return anchor;
     // A crash here leaves a system that its witnesses halt, where they hold what was given up; with the first of two released, it starts
     // when that one answers, and is halted when the other one does. What is written off stays so.
     const released: Role[] = [];
@@ -185,8 +179,41 @@ export async function anchorAnew(
       const { name } = holderOf(role, opened.configuration.issuer);
       if (await store.releaseHead(role, name)) released.push(witness);
     }
-    return succeed({ role, sequence, anchor: anchorName.value, epoch: action.epoch, released });
+    return succeed({ role, sequence, anchor: anchor.value, epoch: action.epoch, released });
   });
+}
+
+/** Gives the anchor's name. */
+async function setAnchor(
+  opened: Opened,
+  action: AnchorAction,
+  id: Uint8Array,
+  progress: (line: string) => void,
+): Promise<Result<string>> {
+  const chosen = await chooseAnchor(opened, action, id);
+  if (!chosen.ok) return chosen;
+  const { epoch } = action;
+  progress(
+    `  naming the anchor ${chosen.value}${epoch === null ? '' : `, and epoch ${epoch}`} in config.json`,
+  );
+  await configure(opened, { anchor: chosen.value, epoch });
+  // A crash here leaves a system whose anchor is missing, or behind.
+  progress('  anchoring the journal');
+  const anchor = anchorNamed(opened, chosen.value);
+  const before = highestHead(await anchor.readAll());
+  const head = await opened.own.head();
+  if (before === undefined || before.sequence < head.sequence) await anchor.advance(before, head);
+  return chosen;
+}
+
+/** Whether the journal's last entry is that of the change. */
+async function endsWith(own: Store, id: Uint8Array): Promise<boolean> {
+  const { sequence } = await own.head();
+  const [last] = await own.journal(sequence, 1);
+  const decoded = last === undefined ? undefined : decodeCbor(last.bytes);
+  if (decoded?.ok !== true || !Array.isArray(decoded.value)) return false;
+  const subject: unknown = decoded.value[2];
+  return subject instanceof Uint8Array && equalBytes(subject, id);
 }
 
 /** Whether a start on it would go on: what was anchored is in it, and all that comes after is unsigned. */

@@ -200,9 +200,6 @@ describe('a ledger of quota control', () => {
     expectRefused(again, 3, 'change_stale');
     rmSync(join(place.home, 'quota/ledger.db'));
     cpSync(String(restored['setAside']), join(place.home, 'quota'), { recursive: true });
-    systems = await place.up();
-    await issue('fourth');
-    await stop();
   });
 });
 
@@ -212,7 +209,7 @@ describe('a token that was restored from an older backup', () => {
     mkdirSync(inFolder('older'));
     cpSync(tokens, inFolder('older/tokens'), { recursive: true });
     systems = await place.up();
-    await issue('fifth');
+    await issue('fourth');
     await stop();
     rmSync(tokens, { recursive: true });
     cpSync(inFolder('older/tokens'), tokens, { recursive: true });
@@ -225,8 +222,7 @@ describe('a token that was restored from an older backup', () => {
     const anchored = await succeed('store', 'anchor-anew', 'token.cbor', ...(await approve('token.cbor')));
     expect(anchored).toMatchObject({ epoch: null, released: [] });
     systems = await place.up();
-    await issue('sixth');
-    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '1250000.00' });
+    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '750000.00' });
   });
 });
 
