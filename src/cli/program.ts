@@ -284,7 +284,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     context,
   );
 
-  addStoreCommands(command('store', 'move ledgers to PostgreSQL, and add processes to one there'), context);
+  addStoreCommands(
+    command('store', 'back ledgers up, verify, restore and move them, and go on after a loss'),
+    context,
+  );
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
     context,
