@@ -31,7 +31,7 @@ export function addAuditCommands(
       done(
         terminal.result({ ...written }, [
           `${written.file}: ${written.entries} entries of ${written.role}, ${written.bytes} bytes`,
-          '  it is as confidential as the ledger: it holds the seeds of all units',
+          `  it is as confidential as the ledger${written.role === 'issuance' ? ': it holds the seeds of all units' : ''}`,
         ]),
       );
     });
