@@ -1,15 +1,13 @@
 /** The anchor on a SoftHSM token: how soon a head is on the disk, alone and beside signatures, and what the disk itself takes for a write. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AnchoredHead } from '../../hsm/anchor.ts';
-import { findModule } from '../../hsm/module-path.ts';
-import { provisionDirectory } from '../../hsm/token-directory.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
 import { median, type Row } from './figure.ts';
+import { makeBenchToken } from './token.ts';
 
-const project = join(import.meta.dirname, '../..');
 const secondsEach = 4;
 const signers = 8;
 
@@ -57,13 +55,7 @@ function signBeside(token: TokenSigner): () => Promise<number> {
 export async function benchAnchor(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-bench-'));
   try {
-    const directory = await provisionDirectory({
-      module: findModule('auto', process.env, project),
-      path: join(folder, 'token'),
-      tokenLabel: 'bench',
-      keys: [{ label: 'signing', kind: 'signing' }],
-      random: randomBytes,
-    });
+    const directory = await makeBenchToken(folder);
     const file = openSync(join(folder, 'file'), 'w');
     const bare = await timeEach(() => {
       ftruncateSync(file, 0);

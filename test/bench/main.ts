@@ -25,7 +25,7 @@ import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { startMachine } from '../../vm/host.ts';
-import type { Workplace } from '../flow/ringmint.ts';
+import { project, type Workplace } from '../flow/ringmint.ts';
 import { benchAnchor } from './anchor.ts';
 import {
   batchesPerSecond,
@@ -50,7 +50,6 @@ import { benchSigning } from './signing.ts';
 import { benchSlowHsm } from './slow-hsm.ts';
 import { benchStores } from './store.ts';
 
-const project = join(import.meta.dirname, '../..');
 const loneRequests = 100;
 const signatures = 4_000;
 const orderCalls = 30;

@@ -3,18 +3,18 @@
  * how long the event loop of the asking process waits meanwhile; and how soon a token signs again after it was gone.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findModule } from '../../hsm/module-path.ts';
-import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
+import type { TokenDirectory } from '../../hsm/token-directory.ts';
 import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
+import { project } from '../flow/ringmint.ts';
 import { median, type Row } from './figure.ts';
+import { makeBenchToken } from './token.ts';
 
-const project = join(import.meta.dirname, '../..');
 const secondsEach = 2;
 const rounds = 3;
 
@@ -165,13 +165,7 @@ async function recovery(directory: TokenDirectory, token: TokenSigner, goneMs: n
 export async function benchSigning(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-bench-'));
   try {
-    const directory = await provisionDirectory({
-      module: findModule('auto', process.env, project),
-      path: join(folder, 'token'),
-      tokenLabel: 'bench',
-      keys: [{ label: 'signing', kind: 'signing' }],
-      random: randomBytes,
-    });
+    const directory = await makeBenchToken(folder);
     const pinFile = join(directory.path, 'pin');
     loopArguments = () => [directory.address.module, pinFile];
     loopOptions = () => ({ env: { ...process.env, ...directory.environment }, encoding: 'utf8' });
