@@ -1,5 +1,6 @@
 /** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
 import type { EntryContent, JournalEntry } from '../journal/chain.ts';
+import { orderBytes } from '../journal/entry.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
 import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
@@ -172,9 +173,6 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
   const content = encodeCbor(settles === undefined ? said : [...said, settlementValue(settles)]);
   return { sequence, kind, subject: id, createdMs, content };
 }
-
-/** Of one order: its id, and then its body hash. */
-export const orderBytes = 48;
 
 /** Id and body hash of each order, one after another. */
 export function encodeOrders(orders: readonly Order[]): Uint8Array {
