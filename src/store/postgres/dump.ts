@@ -4,6 +4,7 @@ import { assert, quote } from '../../kit/result.ts';
 import { bytesOf } from '../row.ts';
 import { type HeldHead, StoreError } from '../store.ts';
 import { readAddress } from './address.ts';
+import { readStore } from './database.ts';
 import { readHeldHeads } from './held-heads.ts';
 import { lockSeries } from './held-series.ts';
 import { verifyRows } from './integrity.ts';
@@ -92,13 +93,7 @@ export async function openPostgresDump({ url, role, series, exclusive }: DumpOpt
 
 async function findStore(session: Session, role: string): Promise<{ readonly movedTo: string | null }> {
   const { shown } = session.address;
-  const [there] = await session.ask<{ there: boolean }>(
-    `SELECT to_regclass('ringmint.store') IS NOT NULL AS there`,
-  );
-  if (there?.there !== true) throw new StoreError('store_missing', `\`${shown}\` holds no ledger`);
-  const [store] = await session.ask<{ role: string; version: number; moved_to: string | null }>(
-    'SELECT role, version, moved_to FROM store',
-  );
+  const store = await readStore(session.ask, shown);
   if (store?.role !== role)
     throw new StoreError(
       'store_foreign',
