@@ -23,7 +23,6 @@ export interface LedgerFile {
   readonly head: JournalHead;
   rows(table: LedgerTable): IterableIterator<DumpedRow>;
   hashAt(sequence: number): Uint8Array | undefined;
-  heldHeads(): readonly HeldHead[];
   close(): void;
 }
 
@@ -152,7 +151,6 @@ function readLedgerFile(db: Database.Database, path: string): LedgerFile {
         | undefined;
       return row === undefined ? undefined : bytesOf(row.hash);
     },
-    heldHeads: () => heldHeadsOf(db, path),
     close: () => void db.close(),
   };
 }
