@@ -7,7 +7,7 @@ import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
 import type { CountedTake } from '../quota/tally.ts';
 import { ClaimReader } from '../records/claims.ts';
 import type { QuotaAction } from '../records/quota-change.ts';
-import { type Limit, readLimits } from '../records/quota-terms.ts';
+import { encodeLimits, type Limit, type QuotaTerms, readLimits } from '../records/quota-terms.ts';
 import { decodeSettlement, settlementValue } from './settlement.ts';
 import type { AccountBalance, SpentUnit } from './settlement-plan.ts';
 import {
@@ -211,6 +211,21 @@ export function accountOf(row: QuotaRow): QuotaAccount {
     credited,
     limits: limitsOf(row.limits),
     clockMs: Number(row.clock_ms),
+  };
+}
+
+/** The columns of a quota's terms. */
+export function termsRowOf({
+  allocated,
+  frozen,
+  limits,
+  returns,
+}: QuotaTerms): Pick<QuotaRow, 'allocated' | 'frozen' | 'limits' | 'returns'> {
+  return {
+    allocated,
+    frozen: frozen ? 1n : 0n,
+    limits: encodeCbor(encodeLimits(limits)),
+    returns: returns ? 1n : 0n,
   };
 }
 
