@@ -17,8 +17,8 @@ export interface IntentContent {
   readonly settles: { readonly currency: string; readonly amount: bigint } | null;
 }
 
-/** Id (16 bytes) and body hash (32 bytes) of an order. */
-const orderBytes = 48;
+/** Of one order: its id (16 bytes), and then its body hash (32 bytes). */
+export const orderBytes = 48;
 
 /** Decodes an entry's bytes; `journal_malformed` for what no version of this program has written. */
 export function decodeEntry(bytes: Uint8Array): Result<EntryContent, 'journal_malformed'> {

@@ -77,7 +77,7 @@ export function positionOf(
 ): QuotaPosition {
   const { clockMs, ...rest } = account;
   const { reserved, issued, retired, returned, credited } = account;
-  const available = availableOf(account);
+  const available = account.allocated - takenOf(account);
   assert(reserved >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
   assert(returned >= 0n && returned <= retired, 'no more comes back than what is retired');
   assert(credited >= 0n && retired + credited <= issued, 'what is retired or in accounts was issued');
@@ -86,8 +86,13 @@ export function positionOf(
   return { ...rest, available, outstanding: issued - retired, stopped, atMs, limits };
 }
 
-function availableOf({ allocated, reserved, issued, returned }: QuotaAccount): bigint {
-  return allocated - reserved - issued + returned;
+/** What of the total is used up: issued and reserved, less what came back. */
+export function takenOf({
+  reserved,
+  issued,
+  returned,
+}: Pick<QuotaAccount, 'reserved' | 'issued' | 'returned'>): bigint {
+  return reserved + issued - returned;
 }
 
 function limitPosition(limit: Limit, all: readonly SlotUse[], atMs: number): LimitPosition {

@@ -3,7 +3,7 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { isoTime } from '../records/key-ring.ts';
 import type { QuotaChange, StartAction, TermsAction } from '../records/quota-change.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
-import type { QuotaAccount } from './bucket.ts';
+import { type QuotaAccount, takenOf } from './bucket.ts';
 import { findTimeZone } from './window.ts';
 
 export type ChangeCode =
@@ -56,7 +56,7 @@ export function changeAccount(
     );
   const known = checkTerms(terms);
   if (!known.ok) return known;
-  const taken = account.issued + account.reserved - account.returned;
+  const taken = takenOf(account);
   if (terms.allocated < taken)
     return refuse(
       'allocation_below_issued',

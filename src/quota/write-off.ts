@@ -4,7 +4,7 @@
  */
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import type { Limit, QuotaTerms } from '../records/quota-terms.ts';
-import type { QuotaAccount } from './bucket.ts';
+import { type QuotaAccount, takenOf } from './bucket.ts';
 
 export interface Lost {
   /** What is known, or is to be assumed, to have been issued since; minor units. */
@@ -21,9 +21,8 @@ type Account = Pick<QuotaAccount, 'issuer' | 'currency' | 'reserved' | 'issued' 
  * thawed the quota, and nothing that is retired comes back: it may have been retired before.
  */
 export function writtenOff(account: Account, { amount, uncertain }: Lost): QuotaTerms {
-  const taken = account.reserved + account.issued - account.returned;
   return {
-    allocated: highest(account.allocated - amount, taken),
+    allocated: highest(account.allocated - amount, takenOf(account)),
     frozen: account.frozen || uncertain,
     limits: account.limits.map(({ name, counts, window, maximum }) => ({
       name,

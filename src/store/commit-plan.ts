@@ -146,6 +146,6 @@ function storedIntent(intent: NewIntent, sequence: number): Intent {
   };
 }
 
-function intentKey(kind: IntentKind, id: Uint8Array): string {
+export function intentKey(kind: IntentKind, id: Uint8Array): string {
   return `${kind} ${toHex(id)}`;
 }

@@ -3,9 +3,10 @@
  * its entry says. Memory stays bounded: rows come one after another.
  */
 import { encodeEntry, followEntry, genesisHash, type JournalHead } from '../journal/chain.ts';
+import { orderBytes } from '../journal/entry.ts';
 import { equalBytes } from '../kit/bytes.ts';
 import type { Corrupt } from './quota-check.ts';
-import { entryOf, entryOfIntent, type IntentRow, type JournalRow, newIntentOf, orderBytes } from './row.ts';
+import { entryOf, entryOfIntent, type IntentRow, type JournalRow, newIntentOf } from './row.ts';
 
 /** Takes a series at a time, and its entries in their order; throws what `corrupt` makes of the first that is not what it should be. */
 export class LedgerCheck {

@@ -1,6 +1,7 @@
 /** Whether every number of the quota tables follows from the journal and the intents, whatever database they are in. */
+import { decodeEntry } from '../journal/entry.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
-import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { encodeCbor } from '../kit/encoding.ts';
 import { quote } from '../kit/result.ts';
 import {
   accountName,
@@ -52,14 +53,11 @@ export function replayRows(
 }
 
 function decodeQuotaEntry(bytes: Uint8Array): QuotaEntry | undefined {
-  const decoded = decodeCbor(bytes);
-  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length !== 5) return undefined;
-  const [sequence, kind, subject, createdMs, content] = decoded.value;
+  const decoded = decodeEntry(bytes);
+  if (!decoded.ok) return undefined;
+  const { kind } = decoded.value;
   if (kind !== 'allocation' && kind !== 'quota-change' && kind !== 'stop') return undefined;
-  if (typeof subject !== 'string' && !(subject instanceof Uint8Array)) return undefined;
-  if (typeof sequence !== 'number' || typeof createdMs !== 'number' || !(content instanceof Uint8Array))
-    return undefined;
-  return { sequence, kind, subject, createdMs, content };
+  return { ...decoded.value, kind };
 }
 
 /** The accounts of the history, by row: throws where one is another, or gone. */

@@ -1,12 +1,13 @@
 /** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
 import type { EntryContent, JournalEntry } from '../journal/chain.ts';
+import { orderBytes } from '../journal/entry.ts';
 import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
 import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
 import type { CountedTake } from '../quota/tally.ts';
 import { ClaimReader } from '../records/claims.ts';
 import type { QuotaAction } from '../records/quota-change.ts';
-import { type Limit, readLimits } from '../records/quota-terms.ts';
+import { encodeLimits, type Limit, type QuotaTerms, readLimits } from '../records/quota-terms.ts';
 import { decodeSettlement, settlementValue } from './settlement.ts';
 import type { AccountBalance, SpentUnit } from './settlement-plan.ts';
 import {
@@ -173,9 +174,6 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
   return { sequence, kind, subject: id, createdMs, content };
 }
 
-/** Of one order: its id, and then its body hash. */
-export const orderBytes = 48;
-
 /** Id and body hash of each order, one after another. */
 export function encodeOrders(orders: readonly Order[]): Uint8Array {
   const bytes = new Uint8Array(orderBytes * orders.length);
@@ -213,6 +211,21 @@ export function accountOf(row: QuotaRow): QuotaAccount {
     credited,
     limits: limitsOf(row.limits),
     clockMs: Number(row.clock_ms),
+  };
+}
+
+/** The columns of a quota's terms. */
+export function termsRowOf({
+  allocated,
+  frozen,
+  limits,
+  returns,
+}: QuotaTerms): Pick<QuotaRow, 'allocated' | 'frozen' | 'limits' | 'returns'> {
+  return {
+    allocated,
+    frozen: frozen ? 1n : 0n,
+    limits: encodeCbor(encodeLimits(limits)),
+    returns: returns ? 1n : 0n,
   };
 }
 

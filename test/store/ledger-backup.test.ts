@@ -65,6 +65,17 @@ async function started(child: ChildProcess): Promise<void> {
   await new Promise((resolve) => child.once('message', resolve));
 }
 
+/** Backs up to `made`, or puts that back, in a process that is killed at this step. */
+function cutAt(step: number, work: 'backup' | 'restore'): void {
+  const program = join(import.meta.dirname, 'cut-backup.ts');
+  const cut = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', program, work, home, join(folder, 'made'), `${step}`],
+    { encoding: 'utf8' },
+  );
+  expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
+}
+
 describe('a backup', () => {
   it('is one moment of a ledger that is written meanwhile, with all that was acknowledged before', async () => {
     await (await fill()).close();
@@ -142,20 +153,7 @@ describe('a backup', () => {
 
   it.each([2])('that is killed at step %i is not there, and the next one is', async (step) => {
     await (await fill()).close();
-    const cut = spawnSync(
-      process.execPath,
-      [
-        '--import',
-        'tsx',
-        join(import.meta.dirname, 'cut-backup.ts'),
-        'backup',
-        home,
-        join(folder, 'made'),
-        `${step}`,
-      ],
-      { encoding: 'utf8' },
-    );
-    expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
+    cutAt(step, 'backup');
     expect(existsSync(join(folder, 'made'))).toBe(false);
     await backUp('made');
     await verify(join(folder, 'made'));
@@ -203,20 +201,7 @@ describe('a backup that is put back', () => {
       await backUp('made');
       await commitOne(store, newIntent('later', take(1n)));
       await store.close();
-      const cut = spawnSync(
-        process.execPath,
-        [
-          '--import',
-          'tsx',
-          join(import.meta.dirname, 'cut-backup.ts'),
-          'restore',
-          home,
-          join(folder, 'made'),
-          `${step}`,
-        ],
-        { encoding: 'utf8' },
-      );
-      expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
+      cutAt(step, 'restore');
       const left = await verify(ledger()).then(
         ({ head }) => head.sequence,
         (error: { code?: unknown }) => error.code,

@@ -1,7 +1,5 @@
 /** Several processes that settle on one PostgreSQL database at the same moment. */
-import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { beforeEach, expect, it } from 'vitest';
 import type { Committed, Store } from '../../src/store/store.ts';
 import {
   account,
@@ -18,41 +16,18 @@ import {
   terms,
   units,
 } from './intents.ts';
-import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
+import { describePostgres } from './postgres-suite.ts';
 
-const title =
-  skipReason === undefined
-    ? 'settlements in series of a PostgreSQL store'
-    : `settlements in series of a PostgreSQL store (SKIPPED: ${skipReason})`;
-
-describe.skipIf(skipReason !== undefined)(title, () => {
-  let server: PostgresServer;
-  let database: string;
+describePostgres('settlements in series of a PostgreSQL store', (suite) => {
   let a: Store;
   let b: Store;
-  beforeAll(() => {
-    server = startPostgres();
-  });
-  afterAll(() => server.remove());
-  const open = (series: string): Promise<Store> =>
-    openPostgresStore({
-      url: server.url(database),
-      role: 'quota',
-      series,
-      create: true,
-      random: randomBytes,
-    });
+  const open = (series: string): Promise<Store> => suite.open({ series });
   const reopen = async (): Promise<void> => {
-    await Promise.all([a.close(), b.close()]);
+    await suite.closeStores();
     [a, b] = [await open('a'), await open('b')];
   };
   beforeEach(async () => {
-    database = server.makeDatabase();
     [a, b] = [await allocated(await open('a'), 10n ** 6n, 10n ** 6n), await open('b')];
-  });
-  afterEach(async () => {
-    await Promise.all([a.close(), b.close()]);
-    server.sql(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
   });
 
   const balance = async (name: string): Promise<bigint> => (await a.balances(account(name)))[0]?.amount ?? 0n;
@@ -120,9 +95,12 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     await issue(a, 1, 100n);
     await commitOne(b, settling(1, 60n, { units: units(1, 0, 1), to: account('a') }));
     await commitOne(a, settling(2, 30n, { from: account('a') }));
-    await Promise.all([a.close(), b.close()]);
+    await suite.closeStores();
     const run = (sql: string): string =>
-      server.sql(`SET search_path = ringmint; SET session_replication_role = replica; ${sql}`, database);
+      suite.server.sql(
+        `SET search_path = ringmint; SET session_replication_role = replica; ${sql}`,
+        suite.database,
+      );
     for (const [alter, undo, finding] of [
       [
         'CREATE TABLE kept AS SELECT * FROM spent_unit; DELETE FROM spent_unit WHERE position = 1',
@@ -179,13 +157,13 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       settling(i, 2n, { units: units(1, i), to: account(`${i}`) }),
     );
     expect(new Set(codes(await a.commit(group)))).toEqual(new Set(['settled']));
-    await Promise.all([a.close(), b.close()]);
-    server.sql(
+    await suite.closeStores();
+    suite.server.sql(
       `UPDATE ringmint.account SET amount = 1 WHERE id = (SELECT max(id::text)::bytea FROM ringmint.account)`,
-      database,
+      suite.database,
     );
     await expect(open('a')).rejects.toMatchObject({ message: expect.stringContaining('EUR has 1, where') });
-    server.sql('UPDATE ringmint.account SET amount = 2', database);
+    suite.server.sql('UPDATE ringmint.account SET amount = 2', suite.database);
     [a, b] = [await open('a'), await open('b')];
   });
 

@@ -1,6 +1,7 @@
 /** A plain model of what is issued, spent, retired and in accounts, and the commands that it is compared by. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { equalBytes } from '../../src/kit/bytes.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import type { Committed, NewIntent, Settlement, Store, UnitSerial } from '../../src/store/store.ts';
 import type { StoreUnderTest } from './contract.ts';
@@ -214,7 +215,7 @@ export class SettlementModel {
     const intent = settling(this.turn, changed.amount ?? 0n, changed);
     const { amount, from, to, returned } = intent.settles;
     const spent = this.units.filter(({ serial }) => intent.settles.units.includes(serial));
-    const nameOf = (id: Uint8Array): string => names.find((name) => same(account(name), id)) ?? '';
+    const nameOf = (id: Uint8Array): string => names.find((name) => equalBytes(account(name), id)) ?? '';
     if (spent.some(({ spentBy }) => spentBy !== undefined)) return { intent, expected: 'unit_spent' };
     if (from !== null && this.balances(nameOf(from)) < amount) return { intent, expected: 'balance_too_low' };
     if (from === null && amount > this.inUnits) return { intent, expected: 'outstanding_exceeded' };
@@ -291,8 +292,4 @@ function worthOf({ value }: Unit): bigint {
 
 function sum(amounts: readonly bigint[]): bigint {
   return amounts.reduce((total, amount) => total + amount, 0n);
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }

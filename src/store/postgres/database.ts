@@ -116,6 +116,20 @@ async function readVersion(ask: Ask, shown: string): Promise<number> {
   return 0;
 }
 
+interface StoreRow {
+  readonly role: string;
+  readonly version: number;
+  readonly moved_to: string | null;
+}
+
+/** What a ledger says of itself, for whoever only reads it; throws `store_missing` where there is none. */
+export async function readStore(ask: Ask, shown: string): Promise<StoreRow | undefined> {
+  const [found] = await ask<{ store: boolean }>(`SELECT to_regclass('ringmint.store') IS NOT NULL AS store`);
+  if (found?.store !== true) throw new StoreError('store_missing', `\`${shown}\` holds no ledger`);
+  const [store] = await ask<StoreRow>('SELECT role, version, moved_to FROM store');
+  return store;
+}
+
 /** The series by its name, made where it may be. */
 export async function findSeries(session: Session, options: DatabaseOptions): Promise<Series> {
   const { series: name, create, random } = options;

@@ -1,8 +1,10 @@
 /** A PostgreSQL ledger with one series as the rows of a SQLite ledger: for a backup, while it is served, and for a move, when it is not. */
 import { genesisHash, type JournalHead } from '../../journal/chain.ts';
 import { assert, quote } from '../../kit/result.ts';
+import { bytesOf } from '../row.ts';
 import { type HeldHead, StoreError } from '../store.ts';
 import { readAddress } from './address.ts';
+import { readStore } from './database.ts';
 import { readHeldHeads } from './held-heads.ts';
 import { lockSeries } from './held-series.ts';
 import { verifyRows } from './integrity.ts';
@@ -57,12 +59,12 @@ export async function openPostgresDump({ url, role, series, exclusive }: DumpOpt
     if (exclusive) await failing(() => lockSeries(session, { ...found, name: series }, 3_000));
     return {
       shown,
-      storeId: new Uint8Array(found.id),
+      storeId: found.id,
       movedTo: found.movedTo,
       head: () =>
         failing(async () => {
-          const { head } = await readHead(session.ask, found.number);
-          return head ?? { sequence: 0, hash: genesisHash(role, new Uint8Array(found.id)) };
+          const { head } = await readHead(session.ask, found.number, genesisHash(role, found.id));
+          return head;
         }),
       async *pages() {
         // Not in `transact`: the rows go out while it lasts. It writes nothing, so that whatever ends it ends nothing else.
@@ -91,13 +93,7 @@ export async function openPostgresDump({ url, role, series, exclusive }: DumpOpt
 
 async function findStore(session: Session, role: string): Promise<{ readonly movedTo: string | null }> {
   const { shown } = session.address;
-  const [there] = await session.ask<{ there: boolean }>(
-    `SELECT to_regclass('ringmint.store') IS NOT NULL AS there`,
-  );
-  if (there?.there !== true) throw new StoreError('store_missing', `\`${shown}\` holds no ledger`);
-  const [store] = await session.ask<{ role: string; version: number; moved_to: string | null }>(
-    'SELECT role, version, moved_to FROM store',
-  );
+  const store = await readStore(session.ask, shown);
   if (store?.role !== role)
     throw new StoreError(
       'store_foreign',
@@ -132,7 +128,7 @@ async function findLedger(
       'store_missing',
       `\`${shown}\` has no series ${quote(series)}: it has ${quote(only.name)}`,
     );
-  return { number: only.number, id: only.id, movedTo };
+  return { number: only.number, id: bytesOf(only.id), movedTo };
 }
 
 /** By a cursor: whatever a table's key is, and whatever is in it, one page is in memory at a time. */

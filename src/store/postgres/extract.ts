@@ -3,6 +3,7 @@ import type { ExtractedEntry, ExtractedHead, LedgerContent } from '../../journal
 import { bytesOf } from '../row.ts';
 import { StoreError } from '../store.ts';
 import { readAddress } from './address.ts';
+import { readStore } from './database.ts';
 import { asStoreError } from './postgres-error.ts';
 import { migrations } from './schema.ts';
 import { type Ask, Session } from './session.ts';
@@ -38,11 +39,7 @@ export async function readPostgresLedger<T>(
 }
 
 async function readContent(ask: Ask, shown: string, role: string): Promise<LedgerContent> {
-  const [there] = await ask<{ store: boolean }>(`SELECT to_regclass('ringmint.store') IS NOT NULL AS store`);
-  if (there?.store !== true) throw new StoreError('store_missing', `\`${shown}\` holds no ledger`);
-  const [store] = await ask<{ role: string; version: number; moved_to: string | null }>(
-    'SELECT role, version, moved_to FROM store',
-  );
+  const store = await readStore(ask, shown);
   if (store?.role !== role || store.moved_to !== null)
     throw new StoreError(
       'store_foreign',

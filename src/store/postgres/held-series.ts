@@ -55,8 +55,8 @@ export class HeldSeries {
     { role, reconnectMs = 5_000 }: { readonly role: string; readonly reconnectMs?: number },
   ): Promise<HeldSeries> {
     const genesis = genesisHash(role, series.id);
-    const { head } = await readHead(session.ask, series.number);
-    return new HeldSeries(session, series, genesis, head ?? { sequence: 0, hash: genesis }, reconnectMs);
+    const { head } = await readHead(session.ask, series.number, genesis);
+    return new HeldSeries(session, series, genesis, head, reconnectMs);
   }
 
   /** Where the database is: for messages. */
@@ -140,13 +140,13 @@ export class HeldSeries {
 
   /** INVARIANT: this process alone writes the series, so its journal ends where this process has left it. */
   private async checkHead(ask: Ask): Promise<JournalHead> {
-    const { backend, head } = await readHead(ask, this.series.number);
+    const { backend, head } = await readHead(ask, this.series.number, this.genesis);
     if (backend !== this.session.backend.pid)
       throw new StoreError(
         'store_unsupported',
         `\`${this.session.address.shown}\`: something between this process and the server changes the connection, and so loses the lock; a pooler has to be in session mode, or left out`,
       );
-    if (!sameHead(head ?? { sequence: 0, hash: this.genesis }, this.known)) throw this.overtaken(head);
+    if (!sameHead(head, this.known)) throw this.overtaken(head);
     return this.known;
   }
 
@@ -176,19 +176,15 @@ export class HeldSeries {
   }
 
   private async findOutcome(session: Session): Promise<void> {
-    const head = (await readHead(session.ask, this.series.number)).head ?? {
-      sequence: 0,
-      hash: this.genesis,
-    };
+    const { head } = await readHead(session.ask, this.series.number, this.genesis);
     const expected = this.planned === undefined ? [this.known] : [this.known, this.planned];
     if (!expected.some((one) => sameHead(one, head))) throw this.overtaken(head);
     this.known = head;
     this.planned = undefined;
   }
 
-  private overtaken(head: JournalHead | undefined): StoreError {
+  private overtaken({ sequence: found }: JournalHead): StoreError {
     const { shown } = this.session.address;
-    const found = head?.sequence ?? 0;
     const { sequence } = this.known;
     const name = quote(this.series.name);
     return found < sequence

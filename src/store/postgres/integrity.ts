@@ -1,4 +1,5 @@
 /** Feeds what a PostgreSQL database holds to the check of a ledger, as it is at one moment: other processes may be writing. */
+import { orderBytes } from '../../journal/entry.ts';
 import { LedgerCheck } from '../ledger-check.ts';
 import {
   AccountCheck,
@@ -14,7 +15,6 @@ import {
   type AccountRow,
   bytesOf,
   type JournalRow,
-  orderBytes,
   type QuotaRow,
   type SlotRow,
   type TakeRow,

@@ -6,14 +6,13 @@
  * that did not see it is still under way.
  */
 
-import { encodeCbor } from '../../kit/encoding.ts';
 import { assert } from '../../kit/result.ts';
 import type { QuotaAccount, QuotaPosition, SlotUse } from '../../quota/bucket.ts';
 import { positionOf } from '../../quota/bucket.ts';
 import { accountName } from '../../quota/history.ts';
 import { makeTally, tallyStart } from '../../quota/tally.ts';
 import { type QuotaAction, termsActionsOf } from '../../records/quota-change.ts';
-import { encodeLimits, type QuotaTerms } from '../../records/quota-terms.ts';
+import type { QuotaTerms } from '../../records/quota-terms.ts';
 import type { Changeable } from '../change-decision.ts';
 import type { Found } from '../commit-plan.ts';
 import type { Retired, Taken } from '../quota-plan.ts';
@@ -25,6 +24,7 @@ import {
   stopOf,
   type TakeRow,
   takeOf,
+  termsRowOf,
   useOf,
 } from '../row.ts';
 import type { Stop } from '../store.ts';
@@ -192,31 +192,23 @@ export async function issueQuotas(
 
 /** Whether it was not there before. */
 export async function insertQuota(ask: Ask, account: QuotaName & QuotaTerms): Promise<boolean> {
-  const { issuer, currency, allocated, frozen, limits, returns } = account;
+  const { allocated, frozen, limits, returns } = termsRowOf(account);
   const inserted = await ask(
     `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
       VALUES ($1, $2, 1, $3, 0, 0, $4, $5, 0, $6) ON CONFLICT (issuer, currency) DO NOTHING RETURNING 1`,
-    [issuer, currency, allocated, frozen ? 1 : 0, encodeCbor(encodeLimits(limits)), returns ? 1 : 0],
+    [account.issuer, account.currency, allocated, frozen, limits, returns],
   );
   return inserted.length === 1;
 }
 
 /** Writes the quota's new terms, and its slots anew from what was taken: a limit counts what was taken before it was there, too. */
 export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<void> {
-  const { issuer, currency, version, allocated, frozen, limits, clockMs, returns } = account;
+  const { issuer, currency, version, limits, clockMs } = account;
+  const row = termsRowOf(account);
   await ask(
     `UPDATE quota SET version = $3, allocated = $4, frozen = $5, limits = $6, clock_ms = $7, returns = $8
       WHERE issuer = $1 AND currency = $2`,
-    [
-      issuer,
-      currency,
-      version,
-      allocated,
-      frozen ? 1 : 0,
-      encodeCbor(encodeLimits(limits)),
-      clockMs,
-      returns ? 1 : 0,
-    ],
+    [issuer, currency, version, row.allocated, row.frozen, row.limits, clockMs, row.returns],
   );
   const resets = await ask<{ ordinal: bigint; reset_ms: bigint }>(
     'SELECT ordinal, reset_ms FROM quota_change WHERE issuer = $1 AND currency = $2 AND reset_ms IS NOT NULL',

@@ -11,11 +11,12 @@ import { readSpent, readTouched, writeSettled } from './settlement-statement.ts'
 
 export type SeriesIntentRow = IntentRow & { readonly series: number };
 
-/** Where the journal of a series ends, and the server's process that says so. */
+/** Where the journal of a series ends, at its genesis where it has no entry, and the server's process that says so. */
 export async function readHead(
   ask: Ask,
   series: number,
-): Promise<{ backend: number; head: JournalHead | undefined }> {
+  genesis: Uint8Array,
+): Promise<{ backend: number; head: JournalHead }> {
   const [row] = await ask<{ backend: number; sequence: bigint | null; hash: Uint8Array | null }>(
     `SELECT b.backend, j.sequence, j.hash FROM pg_backend_pid() AS b (backend)
       LEFT JOIN LATERAL (SELECT sequence, hash FROM journal WHERE series = $1 ORDER BY sequence DESC LIMIT 1) j ON true`,
@@ -26,7 +27,9 @@ export async function readHead(
   return {
     backend,
     head:
-      sequence === null || hash === null ? undefined : { sequence: Number(sequence), hash: bytesOf(hash) },
+      sequence === null || hash === null
+        ? { sequence: 0, hash: genesis }
+        : { sequence: Number(sequence), hash: bytesOf(hash) },
   };
 }
 

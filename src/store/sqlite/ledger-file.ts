@@ -21,10 +21,8 @@ export interface LedgerFile {
   readonly role: string;
   readonly storeId: Uint8Array;
   readonly head: JournalHead;
-  count(table: LedgerTable): number;
   rows(table: LedgerTable): IterableIterator<DumpedRow>;
   hashAt(sequence: number): Uint8Array | undefined;
-  heldHeads(): readonly HeldHead[];
   close(): void;
 }
 
@@ -145,8 +143,6 @@ function readLedgerFile(db: Database.Database, path: string): LedgerFile {
       last === undefined
         ? { sequence: 0, hash: genesis }
         : { sequence: Number(last.sequence), hash: bytesOf(last.hash) },
-    count: (table) =>
-      Number((db.prepare(`SELECT count(*) AS count FROM ${table}`).get() as { count: bigint }).count),
     rows: (table) => db.prepare(`SELECT * FROM ${table}`).iterate() as IterableIterator<DumpedRow>,
     hashAt(sequence) {
       if (sequence === 0) return genesis;
@@ -155,7 +151,6 @@ function readLedgerFile(db: Database.Database, path: string): LedgerFile {
         | undefined;
       return row === undefined ? undefined : bytesOf(row.hash);
     },
-    heldHeads: () => heldHeadsOf(db, path),
     close: () => void db.close(),
   };
 }

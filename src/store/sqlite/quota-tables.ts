@@ -1,7 +1,6 @@
 /** The quota tables: what is taken, allocated, changed and stopped. Each method runs inside of a transaction of the store's. */
 import type Database from 'better-sqlite3';
 import type { EntryContent } from '../../journal/chain.ts';
-import { encodeCbor } from '../../kit/encoding.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaAccount, type QuotaPosition, type SlotUse } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
@@ -13,7 +12,6 @@ import {
 } from '../../quota/history.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
-import { encodeLimits } from '../../records/quota-terms.ts';
 import { decideChange } from '../change-decision.ts';
 import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
@@ -26,6 +24,7 @@ import {
   stopOf,
   type TakeRow,
   takeOf,
+  termsRowOf,
   useOf,
 } from '../row.ts';
 import type { Allocation, ApprovedChange, NewStop, Stop } from '../store.ts';
@@ -88,15 +87,7 @@ export class QuotaTables {
       const same = checkSameAllocation(known, allocation);
       if (!same.ok) return same;
     } else {
-      const { allocated, frozen, limits, returns } = terms;
-      this.statements.insertQuota.run({
-        issuer,
-        currency,
-        allocated,
-        frozen: frozen ? 1 : 0,
-        limits: encodeCbor(encodeLimits(limits)),
-        returns: returns ? 1 : 0,
-      });
+      this.statements.insertQuota.run({ issuer, currency, ...termsRowOf(terms) });
       this.append({
         kind: 'allocation',
         subject: accountName(issuer, currency),
@@ -165,26 +156,9 @@ export class QuotaTables {
   }
 
   /** The quota's new terms, and its slots anew from what was taken. */
-  private write({
-    issuer,
-    currency,
-    version,
-    allocated,
-    frozen,
-    limits,
-    returns,
-    clockMs,
-  }: QuotaAccount): void {
-    this.statements.changeQuota.run({
-      issuer,
-      currency,
-      version,
-      allocated,
-      frozen: frozen ? 1 : 0,
-      limits: encodeCbor(encodeLimits(limits)),
-      returns: returns ? 1 : 0,
-      clockMs,
-    });
+  private write(account: QuotaAccount): void {
+    const { issuer, currency, version, limits, clockMs } = account;
+    this.statements.changeQuota.run({ issuer, currency, version, ...termsRowOf(account), clockMs });
     // A limit counts what was taken before it was there, too.
     const tally = makeTally(limits, clockMs, this.clockResets(issuer, currency));
     const takes = this.statements.takes.iterate(issuer, currency, tallyStart(limits, clockMs));

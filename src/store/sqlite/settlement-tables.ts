@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3';
 import type { CommitPlan } from '../commit-plan.ts';
 import { type AccountRow, balanceOf, bytesOf } from '../row.ts';
-import { type AccountBalance, balanceName, type SpentUnit } from '../settlement-plan.ts';
+import type { AccountBalance, SpentUnit } from '../settlement-plan.ts';
 import type { Balance, Settlement, UnitSerial } from '../store.ts';
 
 export class SettlementTables {
@@ -24,15 +24,13 @@ export class SettlementTables {
 
   /** Of the accounts that are debited or credited what they have. */
   found(settlements: readonly Settlement[]): readonly AccountBalance[] {
-    const balances = new Map<string, AccountBalance>();
-    for (const { issuer, currency, from, to } of settlements)
-      for (const account of [from, to]) {
-        if (account === null) continue;
+    return settlements.flatMap(({ issuer, currency, from, to }) =>
+      [from, to].flatMap((account) => {
+        if (account === null) return [];
         const row = this.statements.balance.get(account, issuer, currency) as AccountRow | undefined;
-        const balance = row === undefined ? undefined : balanceOf(row);
-        if (balance !== undefined) balances.set(balanceName(balance), balance);
-      }
-    return [...balances.values()];
+        return row === undefined ? [] : [balanceOf(row)];
+      }),
+    );
   }
 
   write({ units, balances }: Pick<CommitPlan, 'units' | 'balances'>): void {
