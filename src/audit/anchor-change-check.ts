@@ -24,7 +24,6 @@ export function checkAnchorChange(
   const decoded = decodeChange(entry.change);
   const action = decoded.ok ? decoded.value.action : undefined;
   const id = system.extract.header.journals[place]?.id ?? new Uint8Array();
-  const fault = faultOfApprovals(context, entry);
   if (action?.kind !== 'anchor') {
     if (system.role !== 'quota')
       find('change_invalid', 'a change of a quota', 'changes of quotas in the journal of quota control');
@@ -43,6 +42,7 @@ export function checkAnchorChange(
     );
     return;
   }
+  const fault = faultOfApprovals(context, entry);
   if (fault !== undefined && system.role !== 'quota')
     find(
       'change_unproven',
