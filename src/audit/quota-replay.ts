@@ -289,18 +289,20 @@ export class QuotaReplay {
       return;
     }
     const { terms, version, clock } = action;
+    const known = checkTerms(terms);
     const fault =
       version !== account.version
         ? `it starts from version ${version} of ${name}, which is at version ${account.version}`
         : terms.allocated < account.taken - account.returned
           ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken - account.returned} are taken and did not come back`
-          : undefined;
-    const known = checkTerms(terms);
-    if (fault !== undefined || !known.ok)
+          : known.ok
+            ? undefined
+            : known.message;
+    if (fault !== undefined)
       this.find(
         sequence,
         'change_invalid',
-        `${fault ?? (known.ok ? '' : known.message)} (\`${reason}\`)`,
+        `${fault} (\`${reason}\`)`,
         'a change that fits the quota as it was',
       );
     account.version = version + 1;
