@@ -191,7 +191,7 @@ function readHeader(item: CborValue): ExtractHeader {
   const read = reader.finish({
     role: known,
     name: reader.textOf(holder, 'name', namePattern, nameAccepted),
-    madeMs: readMoment(reader, madeMs),
+    madeMs: reader.momentOf(madeMs, 'made at'),
     journals: reader.listOf(journals, 'journals').map((journal, index) => {
       const [series, id] = reader.listOf(journal, `journals[${index}]`, 2);
       return {
@@ -202,13 +202,6 @@ function readHeader(item: CborValue): ExtractHeader {
   });
   if (!read.ok) throw damaged(read.message);
   return read.value;
-}
-
-/** To the end of the year 9999, the last that can be written. */
-function readMoment(reader: ClaimReader, value: CborValue | undefined): number {
-  const ms = reader.integerOf(value, 'made at');
-  reader.timeOf(Math.floor(ms / 1000), 'made at');
-  return ms;
 }
 
 /** `undefined` where the frame is an entry, or the end. */

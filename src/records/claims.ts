@@ -254,6 +254,13 @@ export class ClaimReader {
     return 0;
   }
 
+  /** Milliseconds since 1970, to the end of the year 9999: a moment that calendars have. */
+  momentOf(value: CborValue | undefined, name: string): number {
+    const ms = this.integerOf(value, name);
+    this.timeOf(Math.floor(ms / 1000), name);
+    return ms;
+  }
+
   amount(key: number, name: string): bigint {
     return this.amountOf(this.take(key, name), name);
   }
