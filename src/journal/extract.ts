@@ -146,7 +146,7 @@ export class Extract {
         if (end !== this.frames.size) throw damaged('bytes follow its end');
         return;
       }
-      yield { ...this.readEntry(item, at), offset: at };
+      yield this.readEntry(item, at);
       check = chainHash(check, bytes);
       count++;
       at = end;
@@ -154,13 +154,14 @@ export class Extract {
   }
 
   entryAt(offset: number): PlacedEntry {
-    return { ...this.readEntry(this.frames.at(offset).item, offset), offset };
+    return this.readEntry(this.frames.at(offset).item, offset);
   }
 
-  private readEntry(item: CborValue, offset: number): ExtractedEntry {
+  private readEntry(item: CborValue, offset: number): PlacedEntry {
     const reader = new ClaimReader(new Map());
     const [journal, ordinal, sequence, bytes, hash, signed] = reader.listOf(item, 'entry', 6);
     const read = reader.finish({
+      offset,
       journal: reader.integerOf(journal, 'journal'),
       ordinal: reader.integerOf(ordinal, 'ordinal'),
       sequence: reader.integerOf(sequence, 'number'),
