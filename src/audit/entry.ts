@@ -207,7 +207,7 @@ function readSerial(reader: ClaimReader, value: CborValue | undefined): { epoch:
 function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
   const [currency, amount, orders, atMs] = reader.listOf(value, 'take', 4);
   return {
-    currency: reader.textOf(currency, 'take.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    currency: reader.currencyCodeOf(currency, 'take.currency'),
     amount: reader.amountOf(amount, 'take.amount'),
     orders: reader.integerOf(orders, 'take.orders', 1),
     atMs: reader.momentOf(atMs, 'take.atMs'),
@@ -222,7 +222,7 @@ function readSettles(reader: ClaimReader, value: CborValue | undefined): Settles
   const account = (item: CborValue | undefined, name: string): Uint8Array | null =>
     item === null ? null : reader.bytesOf(item, name, 32);
   return {
-    currency: reader.textOf(currency, 'settlement.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    currency: reader.currencyCodeOf(currency, 'settlement.currency'),
     amount: reader.amountOf(amount, 'settlement.amount'),
     units: readUnits(reader, units),
     from: account(from, 'settlement.from'),

@@ -216,6 +216,10 @@ export class ClaimReader {
     return '';
   }
 
+  currencyCodeOf(value: CborValue | undefined, name: string): string {
+    return this.textOf(value, name, /^[A-Z]{3}$/, 'three capital letters');
+  }
+
   /** A record or container inside of this one, as its bytes: refused where `decode` refuses it, with its code and message. */
   enclosed(
     value: CborValue | undefined,
