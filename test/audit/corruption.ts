@@ -6,7 +6,7 @@ import { type ControlBit, decodeControlBit } from '../../src/records/control-bit
 import { attachSignature, encodeSign1 } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { Tokens } from '../roles/authorities.ts';
-import { editContent, field, type Ledger, type Ledgers, placesOf } from './ledgers.ts';
+import { contentItem, editContent, field, type Ledger, type Ledgers, placesOf } from './ledgers.ts';
 import type { Role } from './world.ts';
 
 /** From 0 to `below`, without it. */
@@ -83,11 +83,8 @@ export function controlBitAt({ entries }: Ledger, at: number): ControlBit {
   return decoded.value.record;
 }
 
-export function credentialAt({ entries }: Ledger, at: number): Credential {
-  const read = decodeCbor(entries[at]?.bytes ?? new Uint8Array());
-  const content = read.ok && Array.isArray(read.value) ? decodeCbor(read.value[4] as Uint8Array) : read;
-  const toBeSigned = content.ok && Array.isArray(content.value) ? content.value[field.toBeSigned] : undefined;
-  const structure = decodeCbor(toBeSigned as Uint8Array);
+export function credentialAt(ledger: Ledger, at: number): Credential {
+  const structure = decodeCbor(contentItem(ledger, at, field.toBeSigned) as Uint8Array);
   const [, header, , payload] = structure.ok && Array.isArray(structure.value) ? structure.value : [];
   const decoded = decodeCredential(
     encodeSign1(header as Uint8Array, new Map(), payload as Uint8Array, new Uint8Array(64)),

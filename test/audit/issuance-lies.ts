@@ -2,7 +2,7 @@
 import { decodeEntry } from '../../src/audit/entry.ts';
 import type { FindingCode } from '../../src/audit/finding.ts';
 import { sha256 } from '../../src/kit/bytes.ts';
-import { decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
 import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
@@ -22,7 +22,15 @@ import {
   type Signer,
   sameRequest,
 } from './corruption.ts';
-import { editArray, editContent, field, type Ledger, type Ledgers, placesOf } from './ledgers.ts';
+import {
+  contentItem,
+  editArray,
+  editContent,
+  field,
+  type Ledger,
+  type Ledgers,
+  placesOf,
+} from './ledgers.ts';
 
 function lieOfIssuance(
   kind: string,
@@ -143,10 +151,7 @@ export const liesOfIssuance: readonly Corruption[] = [
     found: ['order_repeated'],
     apply({ issuance }) {
       const [first = 0, second = 0] = placesOf(issuance, 'request');
-      const read = decodeCbor(issuance.entries[first]?.bytes ?? new Uint8Array());
-      const content = read.ok && Array.isArray(read.value) ? decodeCbor(read.value[4] as Uint8Array) : read;
-      const items = content.ok && Array.isArray(content.value) ? content.value : [];
-      editContent(issuance, second, field.orders, () => items[field.orders] ?? null);
+      editContent(issuance, second, field.orders, () => contentItem(issuance, first, field.orders));
       return true;
     },
   },

@@ -150,6 +150,17 @@ export const field = {
   settles: 9,
 };
 
+/** All items of the content of entry `index`, edited together. */
+export function editItems(ledger: Ledger, index: number, edit: Parameters<typeof editArray>[1]): void {
+  const entry = ledger.entries[index];
+  if (entry === undefined) throw new Error(`no entry ${index}`);
+  const bytes = editArray(entry.bytes, (items) => [
+    ...items.slice(0, 4),
+    editArray(items[4] as Uint8Array, edit),
+  ]);
+  ledger.entries[index] = { ...entry, bytes };
+}
+
 /** The content of entry `index` with one of its items changed. */
 export function editContent(
   ledger: Ledger,
@@ -157,18 +168,15 @@ export function editContent(
   at: number,
   edit: (item: CborValue) => CborValue,
 ): void {
-  const entry = ledger.entries[index];
-  if (entry === undefined) throw new Error(`no entry ${index}`);
-  const bytes = editArray(entry.bytes, ([number, kind, subject, created, content]) => [
-    number ?? 0,
-    kind ?? 0,
-    subject ?? 0,
-    created ?? 0,
-    editArray(content as Uint8Array, (items) =>
-      items.map((item, place) => (place === at ? edit(item) : item)),
-    ),
-  ]);
-  ledger.entries[index] = { ...entry, bytes };
+  editItems(ledger, index, (items) => items.map((item, place) => (place === at ? edit(item) : item)));
+}
+
+/** One item of the content of entry `index`. */
+export function contentItem(ledger: Ledger, index: number, at: number): CborValue {
+  const read = decodeCbor(ledger.entries[index]?.bytes ?? new Uint8Array());
+  const content = read.ok && Array.isArray(read.value) ? decodeCbor(read.value[4] as Uint8Array) : read;
+  const items = content.ok && Array.isArray(content.value) ? (content.value as CborValue[]) : [];
+  return items[at] ?? null;
 }
 
 export function kindOf({ bytes }: Pick<ExtractedEntry, 'bytes'>): string {
