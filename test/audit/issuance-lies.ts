@@ -90,6 +90,22 @@ async function resignCurrency(
   await resign(ledger, at, encodeCurrencyRecord(change(record), by.publicKey.keyId), by);
 }
 
+/** Issuance makes its currency by another control bit, of which `said` is in the currency too. */
+async function remakeCurrency(
+  issuance: Ledger,
+  at: number,
+  tokens: Tokens,
+  controlBit: Uint8Array,
+  said: { readonly root: Uint8Array; readonly sequence?: number },
+): Promise<void> {
+  const controlBitHash = sha256(controlBit);
+  editContent(issuance, at, field.context, (context) =>
+    editArray(context as Uint8Array, ([, denial]) => [controlBit, denial ?? null]),
+  );
+  editContent(issuance, at, field.bodyHash, () => controlBitHash);
+  await resignCurrency(issuance, at, tokens, (one) => ({ ...one, ...said, controlBitHash }));
+}
+
 export const liesOfIssuance: readonly Corruption[] = [
   lieOfIssuance(
     'request with another purpose',
@@ -229,18 +245,7 @@ export const together: readonly Corruption[] = [
       const root = merkleRoot(deriveLeaves(terms));
       const toBeSigned = encodeControlBit({ ...made, root }, tokens.of.quota.publicKey.keyId);
       const signed = attachSignature(toBeSigned, await tokens.of.quota.sign(toBeSigned));
-      const hash = sha256(signed);
-      editContent(issuance, currency, field.context, (context) =>
-        editArray(context as Uint8Array, ([, denial]) => [signed, denial ?? null]),
-      );
-      editContent(issuance, currency, field.bodyHash, () => hash);
-      const { sequence } = made;
-      await resignCurrency(issuance, currency, tokens, (one) => ({
-        ...one,
-        root,
-        sequence,
-        controlBitHash: hash,
-      }));
+      await remakeCurrency(issuance, currency, tokens, signed, { root, sequence: made.sequence });
     },
   ),
   {
@@ -274,16 +279,7 @@ export const together: readonly Corruption[] = [
         encodeControlBit({ ...record, root }, tokens.of.quota.publicKey.keyId),
         tokens.of.quota,
       );
-      const hash = sha256(signed);
-      editContent(ledgers.issuance, currency, field.context, (context) =>
-        editArray(context as Uint8Array, ([, denial]) => [signed, denial ?? null]),
-      );
-      editContent(ledgers.issuance, currency, field.bodyHash, () => hash);
-      await resignCurrency(ledgers.issuance, currency, tokens, (one) => ({
-        ...one,
-        root,
-        controlBitHash: hash,
-      }));
+      await remakeCurrency(ledgers.issuance, currency, tokens, signed, { root });
       return true;
     },
   },
