@@ -2,7 +2,7 @@
 import type { FindingCode } from '../../src/audit/finding.ts';
 import { sha256 } from '../../src/kit/bytes.ts';
 import { type ControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
-import { type Corruption, controlBitAt, issuedPair, resign, used, withheld } from './corruption.ts';
+import { type Corruption, controlBitAt, forged, issuedPair, resign, used, withheld } from './corruption.ts';
 import {
   contentItem,
   editArray,
@@ -162,10 +162,7 @@ export const liesOfQuota: readonly Corruption[] = [
     found: ['signature_invalid'],
     apply(ledgers, draw) {
       const { bit } = issuedPair(ledgers, draw);
-      editContent(ledgers.quota, bit, field.context, (context) => {
-        const bytes = context as Uint8Array;
-        return bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
-      });
+      editContent(ledgers.quota, bit, field.context, forged);
       return true;
     },
   },
@@ -280,10 +277,7 @@ export const liesOfQuota: readonly Corruption[] = [
     'approval with a forged signature',
     ['change_unproven'],
     'quota-change',
-    ([change, approvals]) => [
-      change ?? 0,
-      (approvals as Uint8Array[]).map((one) => one.with(one.length - 1, (one.at(-1) ?? 0) ^ 1)),
-    ],
+    ([change, approvals]) => [change ?? 0, (approvals as Uint8Array[]).map(forged)],
   ),
   decisionOfQuota(
     'change of a quota altered after its approval',
