@@ -13,15 +13,10 @@ import {
 } from '../../src/journal/extract.ts';
 import { concatBytes } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
-import { attachSignature } from '../../src/records/cose.ts';
-import {
-  decodeJournalHead,
-  encodeJournalHead,
-  type JournalHeadRecord,
-} from '../../src/records/journal-head.ts';
+import { decodeJournalHead } from '../../src/records/journal-head.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import type { Tokens } from '../roles/authorities.ts';
-import { nameOf, type Role, roles, signBundle, type World } from './world.ts';
+import { type Role, roles, signBundle, signedHead, type World } from './world.ts';
 
 export function sourceOf(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
@@ -108,17 +103,6 @@ export async function resignHeads(ledgers: Ledgers, tokens: Tokens, role: Role):
       ownerOf(held.signed) === role ? { signed: head, contradiction: null } : held,
     );
   }
-}
-
-export async function signedHead(
-  tokens: Tokens,
-  role: Role,
-  said: Pick<JournalHeadRecord, 'issuedAt' | 'journalId' | 'sequence' | 'hash'>,
-): Promise<Uint8Array> {
-  const signer = tokens.of[role];
-  const record = { role, name: nameOf(role), epoch: role === 'quota' ? 1 : null, ...said };
-  const toBeSigned = encodeJournalHead(record, signer.publicKey.keyId);
-  return attachSignature(toBeSigned, await signer.sign(toBeSigned));
 }
 
 export function ownerOf(head: Uint8Array): Role {
