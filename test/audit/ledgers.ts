@@ -8,15 +8,13 @@ import {
   type ExtractedEntry,
   type ExtractedHead,
   type ExtractHeader,
-  encodeExtract,
   openExtract,
 } from '../../src/journal/extract.ts';
-import { concatBytes } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import { decodeJournalHead } from '../../src/records/journal-head.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import type { Tokens } from '../roles/authorities.ts';
-import { type Role, roles, signBundle, signedHead, type World } from './world.ts';
+import { extractBytes, type Role, roles, signBundle, signedHead, type World } from './world.ts';
 
 export function sourceOf(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
@@ -69,11 +67,8 @@ export function takeApart(bytes: Uint8Array): Ledger {
   return { header: extract.header, heads: [...extract.heads], entries };
 }
 
-export async function putTogether({ header, heads, entries }: Ledger): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const part of encodeExtract(header, { journals: header.journals, heads, entries }))
-    parts.push(part);
-  return concatBytes(...parts);
+export function putTogether({ header, heads, entries }: Ledger): Promise<Uint8Array> {
+  return extractBytes(header, { journals: header.journals, heads, entries });
 }
 
 /** As a forger does who owns the database: numbers, places and hashes that follow. */

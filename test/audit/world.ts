@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { encodeExtract } from '../../src/journal/extract.ts';
+import { encodeExtract, type LedgerContent } from '../../src/journal/extract.ts';
 import { concatBytes } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
@@ -58,13 +58,20 @@ export function signBundle(bundle: TrustBundle): Uint8Array {
   return signed(encodeTrustBundle(bundle, keys.root.key.keyId), keys.root);
 }
 
+export async function extractBytes(
+  about: Parameters<typeof encodeExtract>[0],
+  content: LedgerContent,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of encodeExtract(about, content)) parts.push(part);
+  return concatBytes(...parts);
+}
+
 async function extractOf(authorities: Authorities, role: Role): Promise<Uint8Array> {
   const about = { role, name: nameOf(role), madeMs: authorities.clock.nowMs() };
-  return readSqliteLedger({ path: join(authorities.folder, `${role}.db`), role }, async (content) => {
-    const parts: Uint8Array[] = [];
-    for await (const part of encodeExtract(about, content)) parts.push(part);
-    return concatBytes(...parts);
-  });
+  return readSqliteLedger({ path: join(authorities.folder, `${role}.db`), role }, (content) =>
+    extractBytes(about, content),
+  );
 }
 
 async function extractsOf(authorities: Authorities): Promise<Record<Role, Uint8Array>> {
