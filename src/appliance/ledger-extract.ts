@@ -11,6 +11,7 @@ import { ApplianceError } from './appliance-error.ts';
 import { applianceSchema, readConfiguration, storeChoice } from './configuration.ts';
 import { type Home, homeAt, type Role } from './home.ts';
 import { holderOf } from './key-holder.ts';
+import { syncFolder } from './private-file.ts';
 import { readAddressFile } from './role-store.ts';
 
 export interface LedgerExtraction {
@@ -67,12 +68,7 @@ export async function extractLedger(
       }
     });
     await rename(beside, out);
-    const parent = await open(dirname(out), 'r');
-    try {
-      await parent.sync();
-    } finally {
-      await parent.close();
-    }
+    await syncFolder(dirname(out));
     return { role, name, file: out, ...written };
   } catch (error) {
     await rm(beside, { force: true });

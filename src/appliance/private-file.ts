@@ -19,7 +19,12 @@ export async function writeFileDurably(
   }
   await chmod(beside, mode);
   await rename(beside, path);
-  const folder = await open(dirname(path), 'r');
+  await syncFolder(dirname(path));
+}
+
+/** The names in it are on the disk when the call returns. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
   try {
     await folder.sync();
   } finally {

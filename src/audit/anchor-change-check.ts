@@ -4,9 +4,8 @@ import { equalBytes } from '../kit/bytes.ts';
 import { changeId, decodeChange } from '../records/quota-change.ts';
 import { faultOfApprovals } from './approval-check.ts';
 import type { ChangeEntry } from './entry.ts';
-import type { FindingCode } from './finding.ts';
 import type { KnownJournal } from './heads.ts';
-import { type AuditContext, report, type System } from './system.ts';
+import { type AuditContext, makeFind, type System } from './system.ts';
 
 /**
  * Gives up, of the journal, what an approved change of its own says. Of central management and issuance it is all that a change may be;
@@ -19,12 +18,10 @@ export function checkAnchorChange(
   { journal: place }: PlacedEntry,
   journal: KnownJournal,
 ): void {
-  const find = (code: FindingCode, found: string, expected: string): void =>
-    report(context, system, entry.sequence, code, found, expected);
+  const find = makeFind(context, system, entry.sequence);
   const decoded = decodeChange(entry.change);
   const action = decoded.ok ? decoded.value.action : undefined;
   const id = system.extract.header.journals[place]?.id ?? new Uint8Array();
-  const fault = faultOfApprovals(context, entry);
   if (action?.kind !== 'anchor') {
     if (system.role !== 'quota')
       find('change_invalid', 'a change of a quota', 'changes of quotas in the journal of quota control');
@@ -43,6 +40,7 @@ export function checkAnchorChange(
     );
     return;
   }
+  const fault = faultOfApprovals(context, entry);
   if (fault !== undefined && system.role !== 'quota')
     find(
       'change_unproven',

@@ -4,7 +4,7 @@ import { decodeRequest, type Lot, lotsOf } from '../records/request.ts';
 import { select } from '../records/selection.ts';
 import { deriveSalt, type Unit } from '../records/unit.ts';
 import { Findings } from './finding.ts';
-import { type HeldRecord, openRecord } from './held-record.ts';
+import { openPlaced } from './held-record.ts';
 import type { RequestIndex } from './request-index.ts';
 import type { AuditContext } from './system.ts';
 
@@ -35,10 +35,10 @@ export class BatchUnits {
   of(row: number): Batch | undefined {
     const known = this.held.get(row);
     if (known !== undefined) return known;
-    const bit = this.open(row, 'control-bit', decodeControlBit);
+    const bit = openPlaced(this.context, this.index.place(row, 'control-bit'), decodeControlBit);
     if (bit === undefined) return undefined;
     const { record, isSigned } = bit;
-    const request = this.open(row, 'request', decodeRequest);
+    const request = openPlaced(this.context, this.index.place(row, 'request'), decodeRequest);
     const orders = request === undefined ? undefined : select(request.record.orders, record.orders);
     const places = placesOf(orders === undefined ? [] : lotsOf(orders));
     const seed = request?.entry.context ?? new Uint8Array();
@@ -69,18 +69,6 @@ export class BatchUnits {
     if (this.held.size >= heldBatches && oldest !== undefined) this.held.delete(oldest);
     this.held.set(row, batch);
     return batch;
-  }
-
-  private open<T extends { readonly issuedAt: number }>(
-    row: number,
-    part: 'control-bit' | 'request',
-    decode: Parameters<typeof openRecord<T>>[3],
-  ): HeldRecord<T> | undefined {
-    const place = this.index.place(row, part);
-    const system = place === undefined ? undefined : this.context.systems[place.system];
-    return place === undefined || system === undefined
-      ? undefined
-      : openRecord(this.context, system, place.offset, decode);
   }
 }
 

@@ -7,13 +7,10 @@ import { encodePresentation } from '../records/presentation.ts';
 import { lotsOf, type Request, sumOrders } from '../records/request.ts';
 import { type Run, select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { FindingCode } from './finding.ts';
 import { type HeldRecord, verifyHeld } from './held-record.ts';
 import type { RequestCase } from './request-case.ts';
-import { type AuditContext, clockTolerance, mayBeLater, report, systemOf } from './system.ts';
+import { type AuditContext, clockTolerance, type Find, makeFind, mayBeLater, systemOf } from './system.ts';
 import type { Unfinished } from './unfinished.ts';
-
-type Find = (code: FindingCode, found: string, expected: string) => void;
 
 export interface ControlBitOptions {
   readonly unfinished: Unfinished;
@@ -37,8 +34,7 @@ export function checkControlBit(
     return;
   }
   const { system, entry, record } = controlBit;
-  const find: Find = (code, found, expected) =>
-    report(context, system, entry.sequence, code, found, expected);
+  const find = makeFind(context, system, entry.sequence);
   if (controlBit.isSigned) {
     const seenAt = Math.max(record.issuedAt, currency?.record.issuedAt ?? 0);
     const moments = { madeAt: record.issuedAt, seenAt };

@@ -5,14 +5,11 @@ import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import type { Decoded } from '../records/cose.ts';
 import type { CurrencyRecord } from '../records/currency.ts';
 import { amountOf } from './control-bit-check.ts';
-import type { FindingCode } from './finding.ts';
 import { type HeldRecord, verifyHeld } from './held-record.ts';
 import type { RequestCase } from './request-case.ts';
-import { type AuditContext, clockTolerance, mayBeLater, report, systemOf } from './system.ts';
+import { type AuditContext, clockTolerance, type Find, makeFind, mayBeLater, systemOf } from './system.ts';
 import type { Totals } from './totals.ts';
 import type { Unfinished } from './unfinished.ts';
-
-type Find = (code: FindingCode, found: string, expected: string) => void;
 
 export interface CurrencyOptions {
   readonly totals: Totals;
@@ -32,8 +29,7 @@ export function checkCurrency(
   }
   if (currency === undefined) return;
   const { system, entry, record } = currency;
-  const find: Find = (code, found, expected) =>
-    report(context, system, entry.sequence, code, found, expected);
+  const find = makeFind(context, system, entry.sequence);
   const kept = readKept(entry.context, find);
   if (kept === undefined) return;
   const bit = kept.controlBit;

@@ -3,10 +3,9 @@ import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import { decodeEnvelope, encryptedCredentialType } from '../records/encryption.ts';
 import { sumOrders } from '../records/request.ts';
 import { type Run, select } from '../records/selection.ts';
-import type { FindingCode } from './finding.ts';
 import { verifyHeld } from './held-record.ts';
 import type { RequestCase } from './request-case.ts';
-import { type AuditContext, clockTolerance, report } from './system.ts';
+import { type AuditContext, clockTolerance, makeFind, report } from './system.ts';
 
 export function checkDecision(context: AuditContext, one: RequestCase): void {
   checkCredential(context, one);
@@ -18,8 +17,7 @@ function checkCredential(context: AuditContext, one: RequestCase): void {
   const { request, credential } = one;
   if (credential === undefined) return;
   const { system, entry, record, placed } = credential;
-  const find = (code: FindingCode, found: string, expected: string): void =>
-    report(context, system, entry.sequence, code, found, expected);
+  const find = makeFind(context, system, entry.sequence);
   const mismatch = (found: string, expected: string): void => find('credential_mismatch', found, expected);
   if (record.issuer !== entry.issuer)
     mismatch(`it is for issuer \`${record.issuer}\``, `issuer \`${entry.issuer}\` of its entry`);
@@ -88,8 +86,7 @@ function checkSame(
   { system, entry, record }: NonNullable<RequestCase['credential'] | RequestCase['denial']>,
 ): void {
   if (request === undefined) return;
-  const find = (code: FindingCode, found: string, expected: string): void =>
-    report(context, system, entry.sequence, code, found, expected);
+  const find = makeFind(context, system, entry.sequence);
   const { signed } = request.placed;
   if (signed === null)
     find(

@@ -100,7 +100,7 @@ export function decodeEntry(bytes: Uint8Array): { readonly entry: Entry } | { re
   const [number, kind, subject, created, inner] = reader.listOf(decoded.value, 'entry', 5);
   const head = {
     sequence: reader.integerOf(number, 'number', 1),
-    createdMs: readMoment(reader, created, 'created'),
+    createdMs: reader.momentOf(created, 'created'),
   };
   const content = inner instanceof Uint8Array ? decodeCbor(inner) : undefined;
   if (content === undefined) return { fault: 'its content is no byte string' };
@@ -164,13 +164,6 @@ function readContent(
   }
 }
 
-/** Milliseconds, to the end of the year 9999: a moment that calendars have. */
-function readMoment(reader: ClaimReader, value: CborValue | undefined, name: string): number {
-  const ms = reader.integerOf(value, name);
-  reader.timeOf(Math.floor(ms / 1000), name);
-  return ms;
-}
-
 const anyText = /^/;
 
 function anyBytes(reader: ClaimReader, value: CborValue | undefined, name: string): Uint8Array {
@@ -214,10 +207,10 @@ function readSerial(reader: ClaimReader, value: CborValue | undefined): { epoch:
 function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
   const [currency, amount, orders, atMs] = reader.listOf(value, 'take', 4);
   return {
-    currency: reader.textOf(currency, 'take.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    currency: reader.currencyCodeOf(currency, 'take.currency'),
     amount: reader.amountOf(amount, 'take.amount'),
     orders: reader.integerOf(orders, 'take.orders', 1),
-    atMs: readMoment(reader, atMs, 'take.atMs'),
+    atMs: reader.momentOf(atMs, 'take.atMs'),
   };
 }
 
@@ -229,7 +222,7 @@ function readSettles(reader: ClaimReader, value: CborValue | undefined): Settles
   const account = (item: CborValue | undefined, name: string): Uint8Array | null =>
     item === null ? null : reader.bytesOf(item, name, 32);
   return {
-    currency: reader.textOf(currency, 'settlement.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    currency: reader.currencyCodeOf(currency, 'settlement.currency'),
     amount: reader.amountOf(amount, 'settlement.amount'),
     units: readUnits(reader, units),
     from: account(from, 'settlement.from'),

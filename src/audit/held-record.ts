@@ -7,6 +7,7 @@ import { type Decoded, encodeSign1 } from '../records/cose.ts';
 import type { KeyHolder, Moments } from '../records/key-ring.ts';
 import { decodeEntry, type IntentEntry } from './entry.ts';
 import type { FindingCode } from './finding.ts';
+import type { EntryPlace } from './request-index.ts';
 import { type AuditContext, clockTolerance, report, type System } from './system.ts';
 
 export interface HeldRecord<T> {
@@ -19,7 +20,7 @@ export interface HeldRecord<T> {
   readonly isSigned: boolean;
 }
 
-export type Decode<T> = (bytes: Uint8Array) => Result<Decoded<T>>;
+type Decode<T> = (bytes: Uint8Array) => Result<Decoded<T>>;
 
 /** The entry at `offset` once more; what was wrong with it was found when the journal was read. */
 function entryAt(system: System, offset: number): { placed: PlacedEntry; entry: IntentEntry } | undefined {
@@ -27,6 +28,19 @@ function entryAt(system: System, offset: number): { placed: PlacedEntry; entry: 
   const read = decodeEntry(placed.bytes);
   if ('fault' in read || !('toBeSigned' in read.entry)) return undefined;
   return { placed, entry: read.entry };
+}
+
+/** The record at a place of the index; `undefined` where there is no place, or nothing that can be read. */
+export function openPlaced<T extends { readonly issuedAt: number }>(
+  context: AuditContext,
+  place: EntryPlace | undefined,
+  decode: Decode<T>,
+  sealed = false,
+): HeldRecord<T> | undefined {
+  const system = place === undefined ? undefined : context.systems[place.system];
+  return place === undefined || system === undefined
+    ? undefined
+    : openRecord(context, system, place.offset, decode, sealed);
 }
 
 /** `sealed`: what is handed out is the encrypted record, so that its signature cannot be seen here. */

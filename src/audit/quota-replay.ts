@@ -4,7 +4,7 @@
  */
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { quote } from '../kit/result.ts';
-import { chargesOf, positionOf, type SlotUse } from '../quota/bucket.ts';
+import { addUse, chargesOf, part, positionOf, type SlotUse } from '../quota/bucket.ts';
 import { checkChangeTime, checkStart, checkTerms } from '../quota/change.ts';
 import { accountName } from '../quota/history.ts';
 import { type ClockReset, makeTally } from '../quota/tally.ts';
@@ -170,23 +170,17 @@ export class QuotaReplay {
       nowMs: atMs,
       stopped: false,
     });
-    for (const { name: limit, counts, remaining, maximum } of position.limits) {
-      const part = counts === 'amount' ? asked.amount : BigInt(asked.orders);
-      if (part > remaining)
+    for (const limit of position.limits) {
+      const needed = part(limit, asked);
+      if (needed > limit.remaining)
         this.find(
           sequence,
           'limit_exceeded',
-          `it takes ${part} of the limit \`${limit}\` of ${name} (${maximum} ${counts})`,
-          `at most ${remaining}, which were left`,
+          `it takes ${needed} of the limit \`${limit.name}\` of ${name} (${limit.maximum} ${limit.counts})`,
+          `at most ${limit.remaining}, which were left`,
         );
     }
-    const charges = chargesOf(position, asked);
-    const counted = account.uses.filter(({ limit, slot }) =>
-      charges.some((charge) => charge.limit === limit && slot >= charge.oldest),
-    );
-    account.uses = charges
-      .map(({ limit, slot, by }): SlotUse => ({ limit, slot, used: by }))
-      .reduce(addUse, counted);
+    account.uses = chargesOf(position, asked).reduce<readonly SlotUse[]>(addUse, account.uses);
     account.taken = taken;
     account.clockMs = atMs;
     account.takes.add({ sequence: ordinal, atMs, ...asked });
@@ -295,18 +289,20 @@ export class QuotaReplay {
       return;
     }
     const { terms, version, clock } = action;
+    const known = checkTerms(terms);
     const fault =
       version !== account.version
         ? `it starts from version ${version} of ${name}, which is at version ${account.version}`
         : terms.allocated < account.taken - account.returned
           ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken - account.returned} are taken and did not come back`
-          : undefined;
-    const known = checkTerms(terms);
-    if (fault !== undefined || !known.ok)
+          : known.ok
+            ? undefined
+            : known.message;
+    if (fault !== undefined)
       this.find(
         sequence,
         'change_invalid',
-        `${fault ?? (known.ok ? '' : known.message)} (\`${reason}\`)`,
+        `${fault} (\`${reason}\`)`,
         'a change that fits the quota as it was',
       );
     account.version = version + 1;
@@ -343,10 +339,4 @@ export class QuotaReplay {
   private find(sequence: number, code: FindingCode, found: string, expected: string): void {
     report(this.context, this.system, sequence, code, found, expected);
   }
-}
-
-function addUse(uses: readonly SlotUse[], use: SlotUse): readonly SlotUse[] {
-  const known = uses.find(({ limit, slot }) => limit === use.limit && slot === use.slot);
-  if (known === undefined) return [...uses, use];
-  return uses.map((one) => (one === known ? { ...one, used: one.used + use.used } : one));
 }

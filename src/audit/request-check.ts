@@ -11,7 +11,7 @@ import { decodeRequest } from '../records/request.ts';
 import { checkControlBit } from './control-bit-check.ts';
 import { checkCurrency } from './currency-check.ts';
 import { checkDecision } from './decision-check.ts';
-import { openRecord, verifyHeld } from './held-record.ts';
+import { openPlaced, verifyHeld } from './held-record.ts';
 import type { IdTable } from './id-table.ts';
 import type { RequestCase } from './request-case.ts';
 import { orderIdsOf } from './request-case.ts';
@@ -40,16 +40,6 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
     controlBit: index.place(row, 'control-bit'),
     currency: index.place(row, 'currency'),
   };
-  const open = <T extends { readonly issuedAt: number }>(
-    place: (typeof places)[keyof typeof places],
-    decode: Parameters<typeof openRecord<T>>[3],
-    sealed = false,
-  ): ReturnType<typeof openRecord<T>> => {
-    const system = place === undefined ? undefined : context.systems[place.system];
-    return place === undefined || system === undefined
-      ? undefined
-      : openRecord<T>(context, system, place.offset, decode, sealed);
-  };
   const one: RequestCase = {
     id,
     there: {
@@ -57,11 +47,11 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
       credential: places.credential !== undefined,
       controlBit: places.controlBit !== undefined,
     },
-    request: open(places.request, decodeRequest),
-    credential: open(places.credential, decodeCredential, true),
-    denial: open(places.denial, decodeDenial),
-    controlBit: open(places.controlBit, decodeControlBit),
-    currency: open(places.currency, decodeCurrencyRecord),
+    request: openPlaced(context, places.request, decodeRequest),
+    credential: openPlaced(context, places.credential, decodeCredential, true),
+    denial: openPlaced(context, places.denial, decodeDenial),
+    controlBit: openPlaced(context, places.controlBit, decodeControlBit),
+    currency: openPlaced(context, places.currency, decodeCurrencyRecord),
   };
   checkRequestItself(context, one);
   if (one.credential !== undefined && !options.credentials.add(one.credential.record.id).isNew)

@@ -10,7 +10,6 @@ export interface NumberRun {
 
 export class Serials {
   private readonly epochs = new Map<number, Map<number, Uint8Array>>();
-  private readonly highest = new Map<number, number>();
 
   /** Gives whether it is there for the first time. */
   add(epoch: number, number: number): boolean {
@@ -24,13 +23,7 @@ export class Serials {
     const at = Math.floor(place / 8);
     const isNew = ((chunk[at] ?? 0) & bit) === 0;
     chunk[at] = (chunk[at] ?? 0) | bit;
-    this.highest.set(epoch, Math.max(this.last(epoch), number));
     return isNew;
-  }
-
-  /** The highest number of the epoch; 0 where there is none. */
-  last(epoch: number): number {
-    return this.highest.get(epoch) ?? 0;
   }
 
   /** Numbers that no control bit has, below the highest of their epoch; `most` runs of them at most. */

@@ -15,15 +15,12 @@ import { decodeTransfer } from '../records/transfer.ts';
 import { commitOwner, encodeUnit } from '../records/unit.ts';
 import { BatchUnits } from './batch-units.ts';
 import type { IntentEntry, Settles, UnitSerial } from './entry.ts';
-import type { FindingCode } from './finding.ts';
 import { type HeldRecord, openRecord, verifyHeld } from './held-record.ts';
 import { IdTable } from './id-table.ts';
 import type { RequestIndex } from './request-index.ts';
-import { type AuditContext, clockTolerance, report, type System } from './system.ts';
+import { type AuditContext, clockTolerance, type Find, makeFind, type System } from './system.ts';
 import type { Totals } from './totals.ts';
 import type { Unfinished } from './unfinished.ts';
-
-type Find = (code: FindingCode, found: string, expected: string) => void;
 
 /** What quota control kept of the owner's will. */
 interface Evidence {
@@ -65,8 +62,7 @@ export class SettlementCheck {
   }
 
   check(system: System, { id, kind, sequence, settles }: IntentEntry, offset: number): void {
-    const find: Find = (code, found, expected) =>
-      report(this.context, system, sequence, code, found, expected);
+    const find = makeFind(this.context, system, sequence);
     if (kind !== 'retirement' && kind !== 'transfer') return;
     if (!this.ids[kind].add(id).isNew)
       find('entry_repeated', `a ${kind} of this id is there already`, 'each once');

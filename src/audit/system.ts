@@ -62,6 +62,13 @@ export function report(
   findings.add({ code, system: system.label, entry, found, expected });
 }
 
+export type Find = (code: FindingCode, found: string, expected: string) => void;
+
+/** Notes findings of one entry. */
+export function makeFind(context: AuditContext, system: System, entry: number): Find {
+  return (code, found, expected) => report(context, system, entry, code, found, expected);
+}
+
 /** The seconds that a UUIDv7 (RFC 9562 §5.7) was made at. */
 export function secondsOfId(id: Uint8Array): number {
   let ms = 0;

@@ -146,7 +146,7 @@ export class Extract {
         if (end !== this.frames.size) throw damaged('bytes follow its end');
         return;
       }
-      yield { ...this.readEntry(item, at), offset: at };
+      yield this.readEntry(item, at);
       check = chainHash(check, bytes);
       count++;
       at = end;
@@ -154,13 +154,14 @@ export class Extract {
   }
 
   entryAt(offset: number): PlacedEntry {
-    return { ...this.readEntry(this.frames.at(offset).item, offset), offset };
+    return this.readEntry(this.frames.at(offset).item, offset);
   }
 
-  private readEntry(item: CborValue, offset: number): ExtractedEntry {
+  private readEntry(item: CborValue, offset: number): PlacedEntry {
     const reader = new ClaimReader(new Map());
     const [journal, ordinal, sequence, bytes, hash, signed] = reader.listOf(item, 'entry', 6);
     const read = reader.finish({
+      offset,
       journal: reader.integerOf(journal, 'journal'),
       ordinal: reader.integerOf(ordinal, 'ordinal'),
       sequence: reader.integerOf(sequence, 'number'),
@@ -191,7 +192,7 @@ function readHeader(item: CborValue): ExtractHeader {
   const read = reader.finish({
     role: known,
     name: reader.textOf(holder, 'name', namePattern, nameAccepted),
-    madeMs: readMoment(reader, madeMs),
+    madeMs: reader.momentOf(madeMs, 'made at'),
     journals: reader.listOf(journals, 'journals').map((journal, index) => {
       const [series, id] = reader.listOf(journal, `journals[${index}]`, 2);
       return {
@@ -202,13 +203,6 @@ function readHeader(item: CborValue): ExtractHeader {
   });
   if (!read.ok) throw damaged(read.message);
   return read.value;
-}
-
-/** To the end of the year 9999, the last that can be written. */
-function readMoment(reader: ClaimReader, value: CborValue | undefined): number {
-  const ms = reader.integerOf(value, 'made at');
-  reader.timeOf(Math.floor(ms / 1000), 'made at');
-  return ms;
 }
 
 /** `undefined` where the frame is an entry, or the end. */

@@ -151,7 +151,7 @@ function limitCode({ counts, window }: Limit): 'daily_limit' | 'rolling_limit' |
 }
 
 /** What of a take a limit counts. */
-function part({ counts }: Limit, { amount, orders }: Asked): bigint {
+export function part({ counts }: Limit, { amount, orders }: Asked): bigint {
   return counts === 'amount' ? amount : BigInt(orders);
 }
 
@@ -193,6 +193,16 @@ export function chargesOf(position: QuotaPosition, asked: Asked): readonly Charg
     oldest: limit.slots.oldest,
     by: part(limit, asked),
   }));
+}
+
+/** What the slots hold after the charge. */
+export function addUse(uses: readonly SlotUse[], { limit, slot, oldest, by }: Charge): SlotUse[] {
+  const kept = uses.filter((use) => use.limit !== limit || use.slot >= oldest);
+  const index = kept.findIndex((use) => use.limit === limit && use.slot === slot);
+  const use = kept[index];
+  if (use === undefined) kept.push({ limit, slot, used: by });
+  else kept[index] = { ...use, used: use.used + by };
+  return kept;
 }
 
 /** The least that any limit on amounts leaves; `undefined` where there is none. */

@@ -112,7 +112,7 @@ function readFigure(reader: ClaimReader, item: CborValue, field: string): Audite
   const [issuer, currency, issued, retired, outstanding] = reader.listOf(item, field, 5);
   return {
     issuer: reader.textOf(issuer, `${field}.issuer`, namePattern, nameAccepted),
-    currency: reader.textOf(currency, `${field}.currency`, /^[A-Z]{3}$/, 'three capital letters'),
+    currency: reader.currencyCodeOf(currency, `${field}.currency`),
     issued: readSum(reader, issued, `${field}.issued`),
     retired: readSum(reader, retired, `${field}.retired`),
     outstanding: readSum(reader, outstanding, `${field}.outstanding`),

@@ -216,6 +216,10 @@ export class ClaimReader {
     return '';
   }
 
+  currencyCodeOf(value: CborValue | undefined, name: string): string {
+    return this.textOf(value, name, /^[A-Z]{3}$/, 'three capital letters');
+  }
+
   /** A record or container inside of this one, as its bytes: refused where `decode` refuses it, with its code and message. */
   enclosed(
     value: CborValue | undefined,
@@ -252,6 +256,13 @@ export class ClaimReader {
     if (seconds <= lastSecond) return seconds;
     this.fail(name, 'a time in seconds before the year 10000');
     return 0;
+  }
+
+  /** Milliseconds since 1970, to the end of the year 9999: a moment that calendars have. */
+  momentOf(value: CborValue | undefined, name: string): number {
+    const ms = this.integerOf(value, name);
+    this.timeOf(Math.floor(ms / 1000), name);
+    return ms;
   }
 
   amount(key: number, name: string): bigint {

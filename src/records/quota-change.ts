@@ -148,7 +148,7 @@ function readAction(reader: ClaimReader, value: CborValue | undefined): QuotaAct
   return {
     kind: 'terms',
     issuer: reader.textOf(issuer, 'action.issuer', namePattern, nameAccepted),
-    currency: reader.textOf(currency, 'action.currency', /^[A-Z]{3}$/, 'three capital letters'),
+    currency: reader.currencyCodeOf(currency, 'action.currency'),
     version: reader.integerOf(from, 'action.version', 1),
     terms: readTerms(reader, terms, 'action.terms'),
     clock: clock === null ? null : reader.timeOf(clock, 'action.clock'),
@@ -172,7 +172,7 @@ function readAnchor(reader: ClaimReader, items: readonly CborValue[]): AnchorAct
       const [issuer, currency, from, terms] = reader.listOf(one, name);
       return {
         issuer: reader.textOf(issuer, `${name}.issuer`, namePattern, nameAccepted),
-        currency: reader.textOf(currency, `${name}.currency`, /^[A-Z]{3}$/, 'three capital letters'),
+        currency: reader.currencyCodeOf(currency, `${name}.currency`),
         version: reader.integerOf(from, `${name}.version`, 1),
         terms: readTerms(reader, terms, `${name}.terms`),
       };

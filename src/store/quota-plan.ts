@@ -1,6 +1,7 @@
 /** The quotas as they become while a group of intents is decided: what it takes from them, and what it retires. */
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import {
+  addUse,
   type Charge,
   chargesOf,
   checkTake,
@@ -132,15 +133,6 @@ export class QuotaPlan {
         credited: account.credited - before.credited,
       }));
   }
-}
-
-function addUse(uses: readonly SlotUse[], { limit, slot, oldest, by }: Charge): SlotUse[] {
-  const kept = uses.filter((use) => use.limit !== limit || use.slot >= oldest);
-  const index = kept.findIndex((use) => use.limit === limit && use.slot === slot);
-  const use = kept[index];
-  if (use === undefined) kept.push({ limit, slot, used: by });
-  else kept[index] = { ...use, used: use.used + by };
-  return kept;
 }
 
 /** One charge for each slot of a limit, with the last one's `oldest` for all of the limit: what is older counts no more. */

@@ -3,8 +3,17 @@ import type { FindingCode } from '../../src/audit/finding.ts';
 import { sha256 } from '../../src/kit/bytes.ts';
 import { type Credential, encodeCredential } from '../../src/records/credential.ts';
 import { decodeDenial, encodeDenial } from '../../src/records/denial.ts';
-import { type Corruption, credentialAt, replaced, resign, subjectOf, used, withheld } from './corruption.ts';
-import { editContent, field, placesOf } from './ledgers.ts';
+import {
+  type Corruption,
+  credentialAt,
+  entryOf,
+  replaced,
+  resign,
+  subjectOf,
+  used,
+  withheld,
+} from './corruption.ts';
+import { editContent, field, type Ledger, placesOf } from './ledgers.ts';
 
 /** Central management puts another credential into its journal than it handed out. */
 function lieOfCentral(
@@ -31,24 +40,15 @@ function lieOfCentral(
   };
 }
 
-function entryOfCentral(
-  kind: string,
-  found: readonly FindingCode[],
-  entryKind: 'credential' | 'denial',
-  at: number,
-  edit: Parameters<typeof editContent>[3],
-): Corruption {
-  return {
-    kind,
-    of: 'central',
-    power: 'signed',
-    found,
-    apply({ central }, draw) {
-      const places = placesOf(central, entryKind);
-      editContent(central, places[draw(places.length)] ?? 0, at, edit);
-      return true;
-    },
-  };
+const entryOfCentral = entryOf('central');
+
+/** The place of a denial of a request of which other orders were approved. */
+function partialDenial(central: Ledger): number | undefined {
+  return placesOf(central, 'denial').find((place) =>
+    placesOf(central, 'credential').some(
+      (other) => subjectOf(central.entries[other]) === subjectOf(central.entries[place]),
+    ),
+  );
 }
 
 export const liesOfCentral: readonly Corruption[] = [
@@ -105,11 +105,7 @@ export const liesOfCentral: readonly Corruption[] = [
     power: 'signed',
     found: ['decision_incomplete'],
     apply({ central }) {
-      const at = placesOf(central, 'denial').find((place) =>
-        placesOf(central, 'credential').some(
-          (other) => subjectOf(central.entries[other]) === subjectOf(central.entries[place]),
-        ),
-      );
+      const at = partialDenial(central);
       return at !== undefined && central.entries.splice(at, 1).length === 1;
     },
   },
@@ -119,11 +115,7 @@ export const liesOfCentral: readonly Corruption[] = [
     power: 'signed',
     found: ['denial_mismatch'],
     async apply({ central }, _, tokens) {
-      const at = placesOf(central, 'denial').find((place) =>
-        placesOf(central, 'credential').some(
-          (other) => subjectOf(central.entries[other]) === subjectOf(central.entries[place]),
-        ),
-      );
+      const at = partialDenial(central);
       const decoded = decodeDenial(central.entries[at ?? 0]?.signed ?? new Uint8Array());
       if (at === undefined || !decoded.ok) return false;
       const denials = decoded.value.record.denials.map((one) => ({

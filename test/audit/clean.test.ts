@@ -5,8 +5,8 @@ import { csvOfReport, describeReport } from '../../src/audit/report-text.ts';
 import { openTrust } from '../../src/audit/trust.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import { auditBytes, putTogether, rechain, signedHead, takeApart } from './ledgers.ts';
-import { type Role, Run, roles, runWorld, signBundle, type World } from './world.ts';
+import { auditBytes, putTogether, rechain, takeApart } from './ledgers.ts';
+import { type Role, Run, roles, runWorld, signBundle, signedHead, type World } from './world.ts';
 
 let tokens: Tokens;
 let world: World;

@@ -1,12 +1,12 @@
 /** A corruption of ledgers, and what those that alter records are made with. */
 import type { FindingCode } from '../../src/audit/finding.ts';
 import type { ExtractedEntry } from '../../src/journal/extract.ts';
-import { decodeCbor } from '../../src/kit/encoding.ts';
+import { type CborValue, decodeCbor } from '../../src/kit/encoding.ts';
 import { type ControlBit, decodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature, encodeSign1 } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { Tokens } from '../roles/authorities.ts';
-import { editContent, field, type Ledger, type Ledgers, placesOf } from './ledgers.ts';
+import { contentItem, editContent, field, type Ledger, type Ledgers, placesOf } from './ledgers.ts';
 import type { Role } from './world.ts';
 
 /** From 0 to `below`, without it. */
@@ -83,11 +83,8 @@ export function controlBitAt({ entries }: Ledger, at: number): ControlBit {
   return decoded.value.record;
 }
 
-export function credentialAt({ entries }: Ledger, at: number): Credential {
-  const read = decodeCbor(entries[at]?.bytes ?? new Uint8Array());
-  const content = read.ok && Array.isArray(read.value) ? decodeCbor(read.value[4] as Uint8Array) : read;
-  const toBeSigned = content.ok && Array.isArray(content.value) ? content.value[field.toBeSigned] : undefined;
-  const structure = decodeCbor(toBeSigned as Uint8Array);
+export function credentialAt(ledger: Ledger, at: number): Credential {
+  const structure = decodeCbor(contentItem(ledger, at, field.toBeSigned) as Uint8Array);
   const [, header, , payload] = structure.ok && Array.isArray(structure.value) ? structure.value : [];
   const decoded = decodeCredential(
     encodeSign1(header as Uint8Array, new Map(), payload as Uint8Array, new Uint8Array(64)),
@@ -121,3 +118,30 @@ export const used =
     placesOf(ledgers.issuance, 'currency').map((at) =>
       sameRequest(ledgers[of], kind, ledgers.issuance.entries[at]),
     );
+
+/** The system writes another item into the entry of one of its own. */
+export const entryOf =
+  (of: Role) =>
+  (
+    kind: string,
+    found: readonly FindingCode[],
+    entryKind: 'credential' | 'denial' | 'retirement' | 'transfer',
+    at: number,
+    edit: Parameters<typeof editContent>[3],
+  ): Corruption => ({
+    kind,
+    of,
+    power: 'signed',
+    found,
+    apply({ [of]: ledger }, draw) {
+      const places = placesOf(ledger, entryKind);
+      editContent(ledger, places[draw(places.length)] ?? 0, at, edit);
+      return true;
+    },
+  });
+
+/** The last byte is another: of what is signed, that of its signature. */
+export function forged(signed: CborValue): Uint8Array {
+  const bytes = signed as Uint8Array;
+  return bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
+}

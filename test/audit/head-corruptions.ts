@@ -2,8 +2,8 @@
 import type { FindingCode } from '../../src/audit/finding.ts';
 import type { Tokens } from '../roles/authorities.ts';
 import { anyRole, type Corruption, type Draw } from './corruption.ts';
-import { type Ledger, type Ledgers, ownerOf, signedHead } from './ledgers.ts';
-import type { Role } from './world.ts';
+import { type Ledger, type Ledgers, ownerOf } from './ledgers.ts';
+import { type Role, signedHead } from './world.ts';
 
 /** What a witness holds is altered: the one of `of`'s journal. */
 function headOf(

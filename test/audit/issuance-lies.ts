@@ -2,7 +2,7 @@
 import { decodeEntry } from '../../src/audit/entry.ts';
 import type { FindingCode } from '../../src/audit/finding.ts';
 import { sha256 } from '../../src/kit/bytes.ts';
-import { decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
 import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
@@ -22,7 +22,15 @@ import {
   type Signer,
   sameRequest,
 } from './corruption.ts';
-import { editArray, editContent, field, type Ledger, type Ledgers, placesOf } from './ledgers.ts';
+import {
+  contentItem,
+  editArray,
+  editContent,
+  field,
+  type Ledger,
+  type Ledgers,
+  placesOf,
+} from './ledgers.ts';
 
 function lieOfIssuance(
   kind: string,
@@ -80,6 +88,22 @@ async function resignCurrency(
   const { record, keyId } = decoded.value;
   const by = signer ?? holderOf(tokens, keyId);
   await resign(ledger, at, encodeCurrencyRecord(change(record), by.publicKey.keyId), by);
+}
+
+/** Issuance makes its currency by another control bit, of which `said` is in the currency too. */
+async function remakeCurrency(
+  issuance: Ledger,
+  at: number,
+  tokens: Tokens,
+  controlBit: Uint8Array,
+  said: { readonly root: Uint8Array; readonly sequence?: number },
+): Promise<void> {
+  const controlBitHash = sha256(controlBit);
+  editContent(issuance, at, field.context, (context) =>
+    editArray(context as Uint8Array, ([, denial]) => [controlBit, denial ?? null]),
+  );
+  editContent(issuance, at, field.bodyHash, () => controlBitHash);
+  await resignCurrency(issuance, at, tokens, (one) => ({ ...one, ...said, controlBitHash }));
 }
 
 export const liesOfIssuance: readonly Corruption[] = [
@@ -143,10 +167,7 @@ export const liesOfIssuance: readonly Corruption[] = [
     found: ['order_repeated'],
     apply({ issuance }) {
       const [first = 0, second = 0] = placesOf(issuance, 'request');
-      const read = decodeCbor(issuance.entries[first]?.bytes ?? new Uint8Array());
-      const content = read.ok && Array.isArray(read.value) ? decodeCbor(read.value[4] as Uint8Array) : read;
-      const items = content.ok && Array.isArray(content.value) ? content.value : [];
-      editContent(issuance, second, field.orders, () => items[field.orders] ?? null);
+      editContent(issuance, second, field.orders, () => contentItem(issuance, first, field.orders));
       return true;
     },
   },
@@ -224,18 +245,7 @@ export const together: readonly Corruption[] = [
       const root = merkleRoot(deriveLeaves(terms));
       const toBeSigned = encodeControlBit({ ...made, root }, tokens.of.quota.publicKey.keyId);
       const signed = attachSignature(toBeSigned, await tokens.of.quota.sign(toBeSigned));
-      const hash = sha256(signed);
-      editContent(issuance, currency, field.context, (context) =>
-        editArray(context as Uint8Array, ([, denial]) => [signed, denial ?? null]),
-      );
-      editContent(issuance, currency, field.bodyHash, () => hash);
-      const { sequence } = made;
-      await resignCurrency(issuance, currency, tokens, (one) => ({
-        ...one,
-        root,
-        sequence,
-        controlBitHash: hash,
-      }));
+      await remakeCurrency(issuance, currency, tokens, signed, { root, sequence: made.sequence });
     },
   ),
   {
@@ -269,16 +279,7 @@ export const together: readonly Corruption[] = [
         encodeControlBit({ ...record, root }, tokens.of.quota.publicKey.keyId),
         tokens.of.quota,
       );
-      const hash = sha256(signed);
-      editContent(ledgers.issuance, currency, field.context, (context) =>
-        editArray(context as Uint8Array, ([, denial]) => [signed, denial ?? null]),
-      );
-      editContent(ledgers.issuance, currency, field.bodyHash, () => hash);
-      await resignCurrency(ledgers.issuance, currency, tokens, (one) => ({
-        ...one,
-        root,
-        controlBitHash: hash,
-      }));
+      await remakeCurrency(ledgers.issuance, currency, tokens, signed, { root });
       return true;
     },
   },

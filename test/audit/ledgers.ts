@@ -8,20 +8,13 @@ import {
   type ExtractedEntry,
   type ExtractedHead,
   type ExtractHeader,
-  encodeExtract,
   openExtract,
 } from '../../src/journal/extract.ts';
-import { concatBytes } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
-import { attachSignature } from '../../src/records/cose.ts';
-import {
-  decodeJournalHead,
-  encodeJournalHead,
-  type JournalHeadRecord,
-} from '../../src/records/journal-head.ts';
+import { decodeJournalHead } from '../../src/records/journal-head.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import type { Tokens } from '../roles/authorities.ts';
-import { nameOf, type Role, roles, signBundle, type World } from './world.ts';
+import { extractBytes, type Role, roles, signBundle, signedHead, type World } from './world.ts';
 
 export function sourceOf(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
@@ -74,11 +67,8 @@ export function takeApart(bytes: Uint8Array): Ledger {
   return { header: extract.header, heads: [...extract.heads], entries };
 }
 
-export async function putTogether({ header, heads, entries }: Ledger): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const part of encodeExtract(header, { journals: header.journals, heads, entries }))
-    parts.push(part);
-  return concatBytes(...parts);
+export function putTogether({ header, heads, entries }: Ledger): Promise<Uint8Array> {
+  return extractBytes(header, { journals: header.journals, heads, entries });
 }
 
 /** As a forger does who owns the database: numbers, places and hashes that follow. */
@@ -110,17 +100,6 @@ export async function resignHeads(ledgers: Ledgers, tokens: Tokens, role: Role):
   }
 }
 
-export async function signedHead(
-  tokens: Tokens,
-  role: Role,
-  said: Pick<JournalHeadRecord, 'issuedAt' | 'journalId' | 'sequence' | 'hash'>,
-): Promise<Uint8Array> {
-  const signer = tokens.of[role];
-  const record = { role, name: nameOf(role), epoch: role === 'quota' ? 1 : null, ...said };
-  const toBeSigned = encodeJournalHead(record, signer.publicKey.keyId);
-  return attachSignature(toBeSigned, await signer.sign(toBeSigned));
-}
-
 export function ownerOf(head: Uint8Array): Role {
   const decoded = decodeJournalHead(head);
   if (!decoded.ok) throw new Error(decoded.message);
@@ -150,6 +129,17 @@ export const field = {
   settles: 9,
 };
 
+/** All items of the content of entry `index`, edited together. */
+export function editItems(ledger: Ledger, index: number, edit: Parameters<typeof editArray>[1]): void {
+  const entry = ledger.entries[index];
+  if (entry === undefined) throw new Error(`no entry ${index}`);
+  const bytes = editArray(entry.bytes, (items) => [
+    ...items.slice(0, 4),
+    editArray(items[4] as Uint8Array, edit),
+  ]);
+  ledger.entries[index] = { ...entry, bytes };
+}
+
 /** The content of entry `index` with one of its items changed. */
 export function editContent(
   ledger: Ledger,
@@ -157,18 +147,15 @@ export function editContent(
   at: number,
   edit: (item: CborValue) => CborValue,
 ): void {
-  const entry = ledger.entries[index];
-  if (entry === undefined) throw new Error(`no entry ${index}`);
-  const bytes = editArray(entry.bytes, ([number, kind, subject, created, content]) => [
-    number ?? 0,
-    kind ?? 0,
-    subject ?? 0,
-    created ?? 0,
-    editArray(content as Uint8Array, (items) =>
-      items.map((item, place) => (place === at ? edit(item) : item)),
-    ),
-  ]);
-  ledger.entries[index] = { ...entry, bytes };
+  editItems(ledger, index, (items) => items.map((item, place) => (place === at ? edit(item) : item)));
+}
+
+/** One item of the content of entry `index`. */
+export function contentItem(ledger: Ledger, index: number, at: number): CborValue {
+  const read = decodeCbor(ledger.entries[index]?.bytes ?? new Uint8Array());
+  const content = read.ok && Array.isArray(read.value) ? decodeCbor(read.value[4] as Uint8Array) : read;
+  const items = content.ok && Array.isArray(content.value) ? (content.value as CborValue[]) : [];
+  return items[at] ?? null;
 }
 
 export function kindOf({ bytes }: Pick<ExtractedEntry, 'bytes'>): string {

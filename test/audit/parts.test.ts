@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IdTable } from '../../src/audit/id-table.ts';
 import { Serials } from '../../src/audit/serials.ts';
-import { ExtractError, type ExtractedEntry, encodeExtract, openExtract } from '../../src/journal/extract.ts';
+import { ExtractError, type ExtractedEntry, openExtract } from '../../src/journal/extract.ts';
 import { concatBytes } from '../../src/kit/bytes.ts';
 import { bytes } from '../store/intents.ts';
 import { sourceOf } from './ledgers.ts';
+import { extractBytes } from './world.ts';
 
 const about = { role: 'quota', name: 'quota', madeMs: 1_795_000_000_000 } as const;
 const journals = [
@@ -26,11 +27,9 @@ function entry(sequence: number, length = 40): ExtractedEntry {
   };
 }
 
-async function encoded(entries: readonly ExtractedEntry[]): Promise<Uint8Array> {
+function encoded(entries: readonly ExtractedEntry[]): Promise<Uint8Array> {
   const heads = [{ signed: bytes(100, 'head'), contradiction: null }];
-  const parts: Uint8Array[] = [];
-  for await (const part of encodeExtract(about, { journals, heads, entries })) parts.push(part);
-  return concatBytes(...parts);
+  return extractBytes(about, { journals, heads, entries });
 }
 
 const read = (file: Uint8Array): ExtractedEntry[] => [...openExtract(sourceOf(file)).entries()];

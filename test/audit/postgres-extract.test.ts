@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { genesisHash, verifyChain } from '../../src/journal/chain.ts';
-import { type ExtractedEntry, encodeExtract, openExtract } from '../../src/journal/extract.ts';
-import { concatBytes } from '../../src/kit/bytes.ts';
+import { type ExtractedEntry, openExtract } from '../../src/journal/extract.ts';
 import { readPostgresLedger } from '../../src/store/postgres/extract.ts';
 import { addSeries } from '../../src/store/postgres/load.ts';
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { allocated, bytes, newIntent, recordOne, signedHead, take } from '../store/intents.ts';
 import { type PostgresServer, skipReason, startPostgres } from '../store/postgres-server.ts';
 import { sourceOf } from './ledgers.ts';
+import { extractBytes } from './world.ts';
 
 const title =
   skipReason === undefined ? 'a PostgreSQL ledger' : `a PostgreSQL ledger (SKIPPED: ${skipReason})`;
@@ -38,14 +38,13 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       }
       await recordOne(first, newIntent('0 0 0').id, bytes(64, 'signed'));
       await first.holdHead(signedHead({ role: 'central', name: 'central', epoch: null }), 1);
-      const parts: Uint8Array[] = [];
-      await readPostgresLedger({ url, role: 'quota' }, async (content) => {
+      const file = await readPostgresLedger({ url, role: 'quota' }, async (content) => {
         // Both go on meanwhile.
         await Promise.all([first.commit([newIntent('later')]), second.commit([newIntent('later too')])]);
         const about = { role: 'quota', name: 'quota', madeMs: 1 } as const;
-        for await (const part of encodeExtract(about, content)) parts.push(part);
+        return extractBytes(about, content);
       });
-      const extract = openExtract(sourceOf(concatBytes(...parts)));
+      const extract = openExtract(sourceOf(file));
       expect(extract.header.journals.map(({ series }) => series)).toEqual(['main', 'quota-2']);
       expect(extract.heads).toHaveLength(1);
       const entries: ExtractedEntry[] = [...extract.entries()];

@@ -1,10 +1,18 @@
 /** What quota control may lie about in its own ledger. */
 import type { FindingCode } from '../../src/audit/finding.ts';
 import { sha256 } from '../../src/kit/bytes.ts';
-import { decodeCbor } from '../../src/kit/encoding.ts';
 import { type ControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
-import { type Corruption, controlBitAt, issuedPair, replaced, resign, used, withheld } from './corruption.ts';
-import { editArray, editContent, field, kindOf, type Ledger, placesOf } from './ledgers.ts';
+import { type Corruption, controlBitAt, forged, issuedPair, resign, used, withheld } from './corruption.ts';
+import {
+  contentItem,
+  editArray,
+  editContent,
+  editItems,
+  field,
+  kindOf,
+  type Ledger,
+  placesOf,
+} from './ledgers.ts';
 import { nameOf } from './world.ts';
 
 /** A lie of quota control about a control bit that was used: it signs another. */
@@ -58,7 +66,7 @@ function decisionOfQuota(
   kind: string,
   found: readonly FindingCode[],
   entryKind: string,
-  edit: Parameters<typeof editArray>[1],
+  edit: Parameters<typeof editItems>[2],
 ): Corruption {
   return {
     kind,
@@ -68,11 +76,8 @@ function decisionOfQuota(
     apply({ quota }, draw) {
       const places = placesOf(quota, entryKind);
       const at = places[draw(places.length)] ?? 0;
-      const bytes = editArray(quota.entries[at]?.bytes ?? new Uint8Array(), (items) => [
-        ...items.slice(0, 4),
-        editArray(items[4] as Uint8Array, edit),
-      ]);
-      return replaced(quota, at, { bytes });
+      editItems(quota, at, edit);
+      return true;
     },
   };
 }
@@ -157,10 +162,7 @@ export const liesOfQuota: readonly Corruption[] = [
     found: ['signature_invalid'],
     apply(ledgers, draw) {
       const { bit } = issuedPair(ledgers, draw);
-      editContent(ledgers.quota, bit, field.context, (context) => {
-        const bytes = context as Uint8Array;
-        return bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
-      });
+      editContent(ledgers.quota, bit, field.context, forged);
       return true;
     },
   },
@@ -171,12 +173,8 @@ export const liesOfQuota: readonly Corruption[] = [
     found: ['credential_repeated', 'credential_mismatch'],
     apply(ledgers) {
       const [first = 0, second = 0] = used('quota', 'control-bit')(ledgers);
-      const other = decodeCbor(ledgers.quota.entries[first]?.bytes ?? new Uint8Array());
-      const content =
-        other.ok && Array.isArray(other.value) ? decodeCbor(other.value[4] as Uint8Array) : other;
-      const items = content.ok && Array.isArray(content.value) ? content.value : [];
-      editContent(ledgers.quota, second, field.context, () => items[field.context] ?? null);
-      editContent(ledgers.quota, second, field.spends, () => items[field.spends] ?? null);
+      for (const at of [field.context, field.spends])
+        editContent(ledgers.quota, second, at, () => contentItem(ledgers.quota, first, at));
       return true;
     },
   },
@@ -279,10 +277,7 @@ export const liesOfQuota: readonly Corruption[] = [
     'approval with a forged signature',
     ['change_unproven'],
     'quota-change',
-    ([change, approvals]) => [
-      change ?? 0,
-      (approvals as Uint8Array[]).map((one) => one.with(one.length - 1, (one.at(-1) ?? 0) ^ 1)),
-    ],
+    ([change, approvals]) => [change ?? 0, (approvals as Uint8Array[]).map(forged)],
   ),
   decisionOfQuota(
     'change of a quota altered after its approval',
@@ -318,26 +313,13 @@ export const liesOfQuota: readonly Corruption[] = [
     found: ['stop_invalid'],
     apply({ quota }) {
       const at = placesOf(quota, 'stop')[0] ?? 0;
-      const bytes = editArray(quota.entries[at]?.bytes ?? new Uint8Array(), (items) => [
-        ...items.slice(0, 4),
-        editArray(items[4] as Uint8Array, ([reason, , evidence]) => [
-          reason ?? '',
-          'approver bob',
-          evidence ?? null,
-        ]),
-      ]);
-      return replaced(quota, at, { bytes });
+      editItems(quota, at, ([reason, , evidence]) => [reason ?? '', 'approver bob', evidence ?? null]);
+      return true;
     },
   },
 ];
 
-function allocateLess(quota: Ledger, edit: Parameters<typeof editArray>[1]): boolean {
-  const [first] = quota.entries;
-  if (first === undefined) return false;
-  const bytes = editArray(first.bytes, (items) => [
-    ...items.slice(0, 4),
-    editArray(items[4] as Uint8Array, edit),
-  ]);
-  quota.entries[0] = { ...first, bytes };
+function allocateLess(quota: Ledger, edit: Parameters<typeof editItems>[2]): boolean {
+  editItems(quota, 0, edit);
   return true;
 }

@@ -1,30 +1,11 @@
 /** What quota control may lie about retirements and accounts. */
-import type { FindingCode } from '../../src/audit/finding.ts';
 import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
 import { decodeSettlement, encodeSettlement } from '../../src/records/settlement.ts';
-import { type Corruption, resign } from './corruption.ts';
-import { editArray, editContent, field, placesOf } from './ledgers.ts';
+import { type Corruption, entryOf, forged, resign } from './corruption.ts';
+import { editArray, type editContent, field, placesOf } from './ledgers.ts';
 
 /** Quota control writes another item into the entry of a retirement or a transfer. */
-function settlementOf(
-  kind: string,
-  found: readonly FindingCode[],
-  entryKind: 'retirement' | 'transfer',
-  at: number,
-  edit: Parameters<typeof editContent>[3],
-): Corruption {
-  return {
-    kind,
-    of: 'quota',
-    power: 'signed',
-    found,
-    apply({ quota }, draw) {
-      const places = placesOf(quota, entryKind);
-      editContent(quota, places[draw(places.length)] ?? 0, at, edit);
-      return true;
-    },
-  };
-}
+const settlementOf = entryOf('quota');
 
 /** The items of what an entry settles with one of them changed: currency, amount, units, from, to, returned. */
 const settled =
@@ -109,11 +90,7 @@ export const liesAboutSettlements: readonly Corruption[] = [
     ['signature_invalid'],
     'retirement',
     field.context,
-    (kept) =>
-      editArray(kept as Uint8Array, ([signed, blindings]) => {
-        const bytes = signed as Uint8Array;
-        return [bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1), blindings ?? []];
-      }),
+    (kept) => editArray(kept as Uint8Array, ([signed, blindings]) => [forged(signed ?? 0), blindings ?? []]),
   ),
   settlementOf(
     'retirement of units of somebody else',
@@ -131,10 +108,7 @@ export const liesAboutSettlements: readonly Corruption[] = [
     ['signature_invalid'],
     'transfer',
     field.context,
-    (kept) => {
-      const bytes = kept as Uint8Array;
-      return bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
-    },
+    forged,
   ),
   {
     kind: 'units retired twice',

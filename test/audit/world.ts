@@ -4,13 +4,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { encodeExtract } from '../../src/journal/extract.ts';
+import { encodeExtract, type LedgerContent } from '../../src/journal/extract.ts';
 import { concatBytes } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
 import type { ApprovalPolicy } from '../../src/records/approval-policy.ts';
 import { attachSignature } from '../../src/records/cose.ts';
-import { encodeJournalHead } from '../../src/records/journal-head.ts';
+import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
 import { addKey, changeApproval, revokeKey } from '../../src/records/key-set.ts';
 import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
 import { changeId, encodeChange, type QuotaAction } from '../../src/records/quota-change.ts';
@@ -58,13 +58,20 @@ export function signBundle(bundle: TrustBundle): Uint8Array {
   return signed(encodeTrustBundle(bundle, keys.root.key.keyId), keys.root);
 }
 
+export async function extractBytes(
+  about: Parameters<typeof encodeExtract>[0],
+  content: LedgerContent,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of encodeExtract(about, content)) parts.push(part);
+  return concatBytes(...parts);
+}
+
 async function extractOf(authorities: Authorities, role: Role): Promise<Uint8Array> {
   const about = { role, name: nameOf(role), madeMs: authorities.clock.nowMs() };
-  return readSqliteLedger({ path: join(authorities.folder, `${role}.db`), role }, async (content) => {
-    const parts: Uint8Array[] = [];
-    for await (const part of encodeExtract(about, content)) parts.push(part);
-    return concatBytes(...parts);
-  });
+  return readSqliteLedger({ path: join(authorities.folder, `${role}.db`), role }, (content) =>
+    extractBytes(about, content),
+  );
 }
 
 async function extractsOf(authorities: Authorities): Promise<Record<Role, Uint8Array>> {
@@ -284,10 +291,12 @@ export class Run {
   /** Each system shows its head to the other two. */
   async showHeads(): Promise<void> {
     for (const role of roles) {
-      const bytes = await signHead(this.authorities, this.tokens, role);
-      for (const witness of roles)
-        if (witness !== role)
-          await this.authorities.stores[witness].holdHead(bytes, this.authorities.clock.nowMs());
+      const { stores, clock } = this.authorities;
+      const { sequence, hash } = await stores[role].head();
+      const journalId = await stores[role].journalId();
+      const said = { issuedAt: this.now, journalId, sequence, hash };
+      const bytes = await signedHead(this.tokens, role, said);
+      for (const witness of roles) if (witness !== role) await stores[witness].holdHead(bytes, clock.nowMs());
     }
   }
 
@@ -300,24 +309,15 @@ export class Run {
   }
 }
 
-async function signHead(authorities: Authorities, tokens: Tokens, role: Role): Promise<Uint8Array> {
-  const store = authorities.stores[role];
-  const { sequence, hash } = await store.head();
+export async function signedHead(
+  tokens: Tokens,
+  role: Role,
+  said: Pick<JournalHeadRecord, 'issuedAt' | 'journalId' | 'sequence' | 'hash'>,
+): Promise<Uint8Array> {
   const signer = tokens.of[role];
-  const toBeSigned = encodeJournalHead(
-    {
-      role,
-      name: nameOf(role),
-      issuedAt: authorities.clock.nowSeconds(),
-      journalId: await store.journalId(),
-      epoch: role === 'quota' ? 1 : null,
-      sequence,
-      hash,
-    },
-    signer.publicKey.keyId,
-  );
-  const signature = await signer.sign(toBeSigned);
-  return attachSignature(toBeSigned, signature);
+  const record = { role, name: nameOf(role), epoch: role === 'quota' ? 1 : null, ...said };
+  const toBeSigned = encodeJournalHead(record, signer.publicKey.keyId);
+  return attachSignature(toBeSigned, await signer.sign(toBeSigned));
 }
 
 /** The whole run. */
