@@ -2,10 +2,12 @@
 import { type Command, Option } from 'commander';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount, parseAmount } from '../records/amount.ts';
+import { approvalSizeLimit } from '../records/ceremony-approval.ts';
 import { currencyExponent } from '../records/iso4217.ts';
+import { changeSizeLimit } from '../records/quota-change.ts';
 import type { Role } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
-import { readInput } from './file.ts';
+import { readInput, readInputs } from './file.ts';
 import { addProposalOptions } from './quota/commands.ts';
 import { writeProposal } from './quota/proposal.ts';
 import type { AnchorProposal } from './store-administration.ts';
@@ -47,18 +49,14 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
     approvals: readonly string[],
     given: { home: string },
   ): Promise<ExitCode> {
-    const change = await readInput(file, 65_536);
+    const change = await readInput(file, changeSizeLimit);
     if (!change.ok) return terminal.refuse(change);
-    const read: Uint8Array[] = [];
-    for (const path of approvals) {
-      const approval = await readInput(path, 65_536);
-      if (!approval.ok) return terminal.refuse(approval);
-      read.push(approval.value);
-    }
+    const read = await readInputs(approvals, approvalSizeLimit);
+    if (!read.ok) return terminal.refuse(read);
     const anchored = await appliance.store.anchorAnew({
       ...given,
       change: change.value,
-      approvals: read,
+      approvals: read.value,
       progress,
     });
     if (!anchored.ok) return terminal.refuse(anchored);

@@ -36,6 +36,20 @@ export async function readInput(path: string, limit: number): Promise<Result<Uin
   }
 }
 
+/** Reads each; the first that is refused is the answer. */
+export async function readInputs(
+  paths: readonly string[],
+  limit: number,
+): Promise<Result<readonly Uint8Array[], FileCode>> {
+  const read: Uint8Array[] = [];
+  for (const path of paths) {
+    const bytes = await readInput(path, limit);
+    if (!bytes.ok) return bytes;
+    read.push(bytes.value);
+  }
+  return succeed(read);
+}
+
 /** Makes the folder and those above it, on the disk before the call returns. */
 export async function makeFolder(path: string): Promise<Result<null, FileCode>> {
   try {
