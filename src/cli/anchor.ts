@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount, parseAmount } from '../records/amount.ts';
 import { approvalSizeLimit } from '../records/ceremony-approval.ts';
-import { currencyExponent } from '../records/iso4217.ts';
+import { currencyExponent, currencyShown } from '../records/iso4217.ts';
 import { changeSizeLimit } from '../records/quota-change.ts';
 import type { Role } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -120,6 +120,6 @@ function describeIssued({ action, issuedSince }: AnchorProposal): string[] {
   if (action.role !== 'quota') return [];
   return issuedSince.map(({ quota, amount }) => {
     const code = quota.slice(quota.indexOf('/') + 1);
-    return `  issuance has ${formatAmount(amount, { code, exponent: currencyExponent(code) ?? 0 })} ${quota} that this ledger does not count`;
+    return `  issuance has ${formatAmount(amount, currencyShown(code))} ${quota} that this ledger does not count`;
   });
 }

@@ -1,8 +1,8 @@
 /** `ringmint watch`: what happens in the systems, as it happens. */
 import { Argument, type Command } from 'commander';
 import type { Refusal } from '../kit/result.ts';
-import { formatAmount } from '../records/amount.ts';
-import { currencyExponent } from '../records/iso4217.ts';
+import { formatMoney } from '../records/amount.ts';
+import { currencyShown } from '../records/iso4217.ts';
 import type { JournalEvent, SystemEvent } from '../roles/journal-event.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
@@ -100,8 +100,7 @@ function timeOf({ createdMs }: JournalEvent): string {
 function describeEntry(entry: JournalEvent): string {
   const { currency, amount, orders, issued, denied, units, signed, issuer, reason, by, lifts } = entry;
   const { version, allocated, frozen } = entry;
-  const money = (minor: bigint, code = ''): string =>
-    `${formatAmount(minor, { code, exponent: currencyExponent(code) ?? 0 })} ${code}`;
+  const money = (minor: bigint, code = ''): string => formatMoney(minor, currencyShown(code));
   const told = [
     issuer,
     amount === undefined ? undefined : money(amount, currency),

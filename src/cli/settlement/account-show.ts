@@ -1,6 +1,6 @@
 /** `ringmint account show`: what an account has. */
 import { formatAmount } from '../../records/amount.ts';
-import { currencyExponent } from '../../records/iso4217.ts';
+import { currencyShown } from '../../records/iso4217.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
@@ -20,7 +20,7 @@ export async function runAccountShow(
     const rows = balances.value.map(({ issuer, currency, amount }) => ({
       issuer,
       currency,
-      amount: formatAmount(amount, { code: currency, exponent: currencyExponent(currency) ?? 0 }),
+      amount: formatAmount(amount, currencyShown(currency)),
     }));
     return terminal.result({ account: given.account, balances: rows }, [
       ...rows.map(({ issuer, currency, amount }) => `${issuer} ${currency}: ${amount}`),
