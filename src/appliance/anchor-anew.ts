@@ -15,10 +15,10 @@
 import { readFile } from 'node:fs/promises';
 import type { AnchoredAnew, AnchorProposal } from '../cli/store-administration.ts';
 import type { JournalHead } from '../journal/chain.ts';
+import { decodeEntry } from '../journal/entry.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
-import { decodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
@@ -210,9 +210,9 @@ async function setAnchor(
 async function endsWith(own: Store, id: Uint8Array): Promise<boolean> {
   const { sequence } = await own.head();
   const [last] = await own.journal(sequence, 1);
-  const decoded = last === undefined ? undefined : decodeCbor(last.bytes);
-  if (decoded?.ok !== true || !Array.isArray(decoded.value)) return false;
-  const subject: unknown = decoded.value[2];
+  const decoded = last === undefined ? undefined : decodeEntry(last.bytes);
+  if (decoded?.ok !== true) return false;
+  const { subject } = decoded.value;
   return subject instanceof Uint8Array && equalBytes(subject, id);
 }
 
@@ -327,7 +327,7 @@ async function lastEpoch({ home }: Opened, { epoch }: Evidence): Promise<number>
 
 /** Both fields at once: a crash leaves the old file or the new one. */
 async function configure(
-  { home, role }: Opened,
+  { home, role, place }: Opened,
   { anchor, epoch }: { readonly anchor: string; readonly epoch: number | null },
 ): Promise<void> {
   const path = home.config(role);
@@ -335,7 +335,6 @@ async function configure(
     store?: Record<string, unknown>;
     epoch?: number;
   };
-  const place = await readLedgerPlace(home, role);
   const after = {
     ...before,
     ...(place.anchor === anchor ? {} : { store: { ...(before.store ?? { kind: 'sqlite' }), anchor } }),
