@@ -13,7 +13,7 @@
  * INVARIANT: nothing that lets the system start is done before the write-off is committed.
  */
 import { readFile } from 'node:fs/promises';
-import type { AnchoredAnew, AnchorProposal } from '../cli/store-administration.ts';
+import type { AnchoredAnew, AnchorProposal, AssumedIssue } from '../cli/store-administration.ts';
 import type { JournalHead } from '../journal/chain.ts';
 import { decodeEntry } from '../journal/entry.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
@@ -68,12 +68,8 @@ interface Opened {
 export interface ProposeAnchorOptions {
   readonly home: string;
   readonly role: Role;
-  /** What is to be assumed to have been issued since, of each quota that is named; at least what issuance has. */
-  readonly assumed: readonly {
-    readonly issuer: string | undefined;
-    readonly currency: string;
-    readonly amount: bigint;
-  }[];
+  /** Of each quota that is named; at least what issuance has. */
+  readonly assumed: readonly AssumedIssue[];
 }
 
 /** What two people have to approve for the system to go on from the ledger that it has. Changes nothing. */

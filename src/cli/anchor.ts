@@ -10,10 +10,8 @@ import type { ExitCode } from './exit-code.ts';
 import { readInput, readInputs } from './file.ts';
 import { addProposalOptions } from './quota/commands.ts';
 import { writeProposal } from './quota/proposal.ts';
-import type { AnchorProposal } from './store-administration.ts';
+import type { AnchorProposal, AssumedIssue } from './store-administration.ts';
 import { type CommandContext, collect, type MakeCommand } from './subcommands.ts';
-
-type Assumed = { readonly issuer: string | undefined; readonly currency: string; readonly amount: bigint };
 
 interface ProposeArguments {
   readonly home: string;
@@ -99,8 +97,8 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
     });
 }
 
-function readAssumed(texts: readonly string[]): Result<readonly Assumed[]> {
-  const assumed: Assumed[] = [];
+function readAssumed(texts: readonly string[]): Result<readonly AssumedIssue[]> {
+  const assumed: AssumedIssue[] = [];
   for (const text of texts) {
     const [, issuer, code = '', amount = ''] = /^(?:([a-z0-9-]{1,64})\/)?([A-Z]{3})=(.+)$/.exec(text) ?? [];
     const exponent = currencyExponent(code);

@@ -71,6 +71,15 @@ export interface LedgerReturnReport {
   readonly setAside: string | null;
 }
 
+/** What is to be assumed to have been issued since, of one quota. */
+export interface AssumedIssue {
+  /** The appliance's own where it is not named. */
+  readonly issuer: string | undefined;
+  readonly currency: string;
+  /** Minor units. */
+  readonly amount: bigint;
+}
+
 export interface AnchorProposal {
   readonly action: AnchorAction;
   /** At quota control: what issuance has control bits for that the ledger does not have; minor units, by `issuer/currency`. */
@@ -114,11 +123,7 @@ export interface StoreAdministration {
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
-    readonly assumed: readonly {
-      readonly issuer: string | undefined;
-      readonly currency: string;
-      readonly amount: bigint;
-    }[];
+    readonly assumed: readonly AssumedIssue[];
     readonly progress: (line: string) => void;
   }): Promise<Result<AnchorProposal>>;
   anchorAnew(options: {
