@@ -24,7 +24,7 @@ import { openPostgresDump, type PostgresDump } from '../store/postgres/dump.ts';
 import { loadLedger } from '../store/postgres/load.ts';
 import { movedFile } from '../store/sqlite/database.ts';
 import type { LedgerTable } from '../store/sqlite/dump.ts';
-import { lockFile } from '../store/sqlite/file-lock.ts';
+import { lockLedger } from '../store/sqlite/file-lock.ts';
 import { bringUp, type LedgerFile, removeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
@@ -120,9 +120,7 @@ async function restoreFile(
     );
   if (!existsSync(dirname(path)))
     throw new ApplianceError('home_missing', `no folder \`${dirname(path)}\` of ${role} to restore into`);
-  const release = lockFile(`${path}.lock`);
-  if (release === undefined)
-    throw new StoreError('store_in_use', `another process serves \`${path}\`: stop it first`);
+  const release = lockLedger(path);
   const beside = `${path}.restoring`;
   try {
     // INVARIANT: under the lock, so that what another restore has left at `beside` is nobody's.
