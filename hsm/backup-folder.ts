@@ -33,7 +33,7 @@ export interface BackupFile {
   readonly sha256: string;
 }
 
-const manifestName = 'manifest.json';
+export const manifestName = 'manifest.json';
 
 /** Throws `backup_exists` where there is something at `folder` that is not an empty folder. */
 export function assertVacant(folder: string): void {
@@ -86,13 +86,16 @@ export function writeBackup(folder: string, files: TokenFiles, manifest: string)
   }
 }
 
-/** The manifest's text; throws `backup_incomplete` where there is none, and `backup_altered` where it is no manifest by its size. */
-export function readManifestText(folder: string): string {
-  const bytes = readPart(folder, manifestName, 2 ** 20);
+/**
+ * The text of the manifest that the command `madeBy` wrote; throws `backup_incomplete` where there is none, and `backup_altered` where it is
+ * no manifest by its size.
+ */
+export function readManifestText(folder: string, madeBy: string): string {
+  const bytes = readPart(folder, manifestName, { most: 2 ** 20, madeBy });
   if (bytes === undefined)
     throw new BackupError(
       'backup_altered',
-      `\`${join(folder, manifestName)}\` is no file of at most ${2 ** 20} bytes: a manifest that \`ringmint keys backup\` wrote is accepted`,
+      `\`${join(folder, manifestName)}\` is no file of at most ${2 ** 20} bytes: a manifest that \`${madeBy}\` wrote is accepted`,
     );
   return Buffer.from(bytes).toString('utf8');
 }
@@ -104,7 +107,7 @@ export function readManifestText(folder: string): string {
 export function readBackup(folder: string, listed: readonly BackupFile[]): TokenFiles {
   const files = new Map<string, Uint8Array>();
   for (const { path, size, sha256 } of listed) {
-    const bytes = readPart(folder, path, size);
+    const bytes = readPart(folder, path, { most: size, madeBy: 'ringmint keys backup' });
     if (bytes?.length !== size || hashOf(bytes) !== sha256)
       throw new BackupError(
         'backup_altered',
@@ -131,7 +134,11 @@ export function unpackBackup(folder: string, files: TokenFiles): void {
 }
 
 /** A file of at most `most` bytes; `undefined` where it has more, or is none. */
-function readPart(folder: string, path: string, most: number): Uint8Array | undefined {
+function readPart(
+  folder: string,
+  path: string,
+  { most, madeBy }: { readonly most: number; readonly madeBy: string },
+): Uint8Array | undefined {
   try {
     // Looked at first: what was put in its place may be a pipe, or larger than the memory.
     const entry = statSync(join(folder, path));
@@ -139,7 +146,7 @@ function readPart(folder: string, path: string, most: number): Uint8Array | unde
   } catch (error) {
     throw new BackupError(
       'backup_incomplete',
-      `cannot read \`${join(folder, path)}\` (${(error as NodeJS.ErrnoException).code}): a whole folder that \`ringmint keys backup\` made is accepted`,
+      `cannot read \`${join(folder, path)}\` (${(error as NodeJS.ErrnoException).code}): a whole folder that \`${madeBy}\` made is accepted`,
     );
   }
 }

@@ -13,12 +13,12 @@
  * INVARIANT: nothing that lets the system start is done before the write-off is committed.
  */
 import { readFile } from 'node:fs/promises';
-import type { AnchoredAnew, AnchorProposal } from '../cli/store-administration.ts';
+import type { AnchoredAnew, AnchorProposal, AssumedIssue } from '../cli/store-administration.ts';
 import type { JournalHead } from '../journal/chain.ts';
+import { decodeEntry } from '../journal/entry.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
-import { decodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
@@ -68,12 +68,8 @@ interface Opened {
 export interface ProposeAnchorOptions {
   readonly home: string;
   readonly role: Role;
-  /** What is to be assumed to have been issued since, of each quota that is named; at least what issuance has. */
-  readonly assumed: readonly {
-    readonly issuer: string | undefined;
-    readonly currency: string;
-    readonly amount: bigint;
-  }[];
+  /** Of each quota that is named; at least what issuance has. */
+  readonly assumed: readonly AssumedIssue[];
 }
 
 /** What two people have to approve for the system to go on from the ledger that it has. Changes nothing. */
@@ -210,9 +206,9 @@ async function setAnchor(
 async function endsWith(own: Store, id: Uint8Array): Promise<boolean> {
   const { sequence } = await own.head();
   const [last] = await own.journal(sequence, 1);
-  const decoded = last === undefined ? undefined : decodeCbor(last.bytes);
-  if (decoded?.ok !== true || !Array.isArray(decoded.value)) return false;
-  const subject: unknown = decoded.value[2];
+  const decoded = last === undefined ? undefined : decodeEntry(last.bytes);
+  if (decoded?.ok !== true) return false;
+  const { subject } = decoded.value;
   return subject instanceof Uint8Array && equalBytes(subject, id);
 }
 
@@ -327,7 +323,7 @@ async function lastEpoch({ home }: Opened, { epoch }: Evidence): Promise<number>
 
 /** Both fields at once: a crash leaves the old file or the new one. */
 async function configure(
-  { home, role }: Opened,
+  { home, role, place }: Opened,
   { anchor, epoch }: { readonly anchor: string; readonly epoch: number | null },
 ): Promise<void> {
   const path = home.config(role);
@@ -335,7 +331,6 @@ async function configure(
     store?: Record<string, unknown>;
     epoch?: number;
   };
-  const place = await readLedgerPlace(home, role);
   const after = {
     ...before,
     ...(place.anchor === anchor ? {} : { store: { ...(before.store ?? { kind: 'sqlite' }), anchor } }),

@@ -1,5 +1,6 @@
 /** What is known of a stopped system's journal outside of its ledger: how much of it the ledger lacks, and what of that may have been issued. */
 import type { JournalHead } from '../journal/chain.ts';
+import { decodeEntry, decodeIntentContent } from '../journal/entry.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { accountName } from '../quota/history.ts';
@@ -159,9 +160,9 @@ async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
 
 /** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */
 function anchoredEpochOf(entry: Uint8Array): number {
-  const [, kind, , , content] = listOf(entry);
-  if (kind !== 'quota-change' || !(content instanceof Uint8Array)) return 0;
-  const change = listOf(content)[0];
+  const read = decodeEntry(entry);
+  if (!read.ok || read.value.kind !== 'quota-change') return 0;
+  const [change] = listOf(read.value.content);
   const decoded = change instanceof Uint8Array ? decodeChange(change) : undefined;
   if (decoded?.ok !== true || decoded.value.action.kind !== 'anchor') return 0;
   return decoded.value.action.epoch ?? 0;
@@ -169,10 +170,10 @@ function anchoredEpochOf(entry: Uint8Array): number {
 
 /** Of issuance's entry for a currency, whose context begins with the control bit (src/roles/carriage.ts). */
 function controlBitOf(entry: Uint8Array, keys: KeyRing): ControlBit | undefined {
-  const [, kind, , , content] = listOf(entry);
-  if (kind !== 'currency' || !(content instanceof Uint8Array)) return undefined;
-  const context = listOf(content)[2];
-  const bytes = context instanceof Uint8Array ? listOf(context)[0] : undefined;
+  const read = decodeEntry(entry);
+  if (!read.ok || read.value.kind !== 'currency') return undefined;
+  const intent = decodeIntentContent(read.value.content);
+  const [bytes] = intent.ok ? listOf(intent.value.context) : [];
   if (!(bytes instanceof Uint8Array))
     throw forked(
       `issuance's journal has an entry of a currency without its control bit (${toHex(entry).slice(0, 16)}…)`,

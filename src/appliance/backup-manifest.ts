@@ -1,5 +1,5 @@
 /** The manifest of a key backup: whose keys it holds, under which labels, and the hash of each file. No secret. */
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { BackupError } from '../../hsm/backup-error.ts';
 import { readManifestText } from '../../hsm/backup-folder.ts';
@@ -42,23 +42,30 @@ export type BackupManifest = Static<typeof manifestSchema>;
 
 /** The manifest in `folder`; throws `backup_incomplete` where there is none, and `backup_altered` where it is not what a backup writes. */
 export function readManifest(folder: string): BackupManifest {
-  const text = readManifestText(folder);
+  const manifest: BackupManifest = readManifestAs(manifestSchema, folder, 'ringmint keys backup');
+  // Whoever can write the manifest must not have other files of this machine read or written.
+  const outside = manifest.files.find(({ path }) => !isBelow(path));
+  if (outside !== undefined)
+    throw altered(folder, `names \`${outside.path}\`: a path below its folder is accepted`);
+  return manifest;
+}
+
+/** The manifest in `folder` that the command `madeBy` wrote; throws as `readManifest` does. */
+export function readManifestAs<Schema extends TSchema>(
+  schema: Schema,
+  folder: string,
+  madeBy: string,
+): Static<Schema> {
+  const text = readManifestText(folder, madeBy);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw altered(folder, `is not JSON: ${(error as Error).message}`);
   }
-  if (!Value.Check(manifestSchema, value)) {
-    const [first] = Value.Errors(manifestSchema, value);
-    throw altered(folder, `has ${first?.instancePath || '/'}, which ${first?.message ?? 'is not accepted'}`);
-  }
-  const manifest = value as BackupManifest;
-  // Whoever can write the manifest must not have other files of this machine read or written.
-  const outside = manifest.files.find(({ path }) => !isBelow(path));
-  if (outside !== undefined)
-    throw altered(folder, `names \`${outside.path}\`: a path below its folder is accepted`);
-  return manifest;
+  if (Value.Check(schema, value)) return value as Static<Schema>;
+  const [first] = Value.Errors(schema, value);
+  throw altered(folder, `has ${first?.instancePath || '/'}, which ${first?.message ?? 'is not accepted'}`);
 }
 
 function isBelow(path: string): boolean {

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { BackupError } from '../../hsm/backup-error.ts';
-import { assertVacant } from '../../hsm/backup-folder.ts';
+import { assertVacant, manifestName } from '../../hsm/backup-folder.ts';
 import { synchronise, writePrivate } from '../../hsm/durable-file.ts';
 import type { LedgerBackupReport } from '../cli/store-administration.ts';
 import { toHex } from '../kit/bytes.ts';
@@ -31,7 +31,7 @@ import { copyLedger, type LedgerFile, openLedgerFile, writeLedgerFile } from '..
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { homeAt, type Role } from './home.ts';
-import { type LedgerManifest, ledgerFileName, manifestName } from './ledger-manifest.ts';
+import { type LedgerManifest, ledgerFileName } from './ledger-manifest.ts';
 import { type LedgerPlace, readLedgerPlace } from './role-store.ts';
 
 export interface LedgerBackupOptions {

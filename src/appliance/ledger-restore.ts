@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { synchronise } from '../../hsm/durable-file.ts';
-import type { ForeseenLedger, LedgerRestoreReport } from '../cli/store-administration.ts';
+import type { JudgedLedger, LedgerRestoreReport } from '../cli/store-administration.ts';
 import { toHex } from '../kit/bytes.ts';
 import { type Clock, systemRandom } from '../kit/clock.ts';
 import { isoTime } from '../records/key-ring.ts';
@@ -24,7 +24,7 @@ import { openPostgresDump, type PostgresDump } from '../store/postgres/dump.ts';
 import { loadLedger } from '../store/postgres/load.ts';
 import { movedFile } from '../store/sqlite/database.ts';
 import type { LedgerTable } from '../store/sqlite/dump.ts';
-import { lockFile } from '../store/sqlite/file-lock.ts';
+import { lockLedger } from '../store/sqlite/file-lock.ts';
 import { bringUp, type LedgerFile, removeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
@@ -42,7 +42,7 @@ export interface LedgerRestoreOptions {
   readonly setAside: boolean;
   readonly progress: (line: string) => void;
   /** Told before anything is written, of what a start will find. */
-  readonly foresee: (foreseen: ForeseenLedger) => void;
+  readonly foresee: (foreseen: JudgedLedger) => void;
 }
 
 export interface RestoreSurroundings {
@@ -60,12 +60,7 @@ export async function restoreLedger(
   const { file, role } = checked;
   try {
     const place = await readLedgerPlace(home, role);
-    const foreseen: ForeseenLedger = {
-      role,
-      journalId: toHex(file.storeId),
-      head: { sequence: file.head.sequence, hash: toHex(file.head.hash) },
-      standings: await judgeLedgerFile(file, role, home, projectFolder),
-    };
+    const foreseen = await judgeLedgerFile(file, role, home, projectFolder);
     options.foresee(foreseen);
     const setAside =
       place.kind === 'sqlite'
@@ -125,9 +120,7 @@ async function restoreFile(
     );
   if (!existsSync(dirname(path)))
     throw new ApplianceError('home_missing', `no folder \`${dirname(path)}\` of ${role} to restore into`);
-  const release = lockFile(`${path}.lock`);
-  if (release === undefined)
-    throw new StoreError('store_in_use', `another process serves \`${path}\`: stop it first`);
+  const release = lockLedger(path);
   const beside = `${path}.restoring`;
   try {
     // INVARIANT: under the lock, so that what another restore has left at `beside` is nobody's.

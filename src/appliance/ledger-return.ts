@@ -18,7 +18,7 @@ import type { Clock } from '../kit/clock.ts';
 import { quote } from '../kit/result.ts';
 import { openPostgresDump, type PostgresDump } from '../store/postgres/dump.ts';
 import { movedFile } from '../store/sqlite/database.ts';
-import { lockFile } from '../store/sqlite/file-lock.ts';
+import { lockLedger } from '../store/sqlite/file-lock.ts';
 import { openLedgerFile, removeLedgerFile, writeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
@@ -49,9 +49,7 @@ export async function returnLedger(
     );
   const path = home.ledger(role);
   const destination = resolve(path);
-  const release = lockFile(`${path}.lock`);
-  if (release === undefined)
-    throw new StoreError('store_in_use', `another process serves \`${path}\`: stop it first`);
+  const release = lockLedger(path);
   try {
     const dump = await openPostgresDump({ ...place, role, exclusive: true });
     try {

@@ -41,10 +41,9 @@ export async function judgeStandings(
   ];
 }
 
-async function judging(
-  of: LedgerStanding['of'],
-  read: () => Promise<Omit<LedgerStanding, 'of' | 'problem'>>,
-): Promise<LedgerStanding> {
+type Standing = Omit<LedgerStanding, 'of' | 'problem'>;
+
+async function judging(of: LedgerStanding['of'], read: () => Promise<Standing>): Promise<LedgerStanding> {
   try {
     return { of, problem: null, ...(await read()) };
   } catch (error) {
@@ -53,8 +52,6 @@ async function judging(
     return { of, standing: 'unknown', sequence: null, problem: `${fault.message} [${fault.code}]` };
   }
 }
-
-type Standing = Omit<LedgerStanding, 'of' | 'problem'>;
 
 async function readAnchored(ledger: Judged, home: Home, projectFolder: string): Promise<Standing> {
   const { role } = ledger;
@@ -93,7 +90,7 @@ async function readHeld(ledger: Judged, home: Home, witness: Role): Promise<Stan
   return standingOfAll(ledger, heads);
 }
 
-/** The worst of them; `unanchored` where there is none. */
+/** The worst of them; `none` where there is none. */
 function standingOfAll(ledger: Judged, heads: readonly JournalHead[]): Standing {
   let highest: JournalHead | undefined;
   for (const head of heads) {

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupError } from '../../hsm/backup-error.ts';
-import type { LedgerStanding, LedgerVerificationReport } from '../cli/store-administration.ts';
+import type { JudgedLedger, LedgerVerificationReport } from '../cli/store-administration.ts';
 import { toHex } from '../kit/bytes.ts';
 import { type LedgerFile, openLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { type Home, homeAt, type Role, roles } from './home.ts';
@@ -24,15 +24,8 @@ export async function verifyLedger(
 ): Promise<LedgerVerificationReport> {
   const { file, role, manifest } = await openChecked(path, progress);
   try {
-    const standings = await judgeLedgerFile(file, role, homeAt(home), projectFolder);
-    return {
-      path,
-      role,
-      journalId: toHex(file.storeId),
-      head: { sequence: file.head.sequence, hash: toHex(file.head.hash) },
-      madeAt: manifest?.madeAt ?? null,
-      standings,
-    };
+    const { standings, ...ledger } = await judgeLedgerFile(file, role, homeAt(home), projectFolder);
+    return { path, ...ledger, madeAt: manifest?.madeAt ?? null, standings };
   } finally {
     file.close();
   }
@@ -68,18 +61,24 @@ export async function openChecked(path: string, progress: (line: string) => void
   }
 }
 
-export function judgeLedgerFile(
+export async function judgeLedgerFile(
   file: LedgerFile,
   role: Role,
   home: Home,
   projectFolder: string,
-): Promise<readonly LedgerStanding[]> {
+): Promise<JudgedLedger> {
   const { storeId, head } = file;
-  return judgeStandings(
+  const standings = await judgeStandings(
     { role, storeId, head, hashAt: (sequence) => file.hashAt(sequence) },
     home,
     projectFolder,
   );
+  return {
+    role,
+    journalId: toHex(storeId),
+    head: { sequence: head.sequence, hash: toHex(head.hash) },
+    standings,
+  };
 }
 
 /** Throws `backup_altered` where the file is not the one that the manifest was written for. */

@@ -1,6 +1,6 @@
 /** An audit's report for people and for spreadsheets; both say what the JSON report says, in the currency's decimals. */
 import { formatAmount } from '../records/amount.ts';
-import { currencyExponent } from '../records/iso4217.ts';
+import { currencyShown } from '../records/iso4217.ts';
 import type { AuditReport } from './report.ts';
 
 /** What of the findings is shown to a person; the JSON report has more. */
@@ -91,5 +91,5 @@ export function csvOfReport({ days }: AuditReport): string {
 }
 
 function moneyOf(minor: string, code: string): string {
-  return formatAmount(BigInt(minor), { code, exponent: currencyExponent(code) ?? 0 });
+  return formatAmount(BigInt(minor), currencyShown(code));
 }

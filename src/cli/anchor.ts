@@ -2,16 +2,16 @@
 import { type Command, Option } from 'commander';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount, parseAmount } from '../records/amount.ts';
-import { currencyExponent } from '../records/iso4217.ts';
+import { approvalSizeLimit } from '../records/ceremony-approval.ts';
+import { currencyExponent, currencyShown } from '../records/iso4217.ts';
+import { changeSizeLimit } from '../records/quota-change.ts';
 import type { Role } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
-import { readInput } from './file.ts';
+import { readInput, readInputs } from './file.ts';
 import { addProposalOptions } from './quota/commands.ts';
 import { writeProposal } from './quota/proposal.ts';
-import type { AnchorProposal } from './store-administration.ts';
+import type { AnchorProposal, AssumedIssue } from './store-administration.ts';
 import { type CommandContext, collect, type MakeCommand } from './subcommands.ts';
-
-type Assumed = { readonly issuer: string | undefined; readonly currency: string; readonly amount: bigint };
 
 interface ProposeArguments {
   readonly home: string;
@@ -47,18 +47,14 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
     approvals: readonly string[],
     given: { home: string },
   ): Promise<ExitCode> {
-    const change = await readInput(file, 65_536);
+    const change = await readInput(file, changeSizeLimit);
     if (!change.ok) return terminal.refuse(change);
-    const read: Uint8Array[] = [];
-    for (const path of approvals) {
-      const approval = await readInput(path, 65_536);
-      if (!approval.ok) return terminal.refuse(approval);
-      read.push(approval.value);
-    }
+    const read = await readInputs(approvals, approvalSizeLimit);
+    if (!read.ok) return terminal.refuse(read);
     const anchored = await appliance.store.anchorAnew({
       ...given,
       change: change.value,
-      approvals: read,
+      approvals: read.value,
       progress,
     });
     if (!anchored.ok) return terminal.refuse(anchored);
@@ -101,8 +97,8 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
     });
 }
 
-function readAssumed(texts: readonly string[]): Result<readonly Assumed[]> {
-  const assumed: Assumed[] = [];
+function readAssumed(texts: readonly string[]): Result<readonly AssumedIssue[]> {
+  const assumed: AssumedIssue[] = [];
   for (const text of texts) {
     const [, issuer, code = '', amount = ''] = /^(?:([a-z0-9-]{1,64})\/)?([A-Z]{3})=(.+)$/.exec(text) ?? [];
     const exponent = currencyExponent(code);
@@ -122,6 +118,6 @@ function describeIssued({ action, issuedSince }: AnchorProposal): string[] {
   if (action.role !== 'quota') return [];
   return issuedSince.map(({ quota, amount }) => {
     const code = quota.slice(quota.indexOf('/') + 1);
-    return `  issuance has ${formatAmount(amount, { code, exponent: currencyExponent(code) ?? 0 })} ${quota} that this ledger does not count`;
+    return `  issuance has ${formatAmount(amount, currencyShown(code))} ${quota} that this ledger does not count`;
   });
 }

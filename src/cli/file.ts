@@ -36,6 +36,20 @@ export async function readInput(path: string, limit: number): Promise<Result<Uin
   }
 }
 
+/** Reads each; the first that is refused is the answer. */
+export async function readInputs(
+  paths: readonly string[],
+  limit: number,
+): Promise<Result<readonly Uint8Array[], FileCode>> {
+  const read: Uint8Array[] = [];
+  for (const path of paths) {
+    const bytes = await readInput(path, limit);
+    if (!bytes.ok) return bytes;
+    read.push(bytes.value);
+  }
+  return succeed(read);
+}
+
 /** Makes the folder and those above it, on the disk before the call returns. */
 export async function makeFolder(path: string): Promise<Result<null, FileCode>> {
   try {
@@ -78,17 +92,7 @@ export async function writeOutput(
     return succeed(null);
   } catch (error) {
     await rm(beside, { force: true });
-    // Of the parts, and not of the file.
-    if (errorCode(error) === 'unknown') throw error;
-    if (errorCode(error) === 'ENOSPC')
-      return refuse(
-        'disk_full',
-        `no room for ${quote(path)}: free some space, then give the same command again; nothing is issued twice`,
-      );
-    return refuse(
-      'file_unwritable',
-      `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``,
-    );
+    return refuseWriting(path, error, '; nothing is issued twice');
   }
 }
 
@@ -112,19 +116,24 @@ export async function writeNewFile(path: string, data: Uint8Array | string): Pro
     return succeed(null);
   } catch (error) {
     if (made) await rm(path, { force: true });
-    if (errorCode(error) === 'unknown') throw error;
     if (errorCode(error) === 'EEXIST')
       return refuse('file_exists', `${quote(path)} is there already: a new file is accepted (\`--out\`)`);
-    if (errorCode(error) === 'ENOSPC')
-      return refuse(
-        'disk_full',
-        `no room for ${quote(path)}: free some space, then give the same command again`,
-      );
-    return refuse(
-      'file_unwritable',
-      `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``,
-    );
+    return refuseWriting(path, error);
   }
+}
+
+/** `ofAgain`: what to know of the same command given again. Throws what is no error of the file, but of the parts that are written. */
+function refuseWriting(path: string, error: unknown, ofAgain = ''): Result<never, FileCode> {
+  if (errorCode(error) === 'unknown') throw error;
+  if (errorCode(error) === 'ENOSPC')
+    return refuse(
+      'disk_full',
+      `no room for ${quote(path)}: free some space, then give the same command again${ofAgain}`,
+    );
+  return refuse(
+    'file_unwritable',
+    `cannot write ${quote(path)} (${errorCode(error)}): name another file with \`--out\``,
+  );
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -36,25 +36,21 @@ export interface LedgerStanding {
   readonly problem: string | null;
 }
 
-export interface LedgerVerificationReport {
-  readonly path: string;
+/** A ledger, and what a start on it would find. */
+export interface JudgedLedger {
   readonly role: Role;
   readonly journalId: string;
   readonly head: { readonly sequence: number; readonly hash: string };
+  readonly standings: readonly LedgerStanding[];
+}
+
+export interface LedgerVerificationReport extends JudgedLedger {
+  readonly path: string;
   /** Of a backup, in seconds since the epoch. */
   readonly madeAt: number | null;
-  readonly standings: readonly LedgerStanding[];
 }
 
-/** A ledger that is about to be put back, and what a start on it will find. */
-export interface ForeseenLedger {
-  readonly role: Role;
-  readonly journalId: string;
-  readonly head: { readonly sequence: number; readonly hash: string };
-  readonly standings: readonly LedgerStanding[];
-}
-
-export interface LedgerRestoreReport extends ForeseenLedger {
+export interface LedgerRestoreReport extends JudgedLedger {
   /** The folder that the ledger is in now which was there before. */
   readonly setAside: string | null;
 }
@@ -69,6 +65,15 @@ export interface LedgerReturnReport {
   /** What config.json has to say as `store`. */
   readonly config: { readonly kind: 'sqlite'; readonly anchor?: string };
   readonly setAside: string | null;
+}
+
+/** What is to be assumed to have been issued since, of one quota. */
+export interface AssumedIssue {
+  /** The appliance's own where it is not named. */
+  readonly issuer: string | undefined;
+  readonly currency: string;
+  /** Minor units. */
+  readonly amount: bigint;
 }
 
 export interface AnchorProposal {
@@ -108,17 +113,13 @@ export interface StoreAdministration {
     readonly setAside: boolean;
     readonly progress: (line: string) => void;
     /** Told before anything is written, of what a start will find. */
-    readonly foresee: (foreseen: ForeseenLedger) => void;
+    readonly foresee: (foreseen: JudgedLedger) => void;
   }): Promise<LedgerRestoreReport>;
   /** What has to be approved for a system, which is stopped as the others are, to go on from the ledger that it has. */
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
-    readonly assumed: readonly {
-      readonly issuer: string | undefined;
-      readonly currency: string;
-      readonly amount: bigint;
-    }[];
+    readonly assumed: readonly AssumedIssue[];
     readonly progress: (line: string) => void;
   }): Promise<Result<AnchorProposal>>;
   anchorAnew(options: {

@@ -1,8 +1,8 @@
 /** `ringmint watch`: what happens in the systems, as it happens. */
 import { Argument, type Command } from 'commander';
 import type { Refusal } from '../kit/result.ts';
-import { formatAmount } from '../records/amount.ts';
-import { currencyExponent } from '../records/iso4217.ts';
+import { formatMoney } from '../records/amount.ts';
+import { currencyShown } from '../records/iso4217.ts';
 import type { JournalEvent, SystemEvent } from '../roles/journal-event.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
@@ -51,13 +51,15 @@ async function runWatch(
   const follow = async (role: Role): Promise<void> => {
     const query = { ended: ended.signal, patienceMs, ...(after === undefined ? {} : { after }) };
     for await (const event of operator.events(role, query)) {
-      if (event.ok)
+      if (event.ok) {
+        const { value } = event;
         terminal.item(
-          () => eventItem(role, event.value),
-          () => eventLine(role, event.value),
+          () => eventItem(role, value),
+          () => eventLine(role, value),
         );
-      if (event.ok && event.value.kind !== 'halted') continue;
-      refusal ??= event.ok ? haltedRefusal(role, event.value) : event;
+        if (value.kind !== 'halted') continue;
+        refusal ??= { code: value.code, message: `${role} is halted: ${value.message}` };
+      } else refusal ??= event;
       return ended.abort();
     }
   };
@@ -67,12 +69,6 @@ async function runWatch(
     await operator.close();
   }
   return refusal === undefined ? exitCode.ok : terminal.refuse(refusal);
-}
-
-function haltedRefusal(role: Role, event: SystemEvent): Pick<Refusal, 'code' | 'message'> {
-  return event.kind === 'halted'
-    ? { code: event.code, message: `${role} is halted: ${event.message}` }
-    : { code: 'peer_fault', message: `${role} ended` };
 }
 
 function eventItem(role: Role, event: SystemEvent): Record<string, unknown> {
@@ -104,8 +100,7 @@ function timeOf({ createdMs }: JournalEvent): string {
 function describeEntry(entry: JournalEvent): string {
   const { currency, amount, orders, issued, denied, units, signed, issuer, reason, by, lifts } = entry;
   const { version, allocated, frozen } = entry;
-  const money = (minor: bigint, code = ''): string =>
-    `${formatAmount(minor, { code, exponent: currencyExponent(code) ?? 0 })} ${code}`;
+  const money = (minor: bigint, code = ''): string => formatMoney(minor, currencyShown(code));
   const told = [
     issuer,
     amount === undefined ? undefined : money(amount, currency),

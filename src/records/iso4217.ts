@@ -6,6 +6,8 @@
  * euro of 2026-01-01. Left out: funds codes, metals, testing and `no currency` codes (BOV, CHE, CHW,
  * CLF, COU, MXV, USN, UYI, UYW, XAG … XXX), because nothing is issued in them.
  */
+import type { Currency } from './claims.ts';
+
 const byExponent: Readonly<Record<string, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF',
   2: `AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY
@@ -25,4 +27,9 @@ for (const [exponent, codes] of Object.entries(byExponent)) {
 /** The decimals of a currency's minor unit; `undefined` for a code that nothing is issued in. */
 export function currencyExponent(code: string): number | undefined {
   return exponents.get(code);
+}
+
+/** To show amounts by: a code that nothing is issued in has no decimals, so that its minor units are shown. */
+export function currencyShown(code: string): Currency {
+  return { code, exponent: currencyExponent(code) ?? 0 };
 }

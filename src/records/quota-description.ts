@@ -2,7 +2,7 @@
 import { toHex } from '../kit/bytes.ts';
 import { formatAmount } from './amount.ts';
 import type { Currency } from './claims.ts';
-import { currencyExponent } from './iso4217.ts';
+import { currencyShown } from './iso4217.ts';
 import { isoTime } from './key-ring.ts';
 import { type AnchorAction, type QuotaChange, type TermsAction, termsActionsOf } from './quota-change.ts';
 import type { Limit } from './quota-terms.ts';
@@ -16,7 +16,7 @@ export function describeChange({ action, reason }: QuotaChange): readonly string
 }
 
 function describeTerms({ issuer, currency: code, version, terms, clock }: TermsAction): readonly string[] {
-  const currency = { code, exponent: currencyExponent(code) ?? 0 };
+  const currency = currencyShown(code);
   return [
     `the quota of ${issuer} in ${code}, version ${version}, becomes version ${version + 1}:`,
     `allocated ${formatAmount(terms.allocated, currency)}${terms.frozen ? ', FROZEN: nothing is issued' : ''}`,

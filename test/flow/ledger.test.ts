@@ -1,11 +1,11 @@
 /** Ledgers that are backed up while the systems issue, put back, and gone on from, with the compiled program. */
 import { spawnSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
 import { lockFile } from '../../src/store/sqlite/file-lock.ts';
+import { writeApprovers } from './approvers.ts';
 import {
   makeWorkplace,
   processesOf,
@@ -26,14 +26,7 @@ const inFolder = (name: string): string => join(place.folder, name);
 beforeAll(async () => {
   place = makeWorkplace();
   await place.init();
-  const approvers = ['alice', 'bob'].map((name) => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    writeFileSync(inFolder(`${name}.pem`), privateKey.export({ format: 'pem', type: 'pkcs8' }), {
-      mode: 0o600,
-    });
-    return { name, publicKey: publicKey.export({ format: 'pem', type: 'spki' }) };
-  });
-  writeFileSync(inFolder('approvers.json'), JSON.stringify({ threshold: 2, approvers }));
+  writeApprovers(place.folder, 2);
   await succeed('ceremony', 'plan', '--approvers', 'approvers.json', '--out', 'plan.cbor');
   await succeed('ceremony', 'run', 'plan.cbor', '--out', 'plan.cose');
 });

@@ -5,7 +5,7 @@ import { planSizeLimit } from '../../records/ceremony-plan.ts';
 import { isoTime } from '../../records/key-ring.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { readInput } from '../file.ts';
+import { readInput, readInputs } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
 import { describeStandstills } from './plan.ts';
 
@@ -24,18 +24,14 @@ export async function runRun(
 ): Promise<ExitCode> {
   const plan = await readInput(given.file, planSizeLimit);
   if (!plan.ok) return terminal.refuse(plan);
-  const approvals: Uint8Array[] = [];
-  for (const path of given.approvals) {
-    const approval = await readInput(path, approvalSizeLimit);
-    if (!approval.ok) return terminal.refuse(approval);
-    approvals.push(approval.value);
-  }
+  const approvals = await readInputs(given.approvals, approvalSizeLimit);
+  if (!approvals.ok) return terminal.refuse(approvals);
   const { home, rootFolder, out } = given;
   const report = await appliance.ceremony.run({
     home,
     rootFolder,
     plan: plan.value,
-    approvals,
+    approvals: approvals.value,
     out,
     progress: (line) => terminal.progress(`  ${line}`),
   });

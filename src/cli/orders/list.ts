@@ -1,7 +1,7 @@
 /** `ringmint orders list`: the orders that issuance has taken on, and what each came to. */
 import { type Command, Option } from 'commander';
 import { formatAmount } from '../../records/amount.ts';
-import { currencyExponent } from '../../records/iso4217.ts';
+import { currencyShown } from '../../records/iso4217.ts';
 import { formatUuid } from '../../records/request-id.ts';
 import type { ListedOrder, OrderState } from '../../roles/order-list.ts';
 import type { OrderFilter } from '../appliance.ts';
@@ -53,5 +53,5 @@ function orderLine({ id, state, currency, amount, units, createdMs, reasons }: L
 }
 
 function money(amount: bigint, code: string): string {
-  return formatAmount(amount, { code, exponent: currencyExponent(code) ?? 0 });
+  return formatAmount(amount, currencyShown(code));
 }

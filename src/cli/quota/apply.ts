@@ -5,7 +5,7 @@ import { changeId, changeSizeLimit, decodeChange } from '../../records/quota-cha
 import { describeChange } from '../../records/quota-description.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { readInput } from '../file.ts';
+import { readInput, readInputs } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface ApplyArguments {
@@ -23,15 +23,11 @@ export async function runApply(
   if (!change.ok) return terminal.refuse(change);
   const decoded = decodeChange(change.value);
   if (!decoded.ok) return terminal.refuse(decoded);
-  const approvals: Uint8Array[] = [];
-  for (const path of paths) {
-    const approval = await readInput(path, approvalSizeLimit);
-    if (!approval.ok) return terminal.refuse(approval);
-    approvals.push(approval.value);
-  }
+  const approvals = await readInputs(paths, approvalSizeLimit);
+  if (!approvals.ok) return terminal.refuse(approvals);
   const operator = await appliance.connect(home);
   try {
-    const applied = await operator.changeQuota(change.value, approvals);
+    const applied = await operator.changeQuota(change.value, approvals.value);
     if (!applied.ok) return terminal.refuse(applied);
     const { sequence } = applied.value;
     const lines = describeChange(decoded.value);

@@ -1,7 +1,7 @@
 /** `ringmint quota`: what is allocated, issued and left. */
 import { formatAmount } from '../../records/amount.ts';
 import type { Currency } from '../../records/claims.ts';
-import { currencyExponent } from '../../records/iso4217.ts';
+import { currencyShown } from '../../records/iso4217.ts';
 import type { LimitPosition, QuotaPosition } from '../../roles/quota-control.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -24,7 +24,7 @@ export async function runQuota(
 }
 
 function rowOf(position: QuotaPosition) {
-  const currency = { code: position.currency, exponent: currencyExponent(position.currency) ?? 0 };
+  const currency = currencyShown(position.currency);
   const money = (amount: bigint): string => formatAmount(amount, currency);
   return {
     issuer: position.issuer,

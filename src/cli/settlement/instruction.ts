@@ -32,21 +32,28 @@ export function readInstructionOptions(
     return refuse('usage', '`--reason` is missing: text of 1 to 140 characters is accepted');
   if (!/^\d{1,9}$/.test(valid) || Number(valid) < 1)
     return refuse('usage', `--valid ${quote(valid)}: a whole number of seconds from 1 on is accepted`);
-  const account = creditTo === null ? null : keyOfOwner(creditTo);
-  if (account === undefined)
-    return refuse(
-      'usage',
-      `${quote(creditTo)} is no account: \`key:\` with 64 small hex digits, as \`ringmint owner show\` tells it, is accepted`,
-    );
+  const account = creditTo === null ? succeed(null) : readAccount(creditTo);
+  if (!account.ok) return account;
   const issuedAt = clock.nowSeconds();
   return succeed({
     id: makeRequestId(clock, random),
     issuedAt,
     expiresAt: issuedAt + Number(valid),
     ownerKey: key,
-    creditTo: account,
+    creditTo: account.value,
     reason,
   });
+}
+
+/** The id of the account's key. */
+export function readAccount(text: string): Result<Uint8Array, 'usage'> {
+  const account = keyOfOwner(text);
+  return account === undefined
+    ? refuse(
+        'usage',
+        `${quote(text)} is no account: \`key:\` with 64 small hex digits, as \`ringmint owner show\` tells it, is accepted`,
+      )
+    : succeed(account);
 }
 
 /** Writes the record before it is sent: a file that is there may be of an earlier one, which was sent perhaps, and is kept. */

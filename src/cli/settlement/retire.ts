@@ -1,12 +1,11 @@
 /** `ringmint retire`: takes units out of circulation, by the key of their owner. */
-
 import { type Result, refuse, succeed } from '../../kit/result.ts';
 import { formatAmount, formatMoney } from '../../records/amount.ts';
 import { attachSignature } from '../../records/cose.ts';
 import { fileSizeLimit } from '../../records/currency-file.ts';
 import { ownerOfKey } from '../../records/owner.ts';
 import { formatUuid } from '../../records/request-id.ts';
-import { encodeRetirement } from '../../records/retirement.ts';
+import { encodeRetirement, type Retirement } from '../../records/retirement.ts';
 import { decodeRetirementFile, encodeRetirementFile } from '../../records/retirement-file.ts';
 import type { Appliance } from '../appliance.ts';
 import { readApproverKey } from '../ceremony/approver-key.ts';
@@ -37,10 +36,9 @@ export async function runRetire(
 ): Promise<ExitCode> {
   const made = given.key === undefined ? await readMade(given) : await make(given, given.key, source);
   if (!made.ok) return terminal.refuse(made);
-  const { path, bytes } = made.value;
+  const { path, bytes, record } = made.value;
   const again = `ringmint retire ${path}`;
   if (given.offline) {
-    const { record } = made.value;
     return terminal.result(
       {
         file: path,
@@ -65,11 +63,11 @@ export async function runRetire(
   );
 }
 
-type Made = {
+interface Made {
   readonly path: string;
   readonly bytes: Uint8Array;
-  readonly record: Parameters<typeof encodeRetirement>[0];
-};
+  readonly record: Retirement;
+}
 
 /** What an earlier command wrote. */
 async function readMade({ files, offline }: RetireArguments): Promise<Result<Made>> {

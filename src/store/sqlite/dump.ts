@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { StoreError } from '../store.ts';
 import { movedFile, openDatabase } from './database.ts';
-import { lockFile } from './file-lock.ts';
+import { lockLedger } from './file-lock.ts';
 import { verifyWhole } from './integrity.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
@@ -35,9 +35,7 @@ export interface LedgerDump {
 /** Throws `store_missing`, `store_in_use` or `store_corrupt`. */
 export function openDump(path: string, role: string): LedgerDump {
   if (!existsSync(path)) throw new StoreError('store_missing', `no database at \`${path}\``);
-  const release = lockFile(`${path}.lock`);
-  if (release === undefined)
-    throw new StoreError('store_in_use', `another process serves \`${path}\`: stop it first`);
+  const release = lockLedger(path);
   return withStoreErrors(path, () => {
     try {
       const { db, storeId } = openDatabase({
