@@ -36,6 +36,9 @@ export interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A resource that answers with JSON. */
+export type JsonRoute<S extends TSchema> = RouteDefinition & { readonly answer: { readonly schema: S } };
+
 /** Calls `route` and gives the answer's bytes, of the declared media type and size. */
 export async function exchange(
   route: RouteDefinition,
@@ -61,6 +64,16 @@ export async function exchange(
   } catch (error) {
     return unanswered(peerName, base, signal.aborted ? `${timeoutMs} ms are over` : causeOf(error));
   }
+}
+
+/** Calls `route` and gives its answer, JSON that fits its schema. */
+export async function exchangeJson<S extends TSchema>(
+  route: JsonRoute<S>,
+  to: Exchange,
+  call: Sent = {},
+): Promise<Result<Static<S>>> {
+  const answer = await exchange(route, to, call);
+  return answer.ok ? readJson(route.answer.schema, answer.value.bytes, to.peerName) : answer;
 }
 
 /**
@@ -143,7 +156,7 @@ function unanswered(peerName: string, base: string, why: string): Refusal<'peer_
   return refuse('peer_unavailable', `${peerName} at ${base} did not answer: ${why}`);
 }
 
-/** The answer as JSON that fits `schema`. */
+/** JSON that fits `schema`. */
 export function readJson<S extends TSchema>(
   schema: S,
   bytes: Uint8Array,
