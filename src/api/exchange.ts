@@ -5,6 +5,7 @@
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { type Dispatcher, request as sendRequest } from 'undici';
+import { utf8 } from '../kit/bytes.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { EventTooLongError, type ReceivedEvent, readEvents } from './event-reading.ts';
 import { eventStreamType } from './event-stream.ts';
@@ -94,8 +95,10 @@ export async function* exchangeEvents(
     });
     const succeeded = response.statusCode === 200;
     const fits = checkType(response, peerName, succeeded ? eventStreamType : problemType);
-    if (!fits.ok) response.body.destroy();
-    if (!fits.ok) return yield fits;
+    if (!fits.ok) {
+      response.body.destroy();
+      return yield fits;
+    }
     if (!succeeded) {
       const bytes = await readBytes(response.body, problemLimit);
       if (bytes === undefined)
@@ -107,7 +110,7 @@ export async function* exchangeEvents(
     for await (const event of readEvents(response.body)) {
       if (event.event !== 'problem') yield succeed(event);
       else {
-        const bytes = new TextEncoder().encode(event.data);
+        const bytes = utf8(event.data);
         const status = Number((parseJson(bytes) as { status?: unknown } | undefined)?.status);
         return yield readProblem(route, peerName, status, bytes, undefined);
       }
