@@ -1,6 +1,5 @@
 /** Real roles over real SQLite stores, on one clock; a liar stands in the place of one of them. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Signer } from '../../hsm/signer.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
@@ -21,6 +20,7 @@ import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import type { Draw } from '../crash/draw.ts';
+import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { policy, keys as samples, signed } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
@@ -58,8 +58,7 @@ export class House {
 
   constructor(options: HouseOptions) {
     this.options = options;
-    // As in test/crash/plant.ts: a disk would add nothing but waiting.
-    this.folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ringmint-liars-'));
+    this.folder = makeMemoryFolder('liars');
     this.keyRing = options.code.makeKeyRing(options.keys.bundle, makeNodeVerifySignature());
     this.decision = loadIssuanceDecision(options.keys.machine);
     const source = options.draw.branch('random');
