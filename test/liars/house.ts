@@ -6,6 +6,8 @@ import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
 import type { Result } from '../../src/kit/result.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
 import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
 import { changeId, encodeChange } from '../../src/records/quota-change.ts';
@@ -19,6 +21,7 @@ import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
 import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
@@ -112,6 +115,15 @@ export class House {
     const store = this.stores.get(role);
     if (store === undefined) throw new Error(`${role} is not open`);
     return store;
+  }
+
+  /** What central management has granted the request, by its database, whether it is signed yet or not. */
+  async credentialOf(requestId: Uint8Array): Promise<Credential | undefined> {
+    const intent = await this.store('central').findIntent('credential', requestId);
+    if (intent === undefined) return undefined;
+    const decoded = decodeCredential(attachSignature(intent.toBeSigned, new Uint8Array(64)));
+    if (!decoded.ok) throw new Broken(decoded.message);
+    return decoded.value.record;
   }
 
   /** Two people put the clock of the quota right (`ringmint quota propose --clock`); gives why not, where they could not. */
