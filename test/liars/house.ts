@@ -9,8 +9,7 @@ import type { Result } from '../../src/kit/result.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
-import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
-import { changeId, encodeChange } from '../../src/records/quota-change.ts';
+import { encodeChange } from '../../src/records/quota-change.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import type { Central, IssuerLimits } from '../../src/roles/central.ts';
@@ -25,7 +24,7 @@ import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
 import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
-import { policy, keys as samples, signed } from '../records/samples.ts';
+import { approveChange, policy, keys as samples } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import type { Code } from './code.ts';
@@ -150,10 +149,9 @@ export class House {
         clock: nowSeconds,
       },
     });
-    const approvals = (['alice', 'bob'] as const).map((name) => {
-      const approval = { approver: name, changeId: changeId(change), issuedAt: nowSeconds };
-      return signed(encodeQuotaApproval(approval, samples[name].key.keyId), samples[name]);
-    });
+    const approvals = (['alice', 'bob'] as const).map((name) =>
+      approveChange(change, name, samples[name], nowSeconds),
+    );
     const right = fixedClock(nowSeconds * 1000);
     const changes = makeQuotaChanges({
       ledger,
