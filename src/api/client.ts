@@ -1,4 +1,5 @@
 /** The typed client of the three systems' resources: mutual TLS, one deadline a call, refusals as they were sent. */
+import type { Static, TSchema } from 'typebox';
 import { Agent } from 'undici';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
@@ -11,7 +12,7 @@ import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
-import { type Answer, type Exchange, exchange, readJson, type Sent } from './exchange.ts';
+import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
 import { type EventQuery, followEvents } from './following.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
 import { type JournalQuery, listJournal, listOrders, type OrderListQuery } from './listing.ts';
@@ -97,6 +98,15 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     return to.ok ? exchange(route, to.value, sent) : to;
   }
 
+  async function callJson<S extends TSchema>(
+    role: RoleStatus['role'],
+    route: JsonRoute<S>,
+    sent: Sent = {},
+  ): Promise<Result<Static<S>>> {
+    const to = system(role);
+    return to.ok ? exchangeJson(route, to.value, sent) : to;
+  }
+
   function system(role: RoleStatus['role']): Result<Exchange> {
     const base = endpoints(role);
     if (base !== undefined) return succeed({ dispatcher, timeoutMs, peerName: peerName(role), base });
@@ -136,21 +146,12 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return answer.ok ? succeed(answer.value.bytes) : answer;
     },
     async quotaPositions() {
-      const answer = await call('quota', quotaRoute);
-      if (!answer.ok) return answer;
-      const read = readJson(quotaRoute.answer.schema, answer.value.bytes, peerName('quota'));
-      return read.ok ? succeed(read.value.positions.map(positionFromJson)) : read;
+      const answer = await callJson('quota', quotaRoute);
+      return answer.ok ? succeed(answer.value.positions.map(positionFromJson)) : answer;
     },
-    async changeQuota(change, approvals) {
-      const answer = await call('quota', changesRoute, { body: encodeApprovedChange(change, approvals) });
-      if (!answer.ok) return answer;
-      return readJson(changesRoute.answer.schema, answer.value.bytes, peerName('quota'));
-    },
-    async stop(order) {
-      const answer = await call('quota', stopRoute, { body: order });
-      if (!answer.ok) return answer;
-      return readJson(stopRoute.answer.schema, answer.value.bytes, peerName('quota'));
-    },
+    changeQuota: (change, approvals) =>
+      callJson('quota', changesRoute, { body: encodeApprovedChange(change, approvals) }),
+    stop: (order) => callJson('quota', stopRoute, { body: order }),
     async retire(file) {
       const answer = await call('quota', retirementsRoute, { body: file });
       return answer.ok ? readSettlement(answer.value.bytes) : answer;
@@ -160,21 +161,15 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return answer.ok ? readSettlement(answer.value.bytes) : answer;
     },
     async units(range) {
-      const answer = await call('quota', unitsRoute, { query: unitsQuery(range) });
-      if (!answer.ok) return answer;
-      const read = readJson(unitsRoute.answer.schema, answer.value.bytes, peerName('quota'));
-      return read.ok ? succeed(standingFromJson(read.value)) : read;
+      const answer = await callJson('quota', unitsRoute, { query: unitsQuery(range) });
+      return answer.ok ? succeed(standingFromJson(answer.value)) : answer;
     },
     async account(account) {
-      const answer = await call('quota', accountsRoute, { query: accountQuery(account) });
-      if (!answer.ok) return answer;
-      const read = readJson(accountsRoute.answer.schema, answer.value.bytes, peerName('quota'));
-      return read.ok ? succeed(balancesFromJson(read.value)) : read;
+      const answer = await callJson('quota', accountsRoute, { query: accountQuery(account) });
+      return answer.ok ? succeed(balancesFromJson(answer.value)) : answer;
     },
     async status(role) {
-      const answer = await call(role, statusRoute);
-      if (!answer.ok) return answer;
-      const status = readJson(statusRoute.answer.schema, answer.value.bytes, peerName(role));
+      const status = await callJson(role, statusRoute);
       if (!status.ok || status.value.role === role) return status;
       return refuse('peer_fault', `${peerName(role)} answered as the ${status.value.role} system`);
     },

@@ -5,6 +5,7 @@
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { type Dispatcher, request as sendRequest } from 'undici';
+import { utf8 } from '../kit/bytes.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { EventTooLongError, type ReceivedEvent, readEvents } from './event-reading.ts';
 import { eventStreamType } from './event-stream.ts';
@@ -36,6 +37,9 @@ export interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A resource that answers with JSON. */
+export type JsonRoute<S extends TSchema> = RouteDefinition & { readonly answer: { readonly schema: S } };
+
 /** Calls `route` and gives the answer's bytes, of the declared media type and size. */
 export async function exchange(
   route: RouteDefinition,
@@ -63,6 +67,16 @@ export async function exchange(
   }
 }
 
+/** Calls `route` and gives its answer, JSON that fits its schema. */
+export async function exchangeJson<S extends TSchema>(
+  route: JsonRoute<S>,
+  to: Exchange,
+  call: Sent = {},
+): Promise<Result<Static<S>>> {
+  const answer = await exchange(route, to, call);
+  return answer.ok ? readJson(route.answer.schema, answer.value.bytes, to.peerName) : answer;
+}
+
 /**
  * Calls `route` for events. The last one that it gives is a refusal, at the latest that the stream has ended: whether it has an end of its
  * own is for the caller to know, who then asks for no more. `timeoutMs` counts from one sign of life to the next.
@@ -81,8 +95,10 @@ export async function* exchangeEvents(
     });
     const succeeded = response.statusCode === 200;
     const fits = checkType(response, peerName, succeeded ? eventStreamType : problemType);
-    if (!fits.ok) response.body.destroy();
-    if (!fits.ok) return yield fits;
+    if (!fits.ok) {
+      response.body.destroy();
+      return yield fits;
+    }
     if (!succeeded) {
       const bytes = await readBytes(response.body, problemLimit);
       if (bytes === undefined)
@@ -94,7 +110,7 @@ export async function* exchangeEvents(
     for await (const event of readEvents(response.body)) {
       if (event.event !== 'problem') yield succeed(event);
       else {
-        const bytes = new TextEncoder().encode(event.data);
+        const bytes = utf8(event.data);
         const status = Number((parseJson(bytes) as { status?: unknown } | undefined)?.status);
         return yield readProblem(route, peerName, status, bytes, undefined);
       }
@@ -143,7 +159,7 @@ function unanswered(peerName: string, base: string, why: string): Refusal<'peer_
   return refuse('peer_unavailable', `${peerName} at ${base} did not answer: ${why}`);
 }
 
-/** The answer as JSON that fits `schema`. */
+/** JSON that fits `schema`. */
 export function readJson<S extends TSchema>(
   schema: S,
   bytes: Uint8Array,

@@ -1,4 +1,5 @@
 /** A system's events from the caller's side: one after another, over as many connections as it takes. */
+import { utf8 } from '../kit/bytes.ts';
 import { type Result, succeed } from '../kit/result.ts';
 import type { SystemEvent } from '../roles/journal-event.ts';
 import type { ReceivedEvent } from './event-reading.ts';
@@ -69,7 +70,7 @@ async function* eventsFrom(
 }
 
 function readEvent({ event, data }: ReceivedEvent, peerName: string): Result<SystemEvent> {
-  const bytes = new TextEncoder().encode(data);
+  const bytes = utf8(data);
   if (event === 'open') {
     const open = readJson(openEventSchema, bytes, peerName);
     return open.ok ? succeed({ kind: 'open', open: open.value }) : open;

@@ -2,7 +2,7 @@
 import { type Result, succeed } from '../kit/result.ts';
 import type { ListedEntry } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderState } from '../roles/order-list.ts';
-import { type Exchange, exchange, readJson } from './exchange.ts';
+import { type Exchange, exchangeJson } from './exchange.ts';
 import { journalPageFromJson, journalRoute } from './journal.ts';
 import { orderListRoute, orderPageFromJson } from './order-list.ts';
 import type { Page } from './paging.ts';
@@ -32,10 +32,8 @@ export function listOrders(where: Where, query: OrderListQuery): AsyncGenerator<
   return iterate(query, async (page) => {
     const to = where();
     if (!to.ok) return to;
-    const answer = await exchange(orderListRoute, to.value, { query: { ...page } });
-    if (!answer.ok) return answer;
-    const read = readJson(orderListRoute.answer.schema, answer.value.bytes, to.value.peerName);
-    return read.ok ? orderPageFromJson(read.value) : read;
+    const answer = await exchangeJson(orderListRoute, to.value, { query: { ...page } });
+    return answer.ok ? orderPageFromJson(answer.value) : answer;
   });
 }
 
@@ -43,10 +41,8 @@ export function listJournal(where: Where, query: JournalQuery): AsyncGenerator<R
   return iterate(query, async (page) => {
     const to = where();
     if (!to.ok) return to;
-    const answer = await exchange(journalRoute, to.value, { query: { ...page } });
-    if (!answer.ok) return answer;
-    const read = readJson(journalRoute.answer.schema, answer.value.bytes, to.value.peerName);
-    return read.ok ? journalPageFromJson(read.value) : read;
+    const answer = await exchangeJson(journalRoute, to.value, { query: { ...page } });
+    return answer.ok ? journalPageFromJson(answer.value) : answer;
   });
 }
 

@@ -3,6 +3,7 @@
  * together as far as they can, and so do those of messages that are sent at once.
  */
 import { Type } from 'typebox';
+import { utf8 } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeCurrencyFile, fileSizeLimit } from '../records/currency-file.ts';
@@ -126,7 +127,7 @@ export async function issueInEvents(
     if (!received.ok) return received;
     const { event, data } = received.value;
     if (event === 'progress') {
-      const read = readJson(progressSchema, new TextEncoder().encode(data), to.peerName);
+      const read = readJson(progressSchema, utf8(data), to.peerName);
       if (!read.ok) return read;
       progress(read.value.done, read.value.of);
     } else if (event === 'part') {

@@ -2,6 +2,7 @@
 import { toHex } from '../kit/bytes.ts';
 import { quote, refuse } from '../kit/result.ts';
 import { formatAmount } from '../records/amount.ts';
+import { isSign1 } from '../records/cose.ts';
 import { describeUnits, fileSizeLimit } from '../records/currency-file.ts';
 import { ownerOfKey } from '../records/owner.ts';
 import { retirementFileSizeLimit } from '../records/retirement-file.ts';
@@ -49,8 +50,7 @@ export async function runVerify(terminal: Terminal, given: VerifyArguments): Pro
     at,
     verifySignature: makeNodeVerifySignature(),
   };
-  // A signed record; currency files and unit files are arrays.
-  if (file.value[0] === 0xd2) return tellSettlement(terminal, file.value, given, options);
+  if (isSign1(file.value)) return tellSettlement(terminal, file.value, given, options);
   if (given.of !== undefined)
     return terminal.refuse(refuse('usage', '`--of` goes with a settlement, and this is none'));
   const verified = verifyFile(file.value, options);

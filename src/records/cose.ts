@@ -155,9 +155,14 @@ export function encodeSign1(
   return concatBytes(Uint8Array.of(sign1Tag), encodeCbor([protectedHeader, unprotected, payload, signature]));
 }
 
+/** Whether the bytes begin as a signed record does; currency files, unit files and retirement files, which are arrays, never do. */
+export function isSign1(bytes: Uint8Array): boolean {
+  return bytes[0] === sign1Tag;
+}
+
 /** Decodes the envelope of any record; total, for any bytes. */
 export function decodeSign1(bytes: Uint8Array): Result<Sign1, RecordErrorCode> {
-  if (bytes[0] !== sign1Tag) {
+  if (!isSign1(bytes)) {
     return refuse(
       'record_malformed',
       'not a signed record: COSE_Sign1 with tag 18 (RFC 9052 §4.2) is accepted',

@@ -5,6 +5,7 @@ import { formatMoney } from './amount.ts';
 import { ceremonyPlanKind, decodePlan, planId } from './ceremony-plan.ts';
 import type { RecordErrorCode } from './claims.ts';
 import { decodeControlBit } from './control-bit.ts';
+import { isSign1 } from './cose.ts';
 import { currencyFileItems, currencyFileKind, decodeCurrencyFile, describeUnits } from './currency-file.ts';
 import { decodeDraft } from './draft.ts';
 import { decodeEnvelope, encryptedCredentialType } from './encryption.ts';
@@ -34,7 +35,7 @@ export function inspectRecord(bytes: Uint8Array): Result<Inspection, InspectionC
 
 function inspectAny(bytes: Uint8Array): Result<Inspection, InspectionCode> {
   if (bytes.length === 0) return refuse('file_empty', 'the file is empty');
-  if (bytes[0] === 0xd2) return inspectSigned(bytes);
+  if (isSign1(bytes)) return inspectSigned(bytes);
   if (bytes[0] === 0xd8 && bytes[1] === 0x60) return inspectEncrypted(bytes);
   if (currencyFileItems.some((items) => startsWith(bytes, currencyFileKind, items)))
     return inspectCurrencyFile(bytes);

@@ -27,14 +27,18 @@ export const changeSizeLimit = 16 * 1024;
 const reasonPattern = /^[^\p{Cc}]{1,140}$/u;
 const reasonAccepted = '1 to 140 characters without control characters';
 
-export interface TermsAction {
-  readonly kind: 'terms';
+/** A quota as it is to be. */
+interface ChangedQuota {
   readonly issuer: string;
   readonly currency: string;
   /** Of the quota that it changes. */
   readonly version: number;
   /** All of them, as they are to be. */
   readonly terms: QuotaTerms;
+}
+
+export interface TermsAction extends ChangedQuota {
+  readonly kind: 'terms';
   /** Seconds: puts the quota's clock back to this moment, where it is later; `null` leaves it. */
   readonly clock: number | null;
 }
@@ -66,7 +70,7 @@ export interface AnchorAction {
   /** Of the control bits from now on, where entries of quota control are given up: none of its serials was ever used. */
   readonly epoch: number | null;
   /** The quotas from which what may have been issued since is written off, as they are to be. */
-  readonly quotas: readonly Pick<TermsAction, 'issuer' | 'currency' | 'version' | 'terms'>[];
+  readonly quotas: readonly ChangedQuota[];
 }
 
 export type QuotaAction = TermsAction | StartAction | AnchorAction;
@@ -89,13 +93,14 @@ function encodeAction(action: QuotaAction): CborValue {
   if (action.kind === 'anchor') {
     const { role, journalId, head, givenUp, unexplained, epoch, quotas } = action;
     const place = ({ sequence, hash }: HeadPlace): CborValue => [sequence, hash];
-    const changed = quotas.map(
-      ({ issuer, currency, version: from, terms }): CborValue => [issuer, currency, from, encodeTerms(terms)],
-    );
+    const changed = quotas.map(encodeQuota);
     return ['anchor', role, journalId, place(head), givenUp.map(place), unexplained, epoch, changed];
   }
-  const { issuer, currency, version: from, terms, clock } = action;
-  return ['terms', issuer, currency, from, encodeTerms(terms), clock];
+  return ['terms', ...encodeQuota(action), action.clock];
+}
+
+function encodeQuota({ issuer, currency, version: from, terms }: ChangedQuota): CborValue[] {
+  return [issuer, currency, from, encodeTerms(terms)];
 }
 
 /** The changes of quotas that it comes to; none for a start. */
@@ -144,14 +149,21 @@ function readAction(reader: ClaimReader, value: CborValue | undefined): QuotaAct
       'action',
       '`terms` with five items, `start` with the number of a stop, or `anchor` with seven items',
     );
-  const [issuer, currency, from, terms, clock] = rest;
+  const clock = rest[4];
   return {
     kind: 'terms',
-    issuer: reader.textOf(issuer, 'action.issuer', namePattern, nameAccepted),
-    currency: reader.currencyCodeOf(currency, 'action.currency'),
-    version: reader.integerOf(from, 'action.version', 1),
-    terms: readTerms(reader, terms, 'action.terms'),
+    ...readQuota(reader, rest, 'action'),
     clock: clock === null ? null : reader.timeOf(clock, 'action.clock'),
+  };
+}
+
+function readQuota(reader: ClaimReader, items: readonly CborValue[], name: string): ChangedQuota {
+  const [issuer, currency, from, terms] = items;
+  return {
+    issuer: reader.textOf(issuer, `${name}.issuer`, namePattern, nameAccepted),
+    currency: reader.currencyCodeOf(currency, `${name}.currency`),
+    version: reader.integerOf(from, `${name}.version`, 1),
+    terms: readTerms(reader, terms, `${name}.terms`),
   };
 }
 
@@ -169,13 +181,7 @@ function readAnchor(reader: ClaimReader, items: readonly CborValue[]): AnchorAct
     epoch: epoch === null ? null : reader.integerOf(epoch, 'action.epoch', 1),
     quotas: reader.listOf(quotas, 'action.quotas').map((one, index) => {
       const name = `action.quotas[${index}]`;
-      const [issuer, currency, from, terms] = reader.listOf(one, name);
-      return {
-        issuer: reader.textOf(issuer, `${name}.issuer`, namePattern, nameAccepted),
-        currency: reader.currencyCodeOf(currency, `${name}.currency`),
-        version: reader.integerOf(from, `${name}.version`, 1),
-        terms: readTerms(reader, terms, `${name}.terms`),
-      };
+      return readQuota(reader, reader.listOf(one, name), name);
     }),
   };
   const places = [action.head, ...action.givenUp];

@@ -8,7 +8,7 @@ import { isoTime } from './key-ring.ts';
 import { ownerOfKey } from './owner.ts';
 import type { OwnerInstruction } from './owner-instruction.ts';
 import { formatUuid } from './request-id.ts';
-import { decodeRetirement } from './retirement.ts';
+import { decodeRetirement, type Retirement } from './retirement.ts';
 import { decodeRetirementFile } from './retirement-file.ts';
 import { decodeSettlement } from './settlement.ts';
 import type { Inspection } from './signed-inspection.ts';
@@ -34,17 +34,10 @@ export function inspectOwnerRecord(
 function inspectRetirement(bytes: Uint8Array): Result<Inspection, RecordErrorCode> {
   const decoded = decodeRetirement(bytes);
   if (!decoded.ok) return decoded;
-  const { record } = decoded.value;
   return succeed({
     kind: 'retirement',
     explanation: 'an owner takes units out of circulation, each of them once',
-    fields: [
-      ...instructionFields(record),
-      { name: 'units', value: String(record.units.length), claim: claim.units },
-      ...record.units
-        .slice(0, shownUnits)
-        .map((unit, index) => ({ name: `unit ${index + 1}`, value: toHex(unit), claim: claim.units })),
-    ],
+    fields: retirementFields(decoded.value.record),
   });
 }
 
@@ -86,13 +79,21 @@ export function inspectRetirementFile(bytes: Uint8Array): Result<Inspection, Rec
   const decoded = decodeRetirementFile(bytes);
   if (!decoded.ok) return decoded;
   const { retirement, files } = decoded.value;
-  const inside = inspectRetirement(retirement.bytes);
-  if (!inside.ok) return inside;
   return succeed({
     kind: 'retirement file',
     explanation: `a retirement with ${files.length} ${files.length === 1 ? 'file' : 'files'} of currency and what opens the owner commitments: keep it to yourself; the retirement says: (decoded, not verified)`,
-    fields: inside.value.fields,
+    fields: retirementFields(retirement.record),
   });
+}
+
+function retirementFields(record: Retirement): Inspection['fields'] {
+  return [
+    ...instructionFields(record),
+    { name: 'units', value: String(record.units.length), claim: claim.units },
+    ...record.units
+      .slice(0, shownUnits)
+      .map((unit, index) => ({ name: `unit ${index + 1}`, value: toHex(unit), claim: claim.units })),
+  ];
 }
 
 function instructionFields(record: OwnerInstruction): Inspection['fields'] {

@@ -9,7 +9,7 @@ import type { Clock } from '../kit/clock.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { type ApprovalPolicy, approverOf } from '../records/approval-policy.ts';
-import { verifyRecord } from '../records/cose.ts';
+import { isSign1, verifyRecord } from '../records/cose.ts';
 import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import { changeId, decodeChange } from '../records/quota-change.ts';
 import { decodeStop, readStopOrder } from '../records/quota-stop.ts';
@@ -69,7 +69,7 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
   }
 
   function readStop(bytes: Uint8Array, peer: string | undefined): Result<Omit<NewStop, 'createdMs'>> {
-    if (bytes[0] === 0xd2) return readSignedStop(bytes);
+    if (isSign1(bytes)) return readSignedStop(bytes);
     if (peer === undefined)
       return refuse(
         'not_permitted',

@@ -6,7 +6,7 @@
  */
 import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
-import { type Decoded, decodeSign1, recordType, verifyRecord } from '../records/cose.ts';
+import { type Decoded, decodeSign1, isSign1, recordType, verifyRecord } from '../records/cose.ts';
 import { type KeyRingCode, makeKeyRing } from '../records/key-ring.ts';
 import type { OwnerInstruction } from '../records/owner-instruction.ts';
 import { decodeRetirement } from '../records/retirement.ts';
@@ -81,7 +81,7 @@ interface Instructed {
 }
 
 function readInstructed(bytes: Uint8Array): Result<Instructed, SettlementVerificationCode> {
-  if (bytes[0] !== 0xd2) {
+  if (!isSign1(bytes)) {
     const file = decodeRetirementFile(bytes);
     if (!file.ok) return file;
     const { retirement } = file.value;

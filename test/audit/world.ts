@@ -12,8 +12,7 @@ import type { ApprovalPolicy } from '../../src/records/approval-policy.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
 import { addKey, changeApproval, revokeKey } from '../../src/records/key-set.ts';
-import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
-import { changeId, encodeChange, type QuotaAction } from '../../src/records/quota-change.ts';
+import { encodeChange, type QuotaAction } from '../../src/records/quota-change.ts';
 import { encodeStop } from '../../src/records/quota-stop.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { verificationKey } from '../../src/records/signature.ts';
@@ -23,7 +22,7 @@ import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-chang
 import { readSqliteLedger } from '../../src/store/sqlite/extract.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
-import { keys, policy, signed, type TestKey } from '../records/samples.ts';
+import { approveChange, keys, policy, signed, type TestKey } from '../records/samples.ts';
 import {
   type Authorities,
   draft,
@@ -203,12 +202,7 @@ export class Run {
     });
     const approvals = this.approvers
       .slice(0, most)
-      .map(([approver, key]) =>
-        signed(
-          encodeQuotaApproval({ approver, changeId: changeId(bytes), issuedAt: this.now }, key.key.keyId),
-          key,
-        ),
-      );
+      .map(([approver, key]) => approveChange(bytes, approver, key, this.now));
     return { change: bytes, approvals };
   }
 

@@ -34,7 +34,7 @@ let planned: { readonly role: (typeof roles)[number]; readonly way: Way } | unde
 let fallen = 0;
 
 beforeAll(async () => {
-  // As in test/crash/plant.ts: connections are cut here, and no disk.
+  // As in test/crash/memory-folder.ts: connections are cut here, and no disk.
   if (existsSync('/dev/shm')) vi.stubEnv('TMPDIR', '/dev/shm');
   tokens = await openTokens();
   systems = await serveSystems(tokens, {

@@ -17,6 +17,7 @@ import {
   openTokens,
   type Tokens,
 } from '../roles/authorities.ts';
+import { passThrough } from './power.ts';
 
 let tokens: Tokens;
 
@@ -52,36 +53,7 @@ class Power {
   }
 
   store(store: Store): Store {
-    return {
-      reads: () => store.reads(),
-      journalId: () => this.spend(() => store.journalId()),
-      head: () => this.spend(() => store.head()),
-      findIntent: (kind, id) => this.spend(() => store.findIntent(kind, id)),
-      findOrders: (ids) => this.spend(() => store.findOrders(ids)),
-      findSerial: (epoch, number) => this.spend(() => store.findSerial(epoch, number)),
-      findSpent: (units) => this.spend(() => store.findSpent(units)),
-      balances: (account) => this.spend(() => store.balances(account)),
-      lastSerial: (epoch) => this.spend(() => store.lastSerial(epoch)),
-      commit: (intents) => this.spend(() => store.commit(intents)),
-      recordSigned: (signed) => this.spend(() => store.recordSigned(signed)),
-      unsigned: () => this.spend(() => store.unsigned()),
-      allocate: (allocation) => this.spend(() => store.allocate(allocation)),
-      position: (name, currency, nowMs) => this.spend(() => store.position(name, currency, nowMs)),
-      positions: (nowMs) => this.spend(() => store.positions(nowMs)),
-      recentAmounts: (name, currency, most) => this.spend(() => store.recentAmounts(name, currency, most)),
-      findChange: (id) => this.spend(() => store.findChange(id)),
-      applyChange: (change) => this.spend(() => store.applyChange(change)),
-      stop: (stop) => this.spend(() => store.stop(stop)),
-      stopped: () => this.spend(() => store.stopped()),
-      countDecided: (name, since) => this.spend(() => store.countDecided(name, since)),
-      journal: (from, limit) => this.spend(() => store.journal(from, limit)),
-      hashAt: (sequence) => this.spend(() => store.hashAt(sequence)),
-      firstSignedAfter: (sequence) => this.spend(() => store.firstSignedAfter(sequence)),
-      holdHead: (signed, heldMs) => this.spend(() => store.holdHead(signed, heldMs)),
-      heldHeads: () => this.spend(() => store.heldHeads()),
-      releaseHead: (role, name) => this.spend(() => store.releaseHead(role, name)),
-      close: () => store.close(),
-    };
+    return passThrough(store, (call) => this.spend(call));
   }
 
   anchor(anchor: Anchor): Anchor {

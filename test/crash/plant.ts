@@ -2,8 +2,7 @@
  * Three systems that are opened and lost one by one, over databases and anchors that stay: real SQLite, real tokens, the label machine.
  * What one system has of another is a message; a system that is gone does not answer.
  */
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import type { Anchor } from '../../src/journal/anchor.ts';
@@ -27,13 +26,8 @@ import { policy } from '../records/samples.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import type { Draw } from './draw.ts';
+import { makeMemoryFolder } from './memory-folder.ts';
 import { Meter, Power, type Role, roles } from './power.ts';
-
-/**
- * In memory where there is a file system for that: what a cut leaves here follows from the calls that were made, and waiting for a disk
- * adds nothing to it. SQLite runs with WAL and FULL all the same.
- */
-const place = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** What is bent in a system, between its code and its devices. */
 export interface Defect {
@@ -75,7 +69,7 @@ interface System {
 export class Plant {
   readonly meter = new Meter();
   readonly clock = fixedClock(Date.parse('2026-11-20T12:00:00Z'));
-  readonly folder = mkdtempSync(join(place, 'ringmint-sweep-'));
+  readonly folder = makeMemoryFolder('sweep');
   readonly stores: Partial<Record<Role, Store>> = {};
   readonly powers: Partial<Record<Role, Power>> = {};
   readonly anchors: Record<Role, MemoryAnchor> = {

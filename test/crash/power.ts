@@ -128,15 +128,7 @@ export class Power {
 
   /** Each call of the store is a point; a commit and a record say of which kinds. */
   store(store: Store): Store {
-    return new Proxy(store, {
-      get: (target, key: keyof Store) => {
-        const method = target[key] as (...given: unknown[]) => Promise<unknown>;
-        return (...given: unknown[]) => {
-          const call = (): Promise<unknown> => method.apply(target, given);
-          return key === 'close' ? call() : this.spend(nameOf(key, given[0]), call);
-        };
-      },
-    });
+    return passThrough(store, (call, name) => this.spend(name, call));
   }
 
   anchor(anchor: Anchor): Anchor {
@@ -152,6 +144,22 @@ export class Power {
       sign: (message, request) => this.spend(`sign ${request.purpose}`, () => signer.sign(message, request)),
     };
   }
+}
+
+/** The same store, each call of which is made by `pass`; but for `reads`, which asks nothing yet, and `close`. */
+export function passThrough(
+  store: Store,
+  pass: (call: () => Promise<unknown>, name: string) => Promise<unknown>,
+): Store {
+  return new Proxy(store, {
+    get: (target, key: keyof Store) => {
+      const method = target[key] as (...given: unknown[]) => Promise<unknown>;
+      return (...given: unknown[]) => {
+        const call = (): Promise<unknown> => method.apply(target, given);
+        return key === 'reads' || key === 'close' ? call() : pass(call, nameOf(key, given[0]));
+      };
+    },
+  });
 }
 
 function nameOf(method: string, given: unknown): string {

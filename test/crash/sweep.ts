@@ -7,11 +7,10 @@ import { toHex } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
-import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
-import { changeId, encodeChange } from '../../src/records/quota-change.ts';
+import { encodeChange } from '../../src/records/quota-change.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
-import { keys, signed } from '../records/samples.ts';
+import { approveChange, keys } from '../records/samples.ts';
 import type { Tokens } from '../roles/authorities.ts';
 import { Auditor, Broken } from './auditor.ts';
 import { type Draw, drawFrom } from './draw.ts';
@@ -311,11 +310,9 @@ class Run implements SweepReport {
         reason: 'the sweep goes on',
         action: { kind: 'start', stop },
       });
-      const approvals = (['alice', 'bob'] as const).map((name) => {
-        const { key } = keys[name];
-        const approval = { approver: name, changeId: changeId(change), issuedAt: now };
-        return signed(encodeQuotaApproval(approval, key.keyId), keys[name]);
-      });
+      const approvals = (['alice', 'bob'] as const).map((name) =>
+        approveChange(change, name, keys[name], now),
+      );
       const applied = await plant.quotaChanges.apply(change, approvals).catch(passCut);
       if (plant.isLost('quota')) return;
       if (applied !== undefined && !applied.ok) throw new Broken(`start: ${applied.code} ${applied.message}`);

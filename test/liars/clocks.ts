@@ -10,8 +10,6 @@ import { toHex } from '../../src/kit/bytes.ts';
 import type { Clock } from '../../src/kit/clock.ts';
 import { succeed } from '../../src/kit/result.ts';
 import { decodeControlBit } from '../../src/records/control-bit.ts';
-import { attachSignature } from '../../src/records/cose.ts';
-import { decodeCredential } from '../../src/records/credential.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
 import { Broken } from '../crash/auditor.ts';
@@ -109,7 +107,7 @@ interface Take {
 
 class WrongClocks implements World {
   readonly actions: World['actions'];
-  told: string[] = [];
+  readonly told: readonly string[] = [];
   private readonly house: House;
   private readonly draw: Draw;
   private readonly observer: Observer;
@@ -191,13 +189,11 @@ class WrongClocks implements World {
     const key = toHex(requestId);
     if (this.takes.has(key)) return;
     const intent = await this.house.store('quota').findIntent('control-bit', requestId);
-    const granted = await this.house.store('central').findIntent('credential', requestId);
-    if (intent === undefined || granted === undefined) throw new Broken('a control bit has a credential');
+    const credential = await this.house.credentialOf(requestId);
+    if (intent === undefined || credential === undefined) throw new Broken('a control bit has a credential');
     const count = orders.reduce((sum, run) => sum + run.count, 0);
     this.takes.set(key, { sequence, atMs: intent.createdMs, total, orders: count });
-    const credential = decodeCredential(attachSignature(granted.toBeSigned, new Uint8Array(64)));
-    if (!credential.ok) throw new Broken(credential.message);
-    const { issuedAt: madeAt, expiresAt } = credential.value.record;
+    const { issuedAt: madeAt, expiresAt } = credential;
     if (expiresAt !== madeAt + credentialSeconds) throw new Broken('a credential lives as long as it is to');
     if (issuedAt < madeAt - 60 || issuedAt >= expiresAt)
       throw new Broken(

@@ -3,8 +3,7 @@
  * management are one each, real, and the witnesses of both copies. What is shown is shown in the machine's time.
  */
 import { randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setUp } from '../../hsm/ci/index.js';
 import { findModule } from '../../hsm/module-path.ts';
@@ -18,6 +17,7 @@ import { openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import type { JournalOwner, Witness } from '../../src/roles/witness.ts';
 import type { Store } from '../../src/store/store.ts';
+import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import type { Code } from './code.ts';
 import type { LiarKeys } from './keys.ts';
 
@@ -34,7 +34,7 @@ export interface QuotaToken {
 }
 
 export async function makeQuotaToken(): Promise<QuotaToken> {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ringmint-clones-'));
+  const folder = makeMemoryFolder('clones');
   const first = join(folder, 'first');
   const made = await setUp({
     directory: first,

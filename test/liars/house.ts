@@ -1,15 +1,15 @@
 /** Real roles over real SQLite stores, on one clock; a liar stands in the place of one of them. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Signer } from '../../hsm/signer.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
 import type { Result } from '../../src/kit/result.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
-import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
-import { changeId, encodeChange } from '../../src/records/quota-change.ts';
+import { encodeChange } from '../../src/records/quota-change.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import type { Central, IssuerLimits } from '../../src/roles/central.ts';
@@ -20,9 +20,11 @@ import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
+import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
-import { policy, keys as samples, signed } from '../records/samples.ts';
+import { approveChange, policy, keys as samples } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import type { Code } from './code.ts';
@@ -58,8 +60,7 @@ export class House {
 
   constructor(options: HouseOptions) {
     this.options = options;
-    // As in test/crash/plant.ts: a disk would add nothing but waiting.
-    this.folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ringmint-liars-'));
+    this.folder = makeMemoryFolder('liars');
     this.keyRing = options.code.makeKeyRing(options.keys.bundle, makeNodeVerifySignature());
     this.decision = loadIssuanceDecision(options.keys.machine);
     const source = options.draw.branch('random');
@@ -115,6 +116,15 @@ export class House {
     return store;
   }
 
+  /** What central management has granted the request, by its database, whether it is signed yet or not. */
+  async credentialOf(requestId: Uint8Array): Promise<Credential | undefined> {
+    const intent = await this.store('central').findIntent('credential', requestId);
+    if (intent === undefined) return undefined;
+    const decoded = decodeCredential(attachSignature(intent.toBeSigned, new Uint8Array(64)));
+    if (!decoded.ok) throw new Broken(decoded.message);
+    return decoded.value.record;
+  }
+
   /** Two people put the clock of the quota right (`ringmint quota propose --clock`); gives why not, where they could not. */
   async resetQuotaClock(nowSeconds: number): Promise<string> {
     const { ledger } = this.common('quota', this.clock);
@@ -139,10 +149,9 @@ export class House {
         clock: nowSeconds,
       },
     });
-    const approvals = (['alice', 'bob'] as const).map((name) => {
-      const approval = { approver: name, changeId: changeId(change), issuedAt: nowSeconds };
-      return signed(encodeQuotaApproval(approval, samples[name].key.keyId), samples[name]);
-    });
+    const approvals = (['alice', 'bob'] as const).map((name) =>
+      approveChange(change, name, samples[name], nowSeconds),
+    );
     const right = fixedClock(nowSeconds * 1000);
     const changes = makeQuotaChanges({
       ledger,

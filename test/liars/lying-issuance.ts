@@ -9,8 +9,6 @@ import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
-import { attachSignature } from '../../src/records/cose.ts';
-import { decodeCredential } from '../../src/records/credential.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { decodePresentation, encodePresentation, type Presentation } from '../../src/records/presentation.ts';
 import {
@@ -338,13 +336,9 @@ class LyingIssuance implements World {
     if (this.ofRequest.has(id)) throw new Broken(`one control bit a request: ${id} has two`);
     this.ofRequest.set(id, bytes);
     const grant = grantOf(bytes, request, seed);
-    const intent = await this.house.store('central').findIntent('credential', request.id);
-    const credential =
-      intent === undefined
-        ? undefined
-        : decodeCredential(attachSignature(intent.toBeSigned, new Uint8Array(64)));
-    if (credential?.ok !== true) throw new Broken(`approved: ${id} has no credential`);
-    const { requestHash, approved, id: credentialId } = credential.value.record;
+    const credential = await this.house.credentialOf(request.id);
+    if (credential === undefined) throw new Broken(`approved: ${id} has no credential`);
+    const { requestHash, approved, id: credentialId } = credential;
     if (!equalBytes(requestHash, sha256(requestBytes)))
       throw new Broken('approved: the control bit is for another request than the credential');
     if (this.credentials.has(toHex(credentialId))) throw new Broken('a credential works once');

@@ -9,7 +9,6 @@ import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
 import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
-import { attachSignature } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import { decodeCurrencyFile, encodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { decryptWith, encryptedCredentialType } from '../../src/records/encryption.ts';
@@ -388,18 +387,13 @@ class LyingQuota implements World {
       this.callers.placed.add(order);
       await this.callers.again();
     }
-    const central = this.house.store('central');
     let asked = 0n;
     for (const { sent, numbers } of this.callers.issued()) {
       const { request, bytes } = sent;
-      const intent = await central.findIntent('credential', request.id);
-      const credential =
-        intent === undefined
-          ? undefined
-          : decodeCredential(attachSignature(intent.toBeSigned, new Uint8Array(64)));
-      if (credential?.ok !== true)
+      const credential = await this.house.credentialOf(request.id);
+      if (credential === undefined)
         throw new Broken(`approved: ${toHex(request.id)} is authentic without a credential`);
-      const { requestHash, approved } = credential.value.record;
+      const { requestHash, approved } = credential;
       if (!equalBytes(requestHash, sha256(bytes)))
         throw new Broken('approved: what is authentic is another request than the one that was approved');
       const allowed = new Set(select([...request.orders.keys()], approved));

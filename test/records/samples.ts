@@ -40,6 +40,7 @@ import {
 } from '../../src/records/journal-head.ts';
 import { decodeKeyAudit, encodeKeyAudit, type KeyAudit } from '../../src/records/key-audit.ts';
 import { decodeQuotaApproval, encodeQuotaApproval } from '../../src/records/quota-approval.ts';
+import { changeId } from '../../src/records/quota-change.ts';
 import { decodeStop, encodeStop } from '../../src/records/quota-stop.ts';
 import {
   decodeRequest,
@@ -364,6 +365,16 @@ function kindOf<T>(
 
 export function signed(toBeSigned: Uint8Array, signer: TestKey): Uint8Array {
   return attachSignature(toBeSigned, signer.sign(toBeSigned));
+}
+
+/** An approval of a quota change in the name of `approver`, signed with that approver's key or with another one. */
+export function approveChange(
+  change: Uint8Array,
+  approver: string,
+  key: TestKey,
+  issuedAt = now,
+): Uint8Array {
+  return signed(encodeQuotaApproval({ approver, changeId: changeId(change), issuedAt }, key.key.keyId), key);
 }
 
 export const recordKinds: readonly RecordKind[] = [

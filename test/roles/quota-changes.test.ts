@@ -8,7 +8,6 @@ import { fixedClock } from '../../src/kit/clock.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { ApprovalPolicy } from '../../src/records/approval-policy.ts';
 import { encodeApproval } from '../../src/records/ceremony-approval.ts';
-import { encodeQuotaApproval } from '../../src/records/quota-approval.ts';
 import {
   changeId,
   encodeChange,
@@ -21,7 +20,7 @@ import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-chang
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
-import { keys, now, policy, signed, type TestKey } from '../records/samples.ts';
+import { approveChange as approve, keys, now, policy, signed, type TestKey } from '../records/samples.ts';
 import { allocated, bytes, commitOne, issuer, newIntent, terms } from '../store/intents.ts';
 import { openUnanchored } from './authorities.ts';
 
@@ -71,13 +70,6 @@ const double: QuotaAction = {
 
 function change(action: QuotaAction = double, changed: Partial<QuotaChange> = {}): Uint8Array {
   return encodeChange({ madeAt: now - 10, expiresAt: now + 600, reason: 'because', action, ...changed });
-}
-
-function approve(of: Uint8Array, name: string, signer: TestKey, issuedAt = now): Uint8Array {
-  return signed(
-    encodeQuotaApproval({ approver: name, changeId: changeId(of), issuedAt }, signer.key.keyId),
-    signer,
-  );
 }
 
 const { alice, bob, carol, stranger } = keys;
