@@ -6,6 +6,7 @@ import type { JournalEvent } from '../roles/journal-event.ts';
 import type { JournalReader } from '../roles/journal-reader.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
 import { eventStreamType } from './event-stream.ts';
+import { hashSchema, minorUnitsSchema } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import type { Peer } from './peer.ts';
 import { storeProblems } from './problem-code.ts';
@@ -13,20 +14,19 @@ import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
 
-const minorUnits = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' });
 const count = Type.Integer({ minimum: 0 });
 
 /** The data of an event that is of a journal entry. */
 export const journalEventSchema = Type.Object({
   sequence: Type.Integer({ minimum: 1 }),
-  hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  hash: hashSchema,
   kind: Type.String({ pattern: '^[a-z-]{1,32}$' }),
   subject: Type.String({ maxLength: 200 }),
   createdMs: Type.Integer(),
   signed: Type.Union([Type.Boolean(), Type.Null()]),
   issuer: Type.Union([Type.String({ maxLength: 64 }), Type.Null()]),
   currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
-  amount: Type.Optional(minorUnits),
+  amount: Type.Optional(minorUnitsSchema),
   orders: Type.Optional(count),
   issued: Type.Optional(count),
   denied: Type.Optional(count),
@@ -43,7 +43,7 @@ export const journalEventSchema = Type.Object({
   reason: Type.Optional(Type.String({ maxLength: 200 })),
   by: Type.Optional(Type.String({ maxLength: 200 })),
   version: Type.Optional(count),
-  allocated: Type.Optional(minorUnits),
+  allocated: Type.Optional(minorUnitsSchema),
   frozen: Type.Optional(Type.Boolean()),
   lifts: Type.Optional(count),
 });
@@ -51,7 +51,7 @@ export const journalEventSchema = Type.Object({
 export const openEventSchema = Type.Object({
   journal: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   sequence: Type.Integer({ minimum: 0 }),
-  hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  hash: hashSchema,
 });
 
 export const haltedEventSchema = Type.Object({ code: Type.String(), message: Type.String() });

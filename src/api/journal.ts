@@ -4,13 +4,12 @@ import { fromHex, toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import type { JournalReader, ListedEntry } from '../roles/journal-reader.ts';
 import { decodeCursor, encodeCursor, type ListIdentity } from './cursor.ts';
+import { hashSchema } from './field-schemas.ts';
 import { afterSchema, limitSchema, linkToNext, type Page, pageHeaders, pageSchema } from './paging.ts';
 import { storeProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
-
-const hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 const entrySchema = Type.Object({
   sequence: Type.Integer({ minimum: 1, description: 'dense, from 1' }),
@@ -22,7 +21,7 @@ const entrySchema = Type.Object({
   }),
   createdMs: Type.Integer(),
   hash: Type.Unsafe<string>({
-    ...hash,
+    ...hashSchema,
     description: 'SHA-256 of the hash before and `bytes`; before the first entry of the genesis',
   }),
   bytes: Type.String({

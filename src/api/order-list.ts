@@ -5,6 +5,7 @@ import { formatUuid, parseUuid } from '../records/request-id.ts';
 import type { JournalReader } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderList } from '../roles/order-list.ts';
 import { decodeCursor, encodeCursor, type ListIdentity } from './cursor.ts';
+import { minorUnitsSchema } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import { afterSchema, limitSchema, linkToNext, type Page, pageHeaders, pageSchema } from './paging.ts';
 import { storeProblems } from './problem-code.ts';
@@ -24,7 +25,7 @@ const orderSchema = Type.Object({
   issuer: Type.String({ pattern: '^[a-z0-9-]{1,64}$' }),
   state: stateSchema,
   currency: Type.String({ pattern: '^[A-Z]{3}$' }),
-  amount: Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' }),
+  amount: minorUnitsSchema,
   units: Type.Integer({ minimum: 1 }),
   createdMs: Type.Integer({ description: 'when its request was made' }),
   reasons: Type.Array(Type.String({ pattern: '^[a-z_]{1,64}$' }), {

@@ -2,14 +2,13 @@
 import { type Static, Type } from 'typebox';
 import { succeed } from '../kit/result.ts';
 import type { QuotaControl, UsualPosition } from '../roles/quota-control.ts';
+import { minorUnitsSchema } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import { storeProblems, witnessProblems } from './problem-code.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
 
-/** Decimal text, so that no reader rounds it; as many digits as a 64-bit integer has. */
-const minorUnits = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' });
 const count = Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units, or orders' });
 
 const limitSchema = Type.Object({
@@ -33,16 +32,16 @@ const positionSchema = Type.Object({
   returns: Type.Boolean({ description: 'whether what is retired for good comes back to the total' }),
   stopped: Type.Boolean({ description: 'whether issuing is stopped altogether' }),
   atMs: Type.Integer({ description: 'the moment that the windows end at' }),
-  allocated: minorUnits,
-  reserved: minorUnits,
-  issued: minorUnits,
-  available: minorUnits,
-  retired: minorUnits,
-  returned: minorUnits,
-  credited: minorUnits,
-  outstanding: minorUnits,
+  allocated: minorUnitsSchema,
+  reserved: minorUnitsSchema,
+  issued: minorUnitsSchema,
+  available: minorUnitsSchema,
+  retired: minorUnitsSchema,
+  returned: minorUnitsSchema,
+  credited: minorUnitsSchema,
+  outstanding: minorUnitsSchema,
   limits: Type.Array(limitSchema),
-  usual: Type.Union([minorUnits, Type.Null()], {
+  usual: Type.Union([minorUnitsSchema, Type.Null()], {
     description: 'the median amount of an order of late; null where there were too few, and for central',
   }),
 });

@@ -6,6 +6,7 @@ import { retiredUnitLimit } from '../records/retirement.ts';
 import { retirementFileSizeLimit } from '../records/retirement-file.ts';
 import { decodeSettlement } from '../records/settlement.ts';
 import type { Asking, Balance, Settlements, UnitRange, UnitStanding } from '../roles/settlements.ts';
+import { hashSchema, minorUnitsSchema } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import type { Peer } from './peer.ts';
 import { deviceProblems, recordProblems, storeProblems, witnessProblems } from './problem-code.ts';
@@ -91,7 +92,6 @@ export const transfersRoute = defineRoute({
   problems: [...settlementProblems, 'balance_too_low'],
 });
 
-const hex32 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 /** Of a query, where everything is text. */
 const whole = (description: string) => Type.String({ pattern: '^[0-9]{1,10}$', description });
 
@@ -118,7 +118,7 @@ export const unitsRoute = defineRoute({
     schema: Type.Object({
       issuer: Type.String({ pattern: '^[a-z0-9-]{1,64}$' }),
       currency: Type.String({ pattern: '^[A-Z]{3}$' }),
-      root: hex32,
+      root: hashSchema,
       spent: Type.Array(
         Type.Object({
           index: Type.Integer({ minimum: 0, description: 'place in the batch' }),
@@ -151,7 +151,7 @@ export const accountsRoute = defineRoute({
         Type.Object({
           issuer: Type.String({ pattern: '^[a-z0-9-]{1,64}$' }),
           currency: Type.String({ pattern: '^[A-Z]{3}$' }),
-          amount: Type.String({ pattern: '^[0-9]{1,19}$', description: 'minor units' }),
+          amount: minorUnitsSchema,
         }),
       ),
     }),

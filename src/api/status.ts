@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { succeed } from '../kit/result.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import { hashSchema } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import { peerRoles } from './peer.ts';
 import { deviceProblems, storeProblems } from './problem-code.ts';
@@ -16,7 +17,6 @@ export const roleSchema = Type.Union([
 ]);
 
 const hex = Type.String({ pattern: '^([0-9a-f]{2})*$', maxLength: 8_192 });
-const hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 /** An emergency stop, as quota control has it. */
 export const stopSchema = Type.Object({
@@ -31,7 +31,7 @@ const statusSchema = Type.Object({
   keyId: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the key that signs' }),
   journal: Type.Object({
     sequence: Type.Integer({ minimum: 0 }),
-    hash,
+    hash: hashSchema,
     id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   }),
   unsigned: Type.Integer({ minimum: 0, description: 'intents that a crash left without a signature' }),
@@ -60,7 +60,7 @@ const statusSchema = Type.Object({
       role: roleSchema,
       name: Type.String({ maxLength: 64 }),
       sequence: Type.Integer({ minimum: 0 }),
-      hash,
+      hash: hashSchema,
       issuedAt: Type.Integer(),
       heldMs: Type.Integer(),
       signed: hex,
