@@ -35,8 +35,10 @@ import type {
   Intent,
   IntentKind,
   NewIntent,
+  NewRelease,
   NewStop,
   PlacedOrder,
+  Reservation,
   SignedIntent,
   Stop,
   Store,
@@ -76,7 +78,7 @@ export function openSqliteStore(options: DatabaseOptions): Store {
 class SqliteStore implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
-  private readonly release: () => void;
+  private readonly unlock: () => void;
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
@@ -93,7 +95,7 @@ class SqliteStore implements Store {
         'store_in_use',
         `another process serves \`${options.path}\`: stop it first; two at once could issue twice`,
       );
-    this.release = release;
+    this.unlock = release;
     try {
       const { db, storeId } = openDatabase(options);
       this.db = db;
@@ -185,19 +187,26 @@ class SqliteStore implements Store {
     const orders = intents.flatMap((intent) => (intent.orders ?? []).map(({ id }) => id));
     const spends = intents.flatMap((intent) => intent.spends ?? []);
     const settlements = intents.flatMap(({ settles }) => settles ?? []);
+    const quotas = this.quotas.quotas(
+      intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []),
+    );
     return {
       head: this.readHead(),
       intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
       orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
       spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
-      quotas: this.quotas.quotas(intents.flatMap(({ take, settles }) => take ?? settles ?? [])),
+      quotas,
+      reservations: this.quotas.reservations.found(
+        intents,
+        quotas.map(({ account }) => account),
+      ),
       units: this.settlements.spent(settlements),
       balances: this.settlements.found(settlements),
       stopped: this.quotas.stopped() !== undefined,
     };
   }
 
-  private writePlan({ entries, created, taken, retired, units, balances }: CommitPlan): void {
+  private writePlan({ entries, created, taken, reserved, retired, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
       this.statements.insertIntent.run({
@@ -230,6 +239,7 @@ class SqliteStore implements Store {
     // First: what comes back may be taken in the same group.
     this.quotas.retire(retired);
     this.quotas.take(taken);
+    this.quotas.reservations.write(reserved);
     this.settlements.write({ units, balances });
   }
 
@@ -296,6 +306,18 @@ class SqliteStore implements Store {
     return this.run(() => this.quotas.stopped());
   }
 
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined> {
+    return this.read(() => this.quotas.findReservation(id, nowMs));
+  }
+
+  reservations(page: Parameters<Store['reservations']>[0]): Promise<readonly Reservation[]> {
+    return this.read(() => this.quotas.reservationsAfter(page));
+  }
+
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
+    return this.transact(() => this.quotas.release(release));
+  }
+
   countDecided(issuer: string, sinceMs: number): Promise<number> {
     return this.run(() =>
       Number((this.statements.countDecided.get(issuer, sinceMs) as { count: bigint }).count),
@@ -347,7 +369,7 @@ class SqliteStore implements Store {
 
   close(): Promise<void> {
     this.db.close();
-    this.release();
+    this.unlock();
     return Promise.resolve();
   }
 
