@@ -31,6 +31,7 @@ export type IntentKind =
   | 'retirement'
   | 'transfer'
   | 'reservation'
+  | 'release'
   | 'void'
   | 'closing';
 
