@@ -19,6 +19,7 @@ import { QuotaReplay, type ReplayedAccount } from './quota-replay.ts';
 import { orderIdsOf } from './request-case.ts';
 import { checkRequest } from './request-check.ts';
 import { RequestIndex } from './request-index.ts';
+import { checkReservation, InstructionCheck } from './reservation-check.ts';
 import { type NumberRun, Serials } from './serials.ts';
 import { SettlementCheck } from './settlement-check.ts';
 import { type AuditContext, report, type System } from './system.ts';
@@ -154,6 +155,7 @@ class FirstPass {
   private readonly context: AuditContext;
   private readonly progress: AuditOptions['progress'];
   private readonly settlements: SettlementCheck;
+  private readonly unfinished: Unfinished;
 
   constructor(
     context: AuditContext,
@@ -165,18 +167,20 @@ class FirstPass {
   ) {
     this.context = context;
     this.progress = progress;
+    this.unfinished = unfinished;
     this.settlements = new SettlementCheck(context, { index: this.index, totals, unfinished });
   }
 
   read(system: System, known: readonly KnownEntry[]): void {
     const replay = new QuotaReplay(this.context, system);
     const orders = new IdTable(0);
+    const instructions = new InstructionCheck(this.context);
     const { size } = system.extract;
     let entries = 0;
     const ends = readJournals(this.context, system, known, (entry, placed, journal) => {
       if (entries++ % progressEvery === 0) this.progress('journals', placed.offset, size);
       if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journal);
-      this.take(system, entry, placed, { replay, orders });
+      this.take(system, entry, placed, { replay, orders, instructions });
     });
     this.ends.push(...ends);
     this.counted.push({ system, entries: ends.reduce((sum, { sequence }) => sum + sequence, 0) });
@@ -187,7 +191,11 @@ class FirstPass {
     system: System,
     entry: Entry,
     { offset, ordinal }: PlacedEntry,
-    { replay, orders }: { replay: QuotaReplay; orders: IdTable },
+    {
+      replay,
+      orders,
+      instructions,
+    }: { replay: QuotaReplay; orders: IdTable; instructions: InstructionCheck },
   ): void {
     switch (entry.kind) {
       case 'allocation':
@@ -199,6 +207,17 @@ class FirstPass {
         return;
       case 'stop':
         replay.stopIssuing(entry, ordinal);
+        return;
+      case 'reservation-end':
+        replay.endReservation(entry);
+        return;
+      case 'reservation':
+      case 'release':
+        if (system.role === 'quota') {
+          replay.reserve(entry);
+          checkReservation(this.context, system, entry, offset, this.unfinished);
+        } else instructions.check(system, entry, offset);
+        this.checkIssuer(system, entry);
         return;
       case 'retirement':
       case 'transfer':
