@@ -8,14 +8,14 @@
  * A stop does not hold any of this up: it stops issuing, and this only takes money away or moves it.
  */
 import type { Signer } from '../../hsm/signer.ts';
-import { equalBytes, sha256 } from '../kit/bytes.ts';
+import { equalBytes } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
 import { type Decoded, verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';
-import type { OwnerInstruction } from '../records/owner-instruction.ts';
+import { instructionHash, namesInstruction, type OwnerInstruction } from '../records/owner-instruction.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { decodeRetirementFile, type RetirementFile } from '../records/retirement-file.ts';
 import { encodeSettlement } from '../records/settlement.ts';
@@ -23,7 +23,7 @@ import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
 import type { Balance, NewIntent, Settlement, UnitSerial } from '../store/store.ts';
 import { openBundle } from '../verifier/verify.ts';
-import { finishIntent, sameBody } from './intent.ts';
+import { finishIntent, refuseOtherBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
 
@@ -89,16 +89,16 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
     asking: Asking,
     accept: (now: number) => Promise<Result<Accepted>>,
   ): Promise<Result<Uint8Array>> {
-    const { record, bytes } = decoded;
+    const { record } = decoded;
     const permitted = checkIssuer(record.issuer, asking);
     if (!permitted.ok) return permitted;
     const verified = verifyRecord(decoded, record.ownerKey, verifySignature);
     if (!verified.ok) return verified;
     const known = await store.findIntent(kind, record.id);
-    if (known !== undefined) {
-      const same = sameBody(known, sha256(bytes));
-      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
-    }
+    if (known !== undefined)
+      return namesInstruction(known.bodyHash, decoded)
+        ? succeed(await finishIntent(ledger, signer, known))
+        : refuseOtherBody();
     const now = clock.nowSeconds();
     const timely = checkTimes(record, now, clockSkewSeconds);
     if (!timely.ok) return timely;
@@ -128,7 +128,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
         'currency',
       );
     const returned = creditTo === null && position.returns ? total : 0n;
-    const settledHash = sha256(decoded.bytes);
+    const settledHash = instructionHash(decoded);
     const settles: Settlement = {
       issuer,
       currency: currency.code,
