@@ -16,7 +16,7 @@ import { addRoute } from './serving-route.ts';
 const uuidPattern = '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
 const stateSchema = Type.Union([Type.Literal('issued'), Type.Literal('denied'), Type.Literal('open')], {
   description:
-    '`open`: on its way, or all of its request was denied, which central management has signed and this journal has not; the same draft, sent again, gets its answer',
+    '`open`: it has no outcome yet; it is on its way, or waits for the same draft to be sent again',
 });
 
 const orderSchema = Type.Object({

@@ -208,7 +208,8 @@ class FirstPass {
         return;
       default:
     }
-    const { row, isNew } = this.index.add(entry.id, entry.kind, { system: system.index, offset });
+    const part = system.role === 'issuance' && entry.kind === 'denial' ? 'kept-denial' : entry.kind;
+    const { row, isNew } = this.index.add(entry.id, part, { system: system.index, offset });
     if (!isNew)
       this.find(
         system,

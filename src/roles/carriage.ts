@@ -22,6 +22,7 @@ import { deriveLeaves } from '../records/unit.ts';
 import type { Intent, NewIntent } from '../store/store.ts';
 import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
 import { finishIntent } from './intent.ts';
+import { finishDenial, keepDenial } from './kept-denial.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Central management and quota control as issuance sees them; behind these stands the network. */
@@ -85,6 +86,15 @@ export function makeCarriage(
       if (!denial.ok) return denial;
       return complete({ ...signed, seed, denial: denial.value }, stored.controlBit, steps, known);
     }
+    // A request that has just been made has none.
+    const kept = made === undefined ? await store.findIntent('denial', request.id) : undefined;
+    if (kept !== undefined) {
+      const denial = readDenial(signed, kept.context, Math.floor(kept.createdMs / 1000));
+      if (!denial.ok) return denial;
+      await finishDenial(ledger, kept);
+      tellDecision(steps, request, denial.value);
+      return succeed(deniedBatch(signed, denial.value, steps));
+    }
     const answer = await peers.submitRequest(requestBytes);
     if (!answer.ok) return answer;
     const { credential } = answer.value;
@@ -93,12 +103,18 @@ export function makeCarriage(
     const { denied, bytes: denialBytes } = denial.value;
     tellDecision(steps, request, denial.value);
     if (credential === null) {
-      if (denied.size === request.orders.length)
-        return succeed({ request, requestBytes, steps: steps.list, denied, denialBytes, issued: undefined });
-      return refuse(
-        'decision_incomplete',
-        'central management neither approved nor denied some of the orders',
-      );
+      if (denialBytes === null || denied.size < request.orders.length)
+        return refuse(
+          'decision_incomplete',
+          'central management neither approved nor denied some of the orders',
+        );
+      const stored = await keepDenial(ledger, {
+        requestId: request.id,
+        issuer,
+        denialBytes,
+        nowMs: clock.nowMs(),
+      });
+      return stored.ok ? succeed(deniedBatch(signed, denial.value, steps)) : stored;
     }
     steps.add(
       3,
@@ -295,6 +311,14 @@ function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit
     'control_bit_serial_used',
     `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run. The first one is accepted, and nothing more of quota control's until this system is started again (docs/OPERATIONS.md)`,
   );
+}
+
+function deniedBatch(
+  { request, requestBytes }: SignedRequest,
+  { denied, bytes }: ReadDenial,
+  { list }: Steps,
+): Batch {
+  return { request, requestBytes, steps: list, denied, denialBytes: bytes, issued: undefined };
 }
 
 function readStored(requestBytes: Uint8Array): Request {
