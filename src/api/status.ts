@@ -35,7 +35,14 @@ const statusSchema = Type.Object({
     id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   }),
   unsigned: Type.Integer({ minimum: 0, description: 'intents that a crash left without a signature' }),
-  stopped: Type.Union([stopSchema, Type.Null()], { description: 'at quota control: the stop in force' }),
+  stopped: Type.Union([stopSchema, Type.Null()], {
+    description:
+      'at quota control: the stop in force; at issuance: that quota control has signed two control bits under one serial, so that nothing of it is taken',
+  }),
+  contradiction: Type.Array(hex, {
+    maxItems: 2,
+    description: 'at issuance: those two control bits, as they were signed, hex; otherwise none',
+  }),
   witnessing: Type.Object(
     {
       state: Type.Union([
@@ -84,7 +91,12 @@ export function addStatus(server: Server, status: () => Promise<RoleStatus>): vo
   addRoute(server, statusRoute, async () => succeed({ json: statusJson(await status()) }));
 }
 
-function statusJson({ witnessing, holds, ...rest }: RoleStatus): Static<typeof statusSchema> {
+function statusJson({ witnessing, holds, contradiction, ...rest }: RoleStatus): Static<typeof statusSchema> {
   const { state, witnesses } = witnessing;
-  return { ...rest, witnessing: { state, witnesses: [...witnesses] }, holds: [...holds] };
+  return {
+    ...rest,
+    contradiction: [...contradiction],
+    witnessing: { state, witnesses: [...witnesses] },
+    holds: [...holds],
+  };
 }

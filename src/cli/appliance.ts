@@ -327,6 +327,8 @@ export interface Appliance {
   lock(path: string): (() => void) | undefined;
   /** Has `at`, which does not run, forget the journal head that it holds of the other; gives whether it held any. */
   releaseHead(options: { home: string; of: Role; at: Role }): Promise<boolean>;
+  /** Has issuance, which does not run, take control bits again after quota control contradicted itself; gives what was found of it. */
+  releaseContradiction(options: { home: string; reason: string }): Promise<string | undefined>;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

@@ -9,6 +9,7 @@ import { addAuditCommands } from './audit/commands.ts';
 import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
+import { addContradictionCommands } from './contradiction.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
@@ -290,6 +291,14 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   );
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
+    context,
+  );
+
+  addContradictionCommands(
+    command(
+      'contradiction',
+      'what issuance holds against quota control, where that has signed two control bits under one serial',
+    ),
     context,
   );
 

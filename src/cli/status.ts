@@ -25,7 +25,11 @@ export async function runStatus(
         lines.push(
           `${role.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`,
         );
-        if (stopped !== null)
+        if (stopped !== null && role === 'issuance')
+          lines.push(
+            `  issuance takes NOTHING OF QUOTA CONTROL: ${stopped.reason} (journal ${stopped.sequence}; \`ringmint contradiction\`)`,
+          );
+        else if (stopped !== null)
           lines.push(
             `  issuing is STOPPED by ${stopped.by}: ${stopped.reason} (journal ${stopped.sequence})`,
           );

@@ -4,7 +4,8 @@ import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { attachSignature } from '../records/cose.ts';
 import type { DeniedOrder } from '../records/denial.ts';
 import type { Intent } from '../store/store.ts';
-import { decodeContext, withoutUnits } from './carriage.ts';
+import { withoutUnits } from './carriage.ts';
+import { decodeContext } from './currency-intent.ts';
 import { readKept } from './kept-denial.ts';
 
 export interface OrderOutcomes {
