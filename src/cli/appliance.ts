@@ -68,6 +68,8 @@ export interface OrderFilter {
   readonly since?: string;
   /** A UUID. */
   readonly request?: string;
+  /** A UUID: one order. */
+  readonly id?: string;
 }
 
 /** The operator's connection to the running systems. */
@@ -88,6 +90,8 @@ export interface Operator {
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  /** The settlement of what has this id (16 bytes). */
+  receipt(kind: 'retirement' | 'transfer', id: Uint8Array): Promise<Result<Uint8Array>>;
   /** Which units of a batch are spent. */
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What an account (32 bytes) has. */

@@ -22,6 +22,7 @@ import { runRequest } from './request.ts';
 import {
   addAccountCommands,
   addOwnerCommands,
+  addReceiptCommand,
   addRetireCommand,
   addUnitStatusCommand,
 } from './settlement/commands.ts';
@@ -252,6 +253,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     command('retire', 'take units out of circulation, for good or to have an account credited'),
     context,
   );
+  addReceiptCommand(
+    command('receipt', 'get the signed settlement of a retirement or a transfer, by its id'),
+    context,
+  );
   addAccountCommands(command('account', 'show accounts, and transfer between them'), context);
   addQuotaCommands(
     command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
@@ -295,10 +300,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   );
 
   addContradictionCommands(
-    command(
-      'contradiction',
-      'what issuance holds against quota control, where that has signed two control bits under one serial',
-    ),
+    command('contradiction', 'what issuance holds against quota control: two control bits under one serial'),
     context,
   );
 

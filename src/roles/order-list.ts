@@ -59,6 +59,8 @@ export interface OrderList {
   page(query: OrderQuery): Promise<OrderPage>;
   /** The orders of one request; none where it is not known. */
   ofRequest(requestId: Uint8Array): Promise<readonly ListedOrder[]>;
+  /** The order with this id; none where it is not known. */
+  ofId(id: Uint8Array): Promise<readonly ListedOrder[]>;
   /** Where those made since then begin. */
   placeSince(sinceMs: number): Promise<OrderPlace>;
 }
@@ -118,13 +120,21 @@ export function makeOrderList(ledger: () => Ledger, turns: ReadTurns): OrderList
     return { orders, next: place, more: requests.length > requestsAtOnce };
   }
 
+  async function readRequest(requestId: Uint8Array): Promise<readonly ListedOrder[]> {
+    const { store } = ledger();
+    const intent = await store.findIntent('request', requestId);
+    return intent === undefined ? [] : listOf(intent, await outcomeOf(store, requestId));
+  }
+
   return {
     page: (query) => turns(() => readPage(query)),
-    ofRequest: (requestId) =>
+    ofRequest: (requestId) => turns(() => readRequest(requestId)),
+    ofId: (id) =>
       turns(async () => {
-        const { store } = ledger();
-        const intent = await store.findIntent('request', requestId);
-        return intent === undefined ? [] : listOf(intent, await outcomeOf(store, requestId));
+        const [placed] = await ledger().store.findOrders([id]);
+        return placed === undefined
+          ? []
+          : (await readRequest(placed.intentId)).slice(placed.index, placed.index + 1);
       }),
     async placeSince(sinceMs) {
       // The lowest id of that millisecond (RFC 9562 §5.7).

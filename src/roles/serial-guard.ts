@@ -18,7 +18,7 @@ import { decodeContext } from './currency-intent.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Whose right such a stop is. */
-export const contradictionAuthor = 'issuance';
+const contradictionAuthor = 'issuance';
 
 export interface SerialGuard {
   /** Whether anything of quota control's is taken now. */

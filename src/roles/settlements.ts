@@ -38,6 +38,8 @@ export interface SettlementsDependencies {
   readonly clock: Clock;
 }
 
+export type SettledKind = 'retirement' | 'transfer';
+
 /** Who asks: an issuer, for its own currency only, or an operator. */
 export type Asking = { readonly issuer: string } | 'operator';
 
@@ -63,6 +65,8 @@ export interface Settlements {
   retire(file: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
+  /** The signed settlement of the retirement or transfer with this id (16 bytes): of what was made before, whoever lost its receipt. */
+  receipt(kind: SettledKind, id: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
   /** Which of these units are spent. */
   units(range: UnitRange, asking: Asking): Promise<Result<UnitStanding>>;
   /** What the account (32 bytes) has, as far as it concerns whoever asks. */
@@ -71,7 +75,7 @@ export interface Settlements {
 
 /** What the role has verified, ready to be committed but for what depends on the quota's terms. */
 interface Accepted {
-  readonly kind: 'retirement' | 'transfer';
+  readonly kind: SettledKind;
   readonly decoded: Decoded<OwnerInstruction>;
   /** Kept with the intent: what an auditor needs to see that the owner wanted it. */
   readonly evidence: Uint8Array;
@@ -191,6 +195,24 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
       if (!decoded.ok) return decoded;
       return settle('transfer', decoded.value, asking, async () =>
         succeed({ kind: 'transfer', decoded: decoded.value, evidence: bytes, units: [] }),
+      );
+    },
+    async receipt(kind, id, asking) {
+      const known = await store.findIntent(kind, id);
+      if (known === undefined)
+        return refuse(
+          'settlement_unknown',
+          `no ${kind} with the id ${formatUuid(id)} was settled here: the id of one that was is accepted`,
+          'id',
+        );
+      const permitted = checkIssuer(known.issuer, asking);
+      if (!permitted.ok) return permitted;
+      if (known.signed !== null) return succeed(known.signed);
+      // Whoever only looks has nothing signed: the record itself, sent again, or the next start does.
+      return refuse(
+        'in_progress',
+        `the ${kind} ${formatUuid(id)} is settled, and its receipt is not signed yet: ask again in a moment, or send the ${kind} again`,
+        'id',
       );
     },
     async units({ epoch, sequence, first, count }, asking) {

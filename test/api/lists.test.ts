@@ -139,6 +139,13 @@ describe('the list of orders', () => {
       client.orders({ request: formatUuid(one?.requestId ?? new Uint8Array(16)) }),
     );
     expect(ofRequest.map(listed)).toEqual(known().slice(0, 4));
+    for (const place of [0, 2, 3])
+      expect((await collect(client.orders({ id: sent[place]?.id ?? '' }))).map(listed)).toEqual(
+        known().slice(place, place + 1),
+      );
+    expect(await collect(client.orders({ id: formatUuid(new Uint8Array(16)) }))).toEqual([]);
+    const both = await get(`/orders?id=${sent[0]?.id}&state=issued`);
+    expect([both.status, both.json()]).toMatchObject([400, { code: 'parameter_invalid', field: 'state' }]);
   });
 
   it('is empty where nothing is left, and tells what comes later from there', async () => {
@@ -298,6 +305,7 @@ describe('a parameter', () => {
       'currency',
       'since',
       'request',
+      'id',
     ]);
   });
 });

@@ -716,6 +716,21 @@ function dying(...purposes: string[]): NonNullable<AuthorityOptions['wrapSigner'
 describe('a crash', () => {
   freshEach();
 
+  it('between commit and signature has no receipt by its id until it is signed, and then the one that was stored', async () => {
+    const file = retirementOf(authorities, ann, issued, [0]);
+    const { id } = accepted(decodeRetirementFile(file)).retirement.record;
+    const receipt = () => authorities.settlements.receipt('retirement', id, 'operator');
+    expect(codeOf(await receipt())).toBe('settlement_unknown');
+    authorities = await authorities.restart({ wrapSigner: dying('retirement') });
+    await expect(retire(file)).rejects.toThrow();
+    expect(codeOf(await receipt())).toBe('in_progress');
+    authorities = await authorities.restart({ wrapSigner: (signer) => signer });
+    const signed = accepted(await retire(file));
+    expect(accepted(await receipt())).toEqual(signed);
+    const asking = { issuer: otherIssuer };
+    expect(codeOf(await authorities.settlements.receipt('retirement', id, asking))).toBe('issuer_mismatch');
+  });
+
   it('between commit and signature is finished by the caller as well as by the start', async () => {
     authorities = await authorities.restart({ wrapSigner: dying('retirement') });
     const file = retirementOf(authorities, ann, issued, [0]);
