@@ -43,6 +43,16 @@ const statusSchema = Type.Object({
     maxItems: 2,
     description: 'at issuance: those two control bits, as they were signed, hex; otherwise none',
   }),
+  amountPerDay: Type.Union(
+    [
+      Type.Record(Type.String({ pattern: '^[A-Z]{3}$' }), Type.String({ pattern: '^[0-9]{1,20}$' })),
+      Type.Null(),
+    ],
+    {
+      description:
+        'what its keys may sign for in any 24 hours, by currency, minor units; null where its configuration sets no such limit',
+    },
+  ),
   witnessing: Type.Object(
     {
       state: Type.Union([

@@ -131,7 +131,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus(role, token.signer, store, witness, own),
+      status: () => readStatus(role, token.signer, store, witness, own, token.amountPerDay),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +

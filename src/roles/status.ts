@@ -18,6 +18,8 @@ export interface RoleStatus {
   readonly stopped: Stop | null;
   /** At issuance: the two control bits under one serial, as they were signed, hex; empty otherwise. */
   readonly contradiction: readonly string[];
+  /** What its keys may sign for in any 24 hours, by currency, minor units: `signing.amountPerDay` of its configuration; null where there is no such limit. */
+  readonly amountPerDay: Readonly<Record<string, string>> | null;
   /** How it stands with those that hold its own head. */
   readonly witnessing: WitnessStanding;
   /** The heads of the others that it holds. */
@@ -46,6 +48,7 @@ export async function readStatus(
   store: Store,
   witness: Witness,
   own: WitnessedLedger,
+  amountPerDay: RoleStatus['amountPerDay'],
 ): Promise<RoleStatus> {
   await signer.check();
   const head = await store.head();
@@ -58,6 +61,7 @@ export async function readStatus(
     unsigned: (await store.unsigned()).length,
     stopped: stopped ?? null,
     contradiction: (readContradiction(evidence) ?? []).map(toHex),
+    amountPerDay,
     witnessing: own.standing,
     holds: witness.held.map(({ record, signed, heldMs, contradiction }) => ({
       role: record.role,
