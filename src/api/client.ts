@@ -13,13 +13,19 @@ import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Reservation } from '../roles/reservations.ts';
-import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
+import type { Balance, SettledKind, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
 import { type EventQuery, followEvents } from './following.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
-import { type JournalQuery, listJournal, listOrders, type OrderListQuery } from './listing.ts';
+import {
+  type JournalQuery,
+  listJournal,
+  listOrders,
+  listReservations,
+  type OrderListQuery,
+} from './listing.ts';
 import { decodeOrdersAnswer, encodeDrafts, issueInEvents, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
 import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
@@ -38,8 +44,11 @@ import {
   accountsRoute,
   balancesFromJson,
   readSettlement,
+  receiptQuery,
+  retirementReceiptRoute,
   retirementsRoute,
   standingFromJson,
+  transferReceiptRoute,
   transfersRoute,
   unitsQuery,
   unitsRoute,
@@ -77,6 +86,10 @@ export interface Client extends IssuancePeers, ReservationPeer {
   /** Ends a reservation by an operator's right. */
   releaseReservation(id: Uint8Array): Promise<Result<Reservation>>;
   findReservation(id: Uint8Array): Promise<Result<Reservation | undefined>>;
+  /** All of them, page after page as they are asked for; a refusal is the last that it gives. */
+  reservations(): AsyncGenerator<Result<Reservation>>;
+  /** The settlement of the retirement or transfer with this id (16 bytes). */
+  receipt(kind: SettledKind, id: Uint8Array): Promise<Result<Uint8Array>>;
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What the account (32 bytes) has. */
   account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
@@ -201,9 +214,15 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await callJson('quota', reservationListRoute, { query });
       return answer.ok ? succeed(answer.value.reservations.map(reservationFromJson)) : answer;
     },
+    reservations: () => listReservations(() => system('quota')),
     async findReservation(id) {
       const answer = await callJson('quota', reservationListRoute, { query: { id: formatUuid(id) } });
       return answer.ok ? succeed(answer.value.reservations.map(reservationFromJson)[0]) : answer;
+    },
+    async receipt(kind, id) {
+      const route = kind === 'retirement' ? retirementReceiptRoute : transferReceiptRoute;
+      const answer = await call('quota', route, { query: receiptQuery(id) });
+      return answer.ok ? readSettlement(answer.value.bytes) : answer;
     },
     async units(range) {
       const answer = await callJson('quota', unitsRoute, { query: unitsQuery(range) });

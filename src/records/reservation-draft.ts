@@ -1,5 +1,6 @@
 /** What a caller asks issuance for, to have a part of the quota kept: JSON, with the id that makes a retry the same. */
 import { type Result, refuse, succeed } from '../kit/result.ts';
+import { formatAmount } from './amount.ts';
 import type { Currency } from './claims.ts';
 import { type DraftErrorCode, readAmount, readCurrency, readId, readObject } from './draft.ts';
 import { decodeText, repeatedKey } from './json-text.ts';
@@ -14,9 +15,9 @@ export interface ReservationDraft {
 }
 
 /** How long one lasts where nothing is said. */
-const usualReservationSeconds = 86_400;
+export const usualReservationSeconds = 86_400;
 /** 7 days. */
-const longestReservationSeconds = 7 * 86_400;
+export const longestReservationSeconds = 7 * 86_400;
 
 export function decodeReservationDraft(bytes: Uint8Array): Result<ReservationDraft, DraftErrorCode> {
   const object = decodeObject(bytes, ['id', 'currency', 'total', 'seconds']);
@@ -41,6 +42,11 @@ export function decodeReservationDraft(bytes: Uint8Array): Result<ReservationDra
       'seconds',
     );
   return succeed({ id: id.value, currency: currency.value, total: total.value, seconds });
+}
+
+export function encodeReservationDraft({ id, currency, total, seconds }: ReservationDraft): Uint8Array {
+  const json = { id: formatUuid(id), currency: currency.code, total: formatAmount(total, currency), seconds };
+  return new TextEncoder().encode(JSON.stringify(json));
 }
 
 /** The id in `{ "id": UUID }`. */

@@ -21,6 +21,7 @@ import {
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
+  stopEvidence,
 } from '../../quota/history.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
@@ -120,11 +121,12 @@ class PostgresStore implements Store {
   }
 
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined> {
+    return this.findOne('kind = $1 AND id = $2', [kind, id]);
+  }
+
+  private findOne(where: string, values: readonly unknown[]): Promise<Intent | undefined> {
     return this.read(async (ask) => {
-      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE kind = $1 AND id = $2', [
-        kind,
-        id,
-      ]);
+      const [row] = await ask<SeriesIntentRow>(`SELECT * FROM intent WHERE ${where}`, [...values]);
       return row === undefined ? undefined : this.intentOf(row);
     });
   }
@@ -138,13 +140,7 @@ class PostgresStore implements Store {
   }
 
   findSerial(epoch: number, number: number): Promise<Intent | undefined> {
-    return this.read(async (ask) => {
-      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE epoch = $1 AND serial = $2', [
-        epoch,
-        number,
-      ]);
-      return row === undefined ? undefined : this.intentOf(row);
-    });
+    return this.findOne('epoch = $1 AND serial = $2', [epoch, number]);
   }
 
   findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -308,6 +304,15 @@ class PostgresStore implements Store {
 
   stopped(): Promise<Stop | undefined> {
     return this.read((ask) => readStop(ask));
+  }
+
+  evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ bytes: Uint8Array }>('SELECT bytes FROM journal WHERE ordinal = $1', [
+        sequence,
+      ]);
+      return row === undefined ? null : stopEvidence(bytesOf(row.bytes));
+    });
   }
 
   countDecided(issuer: string, sinceMs: number): Promise<number> {
