@@ -74,6 +74,13 @@ export class CborWriter {
     return small >= 0 && small <= Number.MAX_SAFE_INTEGER ? this.head(0, small) : this.encoded(encodeCbor(value));
   }
 
+  /** An array of integers. */
+  integers(values: readonly (number | bigint)[]): this {
+    this.array(values.length);
+    for (const value of values) this.integer(value);
+    return this;
+  }
+
   byteString(bytes: Uint8Array): this {
     return this.head(2, bytes.length).encoded(bytes);
   }
@@ -103,8 +110,11 @@ export class CborWriter {
     return this;
   }
 
+  /** What was written; what is written next is by itself. */
   finish(): Uint8Array {
-    return this.bytes.slice(0, this.at);
+    const written = this.bytes.slice(0, this.at);
+    this.at = 0;
+    return written;
   }
 
   private head(major: 0 | 2 | 4, argument: number): this {

@@ -124,7 +124,7 @@ export function sumOrders(orders: readonly Pick<Order, 'lots'>[]): { total: bigi
 }
 
 /** The lots of the orders in their order: what the units of a batch follow from. */
-export function lotsOf(orders: readonly Order[]): Lot[] {
+export function lotsOf(orders: readonly Pick<Order, 'lots'>[]): Lot[] {
   return orders.flatMap(({ lots }) => lots);
 }
 

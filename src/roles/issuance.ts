@@ -81,7 +81,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   /** Requests, by id in hex, that are being carried through. */
   const underway = new Map<string, Promise<Result<Batch>>>();
 
-  const findOrders = gather((ids: readonly Uint8Array[]) => store.findOrders(ids), { room: atMost(1_000) });
+  const findOrders = gather((ids: readonly Uint8Array[]) => store.findOrders(ids), { room: atMost(10_000) });
   const placeNew = gather(issueTogether, {
     room: roomOfRequest,
     keyOf: ({ currency, redeemUntil }) => `${currency.code} ${redeemUntil ?? ''}`,
