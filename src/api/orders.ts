@@ -72,7 +72,7 @@ export function addOrders(server: Server, issuance: Issuance): void {
     if (wantsEvents)
       return succeed({ isAnswer: true, stream: (sink) => answerInEvents(drafts.value, issuance, sink) });
     const placed = await issuance.place(drafts.value);
-    return succeed({ bytes: encodeAnswer(answerOf(placed)) });
+    return succeed({ bytes: encodeOrdersAnswer(answerOf(placed)) });
   });
 }
 
@@ -100,7 +100,7 @@ async function answerInEvents(
   }
   if (sink.ended.aborted) return;
   await tell();
-  const answer = encodeAnswer(answerOf(await placed));
+  const answer = encodeOrdersAnswer(answerOf(await placed));
   for (let at = 0; at < answer.length && !sink.ended.aborted; at += partBytes) {
     const part = answer.subarray(at, at + partBytes);
     const base64 = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('base64');
@@ -211,7 +211,8 @@ function addIssued(
   endRun();
 }
 
-function encodeAnswer({ files, outcomes }: OrdersAnswer): Uint8Array {
+/** The answer to a call: files, and the outcome of each draft. */
+export function encodeOrdersAnswer({ files, outcomes }: OrdersAnswer): Uint8Array {
   const writer = new CborWriter().array(2).array(files.length);
   for (const file of files) writer.byteString(file);
   writer.array(outcomes.length);
@@ -229,7 +230,7 @@ function valueOf(outcome: Exclude<OrderOutcome, { kind: 'issued' }>): CborValue 
     : [outcome.kind, outcome.code, outcome.message, outcome.field];
 }
 
-/** Reads the answer to a call with `count` drafts; refuses as `peer_fault` whatever `encodeAnswer` does not make of so many. */
+/** Reads the answer to a call with `count` drafts; refuses as `peer_fault` whatever `encodeOrdersAnswer` does not make of so many. */
 export function decodeOrdersAnswer(bytes: Uint8Array, count: number): Result<OrdersAnswer, 'peer_fault'> {
   const decoded = decodeCbor(bytes);
   const [files, items, ...rest] = decoded.ok && Array.isArray(decoded.value) ? decoded.value : [];

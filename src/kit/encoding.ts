@@ -71,7 +71,9 @@ export class CborWriter {
 
   integer(value: number | bigint): this {
     const small = Number(value);
-    return small >= 0 && small <= Number.MAX_SAFE_INTEGER ? this.head(0, small) : this.encoded(encodeCbor(value));
+    return small >= 0 && small <= Number.MAX_SAFE_INTEGER
+      ? this.head(0, small)
+      : this.encoded(encodeCbor(value));
   }
 
   /** An array of integers. */

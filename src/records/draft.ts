@@ -153,15 +153,18 @@ function textFields(
   const { purpose, origin, destination } = fields;
   if (typeof purpose !== 'string' || !purposePattern.test(purpose))
     reader.fail('purpose', 'text of at most 140 characters');
-  for (const [name, value] of [
-    ['origin', origin],
-    ['destination', destination],
-  ] as const) {
-    if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
-      reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
-  }
-  const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+  checkCountry(reader, 'origin', origin);
+  checkCountry(reader, 'destination', destination);
   return { purpose: textOf(purpose), origin: textOf(origin), destination: textOf(destination) };
+}
+
+function checkCountry(reader: ClaimReader, name: string, value: unknown): void {
+  if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
+    reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 const draftFields = [

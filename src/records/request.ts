@@ -133,7 +133,8 @@ function encodeOrders(orders: readonly Order[]): Uint8Array {
   const writer = new CborWriter().array(orders.length);
   for (const { id, purpose, origin, destination, lots } of orders) {
     writer.array(5).byteString(id).text(purpose).text(origin).text(destination).array(lots.length);
-    for (const { value, count, owner } of lots) writer.array(3).integer(value).integer(count).byteString(owner);
+    for (const { value, count, owner } of lots)
+      writer.array(3).integer(value).integer(count).byteString(owner);
   }
   return writer.finish();
 }
