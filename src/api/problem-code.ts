@@ -127,6 +127,7 @@ const statusOfCode = {
   issuer_mismatch: 403,
   head_foreign: 403,
   not_found: 404,
+  settlement_unknown: 404,
   method_not_allowed: 405,
   not_acceptable: 406,
   request_timeout: 408,

@@ -33,7 +33,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
-import { showQuotas } from './quota-metrics.ts';
+import { showContradiction, showQuotas } from './quota-metrics.ts';
 import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTls } from './tls-files.ts';
@@ -131,14 +131,15 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus(role, token.signer, store, witness, own),
+      status: () => readStatus(role, token.signer, store, witness, own, token.amountPerDay),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +
         showWitnessing(role, own.standing, witness.held, systemClock) +
         (role === 'quota'
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
-          : ''),
+          : '') +
+        (role === 'issuance' ? showContradiction(await store.stopped()) : ''),
       clock: systemClock,
     });
     const port = options.port ?? configuration.ports[options.role];

@@ -163,7 +163,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         trustBundle: options.trustBundle ?? tokens.bundleBytes,
         jwkSet: () => jwkSetOf(tokens.bundle, authorities.clock.nowSeconds()),
       },
-      status: () => readStatus(role, signer, authorities.stores[role], witness, own),
+      status: () => readStatus(role, signer, authorities.stores[role], witness, own, null),
       figures: async () => '',
       clock: authorities.clock,
     });
