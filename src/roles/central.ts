@@ -153,9 +153,19 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
     const outcomes: RuleDecision[] = [];
+    const { frequencyCap, requestMaximum, ceiling } = input;
     for (const { lots } of request.orders) {
       const amount = sumLots(lots).total;
-      const decided = decision.decide({ ...input, amount, available, dayRemaining, requestsInWindow });
+      // Each by its name: with `...input` this takes twice as long.
+      const decided = decision.decide({
+        amount,
+        available,
+        dayRemaining,
+        requestsInWindow,
+        frequencyCap,
+        requestMaximum,
+        ceiling,
+      });
       if (!decided.ok) return decided;
       outcomes.push(decided.value);
       requestsInWindow++;
