@@ -219,12 +219,12 @@ export function encodeOrdersAnswer({ files, outcomes }: OrdersAnswer): Uint8Arra
   for (const outcome of outcomes) {
     if (outcome.kind === 'issued')
       writer.array(4).text(outcome.kind).integer(outcome.file).integer(outcome.first).integer(outcome.count);
-    else writer.encoded(encodeCbor(valueOf(outcome)));
+    else writer.encoded(encodeCbor(outcomeValue(outcome)));
   }
   return writer.finish();
 }
 
-function valueOf(outcome: Exclude<OrderOutcome, { kind: 'issued' }>): CborValue {
+function outcomeValue(outcome: Exclude<OrderOutcome, { kind: 'issued' }>): CborValue {
   return outcome.kind === 'denied'
     ? [outcome.kind, outcome.reasons, outcome.wouldPass]
     : [outcome.kind, outcome.code, outcome.message, outcome.field];

@@ -123,6 +123,8 @@ export const claim = {
   settledHash: -65593,
   /** minor units that came back to the quota */
   returned: -65594,
+  /** id of the reservation that a request's orders are issued of (16) */
+  issuedOf: -65595,
   /** SHA-256 of an audit report's bytes */
   reportHash: -65600,
   /** how many findings an audit report has */
@@ -203,6 +205,11 @@ export class ClaimReader {
     for (let at = 0; at < this.path.length; at += 2)
       parts.push(`${this.path[at] ?? ''}[${this.path[at + 1] ?? ''}]`);
     return (name === '' ? parts : [...parts, name]).join('.');
+  }
+
+  /** Whether the record has the claim: for one that older records lack. */
+  has(key: number): boolean {
+    return this.claims.has(key);
   }
 
   take(key: number, name: string): CborValue | undefined {

@@ -55,6 +55,7 @@ interface NewOrder {
   readonly order: Order;
   readonly currency: Draft['currency'];
   readonly redeemUntil: number | undefined;
+  readonly reservation: Uint8Array | undefined;
   readonly total: bigint;
   readonly units: number;
   readonly bodyHash: Uint8Array;
@@ -85,7 +86,8 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   const findOrders = gather((ids: readonly Uint8Array[]) => store.findOrders(ids), { room: atMost(10_000) });
   const placeNew = gather(issueTogether, {
     room: roomOfRequest,
-    keyOf: ({ currency, redeemUntil }) => `${currency.code} ${redeemUntil ?? ''}`,
+    keyOf: ({ currency, redeemUntil, reservation }) =>
+      `${currency.code} ${redeemUntil ?? ''} ${reservation === undefined ? '' : toHex(reservation)}`,
     rounds: requestsAtOnce,
   });
 
@@ -191,7 +193,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   }
 
   function orderOf(draft: Draft, bodyHash: Uint8Array): Result<NewOrder> {
-    const { id, currency, redeemUntil, total, purpose, origin, destination } = draft;
+    const { id, currency, redeemUntil, reservation, total, purpose, origin, destination } = draft;
     if (id === undefined) {
       return refuse(
         'id_missing',
@@ -215,6 +217,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       order: { id, lots, purpose, origin, destination },
       currency,
       redeemUntil,
+      reservation,
       total,
       units: sumLots(lots).count,
       bodyHash,
@@ -245,6 +248,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       total: sumOrders(orders).total,
       orders,
       redeemUntil: first.redeemUntil ?? issuedAt + dependencies.defaultRedemptionSeconds,
+      ...(first.reservation === undefined ? {} : { reservation: first.reservation }),
     };
     const toBeSigned = encodeRequest(request, signer.publicKey.keyId);
     const [committed] = await ledger.commit([
