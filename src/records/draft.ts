@@ -36,16 +36,16 @@ export interface DraftLot {
 
 export interface Draft {
   /** UUIDv7, 16 bytes; `ringmint request` makes one where the draft has none. */
-  readonly id?: Uint8Array;
+  readonly id?: Uint8Array | undefined;
   readonly currency: Currency;
   readonly total: bigint;
   readonly lots: readonly DraftLot[];
   readonly purpose: string;
   readonly origin: string;
   readonly destination: string;
-  readonly redeemUntil?: number;
+  readonly redeemUntil?: number | undefined;
   /** The reservation that it is issued of, 16 bytes. */
-  readonly reservation?: Uint8Array;
+  readonly reservation?: Uint8Array | undefined;
 }
 
 const kind = 'ringmint.draft';
@@ -118,28 +118,37 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   if (!currency.ok) return currency;
   if (id !== null && !(id instanceof Uint8Array && id.length === 16))
     reader.fail('id', 'a UUID of 16 bytes or null');
+  const amount = reader.amountOf(total, 'total');
+  const read = reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, index));
+  const texts = textFields(reader, { purpose, origin, destination });
+  // Each field by its name, whether it is there or not: with `...` for those that may be missing this takes five times as long.
   const draft: Draft = {
-    ...(id instanceof Uint8Array ? { id } : {}),
+    id: id instanceof Uint8Array ? id : undefined,
     currency: currency.value,
-    total: reader.amountOf(total, 'total'),
-    lots: reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, `lots[${index}]`)),
-    ...textFields(reader, { purpose, origin, destination }),
-    ...(redeemUntil === null ? {} : { redeemUntil: reader.timeOf(redeemUntil, 'redeemUntil') }),
-    ...(fields.length === 10 ? {} : { reservation: reader.bytesOf(reservation, 'reservation', 16) }),
+    total: amount,
+    lots: read,
+    purpose: texts.purpose,
+    origin: texts.origin,
+    destination: texts.destination,
+    redeemUntil: redeemUntil === null ? undefined : reader.timeOf(redeemUntil, 'redeemUntil'),
+    reservation: fields.length === 10 ? undefined : reader.bytesOf(reservation, 'reservation', 16),
   };
   return reader.refusal ?? succeed(draft);
 }
 
-function readCborLot(reader: ClaimReader, item: CborValue, name: string): DraftLot {
-  const [value, count, owner] = reader.listOf(item, name, 3);
+function readCborLot(reader: ClaimReader, item: CborValue, index: number): DraftLot {
+  reader.enter('lots', index);
+  const [value, count, owner] = reader.listOf(item, '', 3);
   const isCommitment = owner instanceof Uint8Array && owner.length === 32;
   if (!isCommitment && !(typeof owner === 'string' && isOwnerName(owner)))
-    reader.fail(`${name}.owner`, ownerAccepted);
-  return {
-    value: reader.amountOf(value, `${name}.value`),
-    count: reader.integerOf(count, `${name}.count`, 1),
+    reader.fail('owner', ownerAccepted);
+  const lot = {
+    value: reader.amountOf(value, 'value'),
+    count: reader.integerOf(count, 'count', 1),
     owner: isCommitment ? { commitment: owner } : { name: typeof owner === 'string' ? owner : '' },
   };
+  reader.leave();
+  return lot;
 }
 
 function textFields(
@@ -149,15 +158,18 @@ function textFields(
   const { purpose, origin, destination } = fields;
   if (typeof purpose !== 'string' || !purposePattern.test(purpose))
     reader.fail('purpose', 'text of at most 140 characters');
-  for (const [name, value] of [
-    ['origin', origin],
-    ['destination', destination],
-  ] as const) {
-    if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
-      reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
-  }
-  const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+  checkCountry(reader, 'origin', origin);
+  checkCountry(reader, 'destination', destination);
   return { purpose: textOf(purpose), origin: textOf(origin), destination: textOf(destination) };
+}
+
+function checkCountry(reader: ClaimReader, name: string, value: unknown): void {
+  if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
+    reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 const draftFields = [

@@ -158,19 +158,29 @@ export function makeCentral(dependencies: CentralDependencies): Central {
 
   /** The decision on each order, with what those before it would take. */
   async function decideOrders(request: Request, input: RequestInput): Promise<Result<Outcome[]>> {
-    const { excess, ...fixed } = input;
     let { available, dayRemaining } = input;
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
     const outcomes: Outcome[] = [];
+    const { frequencyCap, requestMaximum, ceiling, excess } = input;
     for (const { lots } of request.orders) {
       const amount = sumLots(lots).total;
-      const decided = decision.decide({ ...fixed, amount, available, dayRemaining, requestsInWindow });
+      // Each by its name: with `...input` this takes twice as long.
+      const decided = decision.decide({
+        amount,
+        available,
+        dayRemaining,
+        requestsInWindow,
+        frequencyCap,
+        requestMaximum,
+        ceiling,
+      });
       if (!decided.ok) return decided;
+      const { approved, wouldPass, fuelUsed, traceHash } = decided.value;
       const reasons = decided.value.reasons.map((one) => (one === 'quota_exceeded' ? excess : one));
-      outcomes.push({ ...decided.value, reasons });
+      outcomes.push({ approved, reasons, wouldPass, fuelUsed, traceHash });
       requestsInWindow++;
-      if (!decided.value.approved) continue;
+      if (!approved) continue;
       available -= amount;
       dayRemaining -= amount;
     }

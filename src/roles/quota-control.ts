@@ -25,8 +25,8 @@ import type { Intent, NewIntent, QuotaPosition, Reservation } from '../store/sto
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
-/** An order with its number in its request. */
-type NumberedOrder = Order & { readonly number: number };
+/** What an order asks for, with its number in its request. */
+type NumberedOrder = Pick<Order, 'lots'> & { readonly number: number };
 
 export interface QuotaControlDependencies {
   readonly ledger: Ledger;
@@ -224,7 +224,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         `the credential is for issuer ${quote(credential.issuer)}, the request is of ${quote(request.issuer)}`,
       );
     }
-    const numbered = request.orders.map((order, number): NumberedOrder => ({ ...order, number }));
+    const numbered = request.orders.map(({ lots }, number): NumberedOrder => ({ lots, number }));
     const orders = select(numbered, credential.approved);
     if (
       orders === undefined ||

@@ -6,7 +6,7 @@
 import { type Assembled, assemble } from '../../vm/assembler.ts';
 import type { Machine } from '../../vm/host.ts';
 import { sha256 } from '../kit/bytes.ts';
-import { encodeCbor } from '../kit/encoding.ts';
+import { CborWriter } from '../kit/encoding.ts';
 import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import type { RuleSet } from '../records/claims.ts';
 import { issuanceProgram, issuanceProgramVersion } from './issuance-program.ts';
@@ -66,19 +66,18 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
     wouldPass: port('would_pass'),
   };
 
+  const trace = new CborWriter();
+
   return {
     ruleSet,
     decide(input) {
       const { amount, available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum, ceiling } =
         input;
       const limits = [available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum];
-      const ran = loaded.program.run({
-        inputs: [
-          { segment: segments.request, index: 0, value: amount },
-          ...limits.map((value, index) => ({ segment: segments.limits, index, value })),
-          { segment: segments.secret, index: 0, value: ceiling },
-        ],
-      });
+      const inputs = limits.map((value, index) => ({ segment: segments.limits, index, value }));
+      inputs.push({ segment: segments.request, index: 0, value: amount });
+      inputs.push({ segment: segments.secret, index: 0, value: ceiling });
+      const ran = loaded.program.run({ inputs });
       if (!ran.ok) return trapped();
       const read = (number: number): bigint => ran.ports.get(number) ?? 0n;
       const given = ports.reasons.map(read);
@@ -95,13 +94,14 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
         wouldPass: wouldPass > 0n ? wouldPass : null,
         fuelUsed: ran.fuelUsed,
         traceHash: sha256(
-          encodeCbor([
-            ruleSet.version,
-            ruleSet.hash,
-            [amount, ...limits],
-            [approved, ...given, wouldPass],
-            ran.fuelUsed,
-          ]),
+          trace
+            .array(5)
+            .integer(ruleSet.version)
+            .byteString(ruleSet.hash)
+            .integers([amount, ...limits])
+            .integers([approved, ...given, wouldPass])
+            .integer(ran.fuelUsed)
+            .finish(),
         ),
       });
     },

@@ -9,7 +9,7 @@ import {
   type JournalEntry,
   type JournalHead,
 } from '../journal/chain.ts';
-import { equalBytes, toHex } from '../kit/bytes.ts';
+import { equalBytes, mapKey, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
 import type { Reservation } from '../quota/reservation.ts';
 import {
@@ -86,7 +86,7 @@ export function assertIntents(intents: readonly NewIntent[]): void {
  */
 export function planCommit(intents: readonly NewIntent[], found: Found): CommitPlan {
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
-  const orders = new Set(found.orders.map(toHex));
+  const orders = new Set(found.orders.map(mapKey));
   const spent = new Set(found.spent.map(toHex));
   const quotas = new QuotaPlan(found.quotas, found.reservations, found.stopped);
   const settlements = new SettlementPlan(found.units, found.balances);
@@ -106,7 +106,7 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       return equalBytes(there.bodyHash, intent.bodyHash)
         ? succeed({ intent: there, created: false })
         : refuseConflict();
-    const orderIds = (intent.orders ?? []).map(({ id }) => toHex(id));
+    const orderIds = (intent.orders ?? []).map(({ id }) => mapKey(id));
     if (orderIds.some((id) => orders.has(id)) || new Set(orderIds).size < orderIds.length)
       return refuseConflict();
     const spends = intent.spends === undefined ? undefined : toHex(intent.spends);

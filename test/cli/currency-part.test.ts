@@ -9,7 +9,7 @@ import { makeTerminal } from '../../src/cli/terminal.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { succeed } from '../../src/kit/result.ts';
 import { encodeCurrencyFile, partExtractor } from '../../src/records/currency-file.ts';
-import { makeBatch, signBundle } from '../records/batches.ts';
+import { draftText, makeBatch, signBundle } from '../records/batches.ts';
 import { fill, keys, now, lots as orderLots, trustBundle } from '../records/samples.ts';
 import { ringmint, type Said } from './session.ts';
 
@@ -110,21 +110,7 @@ it('ringmint inspect tells which units a part holds', async () => {
 });
 
 it('ringmint issue tells the units and the amount of the order, and which part of the batch they are', async () => {
-  writeFileSync(
-    inFolder('draft.json'),
-    JSON.stringify({
-      currency: 'EUR',
-      total: '250.00',
-      denominations: [
-        { value: '100.00', count: 2 },
-        { value: '5.00', count: 10 },
-      ],
-      owner: 'Treasury',
-      purpose: 'payroll',
-      origin: 'DE',
-      destination: 'CH',
-    }),
-  );
+  writeFileSync(inFolder('draft.json'), draftText);
   /** What an issuance that puts several orders into a batch answers to the first of them. */
   const answer = {
     kind: 'issued' as const,

@@ -79,3 +79,17 @@ export function unitOf(batch: CurrencyFile, index: number): Uint8Array {
 export function signBundle(bundle: TrustBundle, signer: TestKey = keys.root): Uint8Array {
   return signed(encodeTrustBundle(bundle, signer.key.keyId), signer);
 }
+
+/** A draft of the lots of the samples, as a person writes it. */
+export const draftText = JSON.stringify({
+  currency: 'EUR',
+  total: '250.00',
+  denominations: [
+    { value: '100.00', count: 2 },
+    { value: '5.00', count: 10 },
+  ],
+  owner: 'Treasury',
+  purpose: 'payroll',
+  origin: 'DE',
+  destination: 'CH',
+});

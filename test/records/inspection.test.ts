@@ -15,7 +15,7 @@ import type { Inspection } from '../../src/records/signed-inspection.ts';
 import { encodeTrustBundle } from '../../src/records/trust-bundle.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import { unitExtractor } from '../../src/records/unit-file.ts';
-import { batchTerms, makeBatch } from './batches.ts';
+import { batchTerms, draftText, makeBatch } from './batches.ts';
 import {
   accepted,
   bitFlips,
@@ -33,20 +33,7 @@ import {
   trustBundle,
 } from './samples.ts';
 
-const draft = utf8(
-  JSON.stringify({
-    currency: 'EUR',
-    total: '250.00',
-    denominations: [
-      { value: '100.00', count: 2 },
-      { value: '5.00', count: 10 },
-    ],
-    owner: 'Treasury',
-    purpose: 'payroll',
-    origin: 'DE',
-    destination: 'CH',
-  }),
-);
+const draft = utf8(draftText);
 const batch = makeBatch();
 const currencyFile = encodeCurrencyFile(batch);
 const unitFile = accepted(unitExtractor(batch)).extract(3);

@@ -145,12 +145,22 @@ class SqliteStore implements Store {
   }
 
   findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]> {
-    return this.run(() =>
-      ids.map((id) => {
-        const row = this.statements.findOrder.get(id) as OrderRow | undefined;
-        return row === undefined ? undefined : placedOrderOf(row);
-      }),
-    );
+    return this.run(() => {
+      const found = new Array<PlacedOrder | undefined>(ids.length).fill(undefined);
+      for (const row of this.readOrders(ids)) found[Number(row.number)] = placedOrderOf(row);
+      return found;
+    });
+  }
+
+  /** Of those that are there, with their places among `ids`. */
+  private readOrders(ids: readonly Uint8Array[]): readonly (OrderRow & { number: bigint })[] {
+    const joined = new Uint8Array(16 * ids.length);
+    for (const [index, id] of ids.entries()) {
+      assert(id.length === 16, 'an order has an id of 16 bytes');
+      joined.set(id, 16 * index);
+    }
+    const found = this.statements.findOrders.all({ ids: joined, count: ids.length });
+    return found as (OrderRow & { number: bigint })[];
   }
 
   findSerial(epoch: number, number: number): Promise<Intent | undefined> {
@@ -192,7 +202,7 @@ class SqliteStore implements Store {
     return {
       head: this.readHead(),
       intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
-      orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
+      orders: this.readOrders(orders).map(({ id }) => bytesOf(id)),
       spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
       quotas,
       reservations: this.quotas.reservations.found(
@@ -208,9 +218,11 @@ class SqliteStore implements Store {
   private writePlan({ entries, created, taken, reserved, retired, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
-      this.statements.insertIntent.run(intentParameters(intent, sequence));
-      for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
-        this.statements.insertOrder.run(id, bodyHash, intent.id, index);
+      const parameters = intentParameters(intent, sequence);
+      this.statements.insertIntent.run(parameters);
+      const { orders } = parameters;
+      const count = intent.orders?.length ?? 0;
+      if (count > 0) this.statements.insertOrders.run({ orders, count, intentId: intent.id });
     }
     // First: what comes back may be taken in the same group.
     this.quotas.retire(retired);

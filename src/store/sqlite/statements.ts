@@ -18,8 +18,14 @@ const sql = {
       VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
         :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs,
         :settles, :takeReservation, :reserves, :approveCurrency, :approveAmount)`,
-  findOrder: 'SELECT * FROM caller_order WHERE id = ?',
-  insertOrder: 'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
+  // Of ids that lie one after another, those that are there, with their places. One statement for all: each by itself takes ten times as long.
+  findOrders: `WITH RECURSIVE place (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM place WHERE number + 1 < :count)
+      SELECT place.number, caller_order.*
+      FROM place CROSS JOIN caller_order ON caller_order.id = substr(:ids, 16 * place.number + 1, 16)`,
+  // The orders as intent.orders has them, 48 bytes each. Row by row it takes three times as long.
+  insertOrders: `INSERT INTO caller_order (id, body_hash, intent_id, position)
+      WITH RECURSIVE place (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM place WHERE number + 1 < :count)
+      SELECT substr(:orders, 48 * number + 1, 16), substr(:orders, 48 * number + 17, 32), :intentId, number FROM place`,
   findSerial: 'SELECT * FROM intent WHERE epoch = ? AND serial = ?',
   lastSerial: 'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = ?',
   recordSigned: 'UPDATE intent SET signed = ? WHERE kind = ? AND id = ? AND signed IS NULL',

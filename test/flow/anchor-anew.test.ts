@@ -1,0 +1,167 @@
+/** Central management, issuance, and quota control on PostgreSQL go on from an older ledger, with the compiled program and real tokens. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type PostgresServer, skipReason, startPostgres } from '../store/postgres-server.ts';
+import { writeApprovers } from './approvers.ts';
+import { makeWorkplace, processesOf, project, type Systems, type Workplace } from './ringmint.ts';
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+
+let place: Workplace;
+let systems: Systems | undefined;
+const inFolder = (name: string): string => join(place.folder, name);
+
+beforeAll(async () => {
+  place = makeWorkplace();
+  await place.init();
+  writeApprovers(place.folder, 2);
+  await succeed('ceremony', 'plan', '--approvers', 'approvers.json', '--out', 'plan.cbor');
+  await succeed('ceremony', 'run', 'plan.cbor', '--out', 'plan.cose');
+});
+
+afterAll(async () => {
+  await systems?.stop();
+  place.remove();
+});
+
+async function succeed(...words: string[]): Promise<Record<string, unknown>> {
+  const ran = await place.run(...words, '--json');
+  expect(ran.code, `${words.join(' ')}: ${ran.err}${ran.out}`).toBe(0);
+  return ran.json();
+}
+
+async function issue(name: string): Promise<Buffer> {
+  if (!existsSync(inFolder(`${name}.cbor`)))
+    await succeed('request', join(project, 'samples/request.json'), '--out', `${name}.cbor`);
+  const issued = await succeed('issue', `${name}.cbor`, '--out', name);
+  expect(issued).toMatchObject({ kind: 'issued', total: '250000.00' });
+  return readFileSync(inFolder(`${name}/currency.cbor`));
+}
+
+async function euro(): Promise<Record<string, unknown>> {
+  const { positions } = (await succeed('quota')) as { positions: Record<string, unknown>[] };
+  return positions.find(({ currency }) => currency === 'EUR') ?? {};
+}
+
+async function stop(): Promise<void> {
+  await systems?.stop();
+  systems = undefined;
+}
+
+/** Starts the systems, which is to be refused, and leaves nothing running. */
+async function expectHalted(code: string): Promise<void> {
+  const ran = await place.run('up');
+  expect(ran.err).toContain(`[${code}]`);
+  expect(processesOf(place.folder)).toEqual([]);
+}
+
+/** Two people have the system go on from the ledger that it has; gives what was proposed, and what came of it. */
+async function goOn(role: string): Promise<{ proposed: string; anchored: Record<string, unknown> }> {
+  const words = ['--role', role, '--reason', 'a drill', '--out', `${role}.cbor`];
+  const { change } = await succeed('store', 'propose-anchor', ...words);
+  const approvals: string[] = [];
+  for (const name of ['alice', 'bob']) {
+    const out = `${role}-${name}.cose`;
+    await succeed('quota', 'approve', `${role}.cbor`, '--key', `${name}.pem`, '--out', out);
+    approvals.push(out);
+  }
+  const anchored = await succeed('store', 'anchor-anew', `${role}.cbor`, ...approvals);
+  return { proposed: (change as string[]).join('\n'), anchored };
+}
+
+describe('central management', () => {
+  it('goes on from an older ledger: what was issued since stays, and no quota is written off', async () => {
+    systems = await place.up();
+    await issue('first');
+    await succeed('store', 'backup', '--role', 'central', '--out', 'central-backup');
+    const second = await issue('second');
+    await stop();
+    await succeed('store', 'restore', 'central-backup', '--set-aside');
+    await expectHalted('journal_behind_anchor');
+    const { proposed, anchored } = await goOn('central');
+    expect(proposed).toContain('GIVEN UP: 1 entry after it');
+    expect(anchored).toMatchObject({ role: 'central', epoch: null });
+    expect([...(anchored['released'] as string[])].sort()).toEqual(['issuance', 'quota']);
+    systems = await place.up();
+    // Its credential is forgotten there, and neither of the others needs it again.
+    expect((await issue('second')).equals(second)).toBe(true);
+    await issue('third');
+    expect(await euro()).toMatchObject({ allocated: '10000000.00', issued: '750000.00' });
+    await stop();
+  });
+});
+
+describe('issuance', () => {
+  it('goes on from an older ledger: what it forgot is issued anew, under the quota, and counts twice', async () => {
+    systems = await place.up();
+    await succeed('store', 'backup', '--role', 'issuance', '--out', 'issuance-backup');
+    const fourth = await issue('fourth');
+    await stop();
+    await succeed('store', 'restore', 'issuance-backup', '--set-aside');
+    const { proposed, anchored } = await goOn('issuance');
+    // A request and its currency.
+    expect(proposed).toContain('GIVEN UP: 2 entries after it');
+    expect(anchored).toMatchObject({ role: 'issuance', epoch: null });
+    systems = await place.up();
+    const again = await issue('fourth');
+    expect(again.equals(fourth)).toBe(false);
+    expect(await euro()).toMatchObject({ issued: '1250000.00', available: '8750000.00' });
+    await stop();
+  });
+});
+
+const title =
+  skipReason === undefined
+    ? 'quota control on PostgreSQL'
+    : `quota control on PostgreSQL (SKIPPED: ${skipReason})`;
+
+describe.skipIf(skipReason !== undefined)(title, () => {
+  let server: PostgresServer | undefined;
+  afterAll(() => server?.remove());
+
+  function configure(store: unknown): void {
+    const path = join(place.home, 'quota/config.json');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), store }));
+  }
+
+  it('goes on from an older ledger, with what was issued since written off its quota', async () => {
+    server = startPostgres();
+    const database = server.makeDatabase();
+    writeFileSync(inFolder('quota.url'), server.url(database), { mode: 0o600 });
+    const address = ['--to-file', inFolder('quota.url')];
+    const moved = await succeed('store', 'migrate', '--role', 'quota', ...address, '--series', 'quota-1');
+    configure(
+      moved['store'] ?? {
+        kind: 'postgres',
+        urlFile: inFolder('quota.url'),
+        series: 'quota-1',
+        anchor: 'journal',
+      },
+    );
+    systems = await place.up();
+    await issue('fifth');
+    await succeed('store', 'backup', '--role', 'quota', '--out', 'quota-backup');
+    const sixth = await issue('sixth');
+    await stop();
+    // The server's disk is gone: another database, and the backup in it.
+    const other = server.makeDatabase();
+    writeFileSync(inFolder('quota.url'), server.url(other), { mode: 0o600 });
+    await succeed('store', 'restore', 'quota-backup');
+    await expectHalted('journal_behind_anchor');
+    const { proposed, anchored } = await goOn('quota');
+    expect(proposed).toMatch(/GIVEN UP: 1 entry after it[\s\S]*allocated 9750000\.00/);
+    expect(anchored).toMatchObject({ role: 'quota', epoch: 2 });
+    systems = await place.up();
+    expect((await issue('sixth')).equals(sixth)).toBe(true);
+    await issue('seventh');
+    // Of 10000000.00 this ledger has issued all but the sixth.
+    expect(await euro()).toMatchObject({
+      allocated: '9750000.00',
+      issued: '1750000.00',
+      available: '8000000.00',
+    });
+    await stop();
+  });
+});
