@@ -2,7 +2,8 @@
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { formatAmount } from './amount.ts';
 import type { Currency } from './claims.ts';
-import { type DraftErrorCode, readAmount, readCurrency, readId, readObject } from './draft.ts';
+import type { DraftErrorCode } from './draft.ts';
+import { readAmount, readCurrency, readId, readObject } from './draft-field.ts';
 import { decodeText, repeatedKey } from './json-text.ts';
 import { formatUuid } from './request-id.ts';
 
