@@ -41,7 +41,7 @@ import { type Home, homeAt, type Role, roles } from './home.ts';
 import { readSigning } from './hsm-access.ts';
 import { holderOf } from './key-holder.ts';
 import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
-import { ledgerOfStore, type OtherLedger, openEvidenceFile } from './other-ledger.ts';
+import { ledgerOfStore, type OtherLedger, openEvidence } from './other-ledger.ts';
 import { writeFileDurably } from './private-file.ts';
 import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
@@ -62,8 +62,8 @@ interface Opened {
   readonly keys: KeyRing;
   readonly place: LedgerPlace;
   readonly stores: ReadonlyMap<Role, Store>;
-  /** Of those that are on other machines. */
-  readonly evidence: ReadonlyMap<Role, OtherLedger>;
+  /** Of the other two, here or by their extracts. */
+  readonly others: ReadonlyMap<Role, OtherLedger>;
   readonly own: Store;
   readonly hsms: readonly OpenKey[];
 }
@@ -185,7 +185,7 @@ export async function anchorAnew(
       const { name } = holderOf(role, opened.configuration.issuer);
       if (await store.releaseHead(role, name)) released.push(witness);
     }
-    const elsewhere = [...opened.evidence.keys()];
+    const elsewhere = roles.filter((one) => !opened.stores.has(one));
     return succeed({ role, sequence, anchor: anchor.value, epoch: action.epoch, released, elsewhere });
   });
 }
@@ -352,13 +352,8 @@ async function configure(
   await writeFileDurably(path, `${JSON.stringify(after, null, 2)}\n`, 0o600);
 }
 
-function gather(
-  { role, own, stores, evidence, keys, configuration }: Opened,
-  anchored: readonly JournalHead[],
-): Promise<Evidence> {
-  const others = new Map(evidence);
-  for (const [other, store] of stores) if (other !== role) others.set(other, ledgerOfStore(store));
-  return gatherEvidence({ role, issuer: configuration.issuer, own, others, anchored, keys });
+function gather(opened: Opened, anchored: readonly JournalHead[]): Promise<Evidence> {
+  return gatherEvidence({ ...opened, issuer: opened.configuration.issuer, anchored });
 }
 
 function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
@@ -378,28 +373,25 @@ async function withOpened<T>(
   if (place.kind === 'postgres') await assertOneSeries({ ...place, role });
   const closers: (() => Promise<unknown>)[] = [];
   try {
-    const evidence = new Map<Role, OtherLedger>();
-    for (const path of files) {
-      const file = openEvidenceFile(path, configuration.issuer);
-      closers.push(() => Promise.resolve(file.close()));
-      if (file.role !== role) evidence.set(file.role, file.ledger);
-    }
+    const others = openEvidence(files, configuration.issuer, closers);
     const stores = new Map<Role, Store>();
     for (const one of roles) {
-      if (evidence.has(one)) continue;
+      if (one !== role && others.has(one)) continue;
       const store = await openRoleStore(home, one);
       closers.push(() => store.close());
       stores.set(one, store);
+      others.set(one, ledgerOfStore(store));
     }
     // As a start does it: who approves is in the bundle, and another one in its place must not say so.
     await holdTrust(home, role, bundle);
+    others.delete(role);
     const own = stores.get(role);
     if (own === undefined) throw new Error('each role has a ledger');
     const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
     const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
     closers.push(() => closeKeys(hsms));
     const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    return await work({ home, role, configuration, bundle, keys, place, stores, evidence, own, hsms });
+    return await work({ home, role, configuration, bundle, keys, place, stores, others, own, hsms });
   } finally {
     for (const close of closers.reverse()) await close();
   }

@@ -66,6 +66,21 @@ export function openEvidenceFile(path: string, issuer: string): EvidenceFile {
   }
 }
 
+/** The ledgers of those whose extracts are given; `closers` gets what closes their files. */
+export function openEvidence(
+  paths: readonly string[],
+  issuer: string,
+  closers: (() => Promise<unknown>)[],
+): Map<Role, OtherLedger> {
+  const ledgers = new Map<Role, OtherLedger>();
+  for (const path of paths) {
+    const file = openEvidenceFile(path, issuer);
+    closers.push(async () => file.close());
+    ledgers.set(file.role, file.ledger);
+  }
+  return ledgers;
+}
+
 function openFile(path: string): number {
   try {
     return openSync(path, 'r');
