@@ -1,7 +1,7 @@
 /**
  * `ringmint store propose-anchor` and `ringmint store anchor-anew`: a system goes on whose token was lost, or whose newest ledger is.
  *
- * All three systems stand still: their ledgers are opened here. What two people have approved is carried out in this order:
+ * All three systems stand still: their ledgers are opened here, or read from extracts that were made where they are. What two people have approved is carried out in this order:
  *
  * ```
  *   journal entry, with the write-off ── config.json: epoch, anchor's name ── anchor ── heads at the witnesses released
@@ -41,6 +41,7 @@ import { type Home, homeAt, type Role, roles } from './home.ts';
 import { readSigning } from './hsm-access.ts';
 import { holderOf } from './key-holder.ts';
 import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
+import { ledgerOfStore, type OtherLedger, openEvidence } from './other-ledger.ts';
 import { writeFileDurably } from './private-file.ts';
 import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
@@ -52,7 +53,7 @@ export interface AnchorSurroundings {
   readonly progress: (line: string) => void;
 }
 
-/** The three ledgers, held, and the token of the system in question. */
+/** The ledgers that are on this machine, held, the extracts of the others, and the token of the system in question. */
 interface Opened {
   readonly home: Home;
   readonly role: Role;
@@ -61,6 +62,8 @@ interface Opened {
   readonly keys: KeyRing;
   readonly place: LedgerPlace;
   readonly stores: ReadonlyMap<Role, Store>;
+  /** Of the other two, here or by their extracts. */
+  readonly others: ReadonlyMap<Role, OtherLedger>;
   readonly own: Store;
   readonly hsms: readonly OpenKey[];
 }
@@ -70,6 +73,8 @@ export interface ProposeAnchorOptions {
   readonly role: Role;
   /** Of each quota that is named; at least what issuance has. */
   readonly assumed: readonly AssumedIssue[];
+  /** Extracts of the systems whose ledgers are on other machines. */
+  readonly evidence: readonly string[];
 }
 
 /** What two people have to approve for the system to go on from the ledger that it has. Changes nothing. */
@@ -77,7 +82,7 @@ export async function proposeAnchor(
   options: ProposeAnchorOptions,
   surroundings: AnchorSurroundings,
 ): Promise<Result<AnchorProposal>> {
-  return withOpened(homeAt(options.home), options.role, surroundings, async (opened) => {
+  return withOpened(options, options.role, surroundings, async (opened) => {
     const { own, role, configuration } = opened;
     const anchored = await anchorNamed(opened, opened.place.anchor).readAll();
     const evidence = await gather(opened, anchored);
@@ -128,7 +133,12 @@ export async function proposeAnchor(
 
 /** Carries it out, or goes on with it where a crash has cut it short; done once more it changes nothing. */
 export async function anchorAnew(
-  options: { readonly home: string; readonly change: Uint8Array; readonly approvals: readonly Uint8Array[] },
+  options: {
+    readonly home: string;
+    readonly change: Uint8Array;
+    readonly approvals: readonly Uint8Array[];
+    readonly evidence: readonly string[];
+  },
   surroundings: AnchorSurroundings,
 ): Promise<Result<AnchoredAnew>> {
   const { change, approvals } = options;
@@ -141,7 +151,7 @@ export async function anchorAnew(
       'not_permitted',
       'what `ringmint store propose-anchor` wrote is accepted; for a quota, `ringmint quota apply`',
     );
-  return withOpened(homeAt(options.home), action.role, surroundings, async (opened) => {
+  return withOpened(options, action.role, surroundings, async (opened) => {
     const { own, role, bundle } = opened;
     let sequence = await own.findChange(changeId(change));
     if (sequence === undefined) {
@@ -175,7 +185,8 @@ export async function anchorAnew(
       const { name } = holderOf(role, opened.configuration.issuer);
       if (await store.releaseHead(role, name)) released.push(witness);
     }
-    return succeed({ role, sequence, anchor: anchor.value, epoch: action.epoch, released });
+    const elsewhere = roles.filter((one) => !opened.stores.has(one));
+    return succeed({ role, sequence, anchor: anchor.value, epoch: action.epoch, released, elsewhere });
   });
 }
 
@@ -341,12 +352,8 @@ async function configure(
   await writeFileDurably(path, `${JSON.stringify(after, null, 2)}\n`, 0o600);
 }
 
-function gather(
-  { role, own, stores, keys, configuration }: Opened,
-  anchored: readonly JournalHead[],
-): Promise<Evidence> {
-  const others = new Map([...stores].filter(([other]) => other !== role));
-  return gatherEvidence({ role, issuer: configuration.issuer, own, others, anchored, keys });
+function gather(opened: Opened, anchored: readonly JournalHead[]): Promise<Evidence> {
+  return gatherEvidence({ ...opened, issuer: opened.configuration.issuer, anchored });
 }
 
 function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
@@ -354,32 +361,37 @@ function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
 }
 
 async function withOpened<T>(
-  home: Home,
+  { home: folder, evidence: files }: { readonly home: string; readonly evidence: readonly string[] },
   role: Role,
   { projectFolder, progress }: AnchorSurroundings,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
+  const home = homeAt(folder);
   const configuration = await readConfiguration(home.appliance, applianceSchema);
   const bundle = await readTrustBundle(home);
   const place = await readLedgerPlace(home, role);
   if (place.kind === 'postgres') await assertOneSeries({ ...place, role });
   const closers: (() => Promise<unknown>)[] = [];
   try {
+    const others = openEvidence(files, configuration.issuer, closers);
     const stores = new Map<Role, Store>();
     for (const one of roles) {
+      if (one !== role && others.has(one)) continue;
       const store = await openRoleStore(home, one);
       closers.push(() => store.close());
       stores.set(one, store);
+      others.set(one, ledgerOfStore(store));
     }
     // As a start does it: who approves is in the bundle, and another one in its place must not say so.
     await holdTrust(home, role, bundle);
+    others.delete(role);
     const own = stores.get(role);
     if (own === undefined) throw new Error('each role has a ledger');
     const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
     const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
     closers.push(() => closeKeys(hsms));
     const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    return await work({ home, role, configuration, bundle, keys, place, stores, own, hsms });
+    return await work({ home, role, configuration, bundle, keys, place, stores, others, own, hsms });
   } finally {
     for (const close of closers.reverse()) await close();
   }

@@ -12,13 +12,14 @@ import { WitnessError } from '../roles/witness-error.ts';
 import type { Store } from '../store/store.ts';
 import type { Role } from './home.ts';
 import { holderOf } from './key-holder.ts';
+import { entriesOf, type OtherLedger } from './other-ledger.ts';
 
 export interface EvidenceSources {
   readonly role: Role;
   readonly issuer: string;
   readonly own: Store;
-  /** The ledgers of the other two, which are stopped too. */
-  readonly others: ReadonlyMap<Role, Store>;
+  /** The ledgers of the other two, which are stopped too, or their extracts. */
+  readonly others: ReadonlyMap<Role, OtherLedger>;
   /** What the system's HSMs have anchored. */
   readonly anchored: readonly JournalHead[];
   readonly keys: KeyRing;
@@ -83,11 +84,12 @@ async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): P
   const owner = holderOf(role, issuer);
   const journalId = await own.journalId();
   const records: JournalHeadRecord[] = [];
-  for (const [witness, store] of others) {
-    for (const { record, signed, contradiction } of await store.heldHeads()) {
-      if (record.role !== owner.role || record.name !== owner.name) continue;
+  for (const [witness, ledger] of others) {
+    for (const { signed, contradiction } of await ledger.heads()) {
       const decoded = decodeJournalHead(signed);
-      if (!decoded.ok || !keys.verifyEver(decoded.value, owner).ok)
+      const record = decoded.ok ? decoded.value.record : undefined;
+      if (record !== undefined && (record.role !== owner.role || record.name !== owner.name)) continue;
+      if (!decoded.ok || record === undefined || !keys.verifyEver(decoded.value, owner).ok)
         throw new WitnessError(
           'witness_unavailable',
           `${witness} holds a head of ${role} that no key of ${role} signed: it is no witness; find out what wrote to its ledger`,
@@ -124,19 +126,18 @@ interface Issued {
 }
 
 const nothingIssued: Issued = { issued: new Map(), count: 0, epoch: 0 };
-const pageSize = 1_000;
 
 /**
  * The control bits that issuance has, and the ledger of quota control has not; each signed by quota control. Those of before the last time
  * that the journal was anchored anew were written off then.
  */
-async function readIssued({ own, keys }: EvidenceSources, issuance: Store): Promise<Issued> {
+async function readIssued({ own, keys }: EvidenceSources, issuance: OtherLedger): Promise<Issued> {
   const issued = new Map<string, bigint>();
   const seen = new Set<string>();
   let since = 0;
   for await (const entry of entriesOf(own)) since = Math.max(since, anchoredEpochOf(entry));
   let epoch = since;
-  for await (const entry of entriesOf(issuance)) {
+  for await (const entry of issuance.entries()) {
     const controlBit = controlBitOf(entry, keys);
     if (controlBit === undefined) continue;
     epoch = Math.max(epoch, controlBit.epoch);
@@ -148,14 +149,6 @@ async function readIssued({ own, keys }: EvidenceSources, issuance: Store): Prom
     issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
   }
   return { issued, count: seen.size, epoch };
-}
-
-async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
-  for (let from = 1; ; from += pageSize) {
-    const page = await store.journal(from, pageSize);
-    for (const { bytes } of page) yield bytes;
-    if (page.length < pageSize) return;
-  }
 }
 
 /** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */

@@ -27,6 +27,7 @@ export type ApplianceErrorCode =
   | 'plan_foreign'
   | 'file_exists'
   | 'ledger_exists'
+  | 'extract_damaged'
   | 'backup_expected'
   | 'file_unwritable'
   | 'bundle_superseded'

@@ -102,6 +102,8 @@ const status = {
   journal: { sequence: 1, hash: 'cd'.repeat(32), id: 'ef'.repeat(16) },
   unsigned: 0,
   stopped: null,
+  contradiction: [],
+  amountPerDay: null,
   witnessing: { state: 'open', witnesses: [] },
   holds: [],
 };
