@@ -31,6 +31,9 @@ export type ApplianceErrorCode =
   | 'file_unwritable'
   | 'bundle_superseded'
   | 'port_in_use'
+  | 'process_unknown'
+  | 'process_taken_out'
+  | 'process_unfinished'
   | 'start_failed';
 
 export class ApplianceError extends Error {

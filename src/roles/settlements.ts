@@ -23,7 +23,7 @@ import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
 import type { Balance, NewIntent, Settlement, UnitSerial } from '../store/store.ts';
 import { openBundle } from '../verifier/verify.ts';
-import { finishIntent, sameBody } from './intent.ts';
+import { checkAbandoned, finishIntent, type IsAbandoned, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
 
@@ -35,6 +35,8 @@ export interface SettlementsDependencies {
   readonly verifySignature: VerifySignature;
   /** How far ahead of this clock an owner's may be; what is further ahead is from the future. */
   readonly clockSkewSeconds: number;
+  /** Where there are several processes. */
+  readonly isAbandoned?: IsAbandoned;
   readonly clock: Clock;
 }
 
@@ -97,7 +99,9 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
     const known = await store.findIntent(kind, record.id);
     if (known !== undefined) {
       const same = sameBody(known, sha256(bytes));
-      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
+      if (!same.ok) return same;
+      const abandoned = await checkAbandoned(ledger, known, dependencies.isAbandoned);
+      return abandoned.ok ? succeed(await finishIntent(ledger, signer, known)) : abandoned;
     }
     const now = clock.nowSeconds();
     const timely = checkTimes(record, now, clockSkewSeconds);

@@ -11,7 +11,7 @@
  * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
  * again without having looked.
  */
-import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
+import { type EntryContent, genesisHash, type JournalEntry, type JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaPosition } from '../../quota/bucket.ts';
@@ -47,6 +47,7 @@ import type {
   NewIntent,
   NewStop,
   PlacedOrder,
+  SeriesHead,
   SignedIntent,
   Stop,
   Store,
@@ -74,7 +75,14 @@ import {
 import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
-import { appendEntries, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+import {
+  appendEntries,
+  readFound,
+  readHash,
+  readSeries,
+  type SeriesIntentRow,
+  writePlan,
+} from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -93,7 +101,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     // The server misses a process that was killed in the middle of a statement within 2 seconds (client_connection_check_interval).
     await lockSeries(session, series, 3_000);
     await verifyLedger(session, options.role);
-    return new PostgresStore(await HeldSeries.begin(session, series, options));
+    return new PostgresStore(await HeldSeries.begin(session, series, options), options.role);
   } catch (error) {
     await session.close();
     throw asStoreError(causeOf(error), address.shown);
@@ -103,9 +111,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 class PostgresStore implements Store {
   readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
+  private readonly role: string;
 
-  constructor(held: HeldSeries) {
+  constructor(held: HeldSeries, role: string) {
     this.held = held;
+    this.role = role;
   }
 
   journalId(): Promise<Uint8Array> {
@@ -310,14 +320,8 @@ class PostgresStore implements Store {
   }
 
   hashAt(sequence: number): Promise<Uint8Array | undefined> {
-    return this.read(async (ask) => {
-      if (sequence === 0) return this.held.genesis;
-      const [row] = await ask<{ hash: Uint8Array }>(
-        'SELECT hash FROM journal WHERE series = $1 AND sequence = $2',
-        [this.series.number, sequence],
-      );
-      return row === undefined ? undefined : bytesOf(row.hash);
-    });
+    if (sequence === 0) return Promise.resolve(this.held.genesis);
+    return this.read((ask) => readHash(ask, this.series.number, sequence));
   }
 
   firstSignedAfter(sequence: number): Promise<number | undefined> {
@@ -340,9 +344,35 @@ class PostgresStore implements Store {
     });
   }
 
-  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
+  async journals(): Promise<readonly SeriesHead[]> {
+    const rows = await this.read((ask) => readSeries(ask));
+    return rows.map(({ number, name, id, sequence, hash }) => {
+      const genesis = genesisHash(this.role, bytesOf(id));
+      return {
+        series: name,
+        journalId: bytesOf(id),
+        head:
+          sequence === null || hash === null
+            ? { sequence: 0, hash: genesis }
+            : { sequence: Number(sequence), hash: bytesOf(hash) },
+        hashAt: async (at) => (at === 0 ? genesis : this.read((ask) => readHash(ask, number, at))),
+      };
+    });
+  }
+
+  seriesOf(kind: IntentKind, id: Uint8Array): Promise<string | undefined> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ name: string }>(
+        'SELECT s.name FROM intent i JOIN series s ON s.number = i.series WHERE i.kind = $1 AND i.id = $2',
+        [kind, id],
+      );
+      return row?.name;
+    });
+  }
+
+  holdHead(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): Promise<HeadHolding> {
     return this.write(async (ask, head) => ({
-      value: await holdHead(ask, signed, heldMs, this.held.shown),
+      value: await holdHead(ask, signed, heldMs, { address: this.held.shown, several }),
       head: await head,
     }));
   }
@@ -351,11 +381,11 @@ class PostgresStore implements Store {
     return this.read((ask) => readHeldHeads(ask, this.held.shown));
   }
 
-  releaseHead(role: string, name: string): Promise<boolean> {
+  releaseHead(role: string, name: string, journal?: Uint8Array): Promise<boolean> {
     let released = false;
     return this.write(async (ask, head) => {
       // Done again where a commit was cut, it finds nothing that the first time has released.
-      released = (await releaseHead(ask, role, name)) || released;
+      released = (await releaseHead(ask, { role, name, ...(journal === undefined ? {} : { journal }) })) || released;
       return { value: released, head: await head };
     });
   }
