@@ -165,7 +165,7 @@ export class QuotaReplay {
     // What was exceeded before does not keep the limits from being looked at.
     const allocated = kept > terms.allocated ? kept : terms.allocated;
     const still = { reserved: account.taken - account.returned, issued: 0n };
-    const gone = { retired: 0n, returned: 0n, credited: 0n };
+    const gone = { held: 0n, voided: 0n, retired: 0n, returned: 0n, credited: 0n };
     const position = positionOf({ ...account, ...terms, allocated, ...still, ...gone }, account.uses, {
       nowMs: atMs,
       stopped: false,

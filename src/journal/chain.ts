@@ -21,6 +21,9 @@ export type EntryKind =
   | 'currency'
   | 'retirement'
   | 'transfer'
+  | 'reservation'
+  | 'void'
+  | 'closing'
   | 'allocation'
   | 'quota-change'
   | 'stop';

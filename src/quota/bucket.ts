@@ -21,6 +21,10 @@ export interface QuotaAccount extends QuotaTerms {
   readonly returned: bigint;
   /** Of what is issued, what is in accounts: its units are spent, and it is still outstanding. */
   readonly credited: bigint;
+  /** What is left of the reservations that are open. */
+  readonly held: bigint;
+  /** Of what is issued, what never was and never will be: of central management's own account only. */
+  readonly voided: bigint;
   /**
    * The latest moment that a take was counted at, ms. Time never goes back here: with a clock that was put back, a take counts at this
    * moment. A clock that was ahead is put right by a change, and what was taken in the time to come then counts at that moment.
@@ -69,16 +73,20 @@ export function isExcess(code: string): boolean {
   return ['quota_exceeded', 'daily_limit', 'rolling_limit', 'frequency_limit'].includes(code);
 }
 
-/** INVARIANT: issued + reserved + available = allocated + returned, returned ≤ retired, retired + credited ≤ issued, nothing is below zero. */
+/**
+ * INVARIANT: reserved + held + issued − voided − returned + available = allocated, returned ≤ retired, retired + credited ≤ issued,
+ * voided ≤ issued, nothing is below zero.
+ */
 export function positionOf(
   account: QuotaAccount,
   uses: readonly SlotUse[],
   { nowMs, stopped }: { readonly nowMs: number; readonly stopped: boolean },
 ): QuotaPosition {
   const { clockMs, ...rest } = account;
-  const { reserved, issued, retired, returned, credited } = account;
+  const { reserved, held, issued, voided, retired, returned, credited } = account;
   const available = account.allocated - takenOf(account);
-  assert(reserved >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
+  assert(reserved >= 0n && held >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
+  assert(voided >= 0n && voided <= issued, 'no more is voided than what counts as issued');
   assert(returned >= 0n && returned <= retired, 'no more comes back than what is retired');
   assert(credited >= 0n && retired + credited <= issued, 'what is retired or in accounts was issued');
   const atMs = Math.max(nowMs, clockMs);
@@ -86,13 +94,15 @@ export function positionOf(
   return { ...rest, available, outstanding: issued - retired, stopped, atMs, limits };
 }
 
-/** What of the total is used up: issued and reserved, less what came back. */
+/** What of the total is used up: issued, reserved and held, less what never was issued and what came back. */
 export function takenOf({
   reserved,
+  held,
   issued,
+  voided,
   returned,
-}: Pick<QuotaAccount, 'reserved' | 'issued' | 'returned'>): bigint {
-  return reserved + issued - returned;
+}: Pick<QuotaAccount, 'reserved' | 'held' | 'issued' | 'voided' | 'returned'>): bigint {
+  return reserved + held + issued - voided - returned;
 }
 
 function limitPosition(limit: Limit, all: readonly SlotUse[], atMs: number): LimitPosition {

@@ -13,7 +13,11 @@ export interface Lost {
   readonly uncertain: boolean;
 }
 
-type Account = Pick<QuotaAccount, 'issuer' | 'currency' | 'reserved' | 'issued' | 'returned'> & QuotaTerms;
+type Account = Pick<
+  QuotaAccount,
+  'issuer' | 'currency' | 'reserved' | 'held' | 'issued' | 'voided' | 'returned'
+> &
+  QuotaTerms;
 
 /**
  * The most that the terms may be. The total, and each limit of amounts, falls by what was lost: a window holds at most that much of it.

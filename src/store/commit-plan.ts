@@ -13,6 +13,7 @@ import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
 import { type FoundQuota, QuotaPlan, type Retired, type Taken } from './quota-plan.ts';
 import { refuseConflict, refuseSpent } from './refusal.ts';
+import { assertReserve } from './reservation.ts';
 import { entryOfIntent } from './row.ts';
 import { assertSettlement } from './settlement.ts';
 import { type AccountBalance, SettlementPlan, type SpentUnit } from './settlement-plan.ts';
@@ -62,6 +63,7 @@ export function assertIntents(intents: readonly NewIntent[]): void {
       'quota is taken in amounts above zero, for an order or more',
     );
     assertSettlement(intent);
+    assertReserve(intent);
   }
 }
 

@@ -27,7 +27,10 @@ export type IntentKind =
   | 'control-bit'
   | 'currency'
   | 'retirement'
-  | 'transfer';
+  | 'transfer'
+  | 'reservation'
+  | 'void'
+  | 'closing';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -59,6 +62,31 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
   /** Id of the credential that this uses up, 16 bytes. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
+  /** Quota that is kept for orders to come; the reservation has the intent's id. */
+  readonly reserves?: Reserve;
+  /** What central management approves by this: counted in its own account. */
+  readonly approves?: Approval;
+}
+
+/** A part of a quota, kept until a moment: held beside what is reserved and issued. */
+export interface Reserve {
+  /** The intent's own issuer. */
+  readonly issuer: string;
+  readonly currency: string;
+  /** Minor units, above zero. */
+  readonly amount: bigint;
+  /** From this moment on, by the quota's clock, it is void. */
+  readonly expiresMs: number;
+  /** The moment that it is asked at; the store has it as that or, where a take was counted at a later one, as that. */
+  readonly atMs: number;
+}
+
+export interface Approval {
+  /** The intent's own issuer. */
+  readonly issuer: string;
+  readonly currency: string;
+  /** Minor units, above zero. */
+  readonly amount: bigint;
 }
 
 export interface Serial {
@@ -88,6 +116,8 @@ export interface QuotaTake {
   readonly orders: number;
   /** The moment that it is asked at; it counts at this moment or, where a take was counted at a later one, at that. */
   readonly atMs: number;
+  /** The reservation that it is of (16 bytes): it takes what is left of that, and nothing of what is available beside it. */
+  readonly reservation?: Uint8Array;
 }
 
 /** Which unit, for ever: the serial of its control bit, and the unit's number in it. */

@@ -122,7 +122,7 @@ export async function takeQuotas(ask: Ask, taken: readonly Taken[]): Promise<voi
     ask(
       `UPDATE quota q SET reserved = q.reserved + g.amount, clock_ms = g.clock_ms
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS g (issuer, currency, amount, clock_ms)
-        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.issued + q.returned >= g.amount`,
+        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.held - q.issued + q.voided + q.returned >= g.amount`,
       [...columns(taken), taken.map(({ amount }) => amount), taken.map(({ clockMs }) => clockMs)],
     ),
     ask(

@@ -2,6 +2,7 @@
 import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
 import type { CommitPlan, Found } from '../commit-plan.ts';
+import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
@@ -138,13 +139,17 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
   // Sorted: of two groups with the same intents the second waits for the first, and never both.
   await ask(
     `INSERT INTO intent (kind, id, issuer, body_hash, series, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles)
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles, take_reservation, reserves,
+        approve_currency, approve_amount)
       SELECT kind, id, issuer, body_hash, $1, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles, take_reservation, reserves,
+        approve_currency, approve_amount
       FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[],
-        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[])
+        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[],
+        $20::bytea[], $21::bytea[], $22::text[], $23::bigint[])
         AS g (kind, id, issuer, body_hash, sequence, created_ms, context, to_be_signed,
-          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles)
+          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles, take_reservation,
+          reserves, approve_currency, approve_amount)
       ORDER BY kind, id`,
     [
       series,
@@ -166,6 +171,10 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
       column(({ take }) => take?.orders ?? null),
       column(({ take }) => take?.atMs ?? null),
       column(({ settles }) => (settles === undefined ? null : encodeSettlement(settles))),
+      column(({ take }) => take?.reservation ?? null),
+      column(({ reserves }) => (reserves === undefined ? null : encodeReserve(reserves))),
+      column(({ approves }) => approves?.currency ?? null),
+      column(({ approves }) => approves?.amount ?? null),
     ],
   );
 }

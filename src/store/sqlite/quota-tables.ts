@@ -200,7 +200,7 @@ function prepare(db: Database.Database) {
     changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
         limits = :limits, returns = :returns, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
     takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount, clock_ms = :atMs
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - issued + returned >= :amount`),
+      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount`),
     retire: db.prepare(`UPDATE quota SET retired = retired + :retired, returned = returned + :returned,
         credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
     takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)

@@ -14,6 +14,7 @@ import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
 import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
 import type { LedgerReads } from '../ledger-reads.ts';
+import { encodeReserve } from '../reservation.ts';
 import {
   bytesOf,
   encodeOrders,
@@ -219,6 +220,10 @@ class SqliteStore implements Store {
         takeOrders: intent.take?.orders ?? null,
         takeMs: intent.take?.atMs ?? null,
         settles: intent.settles === undefined ? null : encodeSettlement(intent.settles),
+        takeReservation: intent.take?.reservation ?? null,
+        reserves: intent.reserves === undefined ? null : encodeReserve(intent.reserves),
+        approveCurrency: intent.approves?.currency ?? null,
+        approveAmount: intent.approves?.amount ?? null,
       });
       for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
         this.statements.insertOrder.run(id, bodyHash, intent.id, index);

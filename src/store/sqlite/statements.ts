@@ -10,10 +10,10 @@ const sql = {
   findSpent: 'SELECT 1 FROM intent WHERE spends = ?',
   insertIntent: `INSERT INTO intent (kind, id, issuer, body_hash, sequence, created_ms, context,
         to_be_signed, epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms,
-        settles)
+        settles, take_reservation, reserves, approve_currency, approve_amount)
       VALUES (:kind, :id, :issuer, :bodyHash, :sequence, :createdMs, :context,
         :toBeSigned, :epoch, :serial, :orders, :decides, :spends, :takeCurrency, :takeAmount, :takeOrders, :takeMs,
-        :settles)`,
+        :settles, :takeReservation, :reserves, :approveCurrency, :approveAmount)`,
   findOrder: 'SELECT * FROM caller_order WHERE id = ?',
   insertOrder: 'INSERT INTO caller_order (id, body_hash, intent_id, position) VALUES (?, ?, ?, ?)',
   findSerial: 'SELECT * FROM intent WHERE epoch = ? AND serial = ?',
