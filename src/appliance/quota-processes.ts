@@ -77,7 +77,9 @@ export function assertProcesses(configuration: ApplianceConfiguration, path: str
       );
   }
   if (processes[0]?.port !== ports.quota)
-    invalid(`begins with port \`${processes[0]?.port}\`, and /ports/quota is \`${ports.quota}\`: the same is accepted`);
+    invalid(
+      `begins with port \`${processes[0]?.port}\`, and /ports/quota is \`${ports.quota}\`: the same is accepted`,
+    );
   if (servedOf(processes).length === 0) invalid('has no process that serves: one or more is accepted');
 }
 
@@ -85,7 +87,10 @@ export function assertProcesses(configuration: ApplianceConfiguration, path: str
  * The process that is named, or the first; undefined where quota control is one process. Throws `configuration_invalid` where config.json
  * says otherwise, and `process_unknown` where there is none of that name.
  */
-export async function findQuotaProcess(home: Home, series?: string | null): Promise<QuotaProcess | undefined> {
+export async function findQuotaProcess(
+  home: Home,
+  series?: string | null,
+): Promise<QuotaProcess | undefined> {
   const processes = await readQuotaProcesses(home);
   const [first] = processes;
   if (first !== undefined) await assertSame(home, first);

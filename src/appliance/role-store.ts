@@ -31,8 +31,7 @@ export async function readLedgerPlace(home: Home, role: Role, series?: string | 
     return { kind: 'sqlite', path: home.ledger(role), anchor: store?.anchor ?? firstAnchor };
   const url = await readAddressFile(store.urlFile);
   const process = role === 'quota' ? await findQuotaProcess(home, series) : undefined;
-  if (process !== undefined)
-    return { kind: 'postgres', url, series: process.series, anchor: process.anchor };
+  if (process !== undefined) return { kind: 'postgres', url, series: process.series, anchor: process.anchor };
   return { kind: 'postgres', url, series: store.series, anchor: store.anchor ?? store.series };
 }
 

@@ -34,9 +34,9 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
-import { showQuotas } from './quota-metrics.ts';
 import { holdOtherAnchors } from './other-anchors.ts';
 import { showProcess } from './process-metrics.ts';
+import { showQuotas } from './quota-metrics.ts';
 import { filesOf, findQuotaProcess, isAbandoned, makeProcessFolder } from './quota-processes.ts';
 import { openRoleStore, readLedgerPlace } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';

@@ -118,9 +118,8 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
   }
 
   function startLater(served: Served, pauseMs: number): void {
-    start(served).then(
-      writeAddresses,
-      (error: unknown) => tellFailure(served, error as Error & { code?: unknown }, pauseMs),
+    start(served).then(writeAddresses, (error: unknown) =>
+      tellFailure(served, error as Error & { code?: unknown }, pauseMs),
     );
   }
 
@@ -166,7 +165,9 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
     await rm(home.endpoints, { force: true });
     // Issuance first: what it has begun still needs the other two.
     for (const role of ['issuance', 'central', 'quota'] as const)
-      await Promise.all([...children].filter(([name]) => roleOf(name) === role).map(([, child]) => end(child)));
+      await Promise.all(
+        [...children].filter(([name]) => roleOf(name) === role).map(([, child]) => end(child)),
+      );
   }
 
   try {

@@ -54,9 +54,7 @@ export async function makeWitness(dependencies: WitnessDependencies): Promise<Wi
   function check(owner: JournalOwner): Result<null, 'journal_forked'> {
     const [forked] = heldOf(owner).filter(({ contradiction }) => contradiction !== null);
     const isUsable = ({ contradiction }: HeldHead): boolean => contradiction === null;
-    return forked === undefined || heldOf(owner).some(isUsable)
-      ? succeed(null)
-      : refuseForked(forked.record);
+    return forked === undefined || heldOf(owner).some(isUsable) ? succeed(null) : refuseForked(forked.record);
   }
 
   function headsOf(owner: JournalOwner): readonly Uint8Array[] {

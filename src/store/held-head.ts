@@ -6,10 +6,17 @@ import { decodeJournalHead } from '../records/journal-head.ts';
 import { bytesOf } from './row.ts';
 import { type HeadHolding, type HeldHead, StoreError } from './store.ts';
 
+/**
+ * What stands before the journal's id in a head, hex: its claim, and that 16 bytes follow. By this a ledger of before the id was a column
+ * is brought up; whatever a row says then is held against its head as it is read.
+ */
+export const journalClaim = '3a0001002150';
+
 export interface HeldHeadRow {
   role: string;
   name: string;
-  journal: Uint8Array;
+  /** Not there in a file of before it was a column, which is only read. */
+  journal?: Uint8Array;
   signed: Uint8Array;
   held_ms: bigint;
   contradiction: Uint8Array | null;
@@ -79,7 +86,7 @@ export function heldHeadOf(row: HeldHeadRow, shown: string): HeldHead {
     !decoded.ok ||
     decoded.value.record.role !== role ||
     decoded.value.record.name !== name ||
-    !equalBytes(decoded.value.record.journalId, bytesOf(journal))
+    (journal !== undefined && !equalBytes(decoded.value.record.journalId, bytesOf(journal)))
   )
     throw new StoreError(
       'store_corrupt',

@@ -385,7 +385,8 @@ class PostgresStore implements Store {
     let released = false;
     return this.write(async (ask, head) => {
       // Done again where a commit was cut, it finds nothing that the first time has released.
-      released = (await releaseHead(ask, { role, name, ...(journal === undefined ? {} : { journal }) })) || released;
+      released =
+        (await releaseHead(ask, { role, name, ...(journal === undefined ? {} : { journal }) })) || released;
       return { value: released, head: await head };
     });
   }
