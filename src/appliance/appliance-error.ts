@@ -34,6 +34,8 @@ export type ApplianceErrorCode =
   | 'process_unknown'
   | 'process_taken_out'
   | 'process_unfinished'
+  | 'process_last'
+  | 'appliance_in_use'
   | 'start_failed';
 
 export class ApplianceError extends Error {

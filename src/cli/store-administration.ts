@@ -142,10 +142,4 @@ export interface StoreAdministration {
     readonly series: string;
     readonly progress: (written: number, all: number) => void;
   }): Promise<StoreMigrationReport>;
-  /** Gives where the ledger is, without the password. */
-  addSeries(options: {
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-  }): Promise<string>;
 }
