@@ -156,7 +156,7 @@ it('ringmint issue tells the units and the amount of the order, and which part o
     status: () => Promise.reject(new Error('not asked for')),
     checkHead: () => Promise.reject(new Error('not asked for')),
     processes: () => [null],
-        close: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   };
   const stdin = {
     isTerminal: false,
