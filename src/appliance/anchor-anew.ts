@@ -19,7 +19,7 @@ import { decodeEntry } from '../journal/entry.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
 import { decodeJournalHead } from '../records/journal-head.ts';
@@ -31,6 +31,7 @@ import { assertOneSeries } from '../store/postgres/dump.ts';
 import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { type Evidence, gatherEvidence } from './anchor-evidence.ts';
+import { ApplianceError } from './appliance-error.ts';
 import {
   type ApplianceConfiguration,
   applianceSchema,
@@ -42,7 +43,8 @@ import { readSigning } from './hsm-access.ts';
 import { holderOf } from './key-holder.ts';
 import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { writeFileDurably } from './private-file.ts';
-import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
+import { findQuotaProcess, readQuotaProcesses } from './quota-processes.ts';
+import { type LedgerPlace, openRoleStore, readLedgerPlace, whileProcessesHeld } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
 
@@ -56,6 +58,8 @@ export interface AnchorSurroundings {
 interface Opened {
   readonly home: Home;
   readonly role: Role;
+  /** Of quota control as several processes, whose journal; null where it is one. */
+  readonly series: string | null;
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
   readonly keys: KeyRing;
@@ -68,6 +72,8 @@ interface Opened {
 export interface ProposeAnchorOptions {
   readonly home: string;
   readonly role: Role;
+  /** Of quota control as several processes: whose journal. */
+  readonly series?: string;
   /** Of each quota that is named; at least what issuance has. */
   readonly assumed: readonly AssumedIssue[];
 }
@@ -77,11 +83,13 @@ export async function proposeAnchor(
   options: ProposeAnchorOptions,
   surroundings: AnchorSurroundings,
 ): Promise<Result<AnchorProposal>> {
-  return withOpened(homeAt(options.home), options.role, surroundings, async (opened) => {
+  const { role: of, series } = options;
+  return withOpened(homeAt(options.home), { role: of, series }, surroundings, async (opened) => {
     const { own, role, configuration } = opened;
     const anchored = await anchorNamed(opened, opened.place.anchor).readAll();
     const evidence = await gather(opened, anchored);
     const { head, beyond, unexplained, older } = evidence;
+    if (older && opened.series !== null) return refuseOlder(opened.series);
     if (!older && (await mayStart(own, highestHead(anchored))))
       return refuse(
         'anchor_in_place',
@@ -141,7 +149,10 @@ export async function anchorAnew(
       'not_permitted',
       'what `ringmint store propose-anchor` wrote is accepted; for a quota, `ringmint quota apply`',
     );
-  return withOpened(homeAt(options.home), action.role, surroundings, async (opened) => {
+  const home = homeAt(options.home);
+  const journal = toHex(action.journalId);
+  const series = (await readQuotaProcesses(home)).find((one) => one.journal === journal)?.series;
+  return withOpened(home, { role: action.role, series }, surroundings, async (opened) => {
     const { own, role, bundle } = opened;
     let sequence = await own.findChange(changeId(change));
     if (sequence === undefined) {
@@ -227,6 +238,7 @@ async function checkAction(
 ): Promise<Result<null>> {
   const { own, role } = opened;
   const { head, beyond, unexplained, older } = evidence;
+  if (older && opened.series !== null) return refuseOlder(opened.series);
   if (!equalBytes(action.journalId, await own.journalId()))
     return refuse(
       'change_stale',
@@ -353,21 +365,54 @@ function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
   return replicateAnchor(anchorsOf(hsms, name));
 }
 
+/** What one series lacks is missing in the quotas of all: then only the newest database is gone on from. */
+function refuseOlder(series: string): Refusal<'store_several_series'> {
+  return refuse(
+    'store_several_series',
+    `the ledger lacks what is known of series ${quote(series)}, or what issuance has: it is an older copy, and one with several series is not gone on from; put the newest database back`,
+  );
+}
+
+interface Whose {
+  readonly role: Role;
+  readonly series: string | undefined;
+}
+
+/** While all processes of all three systems stand still. */
 async function withOpened<T>(
   home: Home,
-  role: Role,
+  { role, series }: Whose,
+  surroundings: AnchorSurroundings,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const processes = await readQuotaProcesses(home);
+  if (role === 'quota' && processes.length > 0 && series === undefined)
+    throw new ApplianceError(
+      'process_unknown',
+      `quota control has several journals: \`--series\` with one of ${processes.map((one) => quote(one.series)).join(', ')} is accepted`,
+    );
+  const own = role === 'quota' ? (await findQuotaProcess(home, series))?.series : processes[0]?.series;
+  const others = processes.filter((one) => one.series !== own);
+  return whileProcessesHeld(home, others, () => withLedgers(home, { role, series: own }, surroundings, work));
+}
+
+/** `series`: of quota control as several processes, that whose ledger is opened. */
+async function withLedgers<T>(
+  home: Home,
+  { role, series }: Whose,
   { projectFolder, progress }: AnchorSurroundings,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const configuration = await readConfiguration(home.appliance, applianceSchema);
   const bundle = await readTrustBundle(home);
-  const place = await readLedgerPlace(home, role);
-  if (place.kind === 'postgres') await assertOneSeries({ ...place, role });
+  const place = await readLedgerPlace(home, role, role === 'quota' ? series : undefined);
+  const several = role === 'quota' && series !== undefined;
+  if (place.kind === 'postgres' && !several) await assertOneSeries({ ...place, role });
   const closers: (() => Promise<unknown>)[] = [];
   try {
     const stores = new Map<Role, Store>();
     for (const one of roles) {
-      const store = await openRoleStore(home, one);
+      const store = await openRoleStore(home, one, one === 'quota' ? series : undefined);
       closers.push(() => store.close());
       stores.set(one, store);
     }
@@ -379,7 +424,18 @@ async function withOpened<T>(
     const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
     closers.push(() => closeKeys(hsms));
     const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    return await work({ home, role, configuration, bundle, keys, place, stores, own, hsms });
+    return await work({
+      home,
+      role,
+      series: several ? series : null,
+      configuration,
+      bundle,
+      keys,
+      place,
+      stores,
+      own,
+      hsms,
+    });
   } finally {
     for (const close of closers.reverse()) await close();
   }

@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import type { StoreMigrationReport } from '../cli/store-administration.ts';
 import { systemRandom } from '../kit/clock.ts';
+import { assert } from '../kit/result.ts';
 import { addSeries, loadLedger } from '../store/postgres/load.ts';
 import { openPostgresStore } from '../store/postgres/postgres-store.ts';
+import { whileHeld } from '../store/postgres/series-list.ts';
 import { ledgerTables, openDump } from '../store/sqlite/dump.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
-import { readConfiguration, storeChoice } from './configuration.ts';
+import { type QuotaProcess, readConfiguration, storeChoice } from './configuration.ts';
 import type { Home, Role } from './home.ts';
 import { findQuotaProcess } from './quota-processes.ts';
 
@@ -41,6 +43,21 @@ export async function openRoleStore(home: Home, role: Role, series?: string | nu
   const common = { role, create: false, random: systemRandom };
   if (place.kind === 'sqlite') return openSqliteStore({ ...common, path: place.path });
   return openPostgresStore({ ...common, url: place.url, series: place.series });
+}
+
+/** Calls `work` while none of these processes of quota control can be served; throws `store_in_use` where one is. */
+export async function whileProcessesHeld<T>(
+  home: Home,
+  [first, ...rest]: readonly QuotaProcess[],
+  work: () => Promise<T>,
+): Promise<T> {
+  if (first === undefined) return work();
+  const place = await readLedgerPlace(home, 'quota', first.series);
+  assert(place.kind === 'postgres', 'several processes are on PostgreSQL');
+  const { url, series } = place;
+  return whileHeld({ url, role: 'quota', series, patienceMs: 3_000 }, () =>
+    whileProcessesHeld(home, rest, work),
+  );
 }
 
 export interface StoreMigration {

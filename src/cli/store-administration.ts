@@ -119,6 +119,8 @@ export interface StoreAdministration {
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
+    /** Of quota control as several processes: whose journal. */
+    readonly series?: string;
     readonly assumed: readonly AssumedIssue[];
     readonly progress: (line: string) => void;
   }): Promise<Result<AnchorProposal>>;

@@ -1,5 +1,5 @@
 /** Quota control as several processes on one PostgreSQL server, with the compiled program: killed, stopped, added, taken out, and one of them forked. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Client, makeClient } from '../../src/api/client.ts';
@@ -178,6 +178,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     }
     writeFileSync(appliance(), right);
     expect(processesOf(place.folder)).toEqual([]);
+    cpSync(join(place.home, 'quota/token/tokens'), inFolder('older tokens'), { recursive: true });
   });
 
   it('serves one quota from two processes, with a journal each', async () => {
@@ -222,7 +223,8 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     expect((kept.json() as { heads: { series?: string }[] }).heads.map(({ series }) => series)).toEqual([
       undefined,
       undefined,
-      ...processes.map(({ series }) => series).sort((a, b) => (a < b ? -1 : 1)),
+      'quota-1',
+      'quota-2',
     ]);
     for (const { series } of processes)
       expect((await place.run('witness', 'check', `heads/quota-${series}-head.cose`)).code).toBe(0);
@@ -336,6 +338,36 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       expect((await place.run('audit', 'extract', '--role', role)).code).toBe(0);
     const backup = await place.run('store', 'backup', '--role', 'quota', '--out', 'backup', '--json');
     expect([backup.code, backup.json()]).toMatchObject([6, { code: 'store_several_series' }]);
+  });
+
+  it('is anchored anew, a journal at a time, where its token is an older one and its ledger the newest', async () => {
+    await systems?.stop();
+    const tokens = join(place.home, 'quota/token/tokens');
+    rmSync(tokens, { recursive: true });
+    cpSync(inFolder('older tokens'), tokens, { recursive: true });
+    const halted = await place.run('up');
+    expect([halted.code, halted.err]).toMatchObject([6, expect.stringContaining('[anchor_behind]')]);
+    const propose = (...more: string[]): Promise<Ran> =>
+      place.run('store', 'propose-anchor', '--role', 'quota', '--reason', 'token', ...more, '--json');
+    expect((await propose()).json()).toMatchObject({ code: 'process_unknown' });
+    for (const series of ['quota-1', 'quota-3']) {
+      const proposed = await propose('--series', series, '--out', `${series}.cbor`);
+      expect([proposed.code, proposed.err]).toMatchObject([0, expect.any(String)]);
+      const approvals = ['alice', 'bob'].map((name) => `${series}-${name}.cose`);
+      for (const [index, name] of ['alice', 'bob'].entries()) {
+        const key = ['--key', `${name}.pem`, '--trust', 'appliance/trust.cbor'];
+        const out = ['--out', approvals[index] ?? ''];
+        expect((await place.run('quota', 'approve', `${series}.cbor`, ...key, ...out)).code).toBe(0);
+      }
+      const anew = await place.run('store', 'anchor-anew', `${series}.cbor`, ...approvals, '--json');
+      expect([anew.code, anew.json()], anew.err).toMatchObject([
+        0,
+        { role: 'quota', epoch: null, released: [] },
+      ]);
+    }
+    systems = await place.up();
+    expect(said()).not.toContain('cannot be started');
+    expect(await issueOneByOne(4)).toBe(4);
   });
 
   it('halts one process whose journal is forked, and no other', async () => {

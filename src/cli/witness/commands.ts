@@ -114,11 +114,18 @@ async function runKeep(
     issuedAt: number;
     file: string;
   }[] = [];
-  const kept = roles.flatMap((of) => [...highest.values()].filter(({ role }) => role === of));
-  for (const { role, journal, sequence, hash, issuedAt, signed } of kept) {
-    const several = kept.filter((other) => other.role === role).length > 1;
+  const nameOf = ({ role, journal }: HeldHeadStatus): string | undefined => {
+    const several = [...highest.values()].filter((other) => other.role === role).length > 1;
     // Of a process that was taken out the journal's id is what is known here.
-    const series = several ? (seriesOf.get(journal) ?? journal) : undefined;
+    return several ? (seriesOf.get(journal) ?? journal) : undefined;
+  };
+  const kept = roles.flatMap((of) =>
+    [...highest.values()]
+      .filter(({ role }) => role === of)
+      .map((head) => ({ ...head, series: nameOf(head) }))
+      .sort((a, b) => ((a.series ?? '') < (b.series ?? '') ? -1 : 1)),
+  );
+  for (const { role, series, sequence, hash, issuedAt, signed } of kept) {
     const file = join(out, `${role}${series === undefined ? '' : `-${series}`}-head.cose`);
     const written = await writeOutput(file, fromHex(signed) ?? new Uint8Array());
     if (!written.ok) return terminal.refuse(written);
