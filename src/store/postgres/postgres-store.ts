@@ -11,7 +11,7 @@
  * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
  * again without having looked.
  */
-import { type EntryContent, genesisHash, type JournalEntry, type JournalHead } from '../../journal/chain.ts';
+import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaPosition } from '../../quota/bucket.ts';
@@ -26,15 +26,7 @@ import { changeId, decodeChange, termsActionsOf } from '../../records/quota-chan
 import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
-import {
-  bytesOf,
-  clockResetOf,
-  entryOf,
-  intentOf,
-  type JournalRow,
-  type OrderRow,
-  placedOrderOf,
-} from '../row.ts';
+import { clockResetOf, entryOf, intentOf, type JournalRow, type OrderRow, placedOrderOf } from '../row.ts';
 import type {
   Allocation,
   ApprovedChange,
@@ -72,17 +64,11 @@ import {
   readStop,
   writeAccount,
 } from './quota-statement.ts';
+import { readJournals, readSeriesOf } from './series-heads.ts';
 import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
-import {
-  appendEntries,
-  readFound,
-  readHash,
-  readSeries,
-  type SeriesIntentRow,
-  writePlan,
-} from './statement.ts';
+import { appendEntries, readFound, readHash, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -344,30 +330,12 @@ class PostgresStore implements Store {
     });
   }
 
-  async journals(): Promise<readonly SeriesHead[]> {
-    const rows = await this.read((ask) => readSeries(ask));
-    return rows.map(({ number, name, id, sequence, hash }) => {
-      const genesis = genesisHash(this.role, bytesOf(id));
-      return {
-        series: name,
-        journalId: bytesOf(id),
-        head:
-          sequence === null || hash === null
-            ? { sequence: 0, hash: genesis }
-            : { sequence: Number(sequence), hash: bytesOf(hash) },
-        hashAt: async (at) => (at === 0 ? genesis : this.read((ask) => readHash(ask, number, at))),
-      };
-    });
+  journals(): Promise<readonly SeriesHead[]> {
+    return readJournals(this.role, (work) => this.read(work));
   }
 
   seriesOf(kind: IntentKind, id: Uint8Array): Promise<string | undefined> {
-    return this.read(async (ask) => {
-      const [row] = await ask<{ name: string }>(
-        'SELECT s.name FROM intent i JOIN series s ON s.number = i.series WHERE i.kind = $1 AND i.id = $2',
-        [kind, id],
-      );
-      return row?.name;
-    });
+    return this.read((ask) => readSeriesOf(ask, kind, id));
   }
 
   holdHead(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): Promise<HeadHolding> {

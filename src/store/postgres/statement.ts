@@ -34,23 +34,6 @@ export async function readHead(
   };
 }
 
-interface SeriesRow {
-  number: number;
-  name: string;
-  id: Uint8Array;
-  sequence: bigint | null;
-  hash: Uint8Array | null;
-}
-
-/** Every series of the database, and its last entry. */
-export function readSeries(ask: Ask): Promise<readonly SeriesRow[]> {
-  return ask<SeriesRow>(
-    `SELECT s.number, s.name, s.id, j.sequence, j.hash FROM series s
-      LEFT JOIN LATERAL (SELECT sequence, hash FROM journal WHERE series = s.number ORDER BY sequence DESC LIMIT 1) j ON true
-      ORDER BY s.number`,
-  );
-}
-
 /** The hash of the entry with this number, from 1. */
 export async function readHash(ask: Ask, series: number, sequence: number): Promise<Uint8Array | undefined> {
   const [row] = await ask<{ hash: Uint8Array }>(
