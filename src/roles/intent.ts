@@ -12,7 +12,7 @@
  */
 import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
-import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { attachSignature, readToBeSigned } from '../records/cose.ts';
 import { type Intent, StoreError } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
@@ -48,24 +48,6 @@ export async function finishIntent(
   // INVARIANT: what is handed out is what is stored; of two that finished one intent the first was stored.
   assert(recorded.signed !== null, 'a recorded intent has its signed bytes');
   return recorded.signed;
-}
-
-/** Whether what a series has not signed is never going to be: its process was taken out for good. */
-export type IsAbandoned = (series: string) => Promise<boolean>;
-
-/** Refuses as `request_abandoned` what waits for a signature of a process that never comes back: `in_progress` would be said for ever. */
-export async function checkAbandoned(
-  { store }: Ledger,
-  { own, signed, kind, id }: Intent,
-  isAbandoned: IsAbandoned | undefined,
-): Promise<Result<null, 'request_abandoned'>> {
-  if (own || signed !== null || isAbandoned === undefined) return succeed(null);
-  const series = await store.seriesOf(kind, id);
-  if (series === undefined || !(await isAbandoned(series))) return succeed(null);
-  return refuse(
-    'request_abandoned',
-    `process ${quote(series)} took this on and was taken out for good before it signed it: nothing is ever signed for it, and what it took of the quota is lost; a new request is accepted`,
-  );
 }
 
 /**

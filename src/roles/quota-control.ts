@@ -21,7 +21,8 @@ import { decodeRequest, lotsOf, type Order, type Request, sumLots, sumOrders } f
 import { runsOf, select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
-import { checkAbandoned, finishIntent, finishLeft, type IsAbandoned, sameBody } from './intent.ts';
+import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
+import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
 /** An order with its number in its request. */

@@ -23,7 +23,8 @@ import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
 import type { Balance, NewIntent, Settlement, UnitSerial } from '../store/store.ts';
 import { openBundle } from '../verifier/verify.ts';
-import { checkAbandoned, finishIntent, type IsAbandoned, sameBody } from './intent.ts';
+import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
+import { finishIntent, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
 

@@ -8,7 +8,7 @@ import { toHex } from '../../src/kit/bytes.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/journal-head.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
-import { checkAbandoned } from '../../src/roles/intent.ts';
+import { checkAbandoned } from '../../src/roles/abandoned.ts';
 import { checkShownHead } from '../../src/roles/shown-head.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
