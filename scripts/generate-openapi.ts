@@ -29,7 +29,7 @@ const services: readonly RoleService[] = [
       finishUnsigned: nobody,
     },
     quotaChanges: { apply: nobody, stop: nobody, stopped: nobody },
-    settlements: { retire: nobody, transfer: nobody, units: nobody, account: nobody },
+    settlements: { retire: nobody, transfer: nobody, receipt: nobody, units: nobody, account: nobody },
   },
 ];
 

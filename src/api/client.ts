@@ -9,7 +9,7 @@ import type { ListedEntry } from '../roles/journal-reader.ts';
 import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
-import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
+import type { Balance, SettledKind, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
@@ -27,8 +27,11 @@ import {
   accountsRoute,
   balancesFromJson,
   readSettlement,
+  receiptQuery,
+  retirementReceiptRoute,
   retirementsRoute,
   standingFromJson,
+  transferReceiptRoute,
   transfersRoute,
   unitsQuery,
   unitsRoute,
@@ -74,6 +77,8 @@ export interface Client extends IssuancePeers {
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  /** The settlement of the retirement or transfer with this id (16 bytes). */
+  receipt(kind: SettledKind, id: Uint8Array): Promise<Result<Uint8Array>>;
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What the account (32 bytes) has. */
   account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
@@ -194,6 +199,11 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     },
     async transfer(transfer) {
       const answer = await call('quota', transfersRoute, { body: transfer });
+      return answer.ok ? readSettlement(answer.value.bytes) : answer;
+    },
+    async receipt(kind, id) {
+      const route = kind === 'retirement' ? retirementReceiptRoute : transferReceiptRoute;
+      const answer = await call('quota', route, { query: receiptQuery(id) });
       return answer.ok ? readSettlement(answer.value.bytes) : answer;
     },
     async units(range) {

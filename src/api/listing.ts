@@ -23,6 +23,8 @@ export interface OrderListQuery extends PageQuery {
   readonly since?: string;
   /** A UUID: of this request only. */
   readonly request?: string;
+  /** A UUID: this order only. */
+  readonly id?: string;
 }
 
 /** Gives where to ask, at each page. */

@@ -128,6 +128,7 @@ const statusOfCode = {
   head_foreign: 403,
   journal_unknown: 403,
   not_found: 404,
+  settlement_unknown: 404,
   method_not_allowed: 405,
   not_acceptable: 406,
   request_timeout: 408,

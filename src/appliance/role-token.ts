@@ -22,6 +22,8 @@ export interface RoleToken {
   /** Of quota control only: the newest key first. */
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
+  /** The limits of its keys in any 24 hours, as configured. */
+  readonly amountPerDay: Readonly<Record<string, string>> | null;
   /** The anchor of the role's journal, on every HSM that opened and can hold one. */
   readonly anchor: ReplicatedAnchor;
   /** The anchor of this name, such as that of another process's journal: to be read only. */
@@ -88,6 +90,7 @@ export async function openRoleToken(
           health,
         }));
       },
+      amountPerDay,
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
       anchor: replicateAnchor(anchorsOf(opened, anchorName)),
       anchorNamed: (name) => replicateAnchor(anchorsOf(opened, name)),

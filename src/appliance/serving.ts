@@ -36,7 +36,7 @@ import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
 import { holdOtherAnchors } from './other-anchors.ts';
 import { showProcess } from './process-metrics.ts';
-import { showQuotas } from './quota-metrics.ts';
+import { showContradiction, showQuotas } from './quota-metrics.ts';
 import { filesOf, findQuotaProcess, isAbandoned, makeProcessFolder } from './quota-processes.ts';
 import { openRoleStore, readLedgerPlace } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
@@ -158,7 +158,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus({ role, series }, token.signer, store, witness, own),
+      status: () => readStatus({ role, series }, token.signer, store, witness, own, token.amountPerDay),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +
@@ -166,7 +166,8 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
         (process === undefined ? '' : showProcess(process)) +
         (role === 'quota'
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
-          : ''),
+          : '') +
+        (role === 'issuance' ? showContradiction(await store.stopped()) : ''),
       clock: systemClock,
     });
     const port = options.port ?? process?.port ?? configuration.ports[role];

@@ -8,8 +8,9 @@ import type { KnownJournal } from './heads.ts';
 import { type AuditContext, makeFind, type System } from './system.ts';
 
 /**
- * Gives up, of the journal, what an approved change of its own says. Of central management and issuance it is all that a change may be;
- * what one makes of quotas, and its approvals at quota control, the replay of the quotas looks at.
+ * Gives up, of the journal, what an approved change of its own says. Of central management it is all that a change may be, and of issuance
+ * but for the release of what it holds against quota control; what one makes of quotas, and its approvals at quota control, the replay of
+ * the quotas looks at.
  */
 export function checkAnchorChange(
   context: AuditContext,
@@ -23,7 +24,7 @@ export function checkAnchorChange(
   const action = decoded.ok ? decoded.value.action : undefined;
   const id = system.extract.header.journals[place]?.id ?? new Uint8Array();
   if (action?.kind !== 'anchor') {
-    if (system.role !== 'quota')
+    if (system.role !== 'quota' && !(system.role === 'issuance' && action?.kind === 'start'))
       find('change_invalid', 'a change of a quota', 'changes of quotas in the journal of quota control');
     return;
   }

@@ -10,6 +10,7 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { isoTime } from '../records/key-ring.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import { checkAnchorChange } from './anchor-change-check.ts';
+import { ContradictionCheck } from './contradiction-check.ts';
 import type { Entry, IntentEntry } from './entry.ts';
 import { Findings } from './finding.ts';
 import { checkForeign, collectHeld, type KnownEntry } from './heads.ts';
@@ -140,6 +141,13 @@ function checkMoments(context: AuditContext, apartSeconds: number): void {
   }
 }
 
+/** What follows one system's journal. */
+interface Follow {
+  readonly replay: QuotaReplay;
+  readonly orders: IdTable;
+  readonly contradictions: ContradictionCheck;
+}
+
 /** All journals, each from its front to its end. */
 class FirstPass {
   readonly index = new RequestIndex();
@@ -170,13 +178,14 @@ class FirstPass {
 
   read(system: System, known: readonly KnownEntry[]): void {
     const replay = new QuotaReplay(this.context, system);
+    const contradictions = new ContradictionCheck(this.context, system);
     const orders = new IdTable(0);
     const { size } = system.extract;
     let entries = 0;
     const ends = readJournals(this.context, system, known, (entry, placed, journal) => {
       if (entries++ % progressEvery === 0) this.progress('journals', placed.offset, size);
       if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journal);
-      this.take(system, entry, placed, { replay, orders });
+      this.take(system, entry, placed, { replay, orders, contradictions });
     });
     this.ends.push(...ends);
     this.counted.push({ system, entries: ends.reduce((sum, { sequence }) => sum + sequence, 0) });
@@ -187,18 +196,20 @@ class FirstPass {
     system: System,
     entry: Entry,
     { offset, ordinal }: PlacedEntry,
-    { replay, orders }: { replay: QuotaReplay; orders: IdTable },
+    { replay, orders, contradictions }: Follow,
   ): void {
     switch (entry.kind) {
       case 'allocation':
         replay.allocate(entry);
         return;
       case 'quota-change':
-        // Of another system it is an anchor that was set anew, and nothing of a quota.
+        // Of another system it is an anchor that was set anew, or a release, and nothing of a quota.
         if (system.role === 'quota') replay.change(entry, ordinal);
+        else contradictions.release(entry);
         return;
       case 'stop':
-        replay.stopIssuing(entry, ordinal);
+        if (system.role === 'quota') replay.stopIssuing(entry, ordinal);
+        else contradictions.find(entry, ordinal);
         return;
       case 'retirement':
       case 'transfer':
@@ -208,7 +219,8 @@ class FirstPass {
         return;
       default:
     }
-    const { row, isNew } = this.index.add(entry.id, entry.kind, { system: system.index, offset });
+    const part = system.role === 'issuance' && entry.kind === 'denial' ? 'kept-denial' : entry.kind;
+    const { row, isNew } = this.index.add(entry.id, part, { system: system.index, offset });
     if (!isNew)
       this.find(
         system,

@@ -86,7 +86,8 @@ export const orderBytes = 48;
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
   // A change of theirs is an anchor that two people had set anew.
   central: ['credential', 'denial', 'quota-change'],
-  issuance: ['request', 'currency', 'quota-change'],
+  // A stop is what it holds against quota control, and a change its release.
+  issuance: ['request', 'currency', 'denial', 'quota-change', 'stop'],
   quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
 };
 

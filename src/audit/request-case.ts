@@ -14,12 +14,15 @@ export interface RequestCase {
     readonly request: boolean;
     readonly credential: boolean;
     readonly controlBit: boolean;
+    readonly denial: boolean;
   };
   readonly request: HeldRecord<Request> | undefined;
   readonly credential: HeldRecord<Credential> | undefined;
   readonly denial: HeldRecord<Denial> | undefined;
   readonly controlBit: HeldRecord<ControlBit> | undefined;
   readonly currency: HeldRecord<CurrencyRecord> | undefined;
+  /** The denial that issuance keeps of a whole request. */
+  readonly kept: HeldRecord<Denial> | undefined;
 }
 
 /** The ids in a list of orders. */

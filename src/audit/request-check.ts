@@ -13,6 +13,7 @@ import { checkCurrency } from './currency-check.ts';
 import { checkDecision } from './decision-check.ts';
 import { openPlaced, verifyHeld } from './held-record.ts';
 import type { IdTable } from './id-table.ts';
+import { checkKeptDenial } from './kept-denial-check.ts';
 import type { RequestCase } from './request-case.ts';
 import { orderIdsOf } from './request-case.ts';
 import type { RequestIndex } from './request-index.ts';
@@ -39,6 +40,7 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
     denial: index.place(row, 'denial'),
     controlBit: index.place(row, 'control-bit'),
     currency: index.place(row, 'currency'),
+    kept: index.place(row, 'kept-denial'),
   };
   const one: RequestCase = {
     id,
@@ -46,12 +48,14 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
       request: places.request !== undefined,
       credential: places.credential !== undefined,
       controlBit: places.controlBit !== undefined,
+      denial: places.denial !== undefined,
     },
     request: openPlaced(context, places.request, decodeRequest),
-    credential: openPlaced(context, places.credential, decodeCredential, true),
+    credential: openPlaced(context, places.credential, decodeCredential, 'sealed'),
     denial: openPlaced(context, places.denial, decodeDenial),
     controlBit: openPlaced(context, places.controlBit, decodeControlBit),
     currency: openPlaced(context, places.currency, decodeCurrencyRecord),
+    kept: openPlaced(context, places.kept, decodeDenial, 'received'),
   };
   checkRequestItself(context, one);
   if (one.credential !== undefined && !options.credentials.add(one.credential.record.id).isNew)
@@ -66,6 +70,7 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
   checkDecision(context, one);
   checkControlBit(context, one, options);
   checkCurrency(context, one, options);
+  checkKeptDenial(context, one);
   if (one.request !== undefined && one.credential === undefined && one.denial === undefined)
     unfinished.add('undecided', one.request.system.label, one.request.entry.sequence, null);
 }

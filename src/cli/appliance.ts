@@ -69,6 +69,8 @@ export interface OrderFilter {
   readonly since?: string;
   /** A UUID. */
   readonly request?: string;
+  /** A UUID: one order. */
+  readonly id?: string;
 }
 
 /** The operator's connection to the running systems. */
@@ -93,6 +95,8 @@ export interface Operator {
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  /** The settlement of what has this id (16 bytes). */
+  receipt(kind: 'retirement' | 'transfer', id: Uint8Array): Promise<Result<Uint8Array>>;
   /** Which units of a batch are spent. */
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What an account (32 bytes) has. */
@@ -336,6 +340,8 @@ export interface Appliance {
   lock(path: string): (() => void) | undefined;
   /** Has `at`, which does not run, forget what it holds of the journals of the other, or of one process of it; gives whether it held any. */
   releaseHead(options: { home: string; of: Role; at: Role; series?: string }): Promise<boolean>;
+  /** Has issuance, which does not run, take control bits again after quota control contradicted itself; gives what was found of it. */
+  releaseContradiction(options: { home: string; reason: string }): Promise<string | undefined>;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

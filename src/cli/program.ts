@@ -9,6 +9,7 @@ import { addAuditCommands } from './audit/commands.ts';
 import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
+import { addContradictionCommands } from './contradiction.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
@@ -22,6 +23,7 @@ import { runRequest } from './request.ts';
 import {
   addAccountCommands,
   addOwnerCommands,
+  addReceiptCommand,
   addRetireCommand,
   addUnitStatusCommand,
 } from './settlement/commands.ts';
@@ -267,6 +269,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     command('retire', 'take units out of circulation, for good or to have an account credited'),
     context,
   );
+  addReceiptCommand(
+    command('receipt', 'get the signed settlement of a retirement or a transfer, by its id'),
+    context,
+  );
   addAccountCommands(command('account', 'show accounts, and transfer between them'), context);
   addQuotaCommands(
     command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
@@ -310,6 +316,11 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   );
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
+    context,
+  );
+
+  addContradictionCommands(
+    command('contradiction', 'what issuance holds against quota control: two control bits under one serial'),
     context,
   );
 

@@ -18,6 +18,7 @@ import { type Batch, type IssuanceOutcome, outcomeOf } from './batch.ts';
 import { type CarriageDependencies, makeCarriage } from './carriage.ts';
 import { atMost, gather } from './gathering.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
+import { finishDenial } from './kept-denial.ts';
 
 export type { IssuanceOutcome, IssuanceStep } from './batch.ts';
 export type { IssuancePeers } from './carriage.ts';
@@ -204,7 +205,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     issue,
     place,
     async finishUnsigned() {
-      return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
+      const denials = (await store.unsigned()).filter(({ kind }) => kind === 'denial');
+      for (const denial of denials) await finishDenial(ledger, denial);
+      return (
+        denials.length + (await finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent)))
+      );
     },
   };
 }

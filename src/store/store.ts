@@ -293,6 +293,8 @@ export interface Store {
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;
+  /** What proves the stop, as it was given: its journal entry has it. */
+  evidenceOf(stop: Stop): Promise<Uint8Array | null>;
   /** Orders of the issuer that were decided on since. */
   countDecided(issuer: string, sinceMs: number): Promise<number>;
   /** The hash of the entry with this number, of 0 the genesis hash; undefined where there is none. */

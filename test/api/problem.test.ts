@@ -87,6 +87,7 @@ const bySettlementsOnly = {
 };
 
 const neverOfSettlements = {
+  settlement_unknown: 'it is asked for by GET',
   amount_malformed: 'amounts in records are integers',
   amount_fraction: 'amounts in records are integers',
   amount_not_positive: 'amounts in records are integers',

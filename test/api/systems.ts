@@ -165,7 +165,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         trustBundle: options.trustBundle ?? tokens.bundleBytes,
         jwkSet: () => jwkSetOf(tokens.bundle, authorities.clock.nowSeconds()),
       },
-      status: () => readStatus({ role, series: null }, signer, authorities.stores[role], witness, own),
+      status: () => readStatus({ role, series: null }, signer, authorities.stores[role], witness, own, null),
       figures: async () => '',
       clock: authorities.clock,
     });

@@ -21,6 +21,7 @@ import {
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
+  stopEvidence,
 } from '../../quota/history.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
@@ -293,6 +294,15 @@ class PostgresStore implements Store {
 
   stopped(): Promise<Stop | undefined> {
     return this.read((ask) => readStop(ask));
+  }
+
+  evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ bytes: Uint8Array }>('SELECT bytes FROM journal WHERE ordinal = $1', [
+        sequence,
+      ]);
+      return row === undefined ? null : stopEvidence(bytesOf(row.bytes));
+    });
   }
 
   countDecided(issuer: string, sinceMs: number): Promise<number> {

@@ -12,6 +12,7 @@ import { type EntryContent, genesisHash, type JournalEntry, type JournalHead } f
 import { assert, quote, type Result } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
+import { stopEvidence } from '../../quota/history.ts';
 import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
 import type { LedgerReads } from '../ledger-reads.ts';
 import { encodeReserve } from '../reservation.ts';
@@ -21,6 +22,7 @@ import {
   entryOf,
   type IntentRow,
   intentOf,
+  type JournalRow,
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
@@ -295,6 +297,13 @@ class SqliteStore implements Store {
 
   stopped(): Promise<Stop | undefined> {
     return this.run(() => this.quotas.stopped());
+  }
+
+  evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
+    return this.run(() => {
+      const [row] = this.statements.journal.all(sequence, 1) as JournalRow[];
+      return row === undefined ? null : stopEvidence(row.bytes);
+    });
   }
 
   countDecided(issuer: string, sinceMs: number): Promise<number> {
