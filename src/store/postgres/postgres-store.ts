@@ -27,7 +27,15 @@ import { changeId, decodeChange, termsActionsOf } from '../../records/quota-chan
 import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
-import { clockResetOf, entryOf, intentOf, type JournalRow, type OrderRow, placedOrderOf } from '../row.ts';
+import {
+  bytesOf,
+  clockResetOf,
+  entryOf,
+  intentOf,
+  type JournalRow,
+  type OrderRow,
+  placedOrderOf,
+} from '../row.ts';
 import type {
   Allocation,
   ApprovedChange,
