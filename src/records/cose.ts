@@ -42,6 +42,9 @@ export const recordType = {
   retirement: 'application/vnd.ringmint.retirement+cose',
   transfer: 'application/vnd.ringmint.transfer+cose',
   settlement: 'application/vnd.ringmint.settlement+cose',
+  reservationRequest: 'application/vnd.ringmint.reservation-request+cose',
+  reservation: 'application/vnd.ringmint.reservation+cose',
+  reservationRelease: 'application/vnd.ringmint.reservation-release+cose',
   auditStatement: 'application/vnd.ringmint.audit-statement+cose',
 } as const;
 

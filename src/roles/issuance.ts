@@ -53,6 +53,7 @@ interface NewOrder {
   readonly order: Order;
   readonly currency: Draft['currency'];
   readonly redeemUntil: number | undefined;
+  readonly reservation: Uint8Array | undefined;
   readonly total: bigint;
   readonly units: number;
   readonly bodyHash: Uint8Array;
@@ -70,7 +71,8 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   const findOrder = gather((ids: readonly Uint8Array[]) => store.findOrders(ids), { room: atMost(1_000) });
   const placeNew = gather(issueTogether, {
     room: roomOfRequest,
-    keyOf: ({ currency, redeemUntil }) => `${currency.code} ${redeemUntil ?? ''}`,
+    keyOf: ({ currency, redeemUntil, reservation }) =>
+      `${currency.code} ${redeemUntil ?? ''} ${reservation === undefined ? '' : toHex(reservation)}`,
     rounds: requestsAtOnce,
   });
 
@@ -111,7 +113,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   }
 
   function orderOf(draft: Draft, bodyHash: Uint8Array): Result<NewOrder> {
-    const { id, currency, redeemUntil, total, purpose, origin, destination } = draft;
+    const { id, currency, redeemUntil, reservation, total, purpose, origin, destination } = draft;
     if (id === undefined) {
       return refuse(
         'id_missing',
@@ -134,6 +136,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       order: { id, lots, purpose, origin, destination },
       currency,
       redeemUntil,
+      reservation,
       total,
       units: sumLots(lots).count,
       bodyHash,
@@ -164,6 +167,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       total: sumOrders(orders).total,
       orders,
       redeemUntil: first.redeemUntil ?? issuedAt + dependencies.defaultRedemptionSeconds,
+      ...(first.reservation === undefined ? {} : { reservation: first.reservation }),
     };
     const toBeSigned = encodeRequest(request, signer.publicKey.keyId);
     const [committed] = await ledger.commit([

@@ -251,6 +251,7 @@ export class Plant {
             async (): Promise<Result<QuotaPosition | undefined>> =>
               succeed(await this.quotaControl.position(name, currency)),
           ),
+        quotaReservation: async () => succeed(undefined),
       });
       return;
     }

@@ -1,12 +1,13 @@
 /** The statements of the PostgreSQL store. Groups go in as arrays, one a column, so that a group is one statement however large it is. */
-import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
+import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
-import type { CommitPlan, Found } from '../commit-plan.ts';
+import { type CommitPlan, type Found, nextEntry } from '../commit-plan.ts';
 import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
 import { lockQuotas, readAccounts, retireQuotas, takeQuotas } from './quota-statement.ts';
+import { readReservations, writeReservations } from './reservation-statement.ts';
 import type { Ask } from './session.ts';
 import { readSpent, readTouched, writeSettled } from './settlement-statement.ts';
 
@@ -43,8 +44,21 @@ export async function readHash(ask: Ask, series: number, sequence: number): Prom
   return row === undefined ? undefined : bytesOf(row.hash);
 }
 
+/** The lowest number above `sequence` whose intent has been signed. */
+export async function readFirstSignedAfter(
+  ask: Ask,
+  series: number,
+  sequence: number,
+): Promise<number | undefined> {
+  const [row] = await ask<{ sequence: bigint }>(
+    'SELECT sequence FROM intent WHERE series = $1 AND sequence > $2 AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
+    [series, sequence],
+  );
+  return row === undefined ? undefined : Number(row.sequence);
+}
+
 /**
- * Locks the quotas that the group takes from or settles of, and reads all that decides it.
+ * Locks the quotas that the group takes from, reserves or settles of, and reads all that decides it.
  *
  * The locks come first and in the order of their keys, here as in every transaction, so that two of them never wait for each
  * other; and what is read after them is what the transactions left that had them before (READ COMMITTED: a snapshot a statement).
@@ -54,13 +68,14 @@ export async function readFound(
   series: number,
   intents: readonly NewIntent[],
 ): Promise<Omit<Found, 'head'>> {
-  const quotas = intents.flatMap(({ take, settles }) => take ?? settles ?? []);
+  const quotas = intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []);
   const settlements = intents.flatMap(({ settles }) => settles ?? []);
   const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
   const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
-  const [, found, known, ordered, spent, units, balances] = await Promise.all([
+  const [, found, reservations, known, ordered, spent, units, balances] = await Promise.all([
     quotas.length === 0 ? undefined : lockQuotas(ask, quotas),
     quotas.length === 0 ? { quotas: [], stopped: false } : readAccounts(ask, quotas),
+    readReservations(ask, intents),
     ask<SeriesIntentRow>(intentsSql, [intents.map(({ kind }) => kind), intents.map(({ id }) => id)]),
     orders.length === 0
       ? []
@@ -76,6 +91,7 @@ export async function readFound(
   ]);
   return {
     ...found,
+    reservations,
     intents: known.map((row) => intentOf(row, row.series === series)),
     orders: ordered.map(({ id }) => id),
     spent: spent.map((row) => row.spends),
@@ -94,6 +110,7 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
     // First: what comes back may be taken in the same group.
     retireQuotas(ask, plan.retired),
     takeQuotas(ask, plan.taken),
+    writeReservations(ask, plan.reserved),
     appendEntries(ask, series, plan.entries),
     insertIntents(ask, series, plan.created),
     insertOrders(ask, plan.created),
@@ -101,11 +118,23 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
   ]);
 }
 
-export async function appendEntries(
+/** Appends an entry that is of no intent; gives its number in the order of all series as well. */
+export async function appendEntry(
   ask: Ask,
   series: number,
-  entries: readonly JournalEntry[],
-): Promise<void> {
+  head: JournalHead,
+  content: Omit<EntryContent, 'sequence'>,
+): Promise<{ head: JournalHead; ordinal: number }> {
+  const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
+  await appendEntries(ask, series, [entry]);
+  const [row] = await ask<{ ordinal: bigint }>(
+    'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
+    [series, entry.sequence],
+  );
+  return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
+}
+
+async function appendEntries(ask: Ask, series: number, entries: readonly JournalEntry[]): Promise<void> {
   await ask(
     'INSERT INTO journal (series, sequence, bytes, hash) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS g (sequence, bytes, hash) ORDER BY sequence',
     [

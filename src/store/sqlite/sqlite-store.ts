@@ -15,10 +15,8 @@ import type { ChangeCode } from '../../quota/change.ts';
 import { stopEvidence } from '../../quota/history.ts';
 import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
 import type { LedgerReads } from '../ledger-reads.ts';
-import { encodeReserve } from '../reservation.ts';
 import {
   bytesOf,
-  encodeOrders,
   entryOf,
   type IntentRow,
   intentOf,
@@ -26,7 +24,6 @@ import {
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
-import { encodeSettlement } from '../settlement.ts';
 import type {
   Allocation,
   ApprovedChange,
@@ -37,8 +34,10 @@ import type {
   Intent,
   IntentKind,
   NewIntent,
+  NewRelease,
   NewStop,
   PlacedOrder,
+  Reservation,
   SeriesHead,
   SignedIntent,
   Stop,
@@ -54,7 +53,7 @@ import { makeLedgerReads } from './ledger-reads.ts';
 import { QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
-import { prepareStatements, type Statements } from './statements.ts';
+import { intentParameters, prepareStatements, type Statements } from './statements.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: DatabaseOptions): Store {
@@ -79,7 +78,7 @@ export function openSqliteStore(options: DatabaseOptions): Store {
 class SqliteStore implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
-  private readonly release: () => void;
+  private readonly unlock: () => void;
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
@@ -96,7 +95,7 @@ class SqliteStore implements Store {
         'store_in_use',
         `another process serves \`${options.path}\`: stop it first; two at once could issue twice`,
       );
-    this.release = release;
+    this.unlock = release;
     try {
       const { db, storeId } = openDatabase(options);
       this.db = db;
@@ -188,51 +187,36 @@ class SqliteStore implements Store {
     const orders = intents.flatMap((intent) => (intent.orders ?? []).map(({ id }) => id));
     const spends = intents.flatMap((intent) => intent.spends ?? []);
     const settlements = intents.flatMap(({ settles }) => settles ?? []);
+    const quotas = this.quotas.quotas(
+      intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []),
+    );
     return {
       head: this.readHead(),
       intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
       orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
       spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
-      quotas: this.quotas.quotas(intents.flatMap(({ take, settles }) => take ?? settles ?? [])),
+      quotas,
+      reservations: this.quotas.reservations.found(
+        intents,
+        quotas.map(({ account }) => account),
+      ),
       units: this.settlements.spent(settlements),
       balances: this.settlements.found(settlements),
       stopped: this.quotas.stopped() !== undefined,
     };
   }
 
-  private writePlan({ entries, created, taken, retired, units, balances }: CommitPlan): void {
+  private writePlan({ entries, created, taken, reserved, retired, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
-      this.statements.insertIntent.run({
-        kind: intent.kind,
-        id: intent.id,
-        issuer: intent.issuer,
-        bodyHash: intent.bodyHash,
-        sequence,
-        createdMs: intent.createdMs,
-        context: intent.context,
-        toBeSigned: intent.toBeSigned,
-        epoch: intent.serial?.epoch ?? null,
-        serial: intent.serial?.number ?? null,
-        orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
-        decides: intent.decides ?? 0,
-        spends: intent.spends ?? null,
-        takeCurrency: intent.take?.currency ?? null,
-        takeAmount: intent.take?.amount ?? null,
-        takeOrders: intent.take?.orders ?? null,
-        takeMs: intent.take?.atMs ?? null,
-        settles: intent.settles === undefined ? null : encodeSettlement(intent.settles),
-        takeReservation: intent.take?.reservation ?? null,
-        reserves: intent.reserves === undefined ? null : encodeReserve(intent.reserves),
-        approveCurrency: intent.approves?.currency ?? null,
-        approveAmount: intent.approves?.amount ?? null,
-      });
+      this.statements.insertIntent.run(intentParameters(intent, sequence));
       for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
         this.statements.insertOrder.run(id, bodyHash, intent.id, index);
     }
     // First: what comes back may be taken in the same group.
     this.quotas.retire(retired);
     this.quotas.take(taken);
+    this.quotas.reservations.write(reserved);
     this.settlements.write({ units, balances });
   }
 
@@ -297,6 +281,18 @@ class SqliteStore implements Store {
 
   stopped(): Promise<Stop | undefined> {
     return this.run(() => this.quotas.stopped());
+  }
+
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined> {
+    return this.read(() => this.quotas.findReservation(id, nowMs));
+  }
+
+  reservations(page: Parameters<Store['reservations']>[0]): Promise<readonly Reservation[]> {
+    return this.read(() => this.quotas.reservationsAfter(page));
+  }
+
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
+    return this.transact(() => this.quotas.release(release));
   }
 
   evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
@@ -367,7 +363,7 @@ class SqliteStore implements Store {
 
   close(): Promise<void> {
     this.db.close();
-    this.release();
+    this.unlock();
     return Promise.resolve();
   }
 
