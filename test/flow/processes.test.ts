@@ -26,7 +26,7 @@ import {
 } from './ringmint.ts';
 
 // Each command is a process of its own.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const title =
   skipReason === undefined

@@ -38,7 +38,11 @@ export async function readHeldHeads(ask: Ask, address: string): Promise<readonly
 /** Whether anything was held. */
 export async function releaseHead(
   ask: Ask,
-  { role, name, journal }: { readonly role: string; readonly name: string; readonly journal?: Uint8Array },
+  {
+    role,
+    name,
+    journal,
+  }: { readonly role: string; readonly name: string; readonly journal: Uint8Array | undefined },
 ): Promise<boolean> {
   const released = await ask(
     'DELETE FROM held_head WHERE role = $1 AND name = $2 AND ($3::bytea IS NULL OR journal = $3) RETURNING 1',

@@ -85,6 +85,7 @@ import {
   readFirstSignedAfter,
   readFound,
   readHash,
+  readLastSerial,
   type SeriesIntentRow,
   writePlan,
 } from './statement.ts';
@@ -163,13 +164,7 @@ class PostgresStore implements Store {
   }
 
   lastSerial(epoch: number): Promise<number> {
-    return this.read(async (ask) => {
-      const [row] = await ask<{ last: bigint }>(
-        'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = $1',
-        [epoch],
-      );
-      return Number(row?.last ?? 0n);
-    });
+    return this.read((ask) => readLastSerial(ask, epoch));
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
@@ -378,8 +373,7 @@ class PostgresStore implements Store {
     let released = false;
     return this.write(async (ask, head) => {
       // Done again where a commit was cut, it finds nothing that the first time has released.
-      released =
-        (await releaseHead(ask, { role, name, ...(journal === undefined ? {} : { journal }) })) || released;
+      released = (await releaseHead(ask, { role, name, journal })) || released;
       return { value: released, head: await head };
     });
   }

@@ -44,6 +44,15 @@ export async function readHash(ask: Ask, series: number, sequence: number): Prom
   return row === undefined ? undefined : bytesOf(row.hash);
 }
 
+/** The highest serial of the epoch; 0 where there is none. */
+export async function readLastSerial(ask: Ask, epoch: number): Promise<number> {
+  const [row] = await ask<{ last: bigint }>(
+    'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = $1',
+    [epoch],
+  );
+  return Number(row?.last ?? 0n);
+}
+
 /** The lowest number above `sequence` whose intent has been signed. */
 export async function readFirstSignedAfter(
   ask: Ask,
