@@ -116,6 +116,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
 class PostgresStore implements Store {
   readonly reads = () => this.held.reads();
+  readonly seriesOf: Store['seriesOf'] = (kind, id) => this.read((ask) => readSeriesOf(ask, kind, id));
   private readonly held: HeldSeries;
   private readonly role: string;
 
@@ -352,10 +353,6 @@ class PostgresStore implements Store {
 
   journals(): Promise<readonly SeriesHead[]> {
     return readJournals(this.role, (work) => this.read(work));
-  }
-
-  seriesOf(kind: IntentKind, id: Uint8Array): Promise<string | undefined> {
-    return this.read((ask) => readSeriesOf(ask, kind, id));
   }
 
   holdHead(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): Promise<HeadHolding> {

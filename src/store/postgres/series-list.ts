@@ -36,21 +36,33 @@ export async function whileHeld<T>(
   }: SeriesPlace & { readonly series: string; readonly patienceMs: number },
   work: (held: { unsigned(): Promise<number> }) => Promise<T>,
 ): Promise<T> {
-  return withSession(place, async (session) => {
+  // What `work` throws is no fault of this database.
+  const outcome = await withSession(place, async (session) => {
     const series = (await readAll(session)).find((one) => one.name === name);
+    const { shown } = session.address;
     if (series === undefined)
-      throw new StoreError('store_missing', `\`${session.address.shown}\` has no series ${quote(name)}`);
+      throw new StoreError('store_missing', `\`${shown}\` has no series ${quote(name)}`);
     await lockSeries(session, series, patienceMs);
-    return work({
-      async unsigned() {
-        const [row] = await session.ask<{ count: bigint }>(
-          'SELECT count(*) AS count FROM intent WHERE series = $1 AND signed IS NULL',
-          [series.number],
-        );
-        return Number(row?.count ?? 0n);
-      },
-    });
+    try {
+      return { done: await work({ unsigned: () => countUnsigned(session, series.number) }) };
+    } catch (thrown) {
+      return { thrown };
+    }
   });
+  if ('thrown' in outcome) throw outcome.thrown;
+  return outcome.done;
+}
+
+async function countUnsigned(session: Session, series: number): Promise<number> {
+  try {
+    const [row] = await session.ask<{ count: bigint }>(
+      'SELECT count(*) AS count FROM intent WHERE series = $1 AND signed IS NULL',
+      [series],
+    );
+    return Number(row?.count ?? 0n);
+  } catch (error) {
+    throw asStoreError(causeOf(error), session.address.shown);
+  }
 }
 
 async function readAll(session: Session): Promise<readonly Series[]> {
