@@ -19,58 +19,28 @@ import { decodeEntry } from '../journal/entry.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
 import { decodeJournalHead } from '../records/journal-head.ts';
-import { type KeyRing, makeKeyRing } from '../records/key-ring.ts';
 import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import { type AnchorAction, changeId, decodeChange, type HeadPlace } from '../records/quota-change.ts';
-import type { TrustBundle } from '../records/trust-bundle.ts';
-import { assertOneSeries } from '../store/postgres/dump.ts';
 import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { type Evidence, gatherEvidence } from './anchor-evidence.ts';
-import {
-  type ApplianceConfiguration,
-  applianceSchema,
-  quotaSchema,
-  readConfiguration,
-} from './configuration.ts';
-import { type Home, homeAt, type Role, roles } from './home.ts';
-import { readSigning } from './hsm-access.ts';
+import { type AnchorSurroundings, type Opened, withOpened } from './anchor-ledgers.ts';
+import { quotaSchema, readConfiguration } from './configuration.ts';
+import { homeAt, type Role, roles } from './home.ts';
 import { holderOf } from './key-holder.ts';
-import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
-import { ledgerOfStore, type OtherLedger, openEvidence } from './other-ledger.ts';
+import { anchorsOf } from './open-keys.ts';
 import { writeFileDurably } from './private-file.ts';
-import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
-import { readTrustBundle } from './trust.ts';
-import { holdTrust } from './trust-pin.ts';
-
-export interface AnchorSurroundings {
-  readonly projectFolder: string;
-  readonly clock: Clock;
-  readonly progress: (line: string) => void;
-}
-
-/** The ledgers that are on this machine, held, the extracts of the others, and the token of the system in question. */
-interface Opened {
-  readonly home: Home;
-  readonly role: Role;
-  readonly configuration: ApplianceConfiguration;
-  readonly bundle: TrustBundle;
-  readonly keys: KeyRing;
-  readonly place: LedgerPlace;
-  readonly stores: ReadonlyMap<Role, Store>;
-  /** Of the other two, here or by their extracts. */
-  readonly others: ReadonlyMap<Role, OtherLedger>;
-  readonly own: Store;
-  readonly hsms: readonly OpenKey[];
-}
+import { readQuotaProcesses } from './quota-processes.ts';
 
 export interface ProposeAnchorOptions {
   readonly home: string;
   readonly role: Role;
+  /** Of quota control as several processes: whose journal. */
+  readonly series?: string;
   /** Of each quota that is named; at least what issuance has. */
   readonly assumed: readonly AssumedIssue[];
   /** Extracts of the systems whose ledgers are on other machines. */
@@ -82,11 +52,14 @@ export async function proposeAnchor(
   options: ProposeAnchorOptions,
   surroundings: AnchorSurroundings,
 ): Promise<Result<AnchorProposal>> {
-  return withOpened(options, options.role, surroundings, async (opened) => {
+  const { role: of, series, evidence: files } = options;
+  const whose = { role: of, series, evidence: files };
+  return withOpened(homeAt(options.home), whose, surroundings, async (opened) => {
     const { own, role, configuration } = opened;
     const anchored = await anchorNamed(opened, opened.place.anchor).readAll();
     const evidence = await gather(opened, anchored);
     const { head, beyond, unexplained, older } = evidence;
+    if (older && opened.series !== null) return refuseOlder(opened.series);
     if (!older && (await mayStart(own, highestHead(anchored))))
       return refuse(
         'anchor_in_place',
@@ -151,7 +124,11 @@ export async function anchorAnew(
       'not_permitted',
       'what `ringmint store propose-anchor` wrote is accepted; for a quota, `ringmint quota apply`',
     );
-  return withOpened(options, action.role, surroundings, async (opened) => {
+  const home = homeAt(options.home);
+  const journal = toHex(action.journalId);
+  const series = (await readQuotaProcesses(home)).find((one) => one.journal === journal)?.series;
+  const whose = { role: action.role, series, evidence: options.evidence };
+  return withOpened(home, whose, surroundings, async (opened) => {
     const { own, role, bundle } = opened;
     let sequence = await own.findChange(changeId(change));
     if (sequence === undefined) {
@@ -238,6 +215,7 @@ async function checkAction(
 ): Promise<Result<null>> {
   const { own, role } = opened;
   const { head, beyond, unexplained, older } = evidence;
+  if (older && opened.series !== null) return refuseOlder(opened.series);
   if (!equalBytes(action.journalId, await own.journalId()))
     return refuse(
       'change_stale',
@@ -360,39 +338,10 @@ function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
   return replicateAnchor(anchorsOf(hsms, name));
 }
 
-async function withOpened<T>(
-  { home: folder, evidence: files }: { readonly home: string; readonly evidence: readonly string[] },
-  role: Role,
-  { projectFolder, progress }: AnchorSurroundings,
-  work: (opened: Opened) => Promise<T>,
-): Promise<T> {
-  const home = homeAt(folder);
-  const configuration = await readConfiguration(home.appliance, applianceSchema);
-  const bundle = await readTrustBundle(home);
-  const place = await readLedgerPlace(home, role);
-  if (place.kind === 'postgres') await assertOneSeries({ ...place, role });
-  const closers: (() => Promise<unknown>)[] = [];
-  try {
-    const others = openEvidence(files, configuration.issuer, closers);
-    const stores = new Map<Role, Store>();
-    for (const one of roles) {
-      if (one !== role && others.has(one)) continue;
-      const store = await openRoleStore(home, one);
-      closers.push(() => store.close());
-      stores.set(one, store);
-      others.set(one, ledgerOfStore(store));
-    }
-    // As a start does it: who approves is in the bundle, and another one in its place must not say so.
-    await holdTrust(home, role, bundle);
-    others.delete(role);
-    const own = stores.get(role);
-    if (own === undefined) throw new Error('each role has a ledger');
-    const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
-    const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
-    closers.push(() => closeKeys(hsms));
-    const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    return await work({ home, role, configuration, bundle, keys, place, stores, others, own, hsms });
-  } finally {
-    for (const close of closers.reverse()) await close();
-  }
+/** What one series lacks is missing in the quotas of all: then only the newest database is gone on from. */
+function refuseOlder(series: string): Refusal<'store_several_series'> {
+  return refuse(
+    'store_several_series',
+    `the ledger lacks what is known of series ${quote(series)}, or what issuance has: it is an older copy, and one with several series is not gone on from; put the newest database back`,
+  );
 }

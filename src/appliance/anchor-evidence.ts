@@ -3,13 +3,14 @@ import type { JournalHead } from '../journal/chain.ts';
 import { decodeEntry, decodeIntentContent } from '../journal/entry.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
+import { quote } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { decodeJournalHead, type JournalHeadRecord } from '../records/journal-head.ts';
 import type { KeyRing } from '../records/key-ring.ts';
 import { decodeChange, type HeadPlace } from '../records/quota-change.ts';
 import { WitnessError } from '../roles/witness-error.ts';
-import type { Store } from '../store/store.ts';
+import { type SeriesHead, type Store, StoreError } from '../store/store.ts';
 import type { Role } from './home.ts';
 import { holderOf } from './key-holder.ts';
 import { entriesOf, type OtherLedger } from './other-ledger.ts';
@@ -83,6 +84,7 @@ function headsBeyond(head: JournalHead, heads: readonly HeadPlace[]): HeadPlace[
 async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): Promise<JournalHeadRecord[]> {
   const owner = holderOf(role, issuer);
   const journalId = await own.journalId();
+  const series = await own.journals();
   const records: JournalHeadRecord[] = [];
   for (const [witness, ledger] of others) {
     for (const { signed, contradiction } of await ledger.heads()) {
@@ -94,6 +96,11 @@ async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): P
           'witness_unavailable',
           `${witness} holds a head of ${role} that no key of ${role} signed: it is no witness; find out what wrote to its ledger`,
         );
+      const other = series.find((one) => equalBytes(one.journalId, record.journalId));
+      if (other !== undefined && !equalBytes(record.journalId, journalId)) {
+        assertNewest(other, record.sequence, witness);
+        continue;
+      }
       if (contradiction !== null || !equalBytes(record.journalId, journalId))
         throw forked(
           `${witness} holds a head of another journal of ${role}, or two that contradict each other`,
@@ -102,6 +109,15 @@ async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): P
     }
   }
   return records;
+}
+
+/** Of a ledger with several series only an anchor can be set anew: what one series lacks, the quotas of all lack. */
+function assertNewest({ series, head }: SeriesHead, sequence: number, witness: string): void {
+  if (sequence <= head.sequence) return;
+  throw new StoreError(
+    'store_several_series',
+    `series ${quote(series)} of this ledger ends at entry ${head.sequence}, and ${witness} holds entry ${sequence} of it: it is an older copy, and one with several series is not gone on from; put the newest database back`,
+  );
 }
 
 /** An entry that the ledger has is the one that is known elsewhere. */

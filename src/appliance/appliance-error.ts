@@ -32,6 +32,11 @@ export type ApplianceErrorCode =
   | 'file_unwritable'
   | 'bundle_superseded'
   | 'port_in_use'
+  | 'process_unknown'
+  | 'process_taken_out'
+  | 'process_unfinished'
+  | 'process_last'
+  | 'appliance_in_use'
   | 'start_failed';
 
 export class ApplianceError extends Error {

@@ -10,12 +10,14 @@ import type { ExitCode } from './exit-code.ts';
 import { readInput, readInputs } from './file.ts';
 import { addProposalOptions } from './quota/commands.ts';
 import { writeProposal } from './quota/proposal.ts';
+import { seriesOption } from './series-option.ts';
 import type { AnchorProposal, AssumedIssue } from './store-administration.ts';
 import { type CommandContext, collect, type MakeCommand } from './subcommands.ts';
 
 interface ProposeArguments {
   readonly home: string;
   readonly role: Role;
+  readonly series?: string;
   readonly writeOff?: readonly string[];
   readonly evidence?: readonly string[];
   readonly reason: string;
@@ -31,10 +33,11 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   async function runProposal(given: ProposeArguments): Promise<ExitCode> {
     const assumed = readAssumed(given.writeOff ?? []);
     if (!assumed.ok) return terminal.refuse(assumed);
-    const { home: folder, role: of } = given;
+    const { home: folder, role: of, series } = given;
     const proposed = await appliance.store.proposeAnchor({
       home: folder,
       role: of,
+      ...(series === undefined ? {} : { series }),
       assumed: assumed.value,
       evidence: given.evidence ?? [],
       progress,
@@ -81,6 +84,7 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   )
     .addOption(home())
     .addOption(role())
+    .addOption(seriesOption())
     .addOption(
       new Option(
         '--write-off <CURRENCY=AMOUNT>',

@@ -121,6 +121,8 @@ export interface StoreAdministration {
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
+    /** Of quota control as several processes: whose journal. */
+    readonly series?: string;
     readonly assumed: readonly AssumedIssue[];
     /** Paths of extracts, of the systems whose ledgers are on other machines. */
     readonly evidence: readonly string[];
@@ -147,10 +149,4 @@ export interface StoreAdministration {
     readonly series: string;
     readonly progress: (written: number, all: number) => void;
   }): Promise<StoreMigrationReport>;
-  /** Gives where the ledger is, without the password. */
-  addSeries(options: {
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-  }): Promise<string>;
 }

@@ -35,8 +35,8 @@ beforeAll(async () => {
     certificate: operator.certificatePem,
     authority: authority.certificatePem,
   };
-  client = makeClient({ tls, timeoutMs: 20_000 }, () => base);
-  hasty = makeClient({ tls, timeoutMs: 500 }, () => base);
+  client = makeClient({ tls, timeoutMs: 20_000 }, () => [{ series: null, base }]);
+  hasty = makeClient({ tls, timeoutMs: 500 }, () => [{ series: null, base }]);
 });
 
 afterAll(async () => {
