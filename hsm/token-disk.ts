@@ -52,7 +52,7 @@ export class TokenDisk {
     const after = this.readFiles();
     const changed = [...after].filter(([path, bytes]) => before.get(path)?.equals(bytes) !== true);
     if (changed.length === 0) throw new Error(`the module changed no file in \`${this.folder}\``);
-    for (const [path] of changed) await waitFor(path);
+    for (const [path] of changed) await waitForAny(path);
     if (changed.some(([path]) => !before.has(path))) await this.synchroniseFolders();
     // A key that is made at the same time changes files too: then it is looked for again the next time.
     const [only, ...others] = changed;
@@ -98,6 +98,15 @@ export class TokenDisk {
 async function waitFor(path: string): Promise<void> {
   if ((await synchronise(path)) === 0)
     throw new Error(`\`${path}\` is empty after it was written: is the disk full?`);
+}
+
+/** The same of a file that may be another process's, which empties it and writes it anew at this moment. */
+async function waitForAny(path: string): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) {
+    if ((await synchronise(path)) > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await waitFor(path);
 }
 
 /** Gives the size. Only the wait itself leaves this thread: each turn of its event loop may be a long one beside signatures. */

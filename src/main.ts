@@ -56,12 +56,13 @@ const appliance: Appliance = {
     const { initialise } = await import('./appliance/initialisation.ts');
     return initialise({ ...options, projectFolder, clock: systemClock });
   },
-  async serve({ home, role, port, ready }) {
+  async serve({ home, role, series, port, ready }) {
     try {
       const { serveReloading } = await import('./appliance/reloading.ts');
       await serveReloading({
         home,
         role,
+        ...(series === undefined ? {} : { series }),
         ...(port === undefined ? {} : { port }),
         logLevel: 'warn',
         version,
@@ -136,9 +137,19 @@ const appliance: Appliance = {
       const { migrateStore } = await import('./appliance/role-store.ts');
       return migrateStore({ home: homeAt(home), ...options });
     },
-    async addSeries(...given) {
-      const { addStoreSeries } = await import('./appliance/role-store.ts');
-      return addStoreSeries(...given);
+  },
+  processes: {
+    async list(home) {
+      const { listProcesses } = await import('./appliance/process-management.ts');
+      return listProcesses(home);
+    },
+    async add(options) {
+      const { addProcess } = await import('./appliance/process-management.ts');
+      return addProcess(options);
+    },
+    async takeOut(options) {
+      const { takeOutProcess } = await import('./appliance/process-management.ts');
+      return takeOutProcess(options);
     },
   },
   async extractLedger(options) {

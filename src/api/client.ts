@@ -1,7 +1,7 @@
 /** The typed client of the three systems' resources: mutual TLS, one deadline a call, refusals as they were sent. */
 import type { Static, TSchema } from 'typebox';
 import { Agent } from 'undici';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { encodeReservationId } from '../records/reservation-draft.ts';
@@ -27,6 +27,7 @@ import {
   type OrderListQuery,
 } from './listing.ts';
 import { decodeOrdersAnswer, encodeDrafts, issueInEvents, type OrdersAnswer, ordersRoute } from './orders.ts';
+import { type Endpoint, makeProcesses } from './processes.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
 import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
@@ -60,6 +61,8 @@ export interface ClientOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly authority: string };
   /** How long one call may take; its caller then learns `peer_unavailable` and may call again with the same id. */
   readonly timeoutMs: number;
+  /** Whether a journal (its id, hex) is one whose process is not to be worked with. */
+  readonly avoids?: (journal: string) => boolean;
 }
 
 export interface Client extends IssuancePeers, ReservationPeer {
@@ -71,9 +74,20 @@ export interface Client extends IssuancePeers, ReservationPeer {
   ): Promise<Result<OrdersAnswer>>;
   /** Every order of the list, page after page as they are asked for; a refusal is the last that it gives. */
   orders(query?: OrderListQuery): AsyncGenerator<Result<ListedOrder>>;
-  journal(role: RoleStatus['role'], query?: JournalQuery): AsyncGenerator<Result<ListedEntry>>;
-  /** What happens in a system; connects again where it was cut off, and goes on without a gap. */
-  events(role: RoleStatus['role'], query: EventQuery): AsyncGenerator<Result<SystemEvent>>;
+  /** The processes of a system that have an address, by their series; `[null]` where it has one process. */
+  processes(role: RoleStatus['role']): readonly (string | null)[];
+  /** Of the process with this series where the system has several. */
+  journal(
+    role: RoleStatus['role'],
+    query?: JournalQuery,
+    series?: string | null,
+  ): AsyncGenerator<Result<ListedEntry>>;
+  /** What happens in a process of a system; connects again where it was cut off, and goes on without a gap. */
+  events(
+    role: RoleStatus['role'],
+    query: EventQuery,
+    series?: string | null,
+  ): AsyncGenerator<Result<SystemEvent>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
   changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
@@ -93,18 +107,19 @@ export interface Client extends IssuancePeers, ReservationPeer {
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What the account (32 bytes) has. */
   account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
-  status(role: RoleStatus['role']): Promise<Result<RoleStatus>>;
+  /** Of any process, or of the one with this series. */
+  status(role: RoleStatus['role'], series?: string | null): Promise<Result<RoleStatus>>;
   /** What `witness` holds of the journal of the system that the certificate is of. */
   journalHeads(witness: RoleStatus['role']): Promise<Result<readonly Uint8Array[]>>;
   /** Gives what was held before. */
   showHead(witness: RoleStatus['role'], head: Uint8Array): Promise<Result<readonly Uint8Array[]>>;
-  /** Has the system hold a head that it is said to have signed against its journal. */
+  /** Has each process of the system hold a head that it is said to have signed against its journals. */
   checkHead(role: RoleStatus['role'], head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
 }
 
-/** Base addresses, such as `https://127.0.0.1:7101`, asked at each call: a system that came back may have another. */
-export type Endpoints = (role: RoleStatus['role']) => string | undefined;
+/** Where the processes of a system listen, asked at each call: one that came back may be elsewhere. */
+export type Endpoints = (role: RoleStatus['role']) => readonly Endpoint[];
 
 /** Below what a system takes from one peer; further calls wait for their turn. */
 const connectionsPerSystem = 64;
@@ -119,31 +134,44 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     connectTimeout: Math.min(timeoutMs, 5_000),
   });
 
-  async function call(
+  const processes = makeProcesses({
+    avoids: options.avoids ?? (() => false),
+    now: () => performance.now(),
+  });
+
+  /** Calls the system, whichever of its processes answers. */
+  function callAny<T>(
     role: RoleStatus['role'],
-    route: RouteDefinition,
-    sent: Sent = {},
-  ): Promise<Result<Answer>> {
-    const to = system(role);
-    return to.ok ? exchange(route, to.value, sent) : to;
+    key: Uint8Array | undefined,
+    call: (to: Exchange) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
+    const known = endpoints(role);
+    const [only] = known;
+    if (only === undefined) return Promise.resolve(refuseUnknown(role, undefined));
+    if (known.length === 1) return call(exchangeWith(role, only));
+    return processes.callAny(known, key, (to, heard) => call({ ...exchangeWith(role, to), heard }));
   }
 
-  async function callJson<S extends TSchema>(
+  function call(role: RoleStatus['role'], route: RouteDefinition, sent: Sent = {}): Promise<Result<Answer>> {
+    return callAny(role, sent.body, (to) => exchange(route, to, sent));
+  }
+
+  function callJson<S extends TSchema>(
     role: RoleStatus['role'],
     route: JsonRoute<S>,
     sent: Sent = {},
   ): Promise<Result<Static<S>>> {
-    const to = system(role);
-    return to.ok ? exchangeJson(route, to.value, sent) : to;
+    return callAny(role, sent.body, (to) => exchangeJson(route, to, sent));
   }
 
-  function system(role: RoleStatus['role']): Result<Exchange> {
-    const base = endpoints(role);
-    if (base !== undefined) return succeed({ dispatcher, timeoutMs, peerName: peerName(role), base });
-    return refuse(
-      'peer_unavailable',
-      `the ${role} system has no known address: is it running? (\`ringmint up\`)`,
-    );
+  /** One process: that with this series, or the first. */
+  function system(role: RoleStatus['role'], series?: string | null): Result<Exchange> {
+    const endpoint = endpoints(role).find((one) => (series ?? null) === null || one.series === series);
+    return endpoint === undefined ? refuseUnknown(role, series) : succeed(exchangeWith(role, endpoint));
+  }
+
+  function exchangeWith(role: RoleStatus['role'], { series, base }: Endpoint): Exchange {
+    return { dispatcher, timeoutMs, peerName: peerName(role, series), base };
   }
 
   return {
@@ -161,8 +189,9 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return answer.ok ? decodeOrdersAnswer(answer.value.bytes, drafts.length) : answer;
     },
     orders: (query = {}) => listOrders(() => system('issuance'), query),
-    journal: (role, query = {}) => listJournal(() => system(role), query),
-    events: (role, query) => followEvents(() => system(role), query),
+    processes: (role) => endpoints(role).map(({ series }) => series),
+    journal: (role, query = {}, series = null) => listJournal(() => system(role, series), query),
+    events: (role, query, series = null) => followEvents(() => system(role, series), query),
     async submitRequest(request) {
       const answer = await call('central', requestsRoute, { body: request });
       if (!answer.ok) return answer;
@@ -179,8 +208,15 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await callJson('quota', quotaRoute);
       return answer.ok ? succeed(answer.value.positions.map(positionFromJson)) : answer;
     },
-    changeQuota: (change, approvals) =>
-      callJson('quota', changesRoute, { body: encodeApprovedChange(change, approvals) }),
+    async changeQuota(change, approvals) {
+      const body = encodeApprovedChange(change, approvals);
+      const changed = await callJson('quota', changesRoute, { body });
+      const known = endpoints('quota');
+      // A start has each process sign what waited there; of one that is away it is its next start that does.
+      if (changed.ok && known.length > 1)
+        await Promise.all(known.map((to) => exchangeJson(changesRoute, exchangeWith('quota', to), { body })));
+      return changed;
+    },
     stop: (order) => callJson('quota', stopRoute, { body: order }),
     async retire(file) {
       const answer = await call('quota', retirementsRoute, { body: file });
@@ -232,8 +268,14 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await callJson('quota', accountsRoute, { query: accountQuery(account) });
       return answer.ok ? succeed(balancesFromJson(answer.value)) : answer;
     },
-    async status(role) {
-      const status = await callJson(role, statusRoute);
+    async status(role, series = null) {
+      const to = system(role, series);
+      const status =
+        series === null
+          ? await callJson(role, statusRoute)
+          : to.ok
+            ? await exchangeJson(statusRoute, to.value)
+            : to;
       if (!status.ok || status.value.role === role) return status;
       return refuse('peer_fault', `${peerName(role)} answered as the ${status.value.role} system`);
     },
@@ -246,13 +288,31 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       return answer.ok ? decodeHeads(answer.value.bytes) : answer;
     },
     async checkHead(role, head) {
-      const answer = await call(role, headCheckRoute, { body: head });
-      return answer.ok ? succeed(null) : answer;
+      const known = endpoints(role);
+      if (known.length === 0) return refuseUnknown(role, undefined);
+      const answers = await Promise.all(
+        known.map((to) => exchange(headCheckRoute, exchangeWith(role, to), { body: head })),
+      );
+      const refused = answers.filter((answer) => !answer.ok);
+      // What is found counts, whoever finds it; a process that is away finds nothing.
+      const [worst] = [...refused.filter(({ code }) => code !== 'peer_unavailable'), ...refused];
+      const isHeld = answers.length > refused.length;
+      return worst === undefined || (isHeld && worst.code === 'peer_unavailable') ? succeed(null) : worst;
     },
     close: () => dispatcher.close(),
   };
 }
 
-function peerName(role: RoleStatus['role']): string {
-  return `the ${role} system`;
+function peerName(role: RoleStatus['role'], series: string | null = null): string {
+  return series === null ? `the ${role} system` : `process ${series} of the ${role} system`;
+}
+
+function refuseUnknown(
+  role: RoleStatus['role'],
+  series: string | null | undefined,
+): Refusal<'peer_unavailable'> {
+  return refuse(
+    'peer_unavailable',
+    `${peerName(role, series)} has no known address: is it running? (\`ringmint up\`)`,
+  );
 }

@@ -29,6 +29,7 @@ export const credentialsRoute = defineRoute({
     'credential_not_yet_valid',
     'credential_spent',
     'request_id_conflict',
+    'request_abandoned',
     'quota_missing',
     'quota_exceeded',
     'daily_limit',

@@ -11,6 +11,7 @@ import { EventTooLongError, type ReceivedEvent, readEvents } from './event-readi
 import { eventStreamType } from './event-stream.ts';
 import { problemSchema, problemType } from './problem.ts';
 import { statusOf } from './problem-code.ts';
+import { type Heard, journalHeader } from './processes.ts';
 import { problemsOf, type RouteDefinition } from './route.ts';
 
 export interface Exchange {
@@ -21,6 +22,8 @@ export interface Exchange {
   readonly peerName: string;
   /** Base address. */
   readonly base: string;
+  /** Told which process has answered, where the system has several. */
+  readonly heard?: Heard;
 }
 
 export interface Answer {
@@ -43,7 +46,7 @@ export type JsonRoute<S extends TSchema> = RouteDefinition & { readonly answer: 
 /** Calls `route` and gives the answer's bytes, of the declared media type and size. */
 export async function exchange(
   route: RouteDefinition,
-  { dispatcher, timeoutMs, peerName, base }: Exchange,
+  { dispatcher, timeoutMs, peerName, base, heard }: Exchange,
   call: Sent = {},
 ): Promise<Result<Answer>> {
   const signal = AbortSignal.timeout(timeoutMs);
@@ -56,6 +59,8 @@ export async function exchange(
     });
     const succeeded = response.statusCode === 200;
     const header = headerOf(response);
+    const journal = header(journalHeader);
+    if (journal !== undefined && /^[0-9a-f]{32}$/.test(journal)) heard?.journal(journal);
     const bytes = await readBytes(response.body, succeeded ? route.answer.limit : problemLimit);
     if (bytes === undefined) return refuse('peer_fault', `${peerName} answered with more bytes than it may`);
     const fits = checkType(response, peerName, succeeded ? route.answer.type : problemType);

@@ -18,6 +18,7 @@ import { parameterRefusal, type ValidationFault } from './parameter.ts';
 import { identityOfRequest } from './peer.ts';
 import { type Fault, faultRefusal, sendProblem } from './problem.ts';
 import { type ProblemCode, statusOf } from './problem-code.ts';
+import { journalHeader } from './processes.ts';
 import { declaredOf, RefusedError } from './serving-route.ts';
 import { stopInTime } from './stopping.ts';
 
@@ -45,6 +46,8 @@ export interface ServerOptions extends ListenerOptions {
   /** Names a broken device or store; `undefined` for anything else, which is a bug. */
   readonly describeFault: (error: unknown) => Fault | undefined;
   readonly streams?: Partial<StreamLimits>;
+  /** Id of the journal of this process, hex, where the system has several: it is in each answer. */
+  readonly journal?: string;
 }
 
 export type Server = FastifyInstance;
@@ -88,6 +91,9 @@ export async function makeServer(options: ServerOptions): Promise<Server> {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
+  const { journal } = options;
+  if (journal !== undefined)
+    server.addHook('onSend', async (_request, reply) => void reply.header(journalHeader, journal));
   metrics.observe(server);
   addDeadlines(server, limits.requestSeconds, metrics);
   stopInTime(server, listeners);

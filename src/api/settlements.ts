@@ -24,6 +24,7 @@ const settlementProblems = [
   ...recordProblems,
   'issuer_mismatch',
   'request_id_conflict',
+  'request_abandoned',
   'request_not_yet_valid',
   'request_expired',
   'quota_missing',

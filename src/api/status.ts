@@ -28,6 +28,9 @@ export const stopSchema = Type.Object({
 
 const statusSchema = Type.Object({
   role: roleSchema,
+  series: Type.Union([Type.String({ maxLength: 32 }), Type.Null()], {
+    description: 'of several processes of the system, which one',
+  }),
   keyId: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the key that signs' }),
   journal: Type.Object({
     sequence: Type.Integer({ minimum: 0 }),
@@ -76,6 +79,7 @@ const statusSchema = Type.Object({
     Type.Object({
       role: roleSchema,
       name: Type.String({ maxLength: 64 }),
+      journal: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'its id' }),
       sequence: Type.Integer({ minimum: 0 }),
       hash: hashSchema,
       issuedAt: Type.Integer(),

@@ -18,11 +18,14 @@ const headLimit = 16 * 1024;
 const heads = {
   type: 'application/cbor',
   description:
-    'an array of at most two journal heads of the asking system, COSE_Sign1: the highest, and one that contradicts it',
-  limit: 3 * headLimit,
+    'an array of at most two journal heads of each journal of the asking system, COSE_Sign1: the highest, and one that contradicts it',
+  limit: 4 * headLimit,
 } as const;
 
-const headProblems = ['head_foreign', 'journal_behind_witness', 'journal_forked'] as const;
+const headProblems = ['head_foreign', 'journal_behind_witness', 'journal_forked', 'journal_unknown'] as const;
+
+/** Of 16 processes two each. */
+const mostHeads = 32;
 
 export const heldHeadsRoute = defineRoute({
   method: 'GET',
@@ -31,7 +34,7 @@ export const heldHeadsRoute = defineRoute({
   summary: 'what is held of the journal of the system that asks',
   peers: ['central', 'issuance', 'quota'],
   answer: heads,
-  problems: [],
+  problems: storeProblems,
 });
 
 export const showHeadRoute = defineRoute({
@@ -93,6 +96,7 @@ export function addWitness(server: Server, witness: Witness, own: WitnessedLedge
   });
   addRoute(server, heldHeadsRoute, async ({ peer: { role, name } }) => {
     if (role === 'operator') return refuse('not_permitted', 'an operator has no journal');
+    await witness.refresh();
     return succeed({ bytes: encodeCbor(witness.headsOf({ role, name })) });
   });
 }
@@ -111,8 +115,8 @@ export function refuseForked(server: Server, witness: Witness): void {
 /** Reads what a witness answers. */
 export function decodeHeads(bytes: Uint8Array): Result<readonly Uint8Array[], 'peer_fault'> {
   const decoded = decodeCbor(bytes);
-  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length > 2)
-    return refuse('peer_fault', 'the answer of a witness is an array of at most two journal heads');
+  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length > mostHeads)
+    return refuse('peer_fault', `the answer of a witness is an array of at most ${mostHeads} journal heads`);
   const heads = decoded.value.filter((head) => head instanceof Uint8Array);
   if (heads.length !== decoded.value.length)
     return refuse('peer_fault', 'a witness answered with what is no byte string');

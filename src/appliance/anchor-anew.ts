@@ -1,7 +1,7 @@
 /**
  * `ringmint store propose-anchor` and `ringmint store anchor-anew`: a system goes on whose token was lost, or whose newest ledger is.
  *
- * All three systems stand still: their ledgers are opened here. What two people have approved is carried out in this order:
+ * All three systems stand still: their ledgers are opened here, or read from extracts that were made where they are. What two people have approved is carried out in this order:
  *
  * ```
  *   journal entry, with the write-off ── config.json: epoch, anchor's name ── anchor ── heads at the witnesses released
@@ -19,57 +19,32 @@ import { decodeEntry } from '../journal/entry.ts';
 import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { checkWriteOff, writtenOff } from '../quota/write-off.ts';
 import { decodeJournalHead } from '../records/journal-head.ts';
-import { type KeyRing, makeKeyRing } from '../records/key-ring.ts';
 import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import { type AnchorAction, changeId, decodeChange, type HeadPlace } from '../records/quota-change.ts';
-import type { TrustBundle } from '../records/trust-bundle.ts';
-import { assertOneSeries } from '../store/postgres/dump.ts';
 import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { type Evidence, gatherEvidence } from './anchor-evidence.ts';
-import {
-  type ApplianceConfiguration,
-  applianceSchema,
-  quotaSchema,
-  readConfiguration,
-} from './configuration.ts';
-import { type Home, homeAt, type Role, roles } from './home.ts';
-import { readSigning } from './hsm-access.ts';
+import { type AnchorSurroundings, type Opened, withOpened } from './anchor-ledgers.ts';
+import { quotaSchema, readConfiguration } from './configuration.ts';
+import { homeAt, type Role, roles } from './home.ts';
 import { holderOf } from './key-holder.ts';
-import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
+import { anchorsOf } from './open-keys.ts';
 import { writeFileDurably } from './private-file.ts';
-import { type LedgerPlace, openRoleStore, readLedgerPlace } from './role-store.ts';
-import { readTrustBundle } from './trust.ts';
-import { holdTrust } from './trust-pin.ts';
-
-export interface AnchorSurroundings {
-  readonly projectFolder: string;
-  readonly clock: Clock;
-  readonly progress: (line: string) => void;
-}
-
-/** The three ledgers, held, and the token of the system in question. */
-interface Opened {
-  readonly home: Home;
-  readonly role: Role;
-  readonly configuration: ApplianceConfiguration;
-  readonly bundle: TrustBundle;
-  readonly keys: KeyRing;
-  readonly place: LedgerPlace;
-  readonly stores: ReadonlyMap<Role, Store>;
-  readonly own: Store;
-  readonly hsms: readonly OpenKey[];
-}
+import { readQuotaProcesses } from './quota-processes.ts';
 
 export interface ProposeAnchorOptions {
   readonly home: string;
   readonly role: Role;
+  /** Of quota control as several processes: whose journal. */
+  readonly series?: string;
   /** Of each quota that is named; at least what issuance has. */
   readonly assumed: readonly AssumedIssue[];
+  /** Extracts of the systems whose ledgers are on other machines. */
+  readonly evidence: readonly string[];
 }
 
 /** What two people have to approve for the system to go on from the ledger that it has. Changes nothing. */
@@ -77,11 +52,14 @@ export async function proposeAnchor(
   options: ProposeAnchorOptions,
   surroundings: AnchorSurroundings,
 ): Promise<Result<AnchorProposal>> {
-  return withOpened(homeAt(options.home), options.role, surroundings, async (opened) => {
+  const { role: of, series, evidence: files } = options;
+  const whose = { role: of, series, evidence: files };
+  return withOpened(homeAt(options.home), whose, surroundings, async (opened) => {
     const { own, role, configuration } = opened;
     const anchored = await anchorNamed(opened, opened.place.anchor).readAll();
     const evidence = await gather(opened, anchored);
     const { head, beyond, unexplained, older } = evidence;
+    if (older && opened.series !== null) return refuseOlder(opened.series);
     if (!older && (await mayStart(own, highestHead(anchored))))
       return refuse(
         'anchor_in_place',
@@ -128,7 +106,12 @@ export async function proposeAnchor(
 
 /** Carries it out, or goes on with it where a crash has cut it short; done once more it changes nothing. */
 export async function anchorAnew(
-  options: { readonly home: string; readonly change: Uint8Array; readonly approvals: readonly Uint8Array[] },
+  options: {
+    readonly home: string;
+    readonly change: Uint8Array;
+    readonly approvals: readonly Uint8Array[];
+    readonly evidence: readonly string[];
+  },
   surroundings: AnchorSurroundings,
 ): Promise<Result<AnchoredAnew>> {
   const { change, approvals } = options;
@@ -141,7 +124,11 @@ export async function anchorAnew(
       'not_permitted',
       'what `ringmint store propose-anchor` wrote is accepted; for a quota, `ringmint quota apply`',
     );
-  return withOpened(homeAt(options.home), action.role, surroundings, async (opened) => {
+  const home = homeAt(options.home);
+  const journal = toHex(action.journalId);
+  const series = (await readQuotaProcesses(home)).find((one) => one.journal === journal)?.series;
+  const whose = { role: action.role, series, evidence: options.evidence };
+  return withOpened(home, whose, surroundings, async (opened) => {
     const { own, role, bundle } = opened;
     let sequence = await own.findChange(changeId(change));
     if (sequence === undefined) {
@@ -175,7 +162,8 @@ export async function anchorAnew(
       const { name } = holderOf(role, opened.configuration.issuer);
       if (await store.releaseHead(role, name)) released.push(witness);
     }
-    return succeed({ role, sequence, anchor: anchor.value, epoch: action.epoch, released });
+    const elsewhere = roles.filter((one) => !opened.stores.has(one));
+    return succeed({ role, sequence, anchor: anchor.value, epoch: action.epoch, released, elsewhere });
   });
 }
 
@@ -227,6 +215,7 @@ async function checkAction(
 ): Promise<Result<null>> {
   const { own, role } = opened;
   const { head, beyond, unexplained, older } = evidence;
+  if (older && opened.series !== null) return refuseOlder(opened.series);
   if (!equalBytes(action.journalId, await own.journalId()))
     return refuse(
       'change_stale',
@@ -341,46 +330,18 @@ async function configure(
   await writeFileDurably(path, `${JSON.stringify(after, null, 2)}\n`, 0o600);
 }
 
-function gather(
-  { role, own, stores, keys, configuration }: Opened,
-  anchored: readonly JournalHead[],
-): Promise<Evidence> {
-  const others = new Map([...stores].filter(([other]) => other !== role));
-  return gatherEvidence({ role, issuer: configuration.issuer, own, others, anchored, keys });
+function gather(opened: Opened, anchored: readonly JournalHead[]): Promise<Evidence> {
+  return gatherEvidence({ ...opened, issuer: opened.configuration.issuer, anchored });
 }
 
 function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
   return replicateAnchor(anchorsOf(hsms, name));
 }
 
-async function withOpened<T>(
-  home: Home,
-  role: Role,
-  { projectFolder, progress }: AnchorSurroundings,
-  work: (opened: Opened) => Promise<T>,
-): Promise<T> {
-  const configuration = await readConfiguration(home.appliance, applianceSchema);
-  const bundle = await readTrustBundle(home);
-  const place = await readLedgerPlace(home, role);
-  if (place.kind === 'postgres') await assertOneSeries({ ...place, role });
-  const closers: (() => Promise<unknown>)[] = [];
-  try {
-    const stores = new Map<Role, Store>();
-    for (const one of roles) {
-      const store = await openRoleStore(home, one);
-      closers.push(() => store.close());
-      stores.set(one, store);
-    }
-    // As a start does it: who approves is in the bundle, and another one in its place must not say so.
-    await holdTrust(home, role, bundle);
-    const own = stores.get(role);
-    if (own === undefined) throw new Error('each role has a ledger');
-    const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
-    const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
-    closers.push(() => closeKeys(hsms));
-    const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    return await work({ home, role, configuration, bundle, keys, place, stores, own, hsms });
-  } finally {
-    for (const close of closers.reverse()) await close();
-  }
+/** What one series lacks is missing in the quotas of all: then only the newest database is gone on from. */
+function refuseOlder(series: string): Refusal<'store_several_series'> {
+  return refuse(
+    'store_several_series',
+    `the ledger lacks what is known of series ${quote(series)}, or what issuance has: it is an older copy, and one with several series is not gone on from; put the newest database back`,
+  );
 }

@@ -3,22 +3,24 @@ import type { JournalHead } from '../journal/chain.ts';
 import { decodeEntry, decodeIntentContent } from '../journal/entry.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
+import { quote } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { decodeJournalHead, type JournalHeadRecord } from '../records/journal-head.ts';
 import type { KeyRing } from '../records/key-ring.ts';
 import { decodeChange, type HeadPlace } from '../records/quota-change.ts';
 import { WitnessError } from '../roles/witness-error.ts';
-import type { Store } from '../store/store.ts';
+import { type SeriesHead, type Store, StoreError } from '../store/store.ts';
 import type { Role } from './home.ts';
 import { holderOf } from './key-holder.ts';
+import { entriesOf, type OtherLedger } from './other-ledger.ts';
 
 export interface EvidenceSources {
   readonly role: Role;
   readonly issuer: string;
   readonly own: Store;
-  /** The ledgers of the other two, which are stopped too. */
-  readonly others: ReadonlyMap<Role, Store>;
+  /** The ledgers of the other two, which are stopped too, or their extracts. */
+  readonly others: ReadonlyMap<Role, OtherLedger>;
   /** What the system's HSMs have anchored. */
   readonly anchored: readonly JournalHead[];
   readonly keys: KeyRing;
@@ -82,16 +84,23 @@ function headsBeyond(head: JournalHead, heads: readonly HeadPlace[]): HeadPlace[
 async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): Promise<JournalHeadRecord[]> {
   const owner = holderOf(role, issuer);
   const journalId = await own.journalId();
+  const series = await own.journals();
   const records: JournalHeadRecord[] = [];
-  for (const [witness, store] of others) {
-    for (const { record, signed, contradiction } of await store.heldHeads()) {
-      if (record.role !== owner.role || record.name !== owner.name) continue;
+  for (const [witness, ledger] of others) {
+    for (const { signed, contradiction } of await ledger.heads()) {
       const decoded = decodeJournalHead(signed);
-      if (!decoded.ok || !keys.verifyEver(decoded.value, owner).ok)
+      const record = decoded.ok ? decoded.value.record : undefined;
+      if (record !== undefined && (record.role !== owner.role || record.name !== owner.name)) continue;
+      if (!decoded.ok || record === undefined || !keys.verifyEver(decoded.value, owner).ok)
         throw new WitnessError(
           'witness_unavailable',
           `${witness} holds a head of ${role} that no key of ${role} signed: it is no witness; find out what wrote to its ledger`,
         );
+      const other = series.find((one) => equalBytes(one.journalId, record.journalId));
+      if (other !== undefined && !equalBytes(record.journalId, journalId)) {
+        assertNewest(other, record.sequence, witness);
+        continue;
+      }
       if (contradiction !== null || !equalBytes(record.journalId, journalId))
         throw forked(
           `${witness} holds a head of another journal of ${role}, or two that contradict each other`,
@@ -100,6 +109,15 @@ async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): P
     }
   }
   return records;
+}
+
+/** Of a ledger with several series only an anchor can be set anew: what one series lacks, the quotas of all lack. */
+function assertNewest({ series, head }: SeriesHead, sequence: number, witness: string): void {
+  if (sequence <= head.sequence) return;
+  throw new StoreError(
+    'store_several_series',
+    `series ${quote(series)} of this ledger ends at entry ${head.sequence}, and ${witness} holds entry ${sequence} of it: it is an older copy, and one with several series is not gone on from; put the newest database back`,
+  );
 }
 
 /** An entry that the ledger has is the one that is known elsewhere. */
@@ -124,19 +142,18 @@ interface Issued {
 }
 
 const nothingIssued: Issued = { issued: new Map(), count: 0, epoch: 0 };
-const pageSize = 1_000;
 
 /**
  * The control bits that issuance has, and the ledger of quota control has not; each signed by quota control. Those of before the last time
  * that the journal was anchored anew were written off then.
  */
-async function readIssued({ own, keys }: EvidenceSources, issuance: Store): Promise<Issued> {
+async function readIssued({ own, keys }: EvidenceSources, issuance: OtherLedger): Promise<Issued> {
   const issued = new Map<string, bigint>();
   const seen = new Set<string>();
   let since = 0;
   for await (const entry of entriesOf(own)) since = Math.max(since, anchoredEpochOf(entry));
   let epoch = since;
-  for await (const entry of entriesOf(issuance)) {
+  for await (const entry of issuance.entries()) {
     const controlBit = controlBitOf(entry, keys);
     if (controlBit === undefined) continue;
     epoch = Math.max(epoch, controlBit.epoch);
@@ -148,14 +165,6 @@ async function readIssued({ own, keys }: EvidenceSources, issuance: Store): Prom
     issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
   }
   return { issued, count: seen.size, epoch };
-}
-
-async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
-  for (let from = 1; ; from += pageSize) {
-    const page = await store.journal(from, pageSize);
-    for (const { bytes } of page) yield bytes;
-    if (page.length < pageSize) return;
-  }
 }
 
 /** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */

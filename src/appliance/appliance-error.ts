@@ -27,10 +27,16 @@ export type ApplianceErrorCode =
   | 'plan_foreign'
   | 'file_exists'
   | 'ledger_exists'
+  | 'extract_damaged'
   | 'backup_expected'
   | 'file_unwritable'
   | 'bundle_superseded'
   | 'port_in_use'
+  | 'process_unknown'
+  | 'process_taken_out'
+  | 'process_unfinished'
+  | 'process_last'
+  | 'appliance_in_use'
   | 'start_failed';
 
 export class ApplianceError extends Error {

@@ -94,6 +94,24 @@ const api = Type.Object(
   { additionalProperties: false },
 );
 
+/** One of several processes of quota control, on one PostgreSQL ledger. */
+const quotaProcess = Type.Object(
+  {
+    /** The journal that it writes. */
+    series: journalName,
+    /** Of the control bits that it numbers. */
+    epoch: Type.Integer({ minimum: 1 }),
+    /** Of its journal's anchor in the token. */
+    anchor: journalName,
+    port,
+    /** Id of its journal, by which its heads are known. */
+    journal: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    /** `abandoned`: taken out with requests that it never signed, and never served again. */
+    state: Type.Union([Type.Literal('serving'), Type.Literal('taken-out'), Type.Literal('abandoned')]),
+  },
+  { additionalProperties: false },
+);
+
 /** appliance.json: what all three systems and the command line may know. */
 export const applianceSchema = Type.Object(
   {
@@ -102,6 +120,8 @@ export const applianceSchema = Type.Object(
     /** Where the systems listen; loopback unless told otherwise. */
     host: Type.String({ minLength: 1 }),
     ports: Type.Object({ central: port, issuance: port, quota: port }, { additionalProperties: false }),
+    /** Where quota control is several processes: all of them, the first as quota/config.json names it; never removed, since their journals stay. */
+    quotaProcesses: Type.Optional(Type.Array(quotaProcess, { minItems: 1, maxItems: 16 })),
     /** The PKCS#11 module; found again at each start where this is `auto`. */
     module: Type.String({ minLength: 1 }),
   },
@@ -161,6 +181,7 @@ export const quotaSchema = Type.Object(
 
 export type HsmConfiguration = Static<typeof hsm>;
 export type SigningConfiguration = Static<typeof signing>;
+export type QuotaProcess = Static<typeof quotaProcess>;
 export type ApplianceConfiguration = Static<typeof applianceSchema>;
 export type CentralConfiguration = Static<typeof centralSchema>;
 export type IssuanceConfiguration = Static<typeof issuanceSchema>;

@@ -34,6 +34,7 @@ import type {
 import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
 import { type KeyPlace, writeInventory } from './key-inventory.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
+import { firstAnchor } from './role-store.ts';
 import { openRoleToken } from './role-token.ts';
 import { agreementKeyLabel, ownHsm, signingKeyLabel, tokenLabel } from './token-label.ts';
 import { makeTrustBundle, readTrustBundle } from './trust.ts';
@@ -202,7 +203,12 @@ async function makeLedgers(
   const { projectFolder } = options;
   const bundle = await readTrustBundle(home);
   for (const role of roles) {
-    const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle, options.progress);
+    const token = await openRoleToken(
+      { home, role, configuration, projectFolder },
+      { anchor: firstAnchor, signingLog: home.signingLog(role) },
+      bundle,
+      options.progress,
+    );
     try {
       const anchored = await token.anchor.read();
       if (anchored === undefined) await removeLedger(home, role);

@@ -15,6 +15,7 @@ import { type Home, type Role, roles } from './home.ts';
 import { readSigning } from './hsm-access.ts';
 import { holderOf } from './key-holder.ts';
 import { anchorsOf, closeKeys, openKeys } from './open-keys.ts';
+import { journalsOf } from './quota-processes.ts';
 import { readLedgerPlace } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
 
@@ -77,7 +78,14 @@ async function readHeld(ledger: Judged, home: Home, witness: Role): Promise<Stan
       : await readPostgresHeldHeads({ url: place.url, role: witness });
   const { issuer } = await readConfiguration(home.appliance, applianceSchema);
   const owner = holderOf(ledger.role, issuer);
-  const own = held.filter(({ record }) => record.role === owner.role && record.name === owner.name);
+  // Of several processes each has a journal; this ledger is held against what is known of its own.
+  const others = (await journalsOf(home, ledger.role)).filter((id) => !equalBytes(id, ledger.storeId));
+  const own = held.filter(
+    ({ record }) =>
+      record.role === owner.role &&
+      record.name === owner.name &&
+      !others.some((id) => equalBytes(id, record.journalId)),
+  );
   const keys = makeKeyRing(await readTrustBundle(home), makeNodeVerifySignature());
   const heads = own.flatMap(({ signed, contradiction }: HeldHead) =>
     [signed, ...(contradiction === null ? [] : [contradiction])].flatMap((bytes) => {

@@ -13,7 +13,6 @@ import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
 import { anchorsOf, closeKeys, openKeys } from './open-keys.ts';
-import { readLedgerPlace } from './role-store.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
@@ -27,7 +26,15 @@ export interface RoleToken {
   readonly amountPerDay: Readonly<Record<string, string>> | null;
   /** The anchor of the role's journal, on every HSM that opened and can hold one. */
   readonly anchor: ReplicatedAnchor;
+  /** The anchor of this name, such as that of another process's journal: to be read only. */
+  readonly anchorNamed: (name: string) => ReplicatedAnchor;
   close(): Promise<void>;
+}
+
+/** Whose: of several processes of the role each has its own login, its own signing log and its own anchor, with the same keys. */
+export interface TokenOwner {
+  readonly anchor: string;
+  readonly signingLog: string;
 }
 
 /**
@@ -36,12 +43,12 @@ export interface RoleToken {
  */
 export async function openRoleToken(
   surroundings: HsmSurroundings,
+  { anchor: anchorName, signingLog }: TokenOwner,
   bundle: TrustBundle,
   report: (line: string) => void,
 ): Promise<RoleToken> {
   const { home, role } = surroundings;
   const signing = await readSigning(home, role);
-  const { anchor: anchorName } = await readLedgerPlace(home, role);
   const opened = await openKeys(surroundings, bundle, signing, report);
   const tokens = opened.map(({ token }) => token);
   try {
@@ -59,7 +66,7 @@ export async function openRoleToken(
     const signer = await guardSigner(
       makeFailoverSigner([first, ...rest], () => systemClock.nowSeconds()),
       {
-        log: home.signingLog(role),
+        log: signingLog,
         limits: {
           ...(signaturesPerMinute === null ? {} : { signaturesPerMinute }),
           ...(amountPerDay === null
@@ -86,6 +93,7 @@ export async function openRoleToken(
       amountPerDay,
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
       anchor: replicateAnchor(anchorsOf(opened, anchorName)),
+      anchorNamed: (name) => replicateAnchor(anchorsOf(opened, name)),
       async close() {
         clearInterval(timer);
         await signer.close();

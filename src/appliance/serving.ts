@@ -30,23 +30,29 @@ import {
   applianceSchema,
   centralSchema,
   issuanceSchema,
+  type QuotaProcess,
   quotaSchema,
   readConfiguration,
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
+import { holdOtherAnchors } from './other-anchors.ts';
+import { showProcess } from './process-metrics.ts';
 import { showContradiction, showQuotas } from './quota-metrics.ts';
-import { openRoleStore } from './role-store.ts';
+import { filesOf, findQuotaProcess, isAbandoned, makeProcessFolder } from './quota-processes.ts';
+import { openRoleStore, readLedgerPlace } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTls } from './tls-files.ts';
 import { readTrustBundleFile } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
 import { showWitnessing } from './witness-metrics.ts';
-import { openWitnessing, withoutForked } from './witnessing.ts';
+import { isForkedJournal, openWitnessing, withoutForked } from './witnessing.ts';
 
 export interface ServeOptions {
   readonly home: string;
   readonly role: Role;
+  /** Of several processes of the role, which one; the first without it. */
+  readonly series?: string;
   /** Instead of the configured port; 0 lets the system choose. */
   readonly port?: number;
   readonly logLevel: ServerOptions['logLevel'];
@@ -73,6 +79,8 @@ export interface ServingRole {
 /** What every role is made of. */
 interface Parts {
   readonly home: Home;
+  /** Where the role is several processes, which of them this is. */
+  readonly process: QuotaProcess | undefined;
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
   /** As it was signed. */
@@ -93,20 +101,35 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const store = await openRoleStore(home, options.role);
-    closers.push(() => store.close());
-    await holdTrust(home, options.role, bundle);
     const { role, projectFolder } = options;
-    const token = await openRoleToken({ home, role, configuration, projectFolder }, bundle, options.report);
+    const process = role === 'quota' ? await findQuotaProcess(home, options.series) : undefined;
+    assertServed(process);
+    const processes = configuration.quotaProcesses ?? [];
+    const { anchor } = await readLedgerPlace(home, role, process?.series);
+    const { folder, signingLog } = filesOf(home, role, processes, process?.series);
+    if (process !== undefined) await makeProcessFolder(home, folder);
+    const store = await openRoleStore(home, role, process?.series);
+    closers.push(() => store.close());
+    await holdTrust(home, role, bundle);
+    const surroundings = { home, role, configuration, projectFolder };
+    const token = await openRoleToken(surroundings, { anchor, signingLog }, bundle, options.report);
     closers.push(() => token.close());
-    const client = makeClient({ tls, timeoutMs: 60_000 }, options.endpoints);
+    let avoids: (journal: string) => boolean = () => false;
+    const client = makeClient(
+      { tls, timeoutMs: 60_000, avoids: (journal) => avoids(journal) },
+      options.endpoints,
+    );
     closers.push(() => client.close());
+    if (process !== undefined)
+      await holdOtherAnchors(store, token, processes, { own: process, report: options.report });
     const witnessing = await openWitnessing({
       home,
       role,
       issuer: configuration.issuer,
       bundle,
       ledger: await openLedger(store, token.anchor),
+      epoch: role === 'quota' ? (process?.epoch ?? (await readEpoch(home))) : null,
+      shared: process !== undefined,
       signer: token.signer,
       tls,
       endpoints: options.endpoints,
@@ -114,8 +137,10 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     });
     closers.push(() => witnessing.close());
     const { witness, own } = witnessing;
+    avoids = (journal) => isForkedJournal(witness, journal);
     const { service, limits, finish } = await makeService(role, {
       home,
+      process,
       configuration,
       bundle,
       bundleBytes: bytes,
@@ -125,7 +150,9 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     });
     const finished = await witnessing.begin(finish);
     const { version, logLevel } = options;
-    const server = await makeServer({ role, version, tls, limits, logLevel, describeFault });
+    const series = process?.series ?? null;
+    const journal = process === undefined ? {} : { journal: toHex(await store.journalId()) };
+    const server = await makeServer({ role, version, tls, limits, logLevel, describeFault, ...journal });
     closers.push(() => server.close());
     refuseForked(server, witness);
     addResources(server, {
@@ -133,24 +160,40 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus(role, token.signer, store, witness, own, token.amountPerDay),
+      status: () => readStatus({ role, series }, token.signer, store, witness, own, token.amountPerDay),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +
         showWitnessing(role, own.standing, witness.held, systemClock) +
+        (process === undefined ? '' : showProcess(process)) +
         (role === 'quota'
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
           : '') +
         (role === 'issuance' ? showContradiction(await store.stopped()) : ''),
       clock: systemClock,
     });
-    const port = options.port ?? configuration.ports[options.role];
+    const port = options.port ?? process?.port ?? configuration.ports[role];
     const url = await listen(server, configuration.host, port);
     return { role: options.role, url, finished, witnessed: own.opened, halted: own.halted, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function assertServed(process: QuotaProcess | undefined): void {
+  if (process === undefined || process.state === 'serving') return;
+  const { series, state } = process;
+  throw new ApplianceError(
+    'process_taken_out',
+    state === 'abandoned'
+      ? `process \`${series}\` of quota control was abandoned, with requests that it never signed: it is never served again; add one with another name`
+      : `process \`${series}\` of quota control is taken out: \`ringmint process add --series ${series}\` puts it back`,
+  );
+}
+
+async function readEpoch(home: Home): Promise<number> {
+  return (await readConfiguration(home.config('quota'), quotaSchema)).epoch;
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {
@@ -281,7 +324,8 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     agreements: token.agreements,
     keys: makeKeyRing(bundle, makeNodeVerifySignature()),
     keySet: keySetId(bundle),
-    epoch: configuration.epoch,
+    epoch: parts.process?.epoch ?? configuration.epoch,
+    isAbandoned: async (series) => await isAbandoned(home, series),
     clockSkewSeconds,
     clock: systemClock,
     random: systemRandom,
@@ -299,6 +343,7 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     bundle: parts.bundleBytes,
     verifySignature: makeNodeVerifySignature(),
     clockSkewSeconds,
+    isAbandoned: async (series) => await isAbandoned(home, series),
     clock: systemClock,
   });
   const reservations = makeReservations({

@@ -5,6 +5,7 @@
 import { Type } from 'typebox';
 import { toHex } from '../kit/bytes.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
+import { lockFile } from '../store/sqlite/file-lock.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { readConfiguration } from './configuration.ts';
 import type { Home, Role } from './home.ts';
@@ -43,5 +44,23 @@ export async function holdTrust(home: Home, role: Role, bundle: TrustBundle): Pr
       'bundle_superseded',
       `\`${home.trustBundle}\` is of revocation epoch ${bundle.revocationEpoch}, and ${role} has seen ${pin.revocationEpoch}: put the newer one back`,
     );
-  if (bundle.revocationEpoch > pin.revocationEpoch) await pinTrust(home, role, bundle);
+  if (bundle.revocationEpoch > pin.revocationEpoch) await raisePin(home, role, bundle);
+}
+
+/** One after another, where several processes of the role see a new bundle at once: the file is written beside itself. */
+async function raisePin(home: Home, role: Role, bundle: TrustBundle): Promise<void> {
+  for (;;) {
+    const release = lockFile(`${home.trustPin(role)}.lock`);
+    if (release === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      continue;
+    }
+    try {
+      const { revocationEpoch } = await readConfiguration(home.trustPin(role), trustPinSchema);
+      if (bundle.revocationEpoch > revocationEpoch) await pinTrust(home, role, bundle);
+      return;
+    } finally {
+      release();
+    }
+  }
 }

@@ -1,7 +1,10 @@
 /** A role's witnesses, and the role as a witness of the others, put together. */
 import type { Signer } from '../../hsm/signer.ts';
 import { type Client, type ClientOptions, type Endpoints, makeClient } from '../api/client.ts';
+import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
+import { type Result, refuse, succeed } from '../kit/result.ts';
+import { decodeControlBit } from '../records/control-bit.ts';
 import { makeKeyRing } from '../records/key-ring.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
 import type { WitnessPeer } from '../roles/head-showing.ts';
@@ -9,12 +12,13 @@ import type { Ledger } from '../roles/ledger.ts';
 import { makeWitness, type Witness } from '../roles/witness.ts';
 import { makeWitnessedLedger, type WitnessedLedger, witnessPolicy } from '../roles/witnessed-ledger.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
-import { quotaSchema, readConfiguration } from './configuration.ts';
 import { type Home, type Role, roles } from './home.ts';
 import { holderOf } from './key-holder.ts';
+import { journalsOf } from './quota-processes.ts';
 
 /** A witness answers at once or not at all: the next round asks again. */
 const timeoutMs = 2_000;
+const refreshEveryMs = 1_000;
 
 export interface WitnessingOptions {
   readonly home: Home;
@@ -22,6 +26,10 @@ export interface WitnessingOptions {
   readonly issuer: string;
   readonly bundle: TrustBundle;
   readonly ledger: Ledger;
+  /** Of the control bits, where the system numbers any. */
+  readonly epoch: number | null;
+  /** Whether other processes of this system hold heads in the same ledger. */
+  readonly shared: boolean;
   readonly signer: Signer;
   readonly tls: ClientOptions['tls'];
   readonly endpoints: Endpoints;
@@ -49,7 +57,7 @@ export async function openWitnessing(options: WitnessingOptions): Promise<Witnes
     ...common,
     ledger,
     owner: { role, name: holderOf(role, issuer).name },
-    epoch: role === 'quota' ? (await readConfiguration(home.config('quota'), quotaSchema)).epoch : null,
+    epoch: options.epoch,
     witnesses: roles
       .filter((other) => other !== role)
       .map(
@@ -63,7 +71,19 @@ export async function openWitnessing(options: WitnessingOptions): Promise<Witnes
     policy: witnessPolicy,
     report,
   });
-  const witness = await makeWitness({ ...common, store: ledger.store });
+  const witness = await makeWitness({
+    ...common,
+    store: ledger.store,
+    several: ({ role: of }) => journalsOf(home, of),
+  });
+  // What another process was shown is known here a second later: that a system's heads contradict each other, above all.
+  const refreshing = options.shared
+    ? setInterval(() => {
+        witness.refresh().catch((error: unknown) => {
+          report(`${role} cannot read the heads that it holds: ${String(error)}`);
+        });
+      }, refreshEveryMs).unref()
+    : undefined;
   let finishing: Promise<void> | undefined;
 
   return {
@@ -88,6 +108,7 @@ export async function openWitnessing(options: WitnessingOptions): Promise<Witnes
       return 0;
     },
     async close() {
+      clearInterval(refreshing);
       await own.close();
       await finishing;
       await client.close();
@@ -95,9 +116,26 @@ export async function openWitnessing(options: WitnessingOptions): Promise<Witnes
   };
 }
 
+/** Whether two heads of the journal with this id, hex, contradict each other: its process is then not worked with, others of its system are. */
+export function isForkedJournal(witness: Witness, journal: string): boolean {
+  const forked = witness.forkedOf({ role: 'quota', name: 'quota' });
+  return forked.some(({ journalId }) => toHex(journalId) === journal);
+}
+
 /** The others as a role works with them: not with one whose journal heads contradict each other. */
 export function withoutForked(client: Client, witness: Witness): Client {
   const check = (role: 'central' | 'quota') => witness.check({ role, name: role });
+  /** INVARIANT: no control bit is taken of an epoch whose journal is known to be two, whichever process hands it out. */
+  const checkControlBit = (controlBit: Uint8Array): Result<Uint8Array> => {
+    const forked = witness.forkedOf({ role: 'quota', name: 'quota' });
+    const decoded = forked.length === 0 ? undefined : decodeControlBit(controlBit);
+    const epoch = decoded?.ok === true ? decoded.value.record.epoch : undefined;
+    if (epoch === undefined || forked.every((head) => head.epoch !== epoch)) return succeed(controlBit);
+    return refuse(
+      'journal_forked',
+      `the control bit is of epoch ${epoch}, whose process has signed two journal heads that no one journal has: nothing of it is taken (docs/OPERATIONS.md, Witnesses)`,
+    );
+  };
   return {
     ...client,
     async submitRequest(request) {
@@ -106,7 +144,9 @@ export function withoutForked(client: Client, witness: Witness): Client {
     },
     async redeemCredential(presentation) {
       const checked = check('quota');
-      return checked.ok ? client.redeemCredential(presentation) : checked;
+      if (!checked.ok) return checked;
+      const redeemed = await client.redeemCredential(presentation);
+      return redeemed.ok ? checkControlBit(redeemed.value) : redeemed;
     },
     async quotaPositions() {
       const checked = check('quota');

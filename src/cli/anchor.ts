@@ -10,13 +10,16 @@ import type { ExitCode } from './exit-code.ts';
 import { readInput, readInputs } from './file.ts';
 import { addProposalOptions } from './quota/commands.ts';
 import { writeProposal } from './quota/proposal.ts';
+import { seriesOption } from './series-option.ts';
 import type { AnchorProposal, AssumedIssue } from './store-administration.ts';
 import { type CommandContext, collect, type MakeCommand } from './subcommands.ts';
 
 interface ProposeArguments {
   readonly home: string;
   readonly role: Role;
+  readonly series?: string;
   readonly writeOff?: readonly string[];
+  readonly evidence?: readonly string[];
   readonly reason: string;
   readonly valid: string;
   readonly out: string;
@@ -30,11 +33,13 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   async function runProposal(given: ProposeArguments): Promise<ExitCode> {
     const assumed = readAssumed(given.writeOff ?? []);
     if (!assumed.ok) return terminal.refuse(assumed);
-    const { home: folder, role: of } = given;
+    const { home: folder, role: of, series } = given;
     const proposed = await appliance.store.proposeAnchor({
       home: folder,
       role: of,
+      ...(series === undefined ? {} : { series }),
       assumed: assumed.value,
+      evidence: given.evidence ?? [],
       progress,
     });
     if (!proposed.ok) return terminal.refuse(proposed);
@@ -45,24 +50,29 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   async function runAnew(
     file: string,
     approvals: readonly string[],
-    given: { home: string },
+    given: { home: string; evidence?: readonly string[] },
   ): Promise<ExitCode> {
     const change = await readInput(file, changeSizeLimit);
     if (!change.ok) return terminal.refuse(change);
     const read = await readInputs(approvals, approvalSizeLimit);
     if (!read.ok) return terminal.refuse(read);
     const anchored = await appliance.store.anchorAnew({
-      ...given,
+      home: given.home,
+      evidence: given.evidence ?? [],
       change: change.value,
       approvals: read.value,
       progress,
     });
     if (!anchored.ok) return terminal.refuse(anchored);
-    const { role: of, sequence, anchor, epoch, released } = anchored.value;
+    const { role: of, sequence, anchor, epoch, released, elsewhere } = anchored.value;
     return terminal.result({ ...anchored.value }, [
       `the journal of ${of} is anchored anew as \`${anchor}\`; what was approved is entry ${sequence}`,
       ...(epoch === null ? [] : [`  its control bits are of epoch ${epoch} from now on`]),
       ...released.map((witness) => `  ${witness} holds no head of what was given up any more`),
+      ...elsewhere.map(
+        (witness) =>
+          `  then, on the machine of ${witness}, which stands still: \`ringmint witness release ${of} --at ${witness}\``,
+      ),
       '  start the systems; heads that were kept elsewhere (`ringmint witness keep`) are to be kept anew',
     ]);
   }
@@ -74,12 +84,14 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   )
     .addOption(home())
     .addOption(role())
+    .addOption(seriesOption())
     .addOption(
       new Option(
         '--write-off <CURRENCY=AMOUNT>',
         'assume that so much was issued since, of the whole, instead of what issuance has; `ISSUER/CURRENCY=AMOUNT` for another issuer; may be given again',
       ).argParser(collect),
     );
+  propose.addOption(evidence());
   addProposalOptions(propose, 'anchor.cbor').action(async (given: ProposeArguments) =>
     done(await runProposal(given)),
   );
@@ -92,9 +104,17 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
     .argument('<change>', 'what `ringmint store propose-anchor` wrote')
     .argument('<approval...>', 'what `ringmint quota approve` wrote, as many as are asked for')
     .addOption(home())
-    .action(async (file: string, approvals: string[], given: { home: string }) => {
+    .addOption(evidence())
+    .action(async (file: string, approvals: string[], given: { home: string; evidence?: string[] }) => {
       done(await runAnew(file, approvals, given));
     });
+}
+
+function evidence(): Option {
+  return new Option(
+    '--evidence <extract>',
+    'of a system whose ledger is on another machine: what `ringmint audit extract` wrote there, with all three stopped; may be given again',
+  ).argParser(collect);
 }
 
 function readAssumed(texts: readonly string[]): Result<readonly AssumedIssue[]> {

@@ -14,6 +14,7 @@ import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Reservation } from '../roles/reservations.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { ProcessAdministration } from './process-administration.ts';
 import type { StoreAdministration } from './store-administration.ts';
 
 export type Role = RoleStatus['role'];
@@ -77,10 +78,14 @@ export interface OrderFilter {
 export interface Operator {
   /** Page after page, as they are asked for; a refusal is the last that a list gives. */
   orders(filter: OrderFilter): AsyncIterable<Result<ListedOrder>>;
-  journal(role: Role): AsyncIterable<Result<ListedEntry>>;
+  /** The processes of a system that have an address, by their series; `[null]` where it is one process. */
+  processes(role: Role): readonly (string | null)[];
+  /** Of the process with this series where the system has several. */
+  journal(role: Role, query: Record<never, never>, series: string | null): AsyncIterable<Result<ListedEntry>>;
   events(
     role: Role,
     query: { readonly after?: number; readonly ended: AbortSignal; readonly patienceMs: number },
+    series: string | null,
   ): AsyncIterable<Result<SystemEvent>>;
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
@@ -103,7 +108,8 @@ export interface Operator {
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What an account (32 bytes) has. */
   account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
-  status(role: Role): Promise<Result<RoleStatus>>;
+  /** Of any process of the system, or of the one with this series. */
+  status(role: Role, series?: string | null): Promise<Result<RoleStatus>>;
   /** Has the role hold a head that it is said to have signed against its journal: what it proves halts it. */
   checkHead(role: Role, head: Uint8Array): Promise<Result<null>>;
   close(): Promise<void>;
@@ -322,6 +328,8 @@ export interface Appliance {
   serve(options: {
     home: string;
     role: Role;
+    /** Of several processes of the role, which one; the first without it. */
+    series?: string;
     port?: number;
     ready: (url: string, finished: number) => void;
   }): Promise<void>;
@@ -333,11 +341,12 @@ export interface Appliance {
   }): Promise<void>;
   connect(home: string): Promise<Operator>;
   readonly keys: KeyCommands;
+  readonly processes: ProcessAdministration;
   readonly ceremony: CeremonyCommands;
   /** Holds a file until it is let go or this process ends, however it does; `undefined` where another process holds it. */
   lock(path: string): (() => void) | undefined;
-  /** Has `at`, which does not run, forget the journal head that it holds of the other; gives whether it held any. */
-  releaseHead(options: { home: string; of: Role; at: Role }): Promise<boolean>;
+  /** Has `at`, which does not run, forget what it holds of the journals of the other, or of one process of it; gives whether it held any. */
+  releaseHead(options: { home: string; of: Role; at: Role; series?: string }): Promise<boolean>;
   /** Has issuance, which does not run, take control bits again after quota control contradicted itself; gives what was found of it. */
   releaseContradiction(options: { home: string; reason: string }): Promise<string | undefined>;
   /** The signer of modules, in the HSM of central management. */

@@ -17,6 +17,7 @@ import { runIssue } from './issue.ts';
 import { addJournalCommands } from './journal/show.ts';
 import { addKeysCommands } from './keys/commands.ts';
 import { addOrdersCommands } from './orders/list.ts';
+import { addProcessCommands } from './process.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
 import { addReservationCommands } from './reservation/commands.ts';
@@ -114,7 +115,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       },
     );
 
-  command('up', 'run the three systems as three processes until Ctrl-C')
+  command('up', 'run the three systems until Ctrl-C: three processes, or more where quota control is several')
     .addOption(home())
     .action(async (given: { home: string }) => {
       await appliance.up({
@@ -130,7 +131,21 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .addArgument(new Argument('<role>', 'which one').choices(roles))
     .addOption(home())
     .option('--port <port>', 'instead of the configured one; 0 lets the system choose')
-    .action(async (role: Role, given: { home: string; port?: string }) => {
+    .option(
+      '--series <name>',
+      'of quota control as several processes (`ringmint process`), which one; the first without it',
+    )
+    .action(async (role: Role, given: { home: string; port?: string; series?: string }) => {
+      const { series } = given;
+      if (series !== undefined && role !== 'quota') {
+        done(
+          terminal.refuse({
+            code: 'usage',
+            message: `--series \`${series}\`: it is of quota control only; \`serve quota\` is accepted`,
+          }),
+        );
+        return;
+      }
       const port = given.port === undefined ? undefined : Number(given.port);
       if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) {
         done(terminal.refuse({ code: 'usage', message: `--port \`${given.port}\`: 0 to 65535 is accepted` }));
@@ -139,6 +154,7 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
       await appliance.serve({
         home: given.home,
         role,
+        ...(series === undefined ? {} : { series }),
         ...(port === undefined ? {} : { port }),
         ready: (url, finished) =>
           terminal.result({ role, url, finished }, [`${role} serves at ${url}; stop it with Ctrl-C`]),
@@ -297,6 +313,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   addStoreCommands(
     command('store', 'back ledgers up, verify, restore and move them, and go on after a loss'),
+    context,
+  );
+  addProcessCommands(
+    command('process', 'have quota control be several processes on one PostgreSQL ledger'),
     context,
   );
   addWitnessCommands(

@@ -92,6 +92,8 @@ export interface AnchoredAnew {
   readonly epoch: number | null;
   /** The witnesses that held what was given up, and forgot it. */
   readonly released: readonly Role[];
+  /** Those whose ledgers are on other machines: each releases what it holds there. */
+  readonly elsewhere: readonly Role[];
 }
 
 /** What `ringmint store` does. */
@@ -119,13 +121,18 @@ export interface StoreAdministration {
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
+    /** Of quota control as several processes: whose journal. */
+    readonly series?: string;
     readonly assumed: readonly AssumedIssue[];
+    /** Paths of extracts, of the systems whose ledgers are on other machines. */
+    readonly evidence: readonly string[];
     readonly progress: (line: string) => void;
   }): Promise<Result<AnchorProposal>>;
   anchorAnew(options: {
     readonly home: string;
     readonly change: Uint8Array;
     readonly approvals: readonly Uint8Array[];
+    readonly evidence: readonly string[];
     readonly progress: (line: string) => void;
   }): Promise<Result<AnchoredAnew>>;
   /** From PostgreSQL into the SQLite file of the system. */
@@ -142,10 +149,4 @@ export interface StoreAdministration {
     readonly series: string;
     readonly progress: (written: number, all: number) => void;
   }): Promise<StoreMigrationReport>;
-  /** Gives where the ledger is, without the password. */
-  addSeries(options: {
-    readonly role: Role;
-    readonly urlFile: string;
-    readonly series: string;
-  }): Promise<string>;
 }

@@ -1,10 +1,10 @@
 /** `ringmint store`: where the ledgers of the systems are. */
 import { type Command, Option } from 'commander';
-import { quote } from '../kit/result.ts';
 import { addAnchorCommands } from './anchor.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import { addLedgerCommands } from './ledger.ts';
+import { isSeriesName, refuseSeries } from './process.ts';
 import { type CommandContext, subcommandsOf } from './subcommands.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,12 +15,6 @@ export function addStoreCommands(store: Command, context: CommandContext): void 
   const role = (): Option => new Option('--role <role>', 'whose').choices(roles).makeOptionMandatory();
   addLedgerCommands(command, role, context);
   addAnchorCommands(command, role, context);
-  const seriesName = /^[a-z][a-z0-9-]{0,31}$/;
-  const refuseSeries = (series: string): ExitCode =>
-    terminal.refuse({
-      code: 'usage',
-      message: `--series ${quote(series)}: 1 to 32 of a-z, 0-9 and \`-\`, a letter first, are accepted`,
-    });
   const addressHelp = "file with the database's address, postgres://USER:PASSWORD@HOST/DATABASE";
 
   command(
@@ -41,7 +35,7 @@ export function addStoreCommands(store: Command, context: CommandContext): void 
           terminal.refuse({ code: 'usage', message: '`--to-file FILE` or `--to-sqlite` is accepted' }),
         );
       if (toFile === undefined) return done(await runReturn(appliance, terminal, given));
-      if (!seriesName.test(given.series)) return done(refuseSeries(given.series));
+      if (!isSeriesName(given.series)) return done(refuseSeries(terminal, given.series));
       let shown = 0;
       const report = await appliance.store.migrate({
         home: given.home,
@@ -60,29 +54,6 @@ export function addStoreCommands(store: Command, context: CommandContext): void 
           `the ledger of ${report.role} is at ${report.to}, ${report.rows} rows, checked there`,
           `  the SQLite file is marked as moved, and is not served again`,
           `  put this into ${report.role}/config.json: "store": { "kind": "postgres", "urlFile": "${toFile}", "series": "${report.series}", "anchor": "${report.anchor}" }`,
-        ]),
-      );
-    });
-
-  command(
-    'add-series',
-    'give one more process of a system a journal of its own in a PostgreSQL ledger',
-    'add-series --role quota --to-file /etc/ringmint/quota.url --series quota-2',
-  )
-    .addOption(role())
-    .requiredOption('--to-file <file>', addressHelp)
-    .requiredOption('--series <name>', 'its name: 1 to 32 of a-z, 0-9 and `-`, a letter first')
-    .action(async (given: { role: Role; toFile: string; series: string }) => {
-      if (!seriesName.test(given.series)) return done(refuseSeries(given.series));
-      const to = await appliance.store.addSeries({
-        role: given.role,
-        urlFile: given.toFile,
-        series: given.series,
-      });
-      return done(
-        terminal.result({ role: given.role, to, series: given.series }, [
-          `series ${given.series} of ${given.role} is in ${to}`,
-          '  serve it with an epoch of its own in config.json, which no other process may have',
         ]),
       );
     });

@@ -6,6 +6,7 @@ import { currencyShown } from '../records/iso4217.ts';
 import type { JournalEvent, SystemEvent } from '../roles/journal-event.ts';
 import { type Appliance, type Role, roles } from './appliance.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
+import { chooseSeries, seriesOption } from './series-option.ts';
 import type { CommandContext } from './subcommands.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,8 +16,17 @@ export function addWatchCommand(watch: Command, { appliance, terminal, home, don
     .addArgument(new Argument('[role]', 'which one; all three without it').choices(roles))
     .addOption(home())
     .option('--after <number>', 'begin after this entry of the journal, 0 for all; from now on without it')
+    .addOption(seriesOption())
     .addHelpText('after', '\nWith --json there is a line of JSON for each event.')
-    .action(async (role: Role | undefined, { home: folder, after }: { home: string; after?: string }) => {
+    .action(async (role: Role | undefined, given: { home: string; after?: string; series?: string }) => {
+      const { home: folder, after, series } = given;
+      if (series !== undefined && role !== 'quota')
+        return done(
+          terminal.refuse({
+            code: 'usage',
+            message: `--series \`${series}\`: \`watch quota\` is accepted with it`,
+          }),
+        );
       if (after !== undefined && (role === undefined || !/^[0-9]{1,15}$/.test(after))) {
         const accepted = 'the number of a journal entry, with the system whose journal it is,';
         return done(
@@ -25,7 +35,7 @@ export function addWatchCommand(watch: Command, { appliance, terminal, home, don
       }
       const watched = role === undefined ? roles : [role];
       const begin = after === undefined ? undefined : Number(after);
-      done(await runWatch(appliance, terminal, { home: folder, roles: watched, after: begin }));
+      done(await runWatch(appliance, terminal, { home: folder, roles: watched, after: begin, series }));
     });
 }
 
@@ -33,6 +43,8 @@ interface WatchOptions {
   readonly home: string;
   readonly roles: readonly Role[];
   readonly after: number | undefined;
+  /** One process of quota control; all of them without it. */
+  readonly series: string | undefined;
 }
 
 /** A system that restarts, or takes a new trust bundle, is waited for so long. */
@@ -42,47 +54,73 @@ const patienceMs = 30_000;
 async function runWatch(
   appliance: Appliance,
   terminal: Terminal,
-  { home, roles: watched, after }: WatchOptions,
+  { home, roles: watched, after, series: named }: WatchOptions,
 ): Promise<ExitCode> {
   const operator = await appliance.connect(home);
+  const journals: Watched[] = [];
+  for (const role of watched) {
+    // A number is of one journal.
+    const isOne = named !== undefined || after !== undefined;
+    const chosen = isOne ? chooseSeries(operator, role, named) : undefined;
+    if (chosen?.ok === false) {
+      await operator.close();
+      return terminal.refuse(chosen);
+    }
+    const all = operator.processes(role);
+    const several = chosen === undefined ? (all.length === 0 ? [null] : all) : [chosen.value];
+    journals.push(...several.map((series) => ({ role, series })));
+  }
   const ended = new AbortController();
   let refusal: Pick<Refusal, 'code' | 'message'> | undefined;
   terminal.startLines();
-  const follow = async (role: Role): Promise<void> => {
+  const follow = async (of: Watched): Promise<void> => {
+    const { role, series } = of;
     const query = { ended: ended.signal, patienceMs, ...(after === undefined ? {} : { after }) };
-    for await (const event of operator.events(role, query)) {
+    for await (const event of operator.events(role, query, series)) {
       if (event.ok) {
         const { value } = event;
         terminal.item(
-          () => eventItem(role, value),
-          () => eventLine(role, value),
+          () => eventItem(of, value),
+          () => eventLine(of, value),
         );
         if (value.kind !== 'halted') continue;
-        refusal ??= { code: value.code, message: `${role} is halted: ${value.message}` };
+        refusal ??= { code: value.code, message: `${nameOf(of)} is halted: ${value.message}` };
       } else refusal ??= event;
       return ended.abort();
     }
   };
   try {
-    await Promise.all(watched.map(follow));
+    await Promise.all(journals.map(follow));
   } finally {
     await operator.close();
   }
   return refusal === undefined ? exitCode.ok : terminal.refuse(refusal);
 }
 
-function eventItem(role: Role, event: SystemEvent): Record<string, unknown> {
+/** A journal: of a system, or of one of its processes. */
+interface Watched {
+  readonly role: Role;
+  readonly series: string | null;
+}
+
+function nameOf({ role, series }: Watched): string {
+  return series === null ? role : `${role} ${series}`;
+}
+
+function eventItem({ role, series }: Watched, event: SystemEvent): Record<string, unknown> {
+  const of = { role, ...(series === null ? {} : { series }) };
   switch (event.kind) {
     case 'entry':
-      return { role, event: event.entry.kind, ...event.entry };
+      return { ...of, event: event.entry.kind, ...event.entry };
     case 'open':
-      return { role, event: 'open', ...event.open };
+      return { ...of, event: 'open', ...event.open };
     case 'halted':
-      return { role, event: 'halted', code: event.code, message: event.message };
+      return { ...of, event: 'halted', code: event.code, message: event.message };
   }
 }
 
-function eventLine(role: Role, event: SystemEvent): string {
+function eventLine(of: Watched, event: SystemEvent): string {
+  const role = nameOf(of);
   switch (event.kind) {
     case 'entry':
       return `${timeOf(event.entry)}  ${role.padEnd(8)}  ${String(event.entry.sequence).padStart(8)}  ${event.entry.kind.padEnd(12)}  ${describeEntry(event.entry)}`;

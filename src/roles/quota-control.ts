@@ -22,6 +22,7 @@ import { decodeRequest, lotsOf, type Order, type Request, sumLots, sumOrders } f
 import { runsOf, select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent, NewIntent, QuotaPosition, Reservation } from '../store/store.ts';
+import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -40,6 +41,8 @@ export interface QuotaControlDependencies {
   readonly epoch: number;
   /** How far central management's clock may be ahead. */
   readonly clockSkewSeconds: number;
+  /** Where there are several processes. */
+  readonly isAbandoned?: IsAbandoned;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -110,6 +113,8 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
    * the record of the signature is found there: the store takes none then, and nobody gets it.
    */
   async function finish(intent: Intent): Promise<Result<Uint8Array>> {
+    const abandoned = await checkAbandoned(ledger, intent, dependencies.isAbandoned);
+    if (!abandoned.ok) return abandoned;
     if (intent.signed === null && (await store.stopped()) !== undefined) return refuseStopped();
     return succeed(await finishIntent(ledger, signer, intent));
   }

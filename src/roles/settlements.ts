@@ -23,6 +23,7 @@ import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
 import type { Balance, NewIntent, Settlement, UnitSerial } from '../store/store.ts';
 import { openBundle } from '../verifier/verify.ts';
+import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
 import { finishIntent, refuseOtherBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
@@ -35,6 +36,8 @@ export interface SettlementsDependencies {
   readonly verifySignature: VerifySignature;
   /** How far ahead of this clock an owner's may be; what is further ahead is from the future. */
   readonly clockSkewSeconds: number;
+  /** Where there are several processes. */
+  readonly isAbandoned?: IsAbandoned;
   readonly clock: Clock;
 }
 
@@ -99,10 +102,11 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
     const verified = verifyRecord(decoded, record.ownerKey, verifySignature);
     if (!verified.ok) return verified;
     const known = await store.findIntent(kind, record.id);
-    if (known !== undefined)
-      return namesInstruction(known.bodyHash, decoded)
-        ? succeed(await finishIntent(ledger, signer, known))
-        : refuseOtherBody();
+    if (known !== undefined) {
+      if (!namesInstruction(known.bodyHash, decoded)) return refuseOtherBody();
+      const abandoned = await checkAbandoned(ledger, known, dependencies.isAbandoned);
+      return abandoned.ok ? succeed(await finishIntent(ledger, signer, known)) : abandoned;
+    }
     const now = clock.nowSeconds();
     const timely = checkTimes(record, now, clockSkewSeconds);
     if (!timely.ok) return timely;

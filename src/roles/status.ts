@@ -8,6 +8,8 @@ import type { WitnessedLedger, WitnessStanding } from './witnessed-ledger.ts';
 
 export interface RoleStatus {
   readonly role: 'central' | 'issuance' | 'quota';
+  /** Of several processes of the system, which one; null where there is one. */
+  readonly series: string | null;
   /** Of the key in the token, hex. */
   readonly keyId: string;
   /** The last entry's number and hash, and the journal's id; hex. */
@@ -29,6 +31,8 @@ export interface RoleStatus {
 export interface HeldHeadStatus {
   readonly role: 'central' | 'issuance' | 'quota';
   readonly name: string;
+  /** Its id, hex. */
+  readonly journal: string;
   readonly sequence: number;
   /** Hex. */
   readonly hash: string;
@@ -43,7 +47,7 @@ export interface HeldHeadStatus {
 
 /** Signs a canary first, because only that shows that the token is there; throws the signer's error otherwise. */
 export async function readStatus(
-  role: RoleStatus['role'],
+  { role, series }: Pick<RoleStatus, 'role' | 'series'>,
   signer: Signer,
   store: Store,
   witness: Witness,
@@ -51,11 +55,13 @@ export async function readStatus(
   amountPerDay: RoleStatus['amountPerDay'],
 ): Promise<RoleStatus> {
   await signer.check();
+  await witness.refresh();
   const head = await store.head();
   const stopped = await store.stopped();
   const evidence = stopped === undefined || role !== 'issuance' ? null : await store.evidenceOf(stopped);
   return {
     role,
+    series,
     keyId: toHex(signer.publicKey.keyId),
     journal: { sequence: head.sequence, hash: toHex(head.hash), id: toHex(await store.journalId()) },
     unsigned: (await store.unsigned()).length,
@@ -66,6 +72,7 @@ export async function readStatus(
     holds: witness.held.map(({ record, signed, heldMs, contradiction }) => ({
       role: record.role,
       name: record.name,
+      journal: toHex(record.journalId),
       sequence: record.sequence,
       hash: toHex(record.hash),
       issuedAt: record.issuedAt,

@@ -142,7 +142,8 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
   async function checkShown(witness: WitnessPeer, heads: readonly Uint8Array[]): Promise<boolean> {
     for (const head of heads) {
       const checked = await checkShownHead(head, { owner, keys, store });
-      if (checked.ok) continue;
+      // The process whose journal it is finds that too, and is halted; this one has nothing to do with it.
+      if (checked.ok || checked.code === 'series_forked') continue;
       const { code, message } = checked;
       problems.set(witness, `it shows what is no head of this journal: ${message} [${code}]`);
       haltBy(checked, witness.role);
@@ -224,7 +225,9 @@ export function makeWitnessedLedger(dependencies: WitnessedDependencies): Witnes
     ask,
     async check(head) {
       const checked = await checkShownHead(head, { owner, keys, store });
-      if (!checked.ok) haltBy(checked, 'an operator');
+      if (checked.ok) return checked;
+      if (checked.code === 'series_forked') return { ...checked, code: 'journal_forked' };
+      haltBy(checked, 'an operator');
       return checked;
     },
     start() {

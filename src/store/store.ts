@@ -239,6 +239,16 @@ export interface HeldHead {
   readonly contradiction: Uint8Array | null;
 }
 
+/** Where a journal of the database ends. */
+export interface SeriesHead {
+  /** Its name; empty where the database has one journal for ever. */
+  readonly series: string;
+  readonly journalId: Uint8Array;
+  readonly head: JournalHead;
+  /** The hash of its entry with this number, of 0 the genesis hash; undefined where there is none. */
+  hashAt(sequence: number): Promise<Uint8Array | undefined>;
+}
+
 /** `held` where it is held now, or says what is held; `behind` where it has fewer entries; `forked` where there is a contradiction. */
 export interface HeadHolding {
   readonly standing: 'held' | 'behind' | 'forked';
@@ -250,9 +260,13 @@ export interface Store {
   reads(): LedgerReads;
   /** Of the genesis, 16 bytes: a database has one for ever. */
   journalId(): Promise<Uint8Array>;
+  /** Where each journal of the database ends, the one that is served among them: several processes have one each. */
+  journals(): Promise<readonly SeriesHead[]>;
   /** The journal's last entry: 0 and the genesis hash where there is none. */
   head(): Promise<JournalHead>;
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined>;
+  /** Name of the series that an intent is in; empty where the database has one journal for ever, undefined where it is not known. */
+  seriesOf(kind: IntentKind, id: Uint8Array): Promise<string | undefined>;
   /** Where each order of `ids` is, in their order; `undefined` for one that is not known. */
   findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]>;
   /** The intent whose record has this serial. */
@@ -317,11 +331,15 @@ export interface Store {
   /** The lowest number above `sequence` whose intent has been signed; undefined where none has. */
   firstSignedAfter(sequence: number): Promise<number | undefined>;
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]>;
-  /** Holds a head of another system's journal, which the caller has verified, where nothing forbids it. */
-  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding>;
+  /**
+   * Holds a head of another system's journal, which the caller has verified, where nothing forbids it: the highest of each journal. A head
+   * of another journal than is held contradicts that, unless both are of `several`, the ids of the journals that the system has at once.
+   */
+  holdHead(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): Promise<HeadHolding>;
+  /** By role, name and journal. */
   heldHeads(): Promise<readonly HeldHead[]>;
-  /** Forgets what is held of a system; gives whether anything was. An operator's decision, never the program's. */
-  releaseHead(role: string, name: string): Promise<boolean>;
+  /** Forgets what is held of a system, or of one journal of it; gives whether anything was. An operator's decision, never the program's. */
+  releaseHead(role: string, name: string, journal?: Uint8Array): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -35,8 +35,8 @@ beforeAll(async () => {
     certificate: operator.certificatePem,
     authority: authority.certificatePem,
   };
-  client = makeClient({ tls, timeoutMs: 20_000 }, () => base);
-  hasty = makeClient({ tls, timeoutMs: 500 }, () => base);
+  client = makeClient({ tls, timeoutMs: 20_000 }, () => [{ series: null, base }]);
+  hasty = makeClient({ tls, timeoutMs: 500 }, () => [{ series: null, base }]);
 });
 
 afterAll(async () => {
@@ -102,6 +102,8 @@ const status = {
   journal: { sequence: 1, hash: 'cd'.repeat(32), id: 'ef'.repeat(16) },
   unsigned: 0,
   stopped: null,
+  contradiction: [],
+  amountPerDay: null,
   witnessing: { state: 'open', witnesses: [] },
   holds: [],
 };

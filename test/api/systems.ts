@@ -101,7 +101,9 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
   });
   const clients: Client[] = [];
   const client = (holder: Peer['role']): Client => {
-    const made = makeClient({ tls: tlsOf(holder), timeoutMs: 20_000 }, (role) => urls[role]);
+    const made = makeClient({ tls: tlsOf(holder), timeoutMs: 20_000 }, (role) => [
+      { series: null, base: urls[role] },
+    ]);
     clients.push(made);
     return made;
   };
@@ -165,7 +167,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         trustBundle: options.trustBundle ?? tokens.bundleBytes,
         jwkSet: () => jwkSetOf(tokens.bundle, authorities.clock.nowSeconds()),
       },
-      status: () => readStatus(role, signer, authorities.stores[role], witness, own, null),
+      status: () => readStatus({ role, series: null }, signer, authorities.stores[role], witness, own, null),
       figures: async () => '',
       clock: authorities.clock,
     });

@@ -1,5 +1,5 @@
 /**
- * `npx tsx test/bench/audit-scale.ts FOLDER REQUESTS [UNITS]`: ledgers of two issuers by the real roles, with keys in memory and real
+ * `npm run bench:audit -- FOLDER REQUESTS [UNITS]`: ledgers of two issuers by the real roles, with keys in memory and real
  * SQLite, written as extracts with the trust bundle, for `ringmint audit check` to be measured on: a request of one order each, and a few
  * retirements. It prints what has to come out of the audit.
  */

@@ -46,6 +46,7 @@ import { benchGrowth } from './growth.ts';
 import { benchLoad } from './load.ts';
 import { benchMachine } from './machine.ts';
 import { benchPostgres } from './postgres.ts';
+import { benchProcesses } from './processes.ts';
 import { benchSigning } from './signing.ts';
 import { benchSlowHsm } from './slow-hsm.ts';
 import { benchStores } from './store.ts';
@@ -245,6 +246,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   load: benchLoad,
   'slow-hsm': benchSlowHsm,
   postgres: benchPostgres,
+  processes: benchProcesses,
   growth: benchGrowth,
 };
 const { values, positionals } = parseArgs({

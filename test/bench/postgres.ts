@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '../../src/api/client.ts';
-import { homeAt, roles } from '../../src/appliance/home.ts';
-import { skipReason, startPostgres } from '../store/postgres-server.ts';
+import { homeAt, type Role, roles } from '../../src/appliance/home.ts';
+import type { Workplace } from '../flow/ringmint.ts';
+import { type PostgresServer, skipReason, startPostgres } from '../store/postgres-server.ts';
 import {
   batchesPerSecond,
   issue,
@@ -15,13 +16,13 @@ import {
 } from './appliance.ts';
 import { median, type Row } from './figure.ts';
 
-interface Figures {
+export interface Figures {
   readonly lone: number;
   readonly singles: number;
   readonly batches: number;
 }
 
-async function measure(client: Client): Promise<Figures> {
+export async function measureIssuing(client: Client): Promise<Figures> {
   await singlesPerSecond(client, 3, 3);
   const lone: number[] = [];
   for (let i = 0; i < 40; i++) lone.push(await time(() => issue(client, 1)));
@@ -32,6 +33,20 @@ async function measure(client: Client): Promise<Figures> {
   };
 }
 
+/** Moves the ledger of a system, which is stopped, into a database of its own. */
+export async function moveToPostgres(place: Workplace, server: PostgresServer, role: Role): Promise<void> {
+  const address = join(place.folder, `${role}.url`);
+  writeFileSync(address, server.url(server.makeDatabase()), { mode: 0o600 });
+  const moved = await place.run(
+    ...['store', 'migrate', '--role', role, '--to-file', address, '--series', `${role}-1`, '--json'],
+  );
+  if (moved.code !== 0) throw new Error(moved.err);
+  const path = homeAt(place.home).config(role);
+  const { anchor, series } = moved.json();
+  const store = { kind: 'postgres', urlFile: address, series, anchor };
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), store }));
+}
+
 export async function benchPostgres(): Promise<Row[]> {
   if (skipReason !== undefined)
     return [{ what: 'PostgreSQL end to end', figure: `not measured: ${skipReason}` }];
@@ -39,20 +54,9 @@ export async function benchPostgres(): Promise<Row[]> {
   const server = startPostgres();
   try {
     return await withAppliance(async (place) => {
-      const sqlite = await whileUp(place, measure);
-      for (const role of roles) {
-        const address = join(place.folder, `${role}.url`);
-        writeFileSync(address, server.url(server.makeDatabase()), { mode: 0o600 });
-        const moved = await place.run(
-          ...['store', 'migrate', '--role', role, '--to-file', address, '--series', `${role}-1`, '--json'],
-        );
-        if (moved.code !== 0) throw new Error(moved.err);
-        const path = homeAt(place.home).config(role);
-        const { anchor, series } = moved.json();
-        const store = { kind: 'postgres', urlFile: address, series, anchor };
-        writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), store }));
-      }
-      const postgres = await whileUp(place, measure);
+      const sqlite = await whileUp(place, measureIssuing);
+      for (const role of roles) await moveToPostgres(place, server, role);
+      const postgres = await whileUp(place, measureIssuing);
       const beside = (what: string, pick: (figures: Figures) => number, unit: string): Row => ({
         what,
         figure: `${show(pick(sqlite))}${unit} on SQLite, ${show(pick(postgres))}${unit} on PostgreSQL`,

@@ -147,6 +147,7 @@ it('ringmint issue tells the units and the amount of the order, and which part o
     account: () => Promise.reject(new Error('not asked for')),
     status: () => Promise.reject(new Error('not asked for')),
     checkHead: () => Promise.reject(new Error('not asked for')),
+    processes: () => [null],
     close: () => Promise.resolve(),
   };
   const stdin = {

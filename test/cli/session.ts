@@ -43,7 +43,11 @@ const appliance: Appliance = {
     anchorAnew: () => Promise.reject(new Error('there is no appliance here')),
     moveBack: () => Promise.reject(new Error('there is no appliance here')),
     migrate: () => Promise.reject(new Error('there is no appliance here')),
-    addSeries: () => Promise.reject(new Error('there is no appliance here')),
+  },
+  processes: {
+    list: () => Promise.reject(new Error('there is no appliance here')),
+    add: () => Promise.reject(new Error('there is no appliance here')),
+    takeOut: () => Promise.reject(new Error('there is no appliance here')),
   },
   ceremony: {
     plan: () => Promise.reject(new Error('there is no appliance here')),

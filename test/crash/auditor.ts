@@ -13,7 +13,7 @@ import type { Decision } from '../../src/records/decision.ts';
 import { decodeRequest } from '../../src/records/request.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
-import type { IntentKind } from '../../src/store/store.ts';
+import type { IntentKind, Settlement } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
@@ -27,7 +27,7 @@ const noSignature = new Uint8Array(64);
 const kindsOf: Readonly<Record<Role, readonly IntentKind[]>> = {
   central: ['credential', 'denial'],
   issuance: ['request', 'currency'],
-  quota: ['control-bit'],
+  quota: ['control-bit', 'retirement', 'transfer'],
 };
 
 export class Auditor implements Watch {
@@ -45,6 +45,9 @@ export class Auditor implements Watch {
   /** The request of an order. */
   private readonly places = new Map<string, string>();
   private readonly takes = new Map<string, bigint>();
+  /** What the journal's settlements come to, and each unit that they spend. */
+  private readonly settled = { retired: 0n, credited: 0n };
+  private readonly spent = new Set<string>();
 
   constructor(plant: Plant, tokens: Tokens, allocated: bigint) {
     this.plant = plant;
@@ -113,6 +116,11 @@ export class Auditor implements Watch {
     if (this.sums.issued > this.allocated) throw new Broken('Σ issued ≤ Σ quota: what callers hold is more');
   }
 
+  /** What an owner got for what it had signed: the same for ever. */
+  receipt(id: string, receipt: Uint8Array): void {
+    this.keep(this.answered, `settlement ${id}`, receipt, 'same bytes');
+  }
+
   /** What stands in the databases and on the anchors, with nothing under way. */
   async check(): Promise<void> {
     for (const role of roles) await this.checkJournal(role);
@@ -125,6 +133,11 @@ export class Auditor implements Watch {
     if (issued + reserved !== taken)
       throw new Broken(`conservation: ${issued + reserved} is taken for control bits over ${taken}`);
     if (this.sums.issued > issued) throw new Broken('Σ issued ≤ Σ quota: more is out than was taken');
+    const { retired, credited, returned } = position;
+    if (retired !== this.settled.retired || credited !== this.settled.credited || returned !== 0n)
+      throw new Broken(
+        `settlement: ${retired} is retired and ${credited} in accounts, and the journal has ${this.settled.retired} and ${this.settled.credited}`,
+      );
     this.sums.taken = taken;
   }
 
@@ -144,11 +157,27 @@ export class Auditor implements Watch {
       throw new Broken(`anchor before sign: ${role} stored a signature of an entry that is not anchored`);
     for (const { bytes } of news) {
       const { kind, subject } = entryHead(bytes);
-      if ((kind !== 'request' && kind !== 'control-bit') || typeof subject === 'string') continue;
+      if (typeof subject === 'string') continue;
+      if (kind === 'retirement' || kind === 'transfer')
+        this.settle((await store.findIntent(kind, subject))?.settles);
+      if (kind !== 'request' && kind !== 'control-bit') continue;
       const intent = await store.findIntent(kind, subject);
       if (intent === undefined) throw new Broken(`journal: ${role} has an entry without its ${kind}`);
       if (kind === 'control-bit') this.takeOf(intent.toBeSigned);
       else this.placesOf(intent.toBeSigned);
+    }
+  }
+
+  private settle(settles: Settlement | undefined): void {
+    if (settles === undefined) throw new Broken('journal: quota has an entry of a settlement without it');
+    const { amount, from, to, units } = settles;
+    if (from !== null) this.settled.credited -= amount;
+    if (to === null) this.settled.retired += amount;
+    else this.settled.credited += amount;
+    for (const { epoch, sequence, index } of units) {
+      const unit = `${epoch}/${sequence}/${index}`;
+      if (this.spent.has(unit)) throw new Broken(`spent once: unit ${unit} is in two retirements`);
+      this.spent.add(unit);
     }
   }
 

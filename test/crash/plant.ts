@@ -17,6 +17,7 @@ import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
@@ -81,6 +82,7 @@ export class Plant {
   issuance!: Issuance;
   quotaControl!: QuotaControl;
   quotaChanges!: QuotaChanges;
+  settlements!: Settlements;
   watch: Watch | undefined;
   private readonly options: PlantOptions;
   private readonly keys;
@@ -228,6 +230,14 @@ export class Plant {
         policy,
         verifySignature: makeNodeVerifySignature(),
         resume: () => this.quotaControl.finishUnsigned(),
+        clock: this.clock,
+      });
+      this.settlements = makeSettlements({
+        ledger,
+        signer,
+        bundle: tokens.bundleBytes,
+        verifySignature: makeNodeVerifySignature(),
+        clockSkewSeconds: 60,
         clock: this.clock,
       });
       return;

@@ -1,9 +1,9 @@
 /**
- * The sweep: issues one after another over three databases, each cut at a drawn point, and cut again while it is started and asked for
+ * The sweep: issues and settlements one after another over three databases, each cut at a drawn point, and cut again while it is started and asked for
  * again; after each cut the auditor holds every invariant. The same seed draws the same issues and the same cuts.
  */
 import { copyFileSync, rmSync } from 'node:fs';
-import { toHex } from '../../src/kit/bytes.ts';
+import { equalBytes, toHex } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
@@ -16,9 +16,10 @@ import { Auditor, Broken } from './auditor.ts';
 import { type Draw, drawFrom } from './draw.ts';
 import { type Defect, Plant } from './plant.ts';
 import { Cut, type Plan, type Role, roles, type Scope, type Side } from './power.ts';
+import { type Sent, Settling } from './settling.ts';
 
 /** What is issued under the cut; each has points of its own. */
-const kinds = ['single', 'group', 'denied', 'mixed', 'scarce', 'stopped'] as const;
+const kinds = ['single', 'group', 'denied', 'mixed', 'scarce', 'stopped', 'settled'] as const;
 type Kind = (typeof kinds)[number];
 
 /** Issues over the same databases: more make each start slower, which verifies the whole journal. */
@@ -93,7 +94,9 @@ class Run implements SweepReport {
   private draw: Draw;
   private plant!: Plant;
   private auditor!: Auditor;
+  private settling!: Settling;
   private answered: { order: Order; files: string }[] = [];
+  private receipts: { sent: Sent; receipt: Uint8Array }[] = [];
   private readonly last: string[] = [];
 
   constructor(options: SweepOptions) {
@@ -106,12 +109,15 @@ class Run implements SweepReport {
     const { tokens, seed, defect, cuts } = this.options;
     this.draw = drawFrom(`${seed}/${this.plants++}`);
     this.answered = [];
+    this.receipts = [];
     this.last.length = 0;
     this.plant = await Plant.make({ tokens, draw: this.draw, allocated, defect });
     this.auditor = new Auditor(this.plant, tokens, allocated);
     this.plant.watch = this.auditor;
     try {
       for (const role of roles) await this.plant.open(role);
+      this.settling = new Settling(this.plant, this.draw);
+      await this.settling.begin();
       for (let issue = 0; issue < issuesPerPlant && this.cuts < cuts; issue++) {
         this.plant.clock.advanceMs(1_000);
         await this.issue(this.draw.pick(kinds));
@@ -132,7 +138,7 @@ class Run implements SweepReport {
 
   private async issue(kind: Kind): Promise<void> {
     const { draw, plant } = this;
-    let open = this.makeOrders(kind);
+    let open: (Order | Sent)[] = kind === 'settled' ? this.settling.make() : this.makeOrders(kind);
     if (kind === 'stopped' && draw.chance(50)) await this.stop();
     this.last.push(kind);
     let plan: Plan | undefined = this.makePlan(kind);
@@ -179,21 +185,27 @@ class Run implements SweepReport {
   }
 
   /** Asks for each order, with a start finishing at the same moment or not; gives those that have no answer yet. */
-  private async ask(kind: Kind, orders: readonly Order[]): Promise<Order[]> {
+  private async ask(kind: Kind, orders: readonly (Order | Sent)[]): Promise<(Order | Sent)[]> {
     const { plant, draw } = this;
     if (kind === 'stopped' && draw.chance(40)) await this.start();
     const together = draw.chance(25) ? roles.map((role) => plant.finishUnsigned(role)) : [];
     const stops = kind === 'stopped' && draw.chance(30) ? [this.stop()] : [];
     const [settled, others] = await Promise.all([
-      Promise.allSettled(orders.map(({ bytes }) => plant.issuance.issue(bytes))),
+      Promise.allSettled(
+        orders.map(async (order) =>
+          'kind' in order
+            ? this.takeReceipt(order, await this.settling.send(order))
+            : this.take(order, await plant.issuance.issue(order.bytes)),
+        ),
+      ),
       Promise.allSettled([...together, ...stops]),
     ]);
     for (const one of others) this.assertExpected(one);
-    return orders.filter((order, index) => {
+    return orders.filter((_, index) => {
       const one = settled[index];
       if (one === undefined) throw new Error('each order has an outcome');
       this.assertExpected(one);
-      return one.status === 'rejected' || !this.take(order, one.value);
+      return one.status === 'rejected' || !one.value;
     });
   }
 
@@ -216,8 +228,22 @@ class Run implements SweepReport {
     throw new Broken(`refusal: an order got \`${got.code}\`: ${got.message}`);
   }
 
+  private takeReceipt(sent: Sent, got: Result<Uint8Array>): boolean {
+    if (!got.ok) throw new Broken(`refusal: a ${sent.kind} got \`${got.code}\`: ${got.message}`);
+    this.auditor.receipt(sent.id, got.value);
+    this.settling.settled(sent);
+    this.receipts.push({ sent, receipt: got.value });
+    return true;
+  }
+
   /** What was answered once is answered so again. */
   private async askAgain(): Promise<void> {
+    if (this.receipts.length > 0) {
+      const { sent, receipt } = this.draw.pick(this.receipts);
+      const again = await this.settling.send(sent);
+      if (!again.ok || !equalBytes(again.value, receipt))
+        throw new Broken(`an answer is never lost: the ${sent.kind} ${sent.id} got another receipt`);
+    }
     if (this.answered.length === 0) return;
     const { order, files } = this.draw.pick(this.answered);
     const again = await this.plant.issuance.issue(order.bytes);

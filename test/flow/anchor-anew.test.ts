@@ -1,5 +1,5 @@
 /** Central management, issuance, and quota control on PostgreSQL go on from an older ledger, with the compiled program and real tokens. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type PostgresServer, skipReason, startPostgres } from '../store/postgres-server.ts';
@@ -58,8 +58,11 @@ async function expectHalted(code: string): Promise<void> {
 }
 
 /** Two people have the system go on from the ledger that it has; gives what was proposed, and what came of it. */
-async function goOn(role: string): Promise<{ proposed: string; anchored: Record<string, unknown> }> {
-  const words = ['--role', role, '--reason', 'a drill', '--out', `${role}.cbor`];
+async function goOn(
+  role: string,
+  evidence: readonly string[] = [],
+): Promise<{ proposed: string; anchored: Record<string, unknown> }> {
+  const words = ['--role', role, '--reason', 'a drill', '--out', `${role}.cbor`, ...evidence];
   const { change } = await succeed('store', 'propose-anchor', ...words);
   const approvals: string[] = [];
   for (const name of ['alice', 'bob']) {
@@ -67,7 +70,7 @@ async function goOn(role: string): Promise<{ proposed: string; anchored: Record<
     await succeed('quota', 'approve', `${role}.cbor`, '--key', `${name}.pem`, '--out', out);
     approvals.push(out);
   }
-  const anchored = await succeed('store', 'anchor-anew', `${role}.cbor`, ...approvals);
+  const anchored = await succeed('store', 'anchor-anew', `${role}.cbor`, ...approvals, ...evidence);
   return { proposed: (change as string[]).join('\n'), anchored };
 }
 
@@ -150,7 +153,19 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     writeFileSync(inFolder('quota.url'), server.url(other), { mode: 0o600 });
     await succeed('store', 'restore', 'quota-backup');
     await expectHalted('journal_behind_anchor');
-    const { proposed, anchored } = await goOn('quota');
+    // The other two are on machines of their own: they give extracts, and release what they hold themselves.
+    const others = ['central', 'issuance'] as const;
+    const evidence: string[] = [];
+    for (const role of others) {
+      await succeed('audit', 'extract', '--role', role, '--out', `${role}.extract`);
+      evidence.push('--evidence', `${role}.extract`);
+      renameSync(join(place.home, role, 'ledger.db'), inFolder(`${role}-ledger.db`));
+    }
+    const { proposed, anchored } = await goOn('quota', evidence);
+    for (const role of others) renameSync(inFolder(`${role}-ledger.db`), join(place.home, role, 'ledger.db'));
+    expect(anchored).toMatchObject({ released: [], elsewhere: [...others] });
+    for (const role of others)
+      expect(await succeed('witness', 'release', 'quota', '--at', role)).toMatchObject({ released: true });
     expect(proposed).toMatch(/GIVEN UP: 1 entry after it[\s\S]*allocated 9750000\.00/);
     expect(anchored).toMatchObject({ role: 'quota', epoch: 2 });
     systems = await place.up();

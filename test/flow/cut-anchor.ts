@@ -6,7 +6,7 @@ import { systemClock } from '../../src/kit/clock.ts';
 const [home = '', projectFolder = '', cutBefore = '', change = '', ...approvals] = process.argv.slice(2);
 const read = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
 await anchorAnew(
-  { home, change: read(change), approvals: approvals.map(read) },
+  { home, change: read(change), approvals: approvals.map(read), evidence: [] },
   {
     projectFolder,
     clock: systemClock,

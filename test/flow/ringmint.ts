@@ -77,7 +77,7 @@ export function makeWorkplace(): Workplace {
             if (child.exitCode !== null) throw new Error(`the systems did not start: ${said}`);
             return said.includes('systems are up');
           },
-          60_000,
+          120_000,
         );
       } catch (error) {
         // Nobody gets the process, so nobody else ends it; its systems end with it.

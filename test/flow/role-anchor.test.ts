@@ -18,7 +18,8 @@ beforeAll(async () => {
 async function openRole(): Promise<RoleToken> {
   const configuration = await readConfiguration(home.appliance, applianceSchema);
   const surroundings = { home, role: 'issuance', configuration, projectFolder: project } as const;
-  const token = await openRoleToken(surroundings, await readTrustBundle(home), () => undefined);
+  const owner = { anchor: 'journal', signingLog: home.signingLog('issuance') };
+  const token = await openRoleToken(surroundings, owner, await readTrustBundle(home), () => undefined);
   onTestFinished(() => token.close());
   return token;
 }

@@ -1,15 +1,19 @@
 /** What is found out of a ledger of quota control that was put back: how much it lacks, and what of that was issued. */
 
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Evidence, gatherEvidence } from '../../src/appliance/anchor-evidence.ts';
+import { ledgerOfStore, openEvidenceFile } from '../../src/appliance/other-ledger.ts';
 import type { JournalHead } from '../../src/journal/chain.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
+import { readSqliteLedger } from '../../src/store/sqlite/extract.ts';
 import { copyLedger } from '../../src/store/sqlite/ledger-file.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { extractBytes } from '../audit/world.ts';
 import { type Authorities, draft, issuer, makeAuthorities, openTokens, type Tokens } from './authorities.ts';
 
 let tokens: Tokens;
@@ -57,14 +61,37 @@ async function gather(quota: string, issuance: string, anchored: readonly Journa
   const own = open('quota', quota);
   const other = open('issuance', issuance);
   try {
-    return await gatherEvidence({
+    const sources = {
       role: 'quota',
       issuer,
       own,
-      others: new Map([['issuance', other]]),
       anchored,
       keys: makeKeyRing(tokens.bundle, makeNodeVerifySignature()),
+    } as const;
+    const gathered = await gatherEvidence({
+      ...sources,
+      others: new Map([['issuance', ledgerOfStore(other)]]),
     });
+    // Its extract, made where it is, shows the same.
+    const path = join(authorities.folder, `issuance-${issuance}.db`);
+    const about = { role: 'issuance', name: issuer, madeMs: 1 } as const;
+    const bytes = await readSqliteLedger({ path, role: 'issuance' }, (content) =>
+      extractBytes(about, content),
+    );
+    const file = join(authorities.folder, 'issuance.extract');
+    writeFileSync(file, bytes);
+    const read = openEvidenceFile(file, issuer);
+    try {
+      const others = new Map([[read.role, read.ledger]]);
+      expect(await gatherEvidence({ ...sources, others })).toEqual(gathered);
+    } finally {
+      read.close();
+    }
+    writeFileSync(file, bytes.with(bytes.length - 9, (bytes.at(-9) ?? 0) ^ 1));
+    expect(() => openEvidenceFile(file, issuer)).toThrow(
+      expect.objectContaining({ code: 'extract_damaged' }),
+    );
+    return gathered;
   } finally {
     await own.close();
     await other.close();

@@ -195,7 +195,7 @@ export function partOf(
 }
 
 export function transferOf(
-  { clock }: Authorities,
+  { clock }: Pick<Authorities, 'clock'>,
   owner: TestKey,
   total: bigint,
   to: TestKey | null,

@@ -12,6 +12,7 @@ import { encodeJournalHead, type JournalHeadRecord } from '../../src/records/jou
 import { makeKeyRing } from '../../src/records/key-ring.ts';
 import type { WitnessPeer } from '../../src/roles/head-showing.ts';
 import { checkShownHead } from '../../src/roles/shown-head.ts';
+import { makeWitness, type Witness } from '../../src/roles/witness.ts';
 import type { WitnessedLedger } from '../../src/roles/witnessed-ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -302,6 +303,47 @@ describe('a witness', () => {
     expect(await stores.issuance.releaseHead('quota', 'quota')).toBe(true);
     witness = await witnesses.serve('issuance', stores.issuance);
     expect(await witness.hold(third, ownerOf('quota'))).toMatchObject({ ok: true });
+  });
+
+  it('holds a head of each journal that the appliance names, works on where one of them is forked, and takes no other', async () => {
+    const { witnesses } = await begin();
+    const journal = (n: number): Uint8Array => new Uint8Array(16).fill(n);
+    let named = [journal(1), journal(2)];
+    const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
+    const make = () => makeWitness({ store: stores.issuance, keys, clock, several: async () => named });
+    let witness = await make();
+    const quota = ownerOf('quota');
+    const show = async (of: Witness, n: number, sequence: number, value = sequence) =>
+      of.hold(await headOf('quota', { journalId: journal(n), sequence, hash: hash(value), epoch: n }), quota);
+    for (const n of [1, 2]) expect(await show(witness, n, 5)).toMatchObject({ ok: true });
+    expect(await show(witness, 1, 7)).toMatchObject({ ok: true });
+    expect(await show(witness, 2, 4)).toMatchObject({ code: 'journal_behind_witness' });
+    expect(await show(witness, 3, 9)).toMatchObject({ code: 'journal_unknown' });
+    expect(witness.held.map(({ record }) => record.sequence)).toEqual([7, 5]);
+    // Another process of the same system, on the same ledger, learns of it.
+    const other = await make();
+    expect(await show(witness, 1, 7, 8)).toMatchObject({ code: 'journal_forked' });
+    expect(other.forkedOf(quota)).toEqual([]);
+    await other.refresh();
+    witness = await make();
+    for (const one of [witness, other]) {
+      expect(one.check(quota)).toMatchObject({ ok: true });
+      expect(one.forkedOf(quota).map(({ epoch }) => epoch)).toEqual([1, 1]);
+      expect(one.headsOf(quota)).toHaveLength(3);
+    }
+    expect(await show(witness, 2, 6)).toMatchObject({ ok: true });
+    expect(await show(witness, 1, 20)).toMatchObject({ code: 'journal_forked' });
+    expect(await show(witness, 2, 6, 9)).toMatchObject({ code: 'journal_forked' });
+    expect(witness.check(quota)).toMatchObject({ code: 'journal_forked' });
+    // Of one journal of several an operator has resolved it.
+    expect(await stores.issuance.releaseHead('quota', 'quota', journal(2))).toBe(true);
+    await witness.refresh();
+    expect(await show(witness, 2, 1)).toMatchObject({ ok: true });
+    expect(witness.check(quota)).toMatchObject({ ok: true });
+    // What is held of a journal that is named no more, another journal contradicts.
+    named = [];
+    expect(await show(witness, 4, 1)).toMatchObject({ code: 'journal_forked' });
+    expect(witnesses.reports).toEqual([]);
   });
 
   it('halts a system that has signed another entry under a number than its database has', async () => {

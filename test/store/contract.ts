@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
+import { equalBytes } from '../../src/kit/bytes.ts';
 import type { JournalHeadRecord } from '../../src/records/journal-head.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
@@ -268,6 +269,41 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
         ok: true,
         value: await under.store.head(),
       });
+    });
+
+    it('holds a head of each of several journals that a system has at once, and takes any other for a contradiction', async () => {
+      const journal = (n: number): Uint8Array => bytes(16, `journal ${n}`);
+      const several = [journal(1), journal(2)];
+      const hold = async (n: number, sequence: number, of = several): Promise<string> =>
+        (await under.store.holdHead(signedHead({ journalId: journal(n), sequence }), 1, of)).standing;
+      const held = async (): Promise<unknown> =>
+        (await under.store.heldHeads()).map(({ record, contradiction }) => [
+          [1, 2, 3].find((n) => equalBytes(journal(n), record.journalId)),
+          record.sequence,
+          contradiction === null,
+        ]);
+      expect([await hold(1, 4), await hold(2, 3), await hold(1, 5), await hold(2, 2)]).toEqual([
+        'held',
+        'held',
+        'held',
+        'behind',
+      ]);
+      await under.reopen();
+      expect(new Set((await held()) as unknown[])).toEqual(
+        new Set([
+          [1, 5, true],
+          [2, 3, true],
+        ]),
+      );
+      // Of the two one is contradicted, and the other goes on.
+      expect(await hold(3, 9)).toBe('forked');
+      const forked = (await under.store.heldHeads()).filter(({ contradiction }) => contradiction !== null);
+      expect(forked).toHaveLength(1);
+      expect(await under.store.releaseHead('quota', 'quota', forked[0]?.record.journalId)).toBe(true);
+      expect(await under.store.heldHeads()).toHaveLength(1);
+      // One that is named no more: the next head of another journal contradicts it.
+      expect(await under.store.releaseHead('quota', 'quota')).toBe(true);
+      expect([await hold(1, 1), await hold(2, 1, [journal(2)])]).toEqual(['held', 'forked']);
     });
 
     it('holds the highest head of each other system, also after a restart, and both where two contradict each other', async () => {

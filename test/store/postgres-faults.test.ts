@@ -248,7 +248,7 @@ describePostgres('the PostgreSQL store', (suite) => {
     ],
     [
       'a head of another journal that is none',
-      `INSERT INTO held_head (role, name, signed, held_ms) VALUES ('central', 'central', '\\x00', 1)`,
+      `INSERT INTO held_head (role, name, journal, signed, held_ms) VALUES ('central', 'central', decode(repeat('00', 16), 'hex'), '\\x00', 1)`,
     ],
   ])('is not served with %s', async (_title, sql) => {
     const store = await allocated(await open());

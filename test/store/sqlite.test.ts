@@ -107,7 +107,9 @@ describe('the SQLite file', () => {
   it('is refused where what it holds of another journal is no head', async () => {
     await open().close();
     const db = new Database(path);
-    db.exec(`INSERT INTO held_head (role, name, signed, held_ms) VALUES ('quota', 'quota', zeroblob(9), 1)`);
+    db.exec(
+      `INSERT INTO held_head (role, name, journal, signed, held_ms) VALUES ('quota', 'quota', zeroblob(16), zeroblob(9), 1)`,
+    );
     db.close();
     expect(codeOf(() => open())).toBe('store_corrupt');
   });

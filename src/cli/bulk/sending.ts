@@ -18,10 +18,17 @@ export type Answer =
   | { readonly kind: 'failed'; readonly refusal: Refusal };
 
 /** After these an id has no way to be issued: the first try was too long ago, or the key that signed the request counts no more. */
-const finalCodes: readonly string[] = ['request_expired', 'credential_expired', 'key_revoked', 'key_expired'];
+const finalCodes: readonly string[] = [
+  'request_expired',
+  'credential_expired',
+  'request_abandoned',
+  'key_revoked',
+  'key_expired',
+];
 /** After these the same may be sent again a little later. */
 const passingCodes: readonly string[] = [
   'peer_unavailable',
+  'in_progress',
   'server_stopping',
   'rate_limited',
   'frequency_limit',

@@ -4,6 +4,7 @@ import { toHex } from '../../kit/bytes.ts';
 import type { ListedEntry } from '../../roles/journal-reader.ts';
 import { type Role, roles } from '../appliance.ts';
 import { listOption, printList } from '../list.ts';
+import { chooseSeries, seriesOption } from '../series-option.ts';
 import { type CommandContext, subcommandsOf } from '../subcommands.ts';
 
 /** Adds the command to `journal`, which is `ringmint journal`. */
@@ -18,12 +19,15 @@ export function addJournalCommands(
   )
     .addArgument(new Argument('<role>', 'whose').choices(roles))
     .addOption(home())
+    .addOption(seriesOption())
     .addOption(listOption())
-    .action(async (role: Role, given: { home: string; most?: number }) => {
+    .action(async (role: Role, given: { home: string; most?: number; series?: string }) => {
       const operator = await appliance.connect(given.home);
       try {
-        done(
-          await printList(terminal, operator.journal(role), {
+        const series = chooseSeries(operator, role, given.series);
+        if (!series.ok) return done(terminal.refuse(series));
+        return done(
+          await printList(terminal, operator.journal(role, {}, series.value), {
             most: given.most,
             item: entryJson,
             line: entryLine,

@@ -1,6 +1,6 @@
 /** `ringmint witness`: journal heads, which each system signs and the others hold; kept elsewhere too, they find what all three have forgotten. */
 import { join } from 'node:path';
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { fromHex } from '../../kit/bytes.ts';
 import { type Refusal, refuse } from '../../kit/result.ts';
 import { decodeJournalHead } from '../../records/journal-head.ts';
@@ -48,14 +48,25 @@ export function addWitnessCommands(
   )
     .addArgument(new Argument('<role>', 'whose head').choices(roles))
     .requiredOption('--at <role>', 'which system holds it')
+    .addOption(
+      new Option('--series <name>', 'of quota control as several processes: of which one; of all without it'),
+    )
     .addOption(home())
-    .action(async (of: Role, given: { home: string; at: string }) => {
+    .action(async (of: Role, given: { home: string; at: string; series?: string }) => {
+      const { series } = given;
+      if (series !== undefined && of !== 'quota')
+        return done(terminal.refuse(refuse('usage', `--series \`${series}\`: it is of quota control only`)));
       const at = roles.find((role) => role === given.at && role !== of);
       if (at === undefined)
         return done(
           terminal.refuse(refuse('usage', `--at \`${given.at}\`: one of the other two systems is accepted`)),
         );
-      const released = await appliance.releaseHead({ home: given.home, of, at });
+      const released = await appliance.releaseHead({
+        home: given.home,
+        of,
+        at,
+        ...(series === undefined ? {} : { series }),
+      });
       return done(
         terminal.result({ of, at, released }, [
           released ? `${at} holds no journal head of ${of} any more` : `${at} held no journal head of ${of}`,
@@ -70,30 +81,55 @@ async function runKeep(
   { home, out }: { home: string; out: string },
 ): Promise<ExitCode> {
   const operator = await appliance.connect(home);
-  const highest = new Map<Role, HeldHeadStatus>();
+  /** By their journals. */
+  const highest = new Map<string, HeldHeadStatus>();
+  const seriesOf = new Map<string, string>();
   let firstRefusal: Refusal | undefined;
   try {
-    for (const role of roles) {
-      const status = await operator.status(role);
-      if (!status.ok) firstRefusal ??= status;
-      else
-        for (const held of status.value.holds) {
-          const known = highest.get(held.role);
-          if (known === undefined || held.sequence > known.sequence) highest.set(held.role, held);
+    for (const role of roles)
+      for (const process of operator.processes(role)) {
+        const status = await operator.status(role, process);
+        if (!status.ok) {
+          firstRefusal ??= status;
+          continue;
         }
-    }
+        const { series, journal, holds } = status.value;
+        if (series !== null) seriesOf.set(journal.id, series);
+        for (const held of holds) {
+          const known = highest.get(held.journal);
+          if (known === undefined || held.sequence > known.sequence) highest.set(held.journal, held);
+        }
+      }
   } finally {
     await operator.close();
   }
   if (firstRefusal !== undefined) return terminal.refuse(firstRefusal);
   const folder = await makeFolder(out);
   if (!folder.ok) return terminal.refuse(folder);
-  const heads: { role: Role; sequence: number; hash: string; issuedAt: number; file: string }[] = [];
-  for (const { role, sequence, hash, issuedAt, signed } of roles.flatMap((of) => highest.get(of) ?? [])) {
-    const file = join(out, `${role}-head.cose`);
+  const heads: {
+    role: Role;
+    series?: string;
+    sequence: number;
+    hash: string;
+    issuedAt: number;
+    file: string;
+  }[] = [];
+  const nameOf = ({ role, journal }: HeldHeadStatus): string | undefined => {
+    const several = [...highest.values()].filter((other) => other.role === role).length > 1;
+    // Of a process that was taken out the journal's id is what is known here.
+    return several ? (seriesOf.get(journal) ?? journal) : undefined;
+  };
+  const kept = roles.flatMap((of) =>
+    [...highest.values()]
+      .filter(({ role }) => role === of)
+      .map((head) => ({ ...head, series: nameOf(head) }))
+      .sort((a, b) => ((a.series ?? '') < (b.series ?? '') ? -1 : 1)),
+  );
+  for (const { role, series, sequence, hash, issuedAt, signed } of kept) {
+    const file = join(out, `${role}${series === undefined ? '' : `-${series}`}-head.cose`);
     const written = await writeOutput(file, fromHex(signed) ?? new Uint8Array());
     if (!written.ok) return terminal.refuse(written);
-    heads.push({ role, sequence, hash, issuedAt, file });
+    heads.push({ role, ...(series === undefined ? {} : { series }), sequence, hash, issuedAt, file });
   }
   return terminal.result(
     { heads },

@@ -51,7 +51,7 @@ async function readContent(ask: Ask, shown: string, role: string): Promise<Ledge
     'SELECT number, name, id FROM series ORDER BY number',
   );
   const heads = await ask<{ signed: Uint8Array; contradiction: Uint8Array | null }>(
-    'SELECT signed, contradiction FROM held_head ORDER BY role, name',
+    'SELECT signed, contradiction FROM held_head ORDER BY role, name, journal',
   );
   return {
     journals: series.map(({ name, id }) => ({ series: name, id: bytesOf(id) })),

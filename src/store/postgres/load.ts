@@ -132,7 +132,14 @@ export const ledgerColumns: readonly {
   {
     name: 'held_head',
     series: false,
-    columns: [text('role'), text('name'), bytea('signed'), bigint('held_ms'), bytea('contradiction')],
+    columns: [
+      text('role'),
+      text('name'),
+      bytea('journal'),
+      bytea('signed'),
+      bigint('held_ms'),
+      bytea('contradiction'),
+    ],
   },
   {
     name: 'spent_unit',

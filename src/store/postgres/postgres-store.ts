@@ -50,6 +50,7 @@ import type {
   NewStop,
   PlacedOrder,
   Reservation,
+  SeriesHead,
   SignedIntent,
   Stop,
   Store,
@@ -75,10 +76,19 @@ import {
   writeAccount,
 } from './quota-statement.ts';
 import { endInJournal, findStanding, listStandings, releaseReservation } from './reservation-end.ts';
+import { readJournals, readSeriesOf } from './series-heads.ts';
 import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
-import { appendEntry, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+import {
+  appendEntry,
+  readFirstSignedAfter,
+  readFound,
+  readHash,
+  readLastSerial,
+  type SeriesIntentRow,
+  writePlan,
+} from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -97,7 +107,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     // The server misses a process that was killed in the middle of a statement within 2 seconds (client_connection_check_interval).
     await lockSeries(session, series, 3_000);
     await verifyLedger(session, options.role);
-    return new PostgresStore(await HeldSeries.begin(session, series, options));
+    return new PostgresStore(await HeldSeries.begin(session, series, options), options.role);
   } catch (error) {
     await session.close();
     throw asStoreError(causeOf(error), address.shown);
@@ -106,10 +116,13 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
 class PostgresStore implements Store {
   readonly reads = () => this.held.reads();
+  readonly seriesOf: Store['seriesOf'] = (kind, id) => this.read((ask) => readSeriesOf(ask, kind, id));
   private readonly held: HeldSeries;
+  private readonly role: string;
 
-  constructor(held: HeldSeries) {
+  constructor(held: HeldSeries, role: string) {
     this.held = held;
+    this.role = role;
   }
 
   journalId(): Promise<Uint8Array> {
@@ -152,13 +165,7 @@ class PostgresStore implements Store {
   }
 
   lastSerial(epoch: number): Promise<number> {
-    return this.read(async (ask) => {
-      const [row] = await ask<{ last: bigint }>(
-        'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = $1',
-        [epoch],
-      );
-      return Number(row?.last ?? 0n);
-    });
+    return this.read((ask) => readLastSerial(ask, epoch));
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
@@ -326,24 +333,12 @@ class PostgresStore implements Store {
   }
 
   hashAt(sequence: number): Promise<Uint8Array | undefined> {
-    return this.read(async (ask) => {
-      if (sequence === 0) return this.held.genesis;
-      const [row] = await ask<{ hash: Uint8Array }>(
-        'SELECT hash FROM journal WHERE series = $1 AND sequence = $2',
-        [this.series.number, sequence],
-      );
-      return row === undefined ? undefined : bytesOf(row.hash);
-    });
+    if (sequence === 0) return Promise.resolve(this.held.genesis);
+    return this.read((ask) => readHash(ask, this.series.number, sequence));
   }
 
   firstSignedAfter(sequence: number): Promise<number | undefined> {
-    return this.read(async (ask) => {
-      const [row] = await ask<{ sequence: bigint }>(
-        'SELECT sequence FROM intent WHERE series = $1 AND sequence > $2 AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
-        [this.series.number, sequence],
-      );
-      return row === undefined ? undefined : Number(row.sequence);
-    });
+    return this.read((ask) => readFirstSignedAfter(ask, this.series.number, sequence));
   }
 
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
@@ -356,9 +351,13 @@ class PostgresStore implements Store {
     });
   }
 
-  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
+  journals(): Promise<readonly SeriesHead[]> {
+    return readJournals(this.role, (work) => this.read(work));
+  }
+
+  holdHead(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): Promise<HeadHolding> {
     return this.write(async (ask, head) => ({
-      value: await holdHead(ask, signed, heldMs, this.held.shown),
+      value: await holdHead(ask, signed, heldMs, { address: this.held.shown, several }),
       head: await head,
     }));
   }
@@ -367,11 +366,11 @@ class PostgresStore implements Store {
     return this.read((ask) => readHeldHeads(ask, this.held.shown));
   }
 
-  releaseHead(role: string, name: string): Promise<boolean> {
+  releaseHead(role: string, name: string, journal?: Uint8Array): Promise<boolean> {
     let released = false;
     return this.write(async (ask, head) => {
       // Done again where a commit was cut, it finds nothing that the first time has released.
-      released = (await releaseHead(ask, role, name)) || released;
+      released = (await releaseHead(ask, { role, name, journal })) || released;
       return { value: released, head: await head };
     });
   }

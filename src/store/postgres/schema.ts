@@ -3,6 +3,8 @@
  * a step that has been released is never changed.
  */
 
+import { journalClaim } from '../held-head.ts';
+
 /** Taken while a database is opened and migrated, so that two processes do not do it at once: "RGMT". */
 export const migrationLock = 0x52474d54;
 /** The first half of a series' advisory lock; the second is the series' number, and 0 for the gate that a stop closes. */
@@ -169,7 +171,7 @@ CREATE TABLE account (
 ) WITH (fillfactor = 50);
 `;
 
-/** What reservations need, and central management's own account. */
+/** What reservations need, and central management's own account; and the journal of a held head. */
 const third = `
 ALTER TABLE intent
   -- Of a take: the reservation that it is of.
@@ -213,6 +215,14 @@ CREATE TABLE resolution (
   freed    bigint NOT NULL CHECK (freed >= 0),
   FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
 );
+
+-- A system may be several processes, with a journal each. The journal of a head is what it says itself.
+ALTER TABLE held_head ADD COLUMN journal bytea CHECK (length(journal) = 16);
+UPDATE held_head SET journal = substring(signed FROM position('\\x${journalClaim}'::bytea IN signed) + 6 FOR 16);
+ALTER TABLE held_head
+  ALTER COLUMN journal SET NOT NULL,
+  DROP CONSTRAINT held_head_pkey,
+  ADD PRIMARY KEY (role, name, journal);
 `;
 
 /** Step n makes version n out of version n - 1. */

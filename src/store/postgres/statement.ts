@@ -35,6 +35,37 @@ export async function readHead(
   };
 }
 
+/** The hash of the entry with this number, from 1. */
+export async function readHash(ask: Ask, series: number, sequence: number): Promise<Uint8Array | undefined> {
+  const [row] = await ask<{ hash: Uint8Array }>(
+    'SELECT hash FROM journal WHERE series = $1 AND sequence = $2',
+    [series, sequence],
+  );
+  return row === undefined ? undefined : bytesOf(row.hash);
+}
+
+/** The highest serial of the epoch; 0 where there is none. */
+export async function readLastSerial(ask: Ask, epoch: number): Promise<number> {
+  const [row] = await ask<{ last: bigint }>(
+    'SELECT coalesce(max(serial), 0) AS last FROM intent WHERE epoch = $1',
+    [epoch],
+  );
+  return Number(row?.last ?? 0n);
+}
+
+/** The lowest number above `sequence` whose intent has been signed. */
+export async function readFirstSignedAfter(
+  ask: Ask,
+  series: number,
+  sequence: number,
+): Promise<number | undefined> {
+  const [row] = await ask<{ sequence: bigint }>(
+    'SELECT sequence FROM intent WHERE series = $1 AND sequence > $2 AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
+    [series, sequence],
+  );
+  return row === undefined ? undefined : Number(row.sequence);
+}
+
 /**
  * Locks the quotas that the group takes from, reserves or settles of, and reads all that decides it.
  *

@@ -54,7 +54,9 @@ function readContent(db: Database.Database, path: string, role: string): LedgerC
   const store = db.prepare('SELECT role, id FROM store').get() as { role: string; id: Buffer };
   if (store.role !== role)
     throw new StoreError('store_foreign', `the database is of role \`${store.role}\`, not \`${role}\``);
-  const heads = db.prepare('SELECT signed, contradiction FROM held_head ORDER BY role, name').all() as {
+  const heads = db
+    .prepare('SELECT signed, contradiction FROM held_head ORDER BY role, name, journal')
+    .all() as {
     signed: Buffer;
     contradiction: Buffer | null;
   }[];

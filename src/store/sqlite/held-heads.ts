@@ -15,13 +15,14 @@ export class HeldHeads {
   }
 
   /** Runs in a transaction of the caller's. */
-  hold(signed: Uint8Array, heldMs: number): HeadHolding {
-    const { shown, decide } = readShownHead(signed, heldMs);
+  hold(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): HeadHolding {
+    const { shown, decide } = readShownHead(signed, heldMs, several);
     const { holding, write } = decide(this.find(shown.record.role, shown.record.name));
     if (write !== undefined)
       this.statements.put.run(
         write.record.role,
         write.record.name,
+        write.record.journalId,
         write.signed,
         write.heldMs,
         write.contradiction,
@@ -33,23 +34,22 @@ export class HeldHeads {
     return (this.statements.all.all() as HeldHeadRow[]).map((row) => heldHeadOf(row, this.path));
   }
 
-  release(role: string, name: string): boolean {
-    return this.statements.release.run(role, name).changes > 0;
+  release(role: string, name: string, journal?: Uint8Array): boolean {
+    return this.statements.release.run(role, name, journal ?? null, journal ?? null).changes > 0;
   }
 
-  private find(role: string, name: string): HeldHead | undefined {
-    const row = this.statements.find.get(role, name) as HeldHeadRow | undefined;
-    return row === undefined ? undefined : heldHeadOf(row, this.path);
+  private find(role: string, name: string): HeldHead[] {
+    return (this.statements.find.all(role, name) as HeldHeadRow[]).map((row) => heldHeadOf(row, this.path));
   }
 }
 
 function prepare(db: Database.Database) {
   return {
-    all: db.prepare('SELECT * FROM held_head ORDER BY role, name'),
-    find: db.prepare('SELECT * FROM held_head WHERE role = ? AND name = ?'),
-    put: db.prepare(`INSERT INTO held_head (role, name, signed, held_ms, contradiction) VALUES (?, ?, ?, ?, ?)
-      ON CONFLICT (role, name) DO UPDATE SET signed = excluded.signed, held_ms = excluded.held_ms,
+    all: db.prepare('SELECT * FROM held_head ORDER BY role, name, journal'),
+    find: db.prepare('SELECT * FROM held_head WHERE role = ? AND name = ? ORDER BY journal'),
+    put: db.prepare(`INSERT INTO held_head (role, name, journal, signed, held_ms, contradiction) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT (role, name, journal) DO UPDATE SET signed = excluded.signed, held_ms = excluded.held_ms,
         contradiction = excluded.contradiction`),
-    release: db.prepare('DELETE FROM held_head WHERE role = ? AND name = ?'),
+    release: db.prepare('DELETE FROM held_head WHERE role = ? AND name = ? AND (? IS NULL OR journal = ?)'),
   };
 }

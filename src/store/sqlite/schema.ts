@@ -1,10 +1,11 @@
 /** The SQLite schema, version 4. STRICT tables: a value of another type than its column's is refused by the database too. */
+import { journalClaim } from '../held-head.ts';
 
 /** Written into the file's header (PRAGMA application_id), so that another program's database is told from ours: "RGMT". */
 export const applicationId = 0x52474d54;
 /** The oldest that is brought up. Version 1 had neither orders nor limits over windows; its journal's entries say less, and cannot be made to say more. */
 export const oldestVersion = 2;
-/** Version 3 has settlement: what is spent, retired, and in accounts. Version 4 has reservations, and central management's own account. */
+/** Version 3 has settlement: what is spent, retired, and in accounts. Version 4 has reservations, central management's own account, and the journal of a held head. */
 export const schemaVersion = 4;
 
 const quotaTable = `CREATE TABLE quota (
@@ -37,6 +38,18 @@ const quotaTable = `CREATE TABLE quota (
 const intentIndexes = `
 CREATE INDEX intent_reserves ON intent (sequence) WHERE reserves IS NOT NULL;
 CREATE INDEX intent_approves ON intent (issuer, approve_currency) WHERE approve_amount IS NOT NULL;
+`;
+
+const heldHeadTable = `-- Of each journal of each other system the highest head that was shown, as it was signed; with it the first one that contradicts it.
+CREATE TABLE held_head (
+  role          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  journal       BLOB NOT NULL CHECK (length(journal) = 16),
+  signed        BLOB NOT NULL,
+  held_ms       INTEGER NOT NULL,
+  contradiction BLOB,
+  PRIMARY KEY (role, name, journal)
+) STRICT, WITHOUT ROWID;
 `;
 
 const settlementTables = `
@@ -181,16 +194,7 @@ CREATE TABLE quota_stop (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quota_stop_in_force ON quota_stop (sequence) WHERE lifted IS NULL;
 
--- Of each other system's journal the highest head that was shown, as it was signed; with it the first one that contradicts it.
-CREATE TABLE held_head (
-  role          TEXT NOT NULL,
-  name          TEXT NOT NULL,
-  signed        BLOB NOT NULL,
-  held_ms       INTEGER NOT NULL,
-  contradiction BLOB,
-  PRIMARY KEY (role, name)
-) STRICT, WITHOUT ROWID;
-${settlementTables}${intentIndexes}${reservationTables}${resolutionTables}`;
+${heldHeadTable}${settlementTables}${intentIndexes}${reservationTables}${resolutionTables}`;
 
 /** What version 3 added to version 2. Its checks of a whole quota come with version 4, which makes that table anew. */
 const third = `
@@ -201,7 +205,10 @@ ALTER TABLE quota ADD COLUMN returned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE quota ADD COLUMN credited INTEGER NOT NULL DEFAULT 0;
 ${settlementTables}`;
 
-/** The quotas' table is made anew, since SQLite cannot change a check of one; nothing else of its contents is written. */
+/**
+ * The quotas' table is made anew, since SQLite cannot change a check of one, and that of held heads, since it cannot change a key; nothing
+ * else of their contents is written. The journal of a head is what it says itself, under a claim that stands at one place in it.
+ */
 const fourth = `
 ALTER TABLE intent ADD COLUMN take_reservation BLOB CHECK (take_reservation IS NULL OR length(take_reservation) = 16);
 ALTER TABLE intent ADD COLUMN reserves BLOB;
@@ -214,6 +221,10 @@ INSERT INTO quota_4
   FROM quota;
 DROP TABLE quota;
 ALTER TABLE quota_4 RENAME TO quota;
+${heldHeadTable.replace('TABLE held_head', 'TABLE held_head_4')}INSERT INTO held_head_4 (role, name, journal, signed, held_ms, contradiction)
+  SELECT role, name, substr(signed, instr(signed, X'${journalClaim}') + 6, 16), signed, held_ms, contradiction FROM held_head;
+DROP TABLE held_head;
+ALTER TABLE held_head_4 RENAME TO held_head;
 ${intentIndexes}${reservationTables}${resolutionTables}`;
 
 /** What makes this program's version out of `version`, from the oldest on. */

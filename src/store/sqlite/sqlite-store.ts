@@ -38,6 +38,7 @@ import type {
   NewStop,
   PlacedOrder,
   Reservation,
+  SeriesHead,
   SignedIntent,
   Stop,
   Store,
@@ -350,16 +351,26 @@ class SqliteStore implements Store {
     return this.pages;
   }
 
-  holdHead(signed: Uint8Array, heldMs: number): Promise<HeadHolding> {
-    return this.transact(() => this.heads.hold(signed, heldMs));
+  async journals(): Promise<readonly SeriesHead[]> {
+    const head = await this.head();
+    const hashAt = (sequence: number): Promise<Uint8Array | undefined> => this.hashAt(sequence);
+    return [{ series: '', journalId: await this.journalId(), head, hashAt }];
+  }
+
+  async seriesOf(kind: IntentKind, id: Uint8Array): Promise<string | undefined> {
+    return (await this.findIntent(kind, id)) === undefined ? undefined : '';
+  }
+
+  holdHead(signed: Uint8Array, heldMs: number, several?: readonly Uint8Array[]): Promise<HeadHolding> {
+    return this.transact(() => this.heads.hold(signed, heldMs, several));
   }
 
   heldHeads(): Promise<readonly HeldHead[]> {
     return this.run(() => this.heads.all());
   }
 
-  releaseHead(role: string, name: string): Promise<boolean> {
-    return this.transact(() => this.heads.release(role, name));
+  releaseHead(role: string, name: string, journal?: Uint8Array): Promise<boolean> {
+    return this.transact(() => this.heads.release(role, name, journal));
   }
 
   close(): Promise<void> {
