@@ -18,7 +18,11 @@ function nobody(): never {
 
 const services: readonly RoleService[] = [
   { role: 'central', central: { submit: nobody, finishUnsigned: nobody } },
-  { role: 'issuance', issuance: { issue: nobody, place: nobody, finishUnsigned: nobody } },
+  {
+    role: 'issuance',
+    issuance: { issue: nobody, place: nobody, finishUnsigned: nobody },
+    reservations: { reserve: nobody, release: nobody, list: nobody },
+  },
   {
     role: 'quota',
     quotaControl: {
@@ -30,6 +34,7 @@ const services: readonly RoleService[] = [
     },
     quotaChanges: { apply: nobody, stop: nobody, stopped: nobody },
     settlements: { retire: nobody, transfer: nobody, receipt: nobody, units: nobody, account: nobody },
+    reservations: { reserve: nobody, release: nobody, releaseAs: nobody, find: nobody, list: nobody },
   },
 ];
 

@@ -4,7 +4,7 @@
  */
 import { Type } from 'typebox';
 import { utf8 } from '../kit/bytes.ts';
-import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { type CborValue, CborWriter, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { encodeCurrencyFile, fileSizeLimit } from '../records/currency-file.ts';
 import { draftSizeLimit } from '../records/draft.ts';
@@ -71,8 +71,8 @@ export function addOrders(server: Server, issuance: Issuance): void {
     if (!drafts.ok) return drafts;
     if (wantsEvents)
       return succeed({ isAnswer: true, stream: (sink) => answerInEvents(drafts.value, issuance, sink) });
-    const placed = await Promise.all(drafts.value.map((draft) => issuance.place(draft)));
-    return succeed({ bytes: encodeAnswer(answerOf(placed)) });
+    const placed = await issuance.place(drafts.value);
+    return succeed({ bytes: encodeOrdersAnswer(answerOf(placed)) });
   });
 }
 
@@ -86,13 +86,7 @@ async function answerInEvents(
   sink: EventSink,
 ): Promise<void> {
   let done = 0;
-  const placed = Promise.all(
-    drafts.map(async (draft) => {
-      const one = await issuance.place(draft);
-      done++;
-      return one;
-    }),
-  );
+  const placed = issuance.place(drafts, () => done++);
   const tell = (): Promise<void> =>
     sink.send({ event: 'progress', data: JSON.stringify({ done, of: drafts.length }) });
   let timer: NodeJS.Timeout | undefined;
@@ -106,7 +100,7 @@ async function answerInEvents(
   }
   if (sink.ended.aborted) return;
   await tell();
-  const answer = encodeAnswer(answerOf(await placed));
+  const answer = encodeOrdersAnswer(answerOf(await placed));
   for (let at = 0; at < answer.length && !sink.ended.aborted; at += partBytes) {
     const part = answer.subarray(at, at + partBytes);
     const base64 = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('base64');
@@ -152,7 +146,7 @@ export function encodeDrafts(drafts: readonly Uint8Array[]): Uint8Array {
 }
 
 function decodeDrafts(bytes: Uint8Array): Result<readonly Uint8Array[]> {
-  const decoded = decodeCbor(bytes);
+  const decoded = decodeCbor(bytes, { views: true });
   if (!decoded.ok) return decoded;
   const drafts: readonly CborValue[] = Array.isArray(decoded.value) ? decoded.value : [];
   if (
@@ -217,22 +211,26 @@ function addIssued(
   endRun();
 }
 
-function encodeAnswer({ files, outcomes }: OrdersAnswer): Uint8Array {
-  return encodeCbor([files, outcomes.map(encodeOutcome)]);
-}
-
-function encodeOutcome(outcome: OrderOutcome): CborValue {
-  switch (outcome.kind) {
-    case 'issued':
-      return [outcome.kind, outcome.file, outcome.first, outcome.count];
-    case 'denied':
-      return [outcome.kind, outcome.reasons, outcome.wouldPass];
-    case 'refused':
-      return [outcome.kind, outcome.code, outcome.message, outcome.field];
+/** The answer to a call: files, and the outcome of each draft. */
+export function encodeOrdersAnswer({ files, outcomes }: OrdersAnswer): Uint8Array {
+  const writer = new CborWriter().array(2).array(files.length);
+  for (const file of files) writer.byteString(file);
+  writer.array(outcomes.length);
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'issued')
+      writer.array(4).text(outcome.kind).integer(outcome.file).integer(outcome.first).integer(outcome.count);
+    else writer.encoded(encodeCbor(outcomeValue(outcome)));
   }
+  return writer.finish();
 }
 
-/** Reads the answer to a call with `count` drafts; refuses as `peer_fault` whatever `encodeAnswer` does not make of so many. */
+function outcomeValue(outcome: Exclude<OrderOutcome, { kind: 'issued' }>): CborValue {
+  return outcome.kind === 'denied'
+    ? [outcome.kind, outcome.reasons, outcome.wouldPass]
+    : [outcome.kind, outcome.code, outcome.message, outcome.field];
+}
+
+/** Reads the answer to a call with `count` drafts; refuses as `peer_fault` whatever `encodeOrdersAnswer` does not make of so many. */
 export function decodeOrdersAnswer(bytes: Uint8Array, count: number): Result<OrdersAnswer, 'peer_fault'> {
   const decoded = decodeCbor(bytes);
   const [files, items, ...rest] = decoded.ok && Array.isArray(decoded.value) ? decoded.value : [];

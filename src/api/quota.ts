@@ -34,6 +34,7 @@ const positionSchema = Type.Object({
   atMs: Type.Integer({ description: 'the moment that the windows end at' }),
   allocated: minorUnitsSchema,
   reserved: minorUnitsSchema,
+  held: minorUnitsSchema,
   issued: minorUnitsSchema,
   available: minorUnitsSchema,
   retired: minorUnitsSchema,
@@ -51,7 +52,7 @@ export const quotaRoute = defineRoute({
   path: '/quota',
   operationId: 'readQuota',
   summary:
-    'what is allocated, reserved, issued and left, by issuer and currency, with its limits over windows',
+    'what is allocated, reserved, held, issued and left, by issuer and currency, with its limits over windows',
   peers: ['central', 'operator'],
   answer: {
     type: 'application/json',
@@ -85,6 +86,7 @@ function positionJson(position: UsualPosition): Static<typeof positionSchema> {
     atMs,
     allocated: String(position.allocated),
     reserved: String(position.reserved),
+    held: String(position.held),
     issued: String(position.issued),
     available: String(position.available),
     retired: String(position.retired),
@@ -110,6 +112,9 @@ export function positionFromJson(json: Static<typeof positionSchema>): UsualPosi
     ...json,
     allocated: BigInt(json.allocated),
     reserved: BigInt(json.reserved),
+    held: BigInt(json.held),
+    // Only central management's own account has any.
+    voided: 0n,
     issued: BigInt(json.issued),
     available: BigInt(json.available),
     retired: BigInt(json.retired),

@@ -9,10 +9,10 @@ export function showQuotas(positions: readonly QuotaPosition[], stop: Stop | und
     '# HELP ringmint_quota_frozen Whether a quota is frozen.',
     '# TYPE ringmint_quota_frozen gauge',
     ...positions.map((position) => `ringmint_quota_frozen{${labels(position)}} ${position.frozen ? 1 : 0}`),
-    '# HELP ringmint_quota_minor_units What is issued, reserved, available, retired, in accounts and outstanding of a quota.',
+    '# HELP ringmint_quota_minor_units What is issued, reserved, held by reservations, available, retired, in accounts and outstanding of a quota.',
     '# TYPE ringmint_quota_minor_units gauge',
     ...positions.flatMap((position) =>
-      (['issued', 'reserved', 'available', 'retired', 'credited', 'outstanding'] as const).map(
+      (['issued', 'reserved', 'held', 'available', 'retired', 'credited', 'outstanding'] as const).map(
         (part) => `ringmint_quota_minor_units{${labels(position)},part="${part}"} ${position[part]}`,
       ),
     ),

@@ -14,9 +14,11 @@ import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
 import { makeIssuance } from '../roles/issuance.ts';
+import { makeIssuerReservations } from '../roles/issuer-reservations.ts';
 import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
+import { makeReservations } from '../roles/reservations.ts';
 import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
@@ -223,6 +225,7 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
         ),
       };
     },
+    quotaReservation: (id) => client.findReservation(id),
     clock: systemClock,
     random: systemRandom,
   });
@@ -251,8 +254,16 @@ async function makeIssuanceService(parts: Parts): Promise<MadeService> {
     clock: systemClock,
     random: systemRandom,
   });
+  const reservations = makeIssuerReservations({
+    issuer: parts.configuration.issuer,
+    ledger,
+    signer: token.signer,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    peer: client,
+    clock: systemClock,
+  });
   return {
-    service: { role: 'issuance', issuance },
+    service: { role: 'issuance', issuance, reservations },
     limits: configuration.api,
     finish: () => issuance.finishUnsigned(),
   };
@@ -290,8 +301,15 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     clockSkewSeconds,
     clock: systemClock,
   });
+  const reservations = makeReservations({
+    ledger,
+    signer: token.signer,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    clockSkewSeconds,
+    clock: systemClock,
+  });
   return {
-    service: { role: 'quota', quotaControl, quotaChanges, settlements },
+    service: { role: 'quota', quotaControl, quotaChanges, settlements, reservations },
     limits: configuration.api,
     finish: () => quotaControl.finishUnsigned(),
   };

@@ -112,5 +112,13 @@ export function withoutForked(client: Client, witness: Witness): Client {
       const checked = check('quota');
       return checked.ok ? client.quotaPositions() : checked;
     },
+    async sendReservation(request) {
+      const checked = check('quota');
+      return checked.ok ? client.sendReservation(request) : checked;
+    },
+    async findReservation(id) {
+      const checked = check('quota');
+      return checked.ok ? client.findReservation(id) : checked;
+    },
   };
 }

@@ -20,6 +20,7 @@ import { QuotaReplay, type ReplayedAccount } from './quota-replay.ts';
 import { orderIdsOf } from './request-case.ts';
 import { checkRequest } from './request-check.ts';
 import { RequestIndex } from './request-index.ts';
+import { checkReservation, InstructionCheck } from './reservation-check.ts';
 import { type NumberRun, Serials } from './serials.ts';
 import { SettlementCheck } from './settlement-check.ts';
 import { type AuditContext, report, type System } from './system.ts';
@@ -143,6 +144,7 @@ function checkMoments(context: AuditContext, apartSeconds: number): void {
 
 /** What follows one system's journal. */
 interface Follow {
+  readonly instructions: InstructionCheck;
   readonly replay: QuotaReplay;
   readonly orders: IdTable;
   readonly contradictions: ContradictionCheck;
@@ -162,6 +164,7 @@ class FirstPass {
   private readonly context: AuditContext;
   private readonly progress: AuditOptions['progress'];
   private readonly settlements: SettlementCheck;
+  private readonly unfinished: Unfinished;
 
   constructor(
     context: AuditContext,
@@ -173,6 +176,7 @@ class FirstPass {
   ) {
     this.context = context;
     this.progress = progress;
+    this.unfinished = unfinished;
     this.settlements = new SettlementCheck(context, { index: this.index, totals, unfinished });
   }
 
@@ -180,12 +184,13 @@ class FirstPass {
     const replay = new QuotaReplay(this.context, system);
     const contradictions = new ContradictionCheck(this.context, system);
     const orders = new IdTable(0);
+    const instructions = new InstructionCheck(this.context);
     const { size } = system.extract;
     let entries = 0;
     const ends = readJournals(this.context, system, known, (entry, placed, journal) => {
       if (entries++ % progressEvery === 0) this.progress('journals', placed.offset, size);
       if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journal);
-      this.take(system, entry, placed, { replay, orders, contradictions });
+      this.take(system, entry, placed, { replay, orders, contradictions, instructions });
     });
     this.ends.push(...ends);
     this.counted.push({ system, entries: ends.reduce((sum, { sequence }) => sum + sequence, 0) });
@@ -196,7 +201,7 @@ class FirstPass {
     system: System,
     entry: Entry,
     { offset, ordinal }: PlacedEntry,
-    { replay, orders, contradictions }: Follow,
+    { replay, orders, contradictions, instructions }: Follow,
   ): void {
     switch (entry.kind) {
       case 'allocation':
@@ -210,6 +215,17 @@ class FirstPass {
       case 'stop':
         if (system.role === 'quota') replay.stopIssuing(entry, ordinal);
         else contradictions.find(entry, ordinal);
+        return;
+      case 'reservation-end':
+        replay.endReservation(entry);
+        return;
+      case 'reservation':
+      case 'release':
+        if (system.role === 'quota') {
+          replay.reserve(entry);
+          checkReservation(this.context, system, entry, offset, this.unfinished);
+        } else instructions.check(system, entry, offset);
+        this.checkIssuer(system, entry);
         return;
       case 'retirement':
       case 'transfer':

@@ -1,13 +1,23 @@
 /** A journal's entry as an auditor reads it: decoded strictly, from bytes that may be forged. */
 import type { EntryKind } from '../journal/chain.ts';
 import { type CborValue, decodeCbor } from '../kit/encoding.ts';
+import { type ReservationEnd, readReservationEnd } from '../quota/reservation.ts';
 import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
 import { type QuotaTerms, readTerms } from '../records/quota-terms.ts';
 
 export interface IntentEntry {
-  readonly kind: 'request' | 'credential' | 'denial' | 'control-bit' | 'currency' | 'retirement' | 'transfer';
+  readonly kind:
+    | 'request'
+    | 'credential'
+    | 'denial'
+    | 'control-bit'
+    | 'currency'
+    | 'retirement'
+    | 'transfer'
+    | 'reservation'
+    | 'release';
   readonly sequence: number;
-  /** Of the request, the retirement or the transfer, 16 bytes. */
+  /** Of the request, the retirement, the transfer or the reservation, 16 bytes. */
   readonly id: Uint8Array;
   readonly createdMs: number;
   readonly issuer: string;
@@ -22,12 +32,23 @@ export interface IntentEntry {
   readonly take: Take | null;
   /** Of a retirement and a transfer only. */
   readonly settles: Settles | null;
+  /** Of a reservation at quota control only. */
+  readonly reserves: Reserves | null;
 }
 
 export interface Take {
   readonly currency: string;
   readonly amount: bigint;
   readonly orders: number;
+  readonly atMs: number;
+  /** The reservation that it is of, 16 bytes. */
+  readonly reservation: Uint8Array | null;
+}
+
+export interface Reserves {
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly expiresMs: number;
   readonly atMs: number;
 }
 
@@ -77,7 +98,13 @@ export interface StopEntry extends Decided {
   readonly evidence: Uint8Array | null;
 }
 
-export type Entry = IntentEntry | AllocationEntry | ChangeEntry | StopEntry;
+export interface ReservationEndEntry extends Decided, ReservationEnd {
+  readonly kind: 'reservation-end';
+  /** Of the reservation, 16 bytes. */
+  readonly id: Uint8Array;
+}
+
+export type Entry = IntentEntry | AllocationEntry | ChangeEntry | StopEntry | ReservationEndEntry;
 
 /** Bytes of an order's id and body hash. */
 export const orderBytes = 48;
@@ -87,8 +114,17 @@ export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly
   // A change of theirs is an anchor that two people had set anew.
   central: ['credential', 'denial', 'quota-change'],
   // A stop is what it holds against quota control, and a change its release.
-  issuance: ['request', 'currency', 'denial', 'quota-change', 'stop'],
-  quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
+  issuance: ['request', 'currency', 'denial', 'reservation', 'release', 'quota-change', 'stop'],
+  quota: [
+    'control-bit',
+    'retirement',
+    'transfer',
+    'reservation',
+    'reservation-end',
+    'allocation',
+    'quota-change',
+    'stop',
+  ],
 };
 
 const accountPattern = /^[a-z0-9-]{1,64}\/[A-Z]{3}$/;
@@ -147,6 +183,12 @@ function readContent(
         evidence: evidence === null ? null : anyBytes(reader, evidence, 'evidence'),
       };
     }
+    case 'reservation-end': {
+      const end = readReservationEnd(content);
+      if (end === undefined) reader.fail('content', "a reservation's end");
+      const none = { how: 'expired', amount: 0n, atMs: 0, by: null, evidence: null } as const;
+      return { ...head, kind, id: reader.bytesOf(subject, 'subject', 16), ...(end ?? none) };
+    }
     case 'request':
     case 'credential':
     case 'denial':
@@ -154,11 +196,13 @@ function readContent(
     case 'currency':
     case 'retirement':
     case 'transfer':
+    case 'reservation':
+    case 'release':
       return {
         ...head,
         kind,
         id: reader.bytesOf(subject, 'subject', 16),
-        ...readIntent(reader, content, kind === 'retirement' || kind === 'transfer'),
+        ...readIntent(reader, content, kind),
       };
     default:
       return undefined;
@@ -176,10 +220,14 @@ function anyBytes(reader: ClaimReader, value: CborValue | undefined, name: strin
 function readIntent(
   reader: ClaimReader,
   content: CborValue,
-  isSettlement: boolean,
+  kind: IntentEntry['kind'],
 ): Omit<IntentEntry, 'kind' | 'sequence' | 'createdMs' | 'id'> {
-  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles] =
-    reader.listOf(content, 'content', isSettlement ? 10 : 9);
+  const isSettlement = kind === 'retirement' || kind === 'transfer';
+  // At issuance a reservation is what is asked for, and reserves nothing.
+  const isReserve = kind === 'reservation' && Array.isArray(content) && content.length !== 9;
+  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles, reserves] =
+    reader.listOf(content, 'content', isReserve ? 11 : isSettlement ? 10 : 9);
+  if (isReserve && settles !== null) reader.fail('settlement', 'null in a reservation');
   const intent = {
     issuer: reader.textOf(issuer, 'issuer', namePattern, nameAccepted),
     bodyHash: reader.bytesOf(bodyHash, 'bodyHash', 32),
@@ -191,6 +239,7 @@ function readIntent(
     spends: spends === null ? null : reader.bytesOf(spends, 'spends', 16),
     take: take === null ? null : readTake(reader, take),
     settles: isSettlement ? readSettles(reader, settles) : null,
+    reserves: isReserve ? readReserves(reader, reserves) : null,
   };
   if (intent.orders !== null && intent.orders.length % orderBytes !== 0)
     reader.fail('orders', `${orderBytes} bytes an order`);
@@ -206,12 +255,24 @@ function readSerial(reader: ClaimReader, value: CborValue | undefined): { epoch:
 }
 
 function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
-  const [currency, amount, orders, atMs] = reader.listOf(value, 'take', 4);
+  const isOfReservation = Array.isArray(value) && value.length === 5;
+  const [currency, amount, orders, atMs, reservation] = reader.listOf(value, 'take', isOfReservation ? 5 : 4);
   return {
+    reservation: isOfReservation ? reader.bytesOf(reservation, 'take.reservation', 16) : null,
     currency: reader.currencyCodeOf(currency, 'take.currency'),
     amount: reader.amountOf(amount, 'take.amount'),
     orders: reader.integerOf(orders, 'take.orders', 1),
     atMs: reader.momentOf(atMs, 'take.atMs'),
+  };
+}
+
+function readReserves(reader: ClaimReader, value: CborValue | undefined): Reserves {
+  const [currency, amount, expiresMs, atMs] = reader.listOf(value, 'reserve', 4);
+  return {
+    currency: reader.currencyCodeOf(currency, 'reserve.currency'),
+    amount: reader.amountOf(amount, 'reserve.amount'),
+    expiresMs: reader.momentOf(expiresMs, 'reserve.expiresMs'),
+    atMs: reader.momentOf(atMs, 'reserve.atMs'),
   };
 }
 

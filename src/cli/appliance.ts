@@ -11,6 +11,7 @@ import type { ListedEntry } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderState } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
+import type { Reservation } from '../roles/reservations.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { StoreAdministration } from './store-administration.ts';
@@ -92,6 +93,12 @@ export interface Operator {
   transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
   /** The settlement of what has this id (16 bytes). */
   receipt(kind: 'retirement' | 'transfer', id: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Has a part of the quota kept, by JSON that issuance signs; gives quota control's receipt. */
+  makeReservation(draft: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Ends a reservation by the operator's right. */
+  releaseReservation(id: Uint8Array): Promise<Result<Reservation>>;
+  /** All of them, page after page; a refusal is the last that it gives. */
+  reservations(): AsyncIterable<Result<Reservation>>;
   /** Which units of a batch are spent. */
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What an account (32 bytes) has. */

@@ -19,6 +19,7 @@ import { addKeysCommands } from './keys/commands.ts';
 import { addOrdersCommands } from './orders/list.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
+import { addReservationCommands } from './reservation/commands.ts';
 import {
   addAccountCommands,
   addOwnerCommands,
@@ -265,6 +266,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   addWatchCommand(command('watch', 'show what happens in the systems, as it happens, until Ctrl-C'), context);
   addOrdersCommands(command('orders', 'list the orders that issuance has taken on'), context);
+  addReservationCommands(command('reservation', 'keep a part of the quota for orders to come'), {
+    ...context,
+    random,
+  });
   addJournalCommands(command('journal', 'show the journal of a running system'), context);
 
   command('stop', 'stop issuing at once: one person is enough')

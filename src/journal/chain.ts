@@ -21,14 +21,19 @@ export type EntryKind =
   | 'currency'
   | 'retirement'
   | 'transfer'
+  | 'reservation'
+  | 'release'
+  | 'void'
+  | 'closing'
   | 'allocation'
   | 'quota-change'
-  | 'stop';
+  | 'stop'
+  | 'reservation-end';
 
 export interface EntryContent {
   readonly sequence: number;
   readonly kind: EntryKind;
-  /** A request id of 16 bytes, for an allocation `issuer/currency`, of a change its id (32 bytes), of a stop its id (16 bytes). */
+  /** A request id of 16 bytes, for an allocation `issuer/currency`, of a change its id (32 bytes), of a stop or a reservation's end its id (16 bytes). */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
   /** Deterministic CBOR: of an intent all that it says, of an allocation its terms, of a change it and its approvals, of a stop what it says. */

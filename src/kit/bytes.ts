@@ -1,5 +1,6 @@
 /** Byte strings: joined, compared, hashed and written as hex. Portable: runs in a browser as in Node. */
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import { assert } from './result.ts';
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
@@ -29,6 +30,15 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
+/** Bytes as a key of a Map or Set, one for one: an even number of them, two a character. Not to be shown; of an id, a third of hex's time. */
+export function mapKey(bytes: Uint8Array): string {
+  assert(bytes.length % 2 === 0, 'a key is of an even number of bytes');
+  let key = '';
+  for (let i = 0; i < bytes.length; i += 2)
+    key += String.fromCharCode(((bytes[i] as number) << 8) | (bytes[i + 1] as number));
+  return key;
+}
+
 /** Decodes lower- or upper-case hex; `undefined` where the text is not whole bytes of hex. */
 export function fromHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
@@ -49,23 +59,36 @@ export function utf8(text: string): Uint8Array {
  * Node's where this runs in Node (Deno and Bun have the same), @noble's elsewhere. Of 65 bytes, Node 20.20.2 made 1.7 million a second and
  * @noble 0.5 million, each kept.
  */
-export const sha256: (bytes: Uint8Array) => Uint8Array = platformSha256() ?? ((bytes) => nobleSha256(bytes));
+export function sha256(bytes: Uint8Array): Uint8Array {
+  const made = new Uint8Array(32);
+  sha256Into(bytes, made, 0);
+  return made;
+}
+
+type HashInto = (bytes: Uint8Array, into: Uint8Array, at: number, length?: number) => void;
+
+/** Puts the first `length` bytes of the hash, all 32 where nothing is said, into others: an array of its own for each takes a fifth more. */
+export const sha256Into: HashInto = platformSha256() ?? nobleInto;
+
+function nobleInto(bytes: Uint8Array, into: Uint8Array, at: number, length = 32): void {
+  into.set(nobleSha256(bytes).subarray(0, length), at);
+}
 
 /** Node's own, without an import that a bundle for a browser could not have; `undefined` where it is not there or not right. */
-function platformSha256(): ((bytes: Uint8Array) => Uint8Array) | undefined {
+function platformSha256(): HashInto | undefined {
   const hash = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash;
   if (typeof hash !== 'function') return undefined;
-  const digest = (bytes: Uint8Array): Uint8Array => {
+  const put: HashInto = (bytes, into, at, length = 32) => {
     // As text of one character a byte: a Buffer of its own for each hash takes twice the time.
     const text = hash('sha256', bytes, 'binary');
-    const made = new Uint8Array(32);
-    for (let i = 0; i < 32; i++) made[i] = text.charCodeAt(i);
-    return made;
+    for (let i = 0; i < length; i++) into[at + i] = text.charCodeAt(i);
   };
   // A runtime that only resembles Node may take another encoding for this one, or none: its answer is held against @noble's first.
   const sample = new Uint8Array(200).map((_, index) => index);
+  const made = new Uint8Array(32);
   try {
-    return equalBytes(digest(sample), nobleSha256(sample)) ? digest : undefined;
+    put(sample, made, 0);
+    return equalBytes(made, nobleSha256(sample)) ? put : undefined;
   } catch {
     return undefined;
   }

@@ -21,6 +21,10 @@ export interface QuotaAccount extends QuotaTerms {
   readonly returned: bigint;
   /** Of what is issued, what is in accounts: its units are spent, and it is still outstanding. */
   readonly credited: bigint;
+  /** What is left of the reservations that are open. */
+  readonly held: bigint;
+  /** Of what is issued, what never was and never will be: of central management's own account only. */
+  readonly voided: bigint;
   /**
    * The latest moment that a take was counted at, ms. Time never goes back here: with a clock that was put back, a take counts at this
    * moment. A clock that was ahead is put right by a change, and what was taken in the time to come then counts at that moment.
@@ -66,33 +70,52 @@ export type QuotaCode =
 
 /** Whether less would have been accepted. */
 export function isExcess(code: string): boolean {
-  return ['quota_exceeded', 'daily_limit', 'rolling_limit', 'frequency_limit'].includes(code);
+  return [
+    'quota_exceeded',
+    'reservation_exceeded',
+    'daily_limit',
+    'rolling_limit',
+    'frequency_limit',
+  ].includes(code);
 }
 
-/** INVARIANT: issued + reserved + available = allocated + returned, returned ≤ retired, retired + credited ≤ issued, nothing is below zero. */
+/**
+ * INVARIANT: reserved + held + issued − voided − returned + available = allocated, returned ≤ retired, retired + credited ≤ issued,
+ * voided ≤ issued, nothing is below zero.
+ */
 export function positionOf(
   account: QuotaAccount,
   uses: readonly SlotUse[],
-  { nowMs, stopped }: { readonly nowMs: number; readonly stopped: boolean },
+  moment: {
+    readonly nowMs: number;
+    readonly stopped: boolean;
+    /** Of what is held, what expired by that moment: it is available, though no entry says so yet. */
+    readonly lapsed?: bigint;
+  },
 ): QuotaPosition {
+  const { nowMs, stopped, lapsed = 0n } = moment;
   const { clockMs, ...rest } = account;
-  const { reserved, issued, retired, returned, credited } = account;
-  const available = account.allocated - takenOf(account);
-  assert(reserved >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
+  const { reserved, issued, voided, retired, returned, credited } = account;
+  const available = account.allocated - takenOf(account) + lapsed;
+  const held = account.held - lapsed;
+  assert(reserved >= 0n && held >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
+  assert(voided >= 0n && voided <= issued, 'no more is voided than what counts as issued');
   assert(returned >= 0n && returned <= retired, 'no more comes back than what is retired');
   assert(credited >= 0n && retired + credited <= issued, 'what is retired or in accounts was issued');
   const atMs = Math.max(nowMs, clockMs);
   const limits = account.limits.map((limit) => limitPosition(limit, uses, atMs));
-  return { ...rest, available, outstanding: issued - retired, stopped, atMs, limits };
+  return { ...rest, held, available, outstanding: issued - retired, stopped, atMs, limits };
 }
 
-/** What of the total is used up: issued and reserved, less what came back. */
+/** What of the total is used up: issued, reserved and held, less what never was issued and what came back. */
 export function takenOf({
   reserved,
+  held,
   issued,
+  voided,
   returned,
-}: Pick<QuotaAccount, 'reserved' | 'issued' | 'returned'>): bigint {
-  return reserved + issued - returned;
+}: Pick<QuotaAccount, 'reserved' | 'held' | 'issued' | 'voided' | 'returned'>): bigint {
+  return reserved + held + issued - voided - returned;
 }
 
 function limitPosition(limit: Limit, all: readonly SlotUse[], atMs: number): LimitPosition {
@@ -113,14 +136,31 @@ export interface Asked {
 
 /** Whether it fits into what is available in total and into each limit; a refusal says what is left, and when there will be more. */
 export function checkTake(position: QuotaPosition, asked: Asked): Result<null, QuotaCode> {
+  const room = checkRoom(position, asked.amount);
+  return room.ok ? checkLimits(position, asked) : room;
+}
+
+/** Whether it fits into what is available in total: all that a reservation asks. */
+export function checkRoom(position: QuotaPosition, amount: bigint): Result<null, QuotaCode> {
   const { available, currency } = position;
-  if (position.stopped) return refuseStopped();
-  if (position.frozen) return refuseFrozen(position);
-  if (asked.amount > available)
+  const going = checkGoing(position);
+  if (!going.ok) return going;
+  if (amount > available)
     return refuse(
       'quota_exceeded',
-      `${asked.amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
+      `${amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
     );
+  return succeed(null);
+}
+
+/** Whether anything is issued or reserved of it at all. */
+export function checkGoing(position: QuotaPosition): Result<null, 'quota_frozen' | 'issuance_stopped'> {
+  if (position.stopped) return refuseStopped();
+  return position.frozen ? refuseFrozen(position) : succeed(null);
+}
+
+/** Whether it fits into each limit over a window: what is taken of a reservation counts there at the moment that it is issued. */
+export function checkLimits(position: QuotaPosition, asked: Asked): Result<null, QuotaCode> {
   for (const limit of position.limits) {
     if (part(limit, asked) > limit.remaining)
       return refuse(limitCode(limit), describeExcess(position, limit, asked));

@@ -1,5 +1,5 @@
 /**
- * What a journal says of quotas, beside what was taken: allocations, changes, stops. The content of those entries is written and read
+ * What a journal says of quotas, beside what was taken: allocations, changes, stops, reservations that ended. The content of those entries is written and read
  * here, so that every store has the same, and so that it can be checked against its tables.
  */
 import { toHex } from '../kit/bytes.ts';
@@ -8,14 +8,15 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { ClaimReader } from '../records/claims.ts';
 import { changeId, decodeChange, termsActionsOf } from '../records/quota-change.ts';
 import { encodeTerms, type QuotaTerms, readTerms } from '../records/quota-terms.ts';
+import { type ReservationEnd, readReservationEnd } from './reservation.ts';
 import type { ClockReset } from './tally.ts';
 
-export type QuotaEntryKind = 'allocation' | 'quota-change' | 'stop';
+export type QuotaEntryKind = 'allocation' | 'quota-change' | 'stop' | 'reservation-end';
 
 export interface QuotaEntry {
   readonly sequence: number;
   readonly kind: QuotaEntryKind;
-  /** `issuer/currency` of an allocation; the id of a change (32 bytes) or a stop (16 bytes). */
+  /** `issuer/currency` of an allocation; the id of a change (32 bytes), a stop or a reservation (16 bytes). */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
   readonly content: Uint8Array;
@@ -49,6 +50,12 @@ export interface QuotaHistory {
   readonly changes: ReadonlyMap<string, number>;
   /** By the stop's id in hex. */
   readonly stops: ReadonlyMap<string, RecordedStop>;
+  /** By the reservation's id in hex: those that ended before they were used up. */
+  readonly ends: ReadonlyMap<string, RecordedEnd>;
+}
+
+export interface RecordedEnd extends ReservationEnd {
+  readonly sequence: number;
 }
 
 export function accountName(issuer: string, currency: string): string {
@@ -82,7 +89,8 @@ export function replayHistory(entries: Iterable<QuotaEntry>): Result<QuotaHistor
   const accounts = new Map<string, RecordedAccount>();
   const changes = new Map<string, number>();
   const stops = new Map<string, RecordedStop>();
-  const history = { accounts, changes, stops };
+  const ends = new Map<string, RecordedEnd>();
+  const history = { accounts, changes, stops, ends };
   for (const entry of entries) {
     if (!follow(entry, history))
       return refuse(
@@ -99,6 +107,7 @@ function follow(
     accounts: Map<string, RecordedAccount>;
     changes: Map<string, number>;
     stops: Map<string, RecordedStop>;
+    ends: Map<string, RecordedEnd>;
   },
 ): boolean {
   const decoded = decodeCbor(content);
@@ -125,6 +134,14 @@ function follow(
       if (typeof reason !== 'string' || typeof by !== 'string') return false;
       if (evidence !== null && !(evidence instanceof Uint8Array)) return false;
       history.stops.set(toHex(subject), { sequence, createdMs, reason, by, evidence, lifted: null });
+      return true;
+    }
+    case 'reservation-end': {
+      const end = readReservationEnd(decoded.value);
+      // Once: what was given back twice would be more than was held.
+      if (!(subject instanceof Uint8Array) || end === undefined || history.ends.has(toHex(subject)))
+        return false;
+      history.ends.set(toHex(subject), { ...end, sequence });
       return true;
     }
   }

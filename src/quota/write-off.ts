@@ -13,7 +13,11 @@ export interface Lost {
   readonly uncertain: boolean;
 }
 
-type Account = Pick<QuotaAccount, 'issuer' | 'currency' | 'reserved' | 'issued' | 'returned'> & QuotaTerms;
+type Account = Pick<
+  QuotaAccount,
+  'issuer' | 'currency' | 'reserved' | 'held' | 'issued' | 'voided' | 'returned'
+> &
+  QuotaTerms;
 
 /**
  * The most that the terms may be. The total, and each limit of amounts, falls by what was lost: a window holds at most that much of it.
@@ -22,7 +26,8 @@ type Account = Pick<QuotaAccount, 'issuer' | 'currency' | 'reserved' | 'issued' 
  */
 export function writtenOff(account: Account, { amount, uncertain }: Lost): QuotaTerms {
   return {
-    allocated: highest(account.allocated - amount, takenOf(account)),
+    // What is held counts not: an anchor that is set anew ends every reservation, for it may have been used since.
+    allocated: highest(account.allocated - amount, takenOf(account) - account.held),
     frozen: account.frozen || uncertain,
     limits: account.limits.map(({ name, counts, window, maximum }) => ({
       name,

@@ -123,6 +123,8 @@ export const claim = {
   settledHash: -65593,
   /** minor units that came back to the quota */
   returned: -65594,
+  /** id of the reservation that a request's orders are issued of (16) */
+  issuedOf: -65595,
   /** SHA-256 of an audit report's bytes */
   reportHash: -65600,
   /** how many findings an audit report has */
@@ -175,13 +177,39 @@ export class ClaimReader {
   refusal: Refusal<RecordErrorCode> | undefined;
   private readonly claims: Claims;
   private readonly taken = new Set<number | string>();
+  /** The list and the place in it of each item that is being read, from the outside in. */
+  private readonly path: (string | number)[] = [];
 
   constructor(claims: Claims) {
     this.claims = claims;
   }
 
+  /** Until `leave`, names are of what is inside of `list[index]`; '' is that itself. Its path is put together only for a fault. */
+  enter(list: string, index: number): void {
+    this.path.push(list, index);
+  }
+
+  leave(): void {
+    this.path.length -= 2;
+  }
+
   fail(name: string, accepted: string, code: RecordErrorCode = 'record_malformed'): void {
-    this.refusal ??= refuse(code, `${name}: ${accepted} is accepted`, name);
+    if (this.refusal !== undefined) return;
+    const field = this.fieldOf(name);
+    this.refusal = refuse(code, `${field}: ${accepted} is accepted`, field);
+  }
+
+  /** Such as `orders[3].lots[0].owner`. */
+  private fieldOf(name: string): string {
+    const parts: string[] = [];
+    for (let at = 0; at < this.path.length; at += 2)
+      parts.push(`${this.path[at] ?? ''}[${this.path[at + 1] ?? ''}]`);
+    return (name === '' ? parts : [...parts, name]).join('.');
+  }
+
+  /** Whether the record has the claim: for one that older records lack. */
+  has(key: number): boolean {
+    return this.claims.has(key);
   }
 
   take(key: number, name: string): CborValue | undefined {

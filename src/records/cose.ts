@@ -42,6 +42,9 @@ export const recordType = {
   retirement: 'application/vnd.ringmint.retirement+cose',
   transfer: 'application/vnd.ringmint.transfer+cose',
   settlement: 'application/vnd.ringmint.settlement+cose',
+  reservationRequest: 'application/vnd.ringmint.reservation-request+cose',
+  reservation: 'application/vnd.ringmint.reservation+cose',
+  reservationRelease: 'application/vnd.ringmint.reservation-release+cose',
   auditStatement: 'application/vnd.ringmint.audit-statement+cose',
 } as const;
 
@@ -72,7 +75,12 @@ export interface Sign1 {
 
 /** The bytes to be signed of a record whose claims are its payload. */
 export function prepareClaims(type: RecordType, keyId: Uint8Array, claims: Claims): Uint8Array {
-  return toBeSigned(encodeCbor(protectedMap(type, keyId)), encodeCbor(claims));
+  return preparePayload(type, keyId, encodeCbor(claims));
+}
+
+/** The same, of claims that are encoded already. */
+export function preparePayload(type: RecordType, keyId: Uint8Array, payload: Uint8Array): Uint8Array {
+  return toBeSigned(encodeCbor(protectedMap(type, keyId)), payload);
 }
 
 /** The bytes to be signed of a record over a Merkle root: claims in the header (RFC 9597), so that the record is a receipt (RFC 9942). */
@@ -222,7 +230,8 @@ export function decodeClaims<T>(
   if (!envelope.ok) return envelope;
   const { payload, headerClaims } = envelope.value;
   if (headerClaims !== undefined) return malformed('no header claims in this type of record');
-  const claims = decodeCbor(payload);
+  // The payload is a copy of this record's own, which goes when its claims go.
+  const claims = decodeCbor(payload, { views: true });
   if (!claims.ok) return claims;
   if (!(claims.value instanceof Map)) return malformed('a payload that is a map of claims');
   return finishDecoded(bytes, envelope.value, read(new ClaimReader(claims.value)));

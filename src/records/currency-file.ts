@@ -11,7 +11,7 @@
  * A whole batch begins at 0 and has no hashes. How many units the batch has, the control bit says.
  */
 import { equalBytes } from '../kit/bytes.ts';
-import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { CborWriter, decodeCbor } from '../kit/encoding.ts';
 import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { type RecordErrorCode, unitLimit } from './claims.ts';
 import { decodeControlBit } from './control-bit.ts';
@@ -77,16 +77,13 @@ export function partExtractor(
 
 export function encodeCurrencyFile(file: CurrencyFile): Uint8Array {
   const { currencyRecord, controlBit, first, proof, leaves } = file;
-  return encodeCbor([
-    currencyFileKind,
-    version,
-    currencyRecord,
-    controlBit,
-    first,
-    proof.left,
-    proof.right,
-    leaves,
-  ]);
+  const writer = new CborWriter().array(8).text(currencyFileKind).integer(version);
+  writer.byteString(currencyRecord).byteString(controlBit).integer(first);
+  for (const list of [proof.left, proof.right, leaves]) {
+    writer.array(list.length);
+    for (const item of list) writer.byteString(item);
+  }
+  return writer.finish();
 }
 
 /** Decodes the container only; what is in it is the verifier's to check, and whether its hashes fit the batch too. */

@@ -36,14 +36,16 @@ export interface DraftLot {
 
 export interface Draft {
   /** UUIDv7, 16 bytes; `ringmint request` makes one where the draft has none. */
-  readonly id?: Uint8Array;
+  readonly id?: Uint8Array | undefined;
   readonly currency: Currency;
   readonly total: bigint;
   readonly lots: readonly DraftLot[];
   readonly purpose: string;
   readonly origin: string;
   readonly destination: string;
-  readonly redeemUntil?: number;
+  readonly redeemUntil?: number | undefined;
+  /** The reservation that it is issued of, 16 bytes. */
+  readonly reservation?: Uint8Array | undefined;
 }
 
 const kind = 'ringmint.draft';
@@ -51,12 +53,14 @@ const version = 1;
 
 /** The draft as deterministic CBOR: the same draft, however it was written, has the same bytes. */
 export function encodeDraft(draft: Draft): Uint8Array {
-  const { id = null, currency, total, purpose, origin, destination, redeemUntil = null } = draft;
+  const { id = null, currency, total, purpose, origin, destination, redeemUntil = null, reservation } = draft;
   return concatBytes(
-    Uint8Array.of(0x8a),
+    // With one more item where there is a reservation: a draft without one has the bytes that it always had.
+    Uint8Array.of(reservation === undefined ? 0x8a : 0x8b),
     ...[kind, version, id, currency.code, total].map(encodeCbor),
     encodeLots(draft.lots),
     ...[purpose, origin, destination, redeemUntil].map(encodeCbor),
+    ...(reservation === undefined ? [] : [encodeCbor(reservation)]),
   );
 }
 
@@ -65,9 +69,9 @@ export function encodingOf(draft: Draft, bytes: Uint8Array): Uint8Array {
   return isCborDraft(bytes) ? bytes : encodeDraft(draft);
 }
 
-/** An array of ten, the first byte of every CBOR draft; no JSON begins with it. */
+/** An array of ten or eleven, the first byte of every CBOR draft; no JSON begins with it. */
 function isCborDraft(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x8a;
+  return bytes[0] === 0x8a || bytes[0] === 0x8b;
 }
 
 /** The array of the lots, of which there may be 65,536; a test holds it against the library's. */
@@ -106,35 +110,45 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   const reader = new ClaimReader(new Map());
-  const fields = reader.listOf(decoded.value, 'draft', 10);
+  const fields = reader.listOf(decoded.value, 'draft', bytes[0] === 0x8a ? 10 : 11);
   if (fields[0] !== kind || fields[1] !== version) reader.fail('draft', '`ringmint.draft`, version 1');
   if (reader.refusal !== undefined) return reader.refusal;
-  const [, , id, code, total, lots, purpose, origin, destination, redeemUntil] = fields;
+  const [, , id, code, total, lots, purpose, origin, destination, redeemUntil, reservation] = fields;
   const currency = readCurrency(code);
   if (!currency.ok) return currency;
   if (id !== null && !(id instanceof Uint8Array && id.length === 16))
     reader.fail('id', 'a UUID of 16 bytes or null');
+  const amount = reader.amountOf(total, 'total');
+  const read = reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, index));
+  const texts = textFields(reader, { purpose, origin, destination });
+  // Each field by its name, whether it is there or not: with `...` for those that may be missing this takes five times as long.
   const draft: Draft = {
-    ...(id instanceof Uint8Array ? { id } : {}),
+    id: id instanceof Uint8Array ? id : undefined,
     currency: currency.value,
-    total: reader.amountOf(total, 'total'),
-    lots: reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, `lots[${index}]`)),
-    ...textFields(reader, { purpose, origin, destination }),
-    ...(redeemUntil === null ? {} : { redeemUntil: reader.timeOf(redeemUntil, 'redeemUntil') }),
+    total: amount,
+    lots: read,
+    purpose: texts.purpose,
+    origin: texts.origin,
+    destination: texts.destination,
+    redeemUntil: redeemUntil === null ? undefined : reader.timeOf(redeemUntil, 'redeemUntil'),
+    reservation: fields.length === 10 ? undefined : reader.bytesOf(reservation, 'reservation', 16),
   };
   return reader.refusal ?? succeed(draft);
 }
 
-function readCborLot(reader: ClaimReader, item: CborValue, name: string): DraftLot {
-  const [value, count, owner] = reader.listOf(item, name, 3);
+function readCborLot(reader: ClaimReader, item: CborValue, index: number): DraftLot {
+  reader.enter('lots', index);
+  const [value, count, owner] = reader.listOf(item, '', 3);
   const isCommitment = owner instanceof Uint8Array && owner.length === 32;
   if (!isCommitment && !(typeof owner === 'string' && isOwnerName(owner)))
-    reader.fail(`${name}.owner`, ownerAccepted);
-  return {
-    value: reader.amountOf(value, `${name}.value`),
-    count: reader.integerOf(count, `${name}.count`, 1),
+    reader.fail('owner', ownerAccepted);
+  const lot = {
+    value: reader.amountOf(value, 'value'),
+    count: reader.integerOf(count, 'count', 1),
     owner: isCommitment ? { commitment: owner } : { name: typeof owner === 'string' ? owner : '' },
   };
+  reader.leave();
+  return lot;
 }
 
 function textFields(
@@ -144,15 +158,18 @@ function textFields(
   const { purpose, origin, destination } = fields;
   if (typeof purpose !== 'string' || !purposePattern.test(purpose))
     reader.fail('purpose', 'text of at most 140 characters');
-  for (const [name, value] of [
-    ['origin', origin],
-    ['destination', destination],
-  ] as const) {
-    if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
-      reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
-  }
-  const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+  checkCountry(reader, 'origin', origin);
+  checkCountry(reader, 'destination', destination);
   return { purpose: textOf(purpose), origin: textOf(origin), destination: textOf(destination) };
+}
+
+function checkCountry(reader: ClaimReader, name: string, value: unknown): void {
+  if (typeof value !== 'string' || !/^[A-Z]{2}$/.test(value))
+    reader.fail(name, `two capital letters of ISO 3166, not ${quote(value)},`);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 const draftFields = [
@@ -166,6 +183,7 @@ const draftFields = [
   'origin',
   'destination',
   'redeemUntil',
+  'reservation',
 ];
 
 function decodeJsonDraft(bytes: Uint8Array, owner: Owner | undefined): Result<Draft, DraftErrorCode> {
@@ -204,8 +222,10 @@ function draftFromJson(
   const { purpose = '', origin, destination } = json;
   const texts = textFields(reader, { purpose, origin, destination });
   if (reader.refusal !== undefined) return { ...reader.refusal, code: 'draft_field_invalid' };
-  const id = readId(json['id']);
+  const id = readId(json['id'], 'id');
   if (!id.ok) return id;
+  const reservation = readId(json['reservation'], 'reservation');
+  if (!reservation.ok) return reservation;
   const redeemUntil = readDate(json['redeemUntil']);
   if (!redeemUntil.ok) return redeemUntil;
   return succeed({
@@ -215,6 +235,7 @@ function draftFromJson(
     lots: lots.value,
     ...texts,
     ...(redeemUntil.value === undefined ? {} : { redeemUntil: redeemUntil.value }),
+    ...(reservation.value === undefined ? {} : { reservation: reservation.value }),
   });
 }
 
@@ -288,7 +309,7 @@ function readItems(
   return succeed(lots);
 }
 
-function readObject(
+export function readObject(
   json: unknown,
   path: string,
   fields: readonly string[],
@@ -311,7 +332,11 @@ function readObject(
   return succeed(json as Record<string, unknown>);
 }
 
-function readAmount(value: unknown, currency: Currency, field: string): Result<bigint, DraftErrorCode> {
+export function readAmount(
+  value: unknown,
+  currency: Currency,
+  field: string,
+): Result<bigint, DraftErrorCode> {
   if (typeof value === 'string') return parseAmount(value, currency, field);
   if (value === undefined) return refuse('draft_field_missing', `${field} is missing`, field);
   return refuse(
@@ -321,7 +346,7 @@ function readAmount(value: unknown, currency: Currency, field: string): Result<b
   );
 }
 
-function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
+export function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
   const exponent = typeof value === 'string' ? currencyExponent(value) : undefined;
   if (typeof value === 'string' && exponent !== undefined) return succeed({ code: value, exponent });
   return refuse(
@@ -331,11 +356,11 @@ function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
   );
 }
 
-function readId(value: unknown): Result<Uint8Array | undefined, DraftErrorCode> {
+export function readId(value: unknown, field: string): Result<Uint8Array | undefined, DraftErrorCode> {
   if (value === undefined) return succeed(undefined);
   const id = typeof value === 'string' ? parseUuid(value) : undefined;
   return id === undefined
-    ? refuse('draft_field_invalid', `id: a UUID is accepted, not ${quote(value)}`, 'id')
+    ? refuse('draft_field_invalid', `${field}: a UUID is accepted, not ${quote(value)}`, field)
     : succeed(id);
 }
 

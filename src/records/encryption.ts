@@ -17,6 +17,7 @@ import type { RandomBytes } from '../kit/clock.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { algorithm, header } from './claims.ts';
+import { agree } from './key-agreement.ts';
 import { decodeCoseKey, encodeCoseKey, type VerificationKey } from './signature.ts';
 
 export const encryptedCredentialType = 'application/vnd.ringmint.credential-encrypted+cose';
@@ -45,8 +46,7 @@ export async function encryptTo(
   type: string,
   random: RandomBytes,
 ): Promise<Uint8Array> {
-  const ephemeral = p256.keygen(random(48));
-  const shared = p256.getSharedSecret(ephemeral.secretKey, recipient.point, false).slice(1, 33);
+  const { point, shared } = agree(p256.utils.randomSecretKey(random(48)), recipient.point);
   const protectedHeader = encodeCbor(
     new Map<number, CborValue>([
       [header.algorithm, algorithm.a256gcm],
@@ -63,7 +63,7 @@ export async function encryptTo(
     plaintext,
   );
   const unprotected = new Map<number, CborValue>([
-    [header.ephemeralKey, encodeCoseKey(p256.getPublicKey(ephemeral.secretKey, false))],
+    [header.ephemeralKey, encodeCoseKey(point)],
     [header.keyId, recipient.keyId],
   ]);
   return concatBytes(

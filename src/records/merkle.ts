@@ -1,5 +1,5 @@
 /** Merkle trees of RFC 9162 §2.1: SHA-256, 0x00 before a leaf and 0x01 before a node, so that neither passes for the other. */
-import { equalBytes, sha256 } from '../kit/bytes.ts';
+import { equalBytes, sha256, sha256Into } from '../kit/bytes.ts';
 import { assert } from '../kit/result.ts';
 
 const hashLength = 32;
@@ -10,15 +10,23 @@ const nodeInput = new Uint8Array(1 + 2 * hashLength);
 nodeInput[0] = 1;
 
 export function leafHash(leaf: Uint8Array): Uint8Array {
+  const hash = new Uint8Array(hashLength);
+  putLeafHash(leaf, hash, 0);
+  return hash;
+}
+
+function putLeafHash(leaf: Uint8Array, into: Uint8Array, at: number): void {
   if (leafInput.length !== leaf.length + 1) leafInput = new Uint8Array(leaf.length + 1);
   leafInput.set(leaf, 1);
-  return sha256(leafInput);
+  sha256Into(leafInput, into, at);
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const hash = new Uint8Array(hashLength);
   nodeInput.set(left, 1);
   nodeInput.set(right, 1 + hashLength);
-  return sha256(nodeInput);
+  sha256Into(nodeInput, hash, 0);
+  return hash;
 }
 
 /**
@@ -90,9 +98,10 @@ export function buildRange(
     const end = Math.min(to + (to % 2), width);
     const level = { start, nodes: new Uint8Array((end - start) * hashLength) };
     if (below === undefined) {
-      for (const [i, leaf] of leaves.entries()) putNode(level, first + i, leafHash(leaf));
+      for (const [i, leaf] of leaves.entries())
+        putLeafHash(leaf, level.nodes, (first + i - start) * hashLength);
     } else {
-      for (let node = from; node < to; node++) putNode(level, node, joinBelow(below, node));
+      for (let node = from; node < to; node++) joinBelow(below, node, level);
     }
     if (start < from && !putNode(level, start, proof.left[left++])) return undefined;
     if (end > to && !putNode(level, to, proof.right[right++])) return undefined;
@@ -113,13 +122,17 @@ function putNode({ start, nodes }: Level, node: number, hash: Uint8Array | undef
   return true;
 }
 
-/** The node above two of `below`, or its odd last one as it is. */
-function joinBelow({ start, nodes }: Level, node: number): Uint8Array {
-  const at = (2 * node - start) * hashLength;
-  const children = nodes.subarray(at, at + 2 * hashLength);
-  if (children.length === hashLength) return children;
-  nodeInput.set(children, 1);
-  return sha256(nodeInput);
+/** Puts the node above two of `below`, or its odd last one as it is, in its place. */
+function joinBelow(below: Level, node: number, into: Level): void {
+  const from = (2 * node - below.start) * hashLength;
+  const at = (node - into.start) * hashLength;
+  if (from + hashLength === below.nodes.length) {
+    into.nodes.set(below.nodes.subarray(from), at);
+    return;
+  }
+  // Byte by byte: a view for each node takes longer.
+  for (let i = 0; i < 2 * hashLength; i++) nodeInput[1 + i] = below.nodes[from + i] as number;
+  sha256Into(nodeInput, into.nodes, at);
 }
 
 function treeOf(levels: readonly Level[], first: number, count: number, size: number): MerkleTree {

@@ -2,8 +2,8 @@
  * The generation request: what an issuer asks for, signed by its issuance system, for central management. It holds the orders of all
  * callers that came together, so that one signature of each authority stands for all of them; central management decides on each order.
  */
-import { toHex } from '../kit/bytes.ts';
-import type { CborValue } from '../kit/encoding.ts';
+import { mapKey } from '../kit/bytes.ts';
+import { type CborValue, CborWriter, encodeCbor, encodeMap } from '../kit/encoding.ts';
 import { assert, quote, type Result } from '../kit/result.ts';
 import {
   type ClaimReader,
@@ -14,7 +14,7 @@ import {
   type RecordErrorCode,
   unitLimit,
 } from './claims.ts';
-import { type Decoded, decodeClaims, prepareClaims, recordType } from './cose.ts';
+import { type Decoded, decodeClaims, preparePayload, recordType } from './cose.ts';
 import { currencyExponent } from './iso4217.ts';
 
 /** `count` units of `value` minor units each, for one owner. */
@@ -48,6 +48,8 @@ export interface Request {
   /** At least one, no two with the same id. */
   readonly orders: readonly Order[];
   readonly redeemUntil: number;
+  /** The reservation that all of its orders are issued of, 16 bytes: its quota is used, and none beside it. */
+  readonly reservation?: Uint8Array;
 }
 
 const audience = 'central';
@@ -58,19 +60,22 @@ export const purposePattern = /^[^\p{Cc}\p{Cs}]{0,140}$/u;
 /** The bytes to be signed of a request; asserts that its denominations add up. */
 export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
   assert(sumOrders(request.orders).total === request.total, 'denominations add up to the total');
-  return prepareClaims(
+  return preparePayload(
     recordType.request,
     keyId,
-    new Map<number, CborValue>([
-      [claim.issuer, request.issuer],
-      [claim.audience, audience],
-      [claim.expiresAt, request.expiresAt],
-      [claim.issuedAt, request.issuedAt],
-      [claim.id, request.id],
-      [claim.currency, encodeCurrency(request.currency)],
-      [claim.total, request.total],
-      [claim.orders, request.orders.map(encodeOrder)],
-      [claim.redeemUntil, request.redeemUntil],
+    encodeMap([
+      [claim.issuer, encodeCbor(request.issuer)],
+      [claim.audience, encodeCbor(audience)],
+      [claim.expiresAt, encodeCbor(request.expiresAt)],
+      [claim.issuedAt, encodeCbor(request.issuedAt)],
+      [claim.id, encodeCbor(request.id)],
+      [claim.currency, encodeCbor(encodeCurrency(request.currency))],
+      [claim.total, encodeCbor(request.total)],
+      [claim.orders, encodeOrders(request.orders)],
+      [claim.redeemUntil, encodeCbor(request.redeemUntil)],
+      ...(request.reservation === undefined
+        ? []
+        : [[claim.issuedOf, encodeCbor(request.reservation)] as const]),
     ]),
   );
 }
@@ -88,6 +93,7 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
       total: reader.amount(claim.total, 'total'),
       orders: readOrders(reader),
       redeemUntil: reader.time(claim.redeemUntil, 'redeemUntil'),
+      ...(reader.has(claim.issuedOf) ? { reservation: reader.bytes(claim.issuedOf, 'reservation', 16) } : {}),
     };
     if (request.expiresAt <= request.issuedAt) reader.fail('expiresAt', 'a time after `issuedAt`');
     if (request.redeemUntil <= request.issuedAt) reader.fail('redeemUntil', 'a time after `issuedAt`');
@@ -107,34 +113,36 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
 
 /** Units and their sum, in minor units. */
 export function sumLots(lots: readonly Lot[]): { total: bigint; count: number } {
-  let total = 0n;
-  let count = 0;
-  for (const lot of lots) {
-    total += lot.value * BigInt(lot.count);
-    count += lot.count;
-  }
-  return { total, count };
+  return sumOrders([{ lots }]);
 }
 
 /** Units of all orders and their sum, in minor units. */
-export function sumOrders(orders: readonly Order[]): { total: bigint; count: number } {
+export function sumOrders(orders: readonly Pick<Order, 'lots'>[]): { total: bigint; count: number } {
   let total = 0n;
   let count = 0;
   for (const { lots } of orders) {
-    const sum = sumLots(lots);
-    total += sum.total;
-    count += sum.count;
+    for (const lot of lots) {
+      total += lot.count === 1 ? lot.value : lot.value * BigInt(lot.count);
+      count += lot.count;
+    }
   }
   return { total, count };
 }
 
 /** The lots of the orders in their order: what the units of a batch follow from. */
-export function lotsOf(orders: readonly Order[]): Lot[] {
+export function lotsOf(orders: readonly Pick<Order, 'lots'>[]): Lot[] {
   return orders.flatMap(({ lots }) => lots);
 }
 
-function encodeOrder({ id, purpose, origin, destination, lots }: Order): CborValue {
-  return [id, purpose, origin, destination, lots.map((lot) => [lot.value, lot.count, lot.owner])];
+/** There may be 65,536 of them. */
+function encodeOrders(orders: readonly Order[]): Uint8Array {
+  const writer = new CborWriter().array(orders.length);
+  for (const { id, purpose, origin, destination, lots } of orders) {
+    writer.array(5).byteString(id).text(purpose).text(origin).text(destination).array(lots.length);
+    for (const { value, count, owner } of lots)
+      writer.array(3).integer(value).integer(count).byteString(owner);
+  }
+  return writer.finish();
 }
 
 const countryAccepted = 'two capital letters of ISO 3166';
@@ -144,32 +152,36 @@ function readOrders(reader: ClaimReader): readonly Order[] {
   if (items.length === 0) reader.fail('orders', 'at least one order');
   const seen = new Set<string>();
   return items.map((item, index): Order => {
-    const name = `orders[${index}]`;
-    const [id, purpose, origin, destination, lots] = reader.listOf(item, name, 5);
+    reader.enter('orders', index);
+    const [id, purpose, origin, destination, lots] = reader.listOf(item, '', 5);
     const order = {
-      id: reader.bytesOf(id, `${name}.id`, 16),
-      purpose: reader.textOf(purpose, `${name}.purpose`, purposePattern, 'text of at most 140 characters'),
-      origin: reader.textOf(origin, `${name}.origin`, countryPattern, countryAccepted),
-      destination: reader.textOf(destination, `${name}.destination`, countryPattern, countryAccepted),
-      lots: readLots(reader, lots, `${name}.lots`),
+      id: reader.bytesOf(id, 'id', 16),
+      purpose: reader.textOf(purpose, 'purpose', purposePattern, 'text of at most 140 characters'),
+      origin: reader.textOf(origin, 'origin', countryPattern, countryAccepted),
+      destination: reader.textOf(destination, 'destination', countryPattern, countryAccepted),
+      lots: readLots(reader, lots),
     };
-    const key = toHex(order.id);
-    if (seen.has(key)) reader.fail(`${name}.id`, 'an id that no other order of the request has');
+    const key = mapKey(order.id);
+    if (seen.has(key)) reader.fail('id', 'an id that no other order of the request has');
     seen.add(key);
+    reader.leave();
     return order;
   });
 }
 
-function readLots(reader: ClaimReader, value: CborValue | undefined, name: string): readonly Lot[] {
-  const items = reader.listOf(value, name);
-  if (items.length === 0) reader.fail(name, 'at least one lot');
+function readLots(reader: ClaimReader, value: CborValue | undefined): readonly Lot[] {
+  const items = reader.listOf(value, 'lots');
+  if (items.length === 0) reader.fail('lots', 'at least one lot');
   return items.map((item, index): Lot => {
-    const [amount, count, owner] = reader.listOf(item, `${name}[${index}]`, 3);
-    return {
-      value: reader.amountOf(amount, `${name}[${index}].value`),
-      count: reader.integerOf(count, `${name}[${index}].count`, 1),
-      owner: reader.bytesOf(owner, `${name}[${index}].owner`, 32),
+    reader.enter('lots', index);
+    const [amount, count, owner] = reader.listOf(item, '', 3);
+    const lot = {
+      value: reader.amountOf(amount, 'value'),
+      count: reader.integerOf(count, 'count', 1),
+      owner: reader.bytesOf(owner, 'owner', 32),
     };
+    reader.leave();
+    return lot;
   });
 }
 

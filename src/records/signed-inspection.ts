@@ -19,6 +19,7 @@ import { isoTime } from './key-ring.ts';
 import { inspectQuotaApproval, inspectQuotaStop } from './quota-inspection.ts';
 import { decodeRequest, type Lot, type Request, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
+import { inspectReservation } from './reservation-inspection.ts';
 import type { Run } from './selection.ts';
 import { inspectOwnerRecord } from './settlement-inspection.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
@@ -56,6 +57,9 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
         ...ordersOf(record),
         { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
+        ...(record.reservation === undefined
+          ? []
+          : [{ name: 'of reservation', value: formatUuid(record.reservation), claim: claim.issuedOf }]),
       ]);
     }
     case recordType.credential: {
@@ -216,6 +220,12 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
     case recordType.transfer:
     case recordType.settlement: {
       const record = inspectOwnerRecord(envelope.value.type, bytes);
+      return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
+    }
+    case recordType.reservationRequest:
+    case recordType.reservation:
+    case recordType.reservationRelease: {
+      const record = inspectReservation(envelope.value.type, bytes);
       return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
     }
     case recordType.ceremonyTranscript: {

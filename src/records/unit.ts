@@ -10,7 +10,7 @@
  * Its serial is (epoch, sequence, index). The salt keeps whoever holds one unit and its proof from
  * guessing the others.
  */
-import { concatBytes, sha256, utf8 } from '../kit/bytes.ts';
+import { concatBytes, sha256, sha256Into, utf8 } from '../kit/bytes.ts';
 import { decodeCbor, encodeCbor, headLimit, putHead } from '../kit/encoding.ts';
 import { assert, type Result } from '../kit/result.ts';
 import { ClaimReader, type Currency, type RecordErrorCode } from './claims.ts';
@@ -95,8 +95,8 @@ export function deriveLeaves(terms: BatchTerms): Uint8Array[] {
       at += owner.length + shared.length;
       // The high half stays zero: a batch has at most 65,536 units.
       saltIndex.setUint32(4, leaves.length);
-      const salt = sha256(saltInput);
-      for (let byte = 0; byte < saltLength; byte++) bytes[at++] = salt[byte] as number;
+      sha256Into(saltInput, bytes, at, saltLength);
+      at += saltLength;
       leaves.push(bytes.subarray(start, at));
     }
   }

@@ -287,6 +287,7 @@ function checkDenied(
   controlBit: ControlBit,
   denied: ReadDenial['denied'],
 ): Result<null, 'control_bit_order_denied'> {
+  if (denied.size === 0) return succeed(null);
   const number = select([...request.orders.keys()], controlBit.orders)?.find((order) => denied.has(order));
   if (number === undefined) return succeed(null);
   return refuse(
@@ -301,11 +302,12 @@ export function withoutUnits(
   controlBit: ControlBit,
   denied: ReadDenial['denied'],
 ): Map<number, DeniedOrder> {
-  const numbers = new Set(select([...orders.keys()], controlBit.orders));
   const without = new Map<number, DeniedOrder>();
-  for (const order of orders.keys()) {
-    if (numbers.has(order)) continue;
-    without.set(order, denied.get(order) ?? { order, reasons: [quotaTaken], wouldPass: null });
+  let from = 0;
+  for (const { first, count } of [...controlBit.orders, { first: orders.length, count: 0 }]) {
+    for (let order = from; order < first; order++)
+      without.set(order, denied.get(order) ?? { order, reasons: [quotaTaken], wouldPass: null });
+    from = first + count;
   }
   return without;
 }

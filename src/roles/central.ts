@@ -10,6 +10,7 @@ import { concatBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
+import { leftOf } from '../quota/reservation.ts';
 import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
 import type { Decision } from '../records/decision.ts';
@@ -24,7 +25,7 @@ import type {
   IssuanceDecision,
   Decision as RuleDecision,
 } from '../rules/issuance-decision.ts';
-import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
+import type { Intent, NewIntent, QuotaPosition, Reservation } from '../store/store.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -57,6 +58,8 @@ export interface CentralDependencies {
   readonly policy: CentralPolicy;
   /** Quota control's numbers of this moment; `undefined` where nothing is allocated. */
   readonly quotaPosition: (issuer: string, currency: string) => Promise<Result<QuotaPosition | undefined>>;
+  /** A reservation as quota control has it at this moment; `undefined` where there is none with that id. */
+  readonly quotaReservation: (id: Uint8Array) => Promise<Result<Reservation | undefined>>;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -68,8 +71,14 @@ export interface Central {
   finishUnsigned(): Promise<number>;
 }
 
+/** The rules' decision on an order, with its reasons as they are told. */
+type Outcome = Omit<RuleDecision, 'reasons'> & { readonly reasons: readonly string[] };
+
 /** What is the same for all orders of a request when its decision begins. */
-type RequestInput = Omit<DecisionInput, 'amount' | 'requestsInWindow'>;
+interface RequestInput extends Omit<DecisionInput, 'amount' | 'requestsInWindow'> {
+  /** What `quota_exceeded` of the rules is told as: of a reservation it is that one's. */
+  readonly excess: string;
+}
 
 export function makeCentral(dependencies: CentralDependencies): Central {
   const { ledger, signer, keys, decision, policy, clock, random } = dependencies;
@@ -148,18 +157,30 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   }
 
   /** The decision on each order, with what those before it would take. */
-  async function decideOrders(request: Request, input: RequestInput): Promise<Result<RuleDecision[]>> {
+  async function decideOrders(request: Request, input: RequestInput): Promise<Result<Outcome[]>> {
     let { available, dayRemaining } = input;
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
-    const outcomes: RuleDecision[] = [];
+    const outcomes: Outcome[] = [];
+    const { frequencyCap, requestMaximum, ceiling, excess } = input;
     for (const { lots } of request.orders) {
       const amount = sumLots(lots).total;
-      const decided = decision.decide({ ...input, amount, available, dayRemaining, requestsInWindow });
+      // Each by its name: with `...input` this takes twice as long.
+      const decided = decision.decide({
+        amount,
+        available,
+        dayRemaining,
+        requestsInWindow,
+        frequencyCap,
+        requestMaximum,
+        ceiling,
+      });
       if (!decided.ok) return decided;
-      outcomes.push(decided.value);
+      const { approved, wouldPass, fuelUsed, traceHash } = decided.value;
+      const reasons = decided.value.reasons.map((one) => (one === 'quota_exceeded' ? excess : one));
+      outcomes.push({ approved, reasons, wouldPass, fuelUsed, traceHash });
       requestsInWindow++;
-      if (!decided.value.approved) continue;
+      if (!approved) continue;
       available -= amount;
       dayRemaining -= amount;
     }
@@ -169,7 +190,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   function intentsOf(
     request: Request,
     requestHash: Uint8Array,
-    outcomes: readonly RuleDecision[],
+    outcomes: readonly Outcome[],
     now: number,
   ): NewIntent[] {
     const common = {
@@ -231,12 +252,33 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     // Neither is of the request, so it is answered and not recorded: the same request may come again.
     if (position.value.stopped) return refuseStopped();
     if (position.value.frozen) return refuseFrozen(position.value);
+    const kept = await keptFor(request);
+    if (!kept.ok) return kept;
     return succeed({
-      available: position.value.available,
+      ...(kept.value ?? { available: position.value.available, excess: 'quota_exceeded' }),
       dayRemaining: leastRemaining(position.value) ?? amountLimit,
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,
       ceiling: limits.ceiling,
+    });
+  }
+
+  /** What is left of the reservation that the request names, and why it is no more; never what is available beside it. */
+  async function keptFor({
+    reservation: id,
+    issuer,
+    currency,
+  }: Request): Promise<Result<Pick<RequestInput, 'available' | 'excess'> | undefined>> {
+    if (id === undefined) return succeed(undefined);
+    const found = await dependencies.quotaReservation(id);
+    if (!found.ok) return found;
+    const kept = found.value;
+    if (kept?.issuer !== issuer || kept.currency !== currency.code)
+      return succeed({ available: 0n, excess: 'reservation_unknown' });
+    const ended = kept.state === 'expired' || kept.state === 'released';
+    return succeed({
+      available: leftOf(kept),
+      excess: ended ? `reservation_${kept.state}` : 'reservation_exceeded',
     });
   }
 

@@ -13,10 +13,22 @@ export interface GatheringOptions<Item> {
   readonly rounds?: number;
 }
 
+/** What was added in one call: it has one promise, however many items it has. */
+interface Group<Outcome> {
+  readonly outcomes: Outcome[];
+  left: number;
+  /** Of the first round of its items that failed. */
+  failed: { readonly error: unknown } | undefined;
+  readonly settled: () => void;
+  readonly resolve: (outcomes: readonly Outcome[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface Waiting<Item, Outcome> {
   readonly item: Item;
-  readonly resolve: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
+  readonly group: Group<Outcome>;
+  /** Its place in the group. */
+  readonly index: number;
 }
 
 /** Room for a number of items. */
@@ -28,13 +40,14 @@ export function atMost(count: number): () => () => boolean {
 }
 
 /**
- * Gives the function that adds an item and resolves with its outcome. `run` gets the items of a round and gives their outcomes in the
- * same order; where it throws, every item of that round gets the error, and the next round goes on.
+ * Gives the function that adds items and resolves with their outcomes, in the same order, when each has one; `settled` is called at each. `run`
+ * gets the items of a round and gives their outcomes in the same order; where it throws, whoever has an item in that round gets the error,
+ * when all items are through, and the next round goes on.
  */
 export function gather<Item, Outcome>(
   run: (items: readonly Item[]) => Promise<readonly Outcome[]>,
   { room, keyOf = () => '', rounds = 1 }: GatheringOptions<Item>,
-): (item: Item) => Promise<Outcome> {
+): (items: readonly Item[], settled?: () => void) => Promise<readonly Outcome[]> {
   /** By key, the one that has waited longest first. */
   const queues = new Map<string, Waiting<Item, Outcome>[]>();
   let running = 0;
@@ -62,22 +75,38 @@ export function gather<Item, Outcome>(
       try {
         const outcomes = await run(round.map(({ item }) => item));
         assert(outcomes.length === round.length, 'every item of a round has its outcome');
-        for (const [i, { resolve }] of round.entries()) resolve(outcomes[i] as Outcome);
+        for (const [i, { group, index }] of round.entries()) group.outcomes[index] = outcomes[i] as Outcome;
       } catch (error) {
-        for (const { reject } of round) reject(error);
+        for (const { group } of round) group.failed ??= { error };
       }
+      for (const { group } of round) settleOne(group);
     }
     running--;
   }
 
-  return (item) =>
+  function add(item: Item, group: Group<Outcome>, index: number): void {
+    const key = keyOf(item);
+    const queue = queues.get(key);
+    if (queue === undefined) queues.set(key, [{ item, group, index }]);
+    else queue.push({ item, group, index });
+    if (running >= rounds) return;
+    running++;
+    void runRounds();
+  }
+
+  return (items, settled = () => undefined) =>
     new Promise((resolve, reject) => {
-      const key = keyOf(item);
-      const queue = queues.get(key);
-      if (queue === undefined) queues.set(key, [{ item, resolve, reject }]);
-      else queue.push({ item, resolve, reject });
-      if (running >= rounds) return;
-      running++;
-      void runRounds();
+      if (items.length === 0) return resolve([]);
+      const outcomes = new Array<Outcome>(items.length);
+      const group = { outcomes, left: items.length, failed: undefined, settled, resolve, reject };
+      for (const [index, item] of items.entries()) add(item, group, index);
     });
+}
+
+function settleOne<Outcome>(group: Group<Outcome>): void {
+  group.left--;
+  group.settled();
+  if (group.left > 0) return;
+  if (group.failed === undefined) group.resolve(group.outcomes);
+  else group.reject(group.failed.error);
 }

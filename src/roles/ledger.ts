@@ -88,14 +88,21 @@ function makeLedger(store: Store, anchor: Anchor, anchored: JournalHead): Ledger
     });
   }
 
+  const commit = one(gather(commitAll, { room: atMost(groupSize) }));
+  const recordAll = (signed: readonly SignedIntent[]) => store.recordSigned(signed);
   return {
     store,
-    commit: gather(commitAll, { room: atMost(groupSize) }) as Ledger['commit'],
+    commit: commit as Ledger['commit'],
     anchored: anchorUpTo,
     // Not by the number that the store gives of it: that is its place among the entries of all series, and may be above this one's last.
     follow: async () => anchorUpTo((await store.head()).sequence),
-    record: gather((signed: readonly SignedIntent[]) => store.recordSigned(signed), {
-      room: atMost(groupSize),
-    }),
+    record: one(gather(recordAll, { room: atMost(groupSize) })),
   };
+}
+
+/** For whoever adds one item at a time. */
+function one<Item, Outcome>(
+  add: (items: readonly Item[]) => Promise<readonly Outcome[]>,
+): (item: Item) => Promise<Outcome> {
+  return async (item) => (await add([item]))[0] as Outcome;
 }

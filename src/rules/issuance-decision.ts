@@ -6,7 +6,7 @@
 import { type Assembled, assemble } from '../../vm/assembler.ts';
 import type { Machine } from '../../vm/host.ts';
 import { sha256 } from '../kit/bytes.ts';
-import { encodeCbor } from '../kit/encoding.ts';
+import { CborWriter } from '../kit/encoding.ts';
 import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import type { RuleSet } from '../records/claims.ts';
 import { issuanceProgram, issuanceProgramVersion } from './issuance-program.ts';
@@ -66,19 +66,18 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
     wouldPass: port('would_pass'),
   };
 
+  const trace = new CborWriter();
+
   return {
     ruleSet,
     decide(input) {
       const { amount, available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum, ceiling } =
         input;
       const limits = [available, dayRemaining, requestsInWindow, frequencyCap, requestMaximum];
-      const ran = loaded.program.run({
-        inputs: [
-          { segment: segments.request, index: 0, value: amount },
-          ...limits.map((value, index) => ({ segment: segments.limits, index, value })),
-          { segment: segments.secret, index: 0, value: ceiling },
-        ],
-      });
+      const inputs = limits.map((value, index) => ({ segment: segments.limits, index, value }));
+      inputs.push({ segment: segments.request, index: 0, value: amount });
+      inputs.push({ segment: segments.secret, index: 0, value: ceiling });
+      const ran = loaded.program.run({ inputs });
       if (!ran.ok) return trapped();
       const read = (number: number): bigint => ran.ports.get(number) ?? 0n;
       const given = ports.reasons.map(read);
@@ -95,13 +94,14 @@ export function loadIssuanceDecision(machine: Machine, text: string = issuancePr
         wouldPass: wouldPass > 0n ? wouldPass : null,
         fuelUsed: ran.fuelUsed,
         traceHash: sha256(
-          encodeCbor([
-            ruleSet.version,
-            ruleSet.hash,
-            [amount, ...limits],
-            [approved, ...given, wouldPass],
-            ran.fuelUsed,
-          ]),
+          trace
+            .array(5)
+            .integer(ruleSet.version)
+            .byteString(ruleSet.hash)
+            .integers([amount, ...limits])
+            .integers([approved, ...given, wouldPass])
+            .integer(ran.fuelUsed)
+            .finish(),
         ),
       });
     },
@@ -137,6 +137,14 @@ export function explainReason(reason: string): string {
       return 'the amount is above the most of one request: split it';
     case 'issuer_ceiling':
       return 'the amount is above a confidential limit of this issuer: speak to central management';
+    case 'reservation_exceeded':
+      return 'the amount is above what is left of the reservation: ask for less, or without the reservation';
+    case 'reservation_unknown':
+      return 'quota control has no such reservation of this issuer in this currency: name another, or none';
+    case 'reservation_expired':
+      return 'the reservation has expired: make another, or ask without one';
+    case 'reservation_released':
+      return 'the reservation was released: make another, or ask without one';
     case 'quota_taken':
       return 'others took what was left of the quota before it came to this order: ask again under a new id';
     default:

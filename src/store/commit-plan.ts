@@ -9,10 +9,20 @@ import {
   type JournalEntry,
   type JournalHead,
 } from '../journal/chain.ts';
-import { equalBytes, toHex } from '../kit/bytes.ts';
+import { equalBytes, mapKey, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
-import { type FoundQuota, QuotaPlan, type Retired, type Taken } from './quota-plan.ts';
+import type { Reservation } from '../quota/reservation.ts';
+import {
+  type Counted,
+  type FoundQuota,
+  type FoundReservations,
+  QuotaPlan,
+  type Retired,
+  type Taken,
+} from './quota-plan.ts';
 import { refuseConflict, refuseSpent } from './refusal.ts';
+import { assertReserve } from './reservation.ts';
+import { entryOfEnd } from './reservation-end.ts';
 import { entryOfIntent } from './row.ts';
 import { assertSettlement } from './settlement.ts';
 import { type AccountBalance, SettlementPlan, type SpentUnit } from './settlement-plan.ts';
@@ -26,8 +36,9 @@ export interface Found {
   /** Of the group's orders and spent credentials those that are there, by id. */
   readonly orders: readonly Uint8Array[];
   readonly spent: readonly Uint8Array[];
-  /** One for each quota that the group takes from or settles of, where there is one. */
+  /** One for each quota that the group takes from, reserves or settles of, where there is one. */
   readonly quotas: readonly FoundQuota[];
+  readonly reservations: FoundReservations;
   /** Of the units that the group spends those that are spent. */
   readonly units: readonly SpentUnit[];
   /** Of the accounts that the group debits or credits what they have of that currency. */
@@ -42,6 +53,8 @@ export interface CommitPlan {
   readonly created: readonly { readonly intent: NewIntent; readonly sequence: number }[];
   readonly entries: readonly JournalEntry[];
   readonly taken: readonly Taken[];
+  /** Made, used or ended, as they are then. */
+  readonly reserved: readonly Reservation[];
   readonly retired: readonly Retired[];
   readonly units: readonly SpentUnit[];
   readonly balances: readonly AccountBalance[];
@@ -62,6 +75,7 @@ export function assertIntents(intents: readonly NewIntent[]): void {
       'quota is taken in amounts above zero, for an order or more',
     );
     assertSettlement(intent);
+    assertReserve(intent);
   }
 }
 
@@ -72,13 +86,19 @@ export function assertIntents(intents: readonly NewIntent[]): void {
  */
 export function planCommit(intents: readonly NewIntent[], found: Found): CommitPlan {
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
-  const orders = new Set(found.orders.map(toHex));
+  const orders = new Set(found.orders.map(mapKey));
   const spent = new Set(found.spent.map(toHex));
-  const quotas = new QuotaPlan(found.quotas, found.stopped);
+  const quotas = new QuotaPlan(found.quotas, found.reservations, found.stopped);
   const settlements = new SettlementPlan(found.units, found.balances);
   const created: { intent: NewIntent; sequence: number }[] = [];
   const entries: JournalEntry[] = [];
   let head = found.head;
+
+  function append(content: EntryContent): void {
+    const entry = nextEntry(head, content);
+    entries.push(entry);
+    head = { sequence: entry.sequence, hash: entry.hash };
+  }
 
   function decide(intent: NewIntent): Committed {
     const there = known.get(intentKey(intent.kind, intent.id));
@@ -86,16 +106,24 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       return equalBytes(there.bodyHash, intent.bodyHash)
         ? succeed({ intent: there, created: false })
         : refuseConflict();
-    const orderIds = (intent.orders ?? []).map(({ id }) => toHex(id));
+    const orderIds = (intent.orders ?? []).map(({ id }) => mapKey(id));
     if (orderIds.some((id) => orders.has(id)) || new Set(orderIds).size < orderIds.length)
       return refuseConflict();
     const spends = intent.spends === undefined ? undefined : toHex(intent.spends);
     if (spends !== undefined && spent.has(spends)) return refuseSpent();
     let counted = intent;
+    let ended: Counted['ended'] = [];
     if (intent.take !== undefined) {
       const taken = quotas.take(intent.take);
       if (!taken.ok) return taken;
-      counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
+      ({ ended } = taken.value);
+      counted = { ...intent, take: { ...intent.take, atMs: taken.value.atMs } };
+    }
+    if (intent.reserves !== undefined) {
+      const reserved = quotas.reserve(intent.id, intent.reserves);
+      if (!reserved.ok) return reserved;
+      ({ ended } = reserved.value);
+      counted = { ...intent, reserves: { ...intent.reserves, atMs: reserved.value.atMs } };
     }
     if (intent.settles !== undefined) {
       const possible = settlements.check(intent.settles);
@@ -104,10 +132,10 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       if (!settled.ok) return settled;
       settlements.apply(intent.id, intent.settles);
     }
+    // Before what may need their room.
+    for (const one of ended) append({ ...entryOfEnd(one, intent.createdMs), sequence: head.sequence + 1 });
     const sequence = head.sequence + 1;
-    const entry = nextEntry(head, entryOfIntent(counted, sequence));
-    entries.push(entry);
-    head = { sequence, hash: entry.hash };
+    append(entryOfIntent(counted, sequence));
     created.push({ intent: counted, sequence });
     for (const id of orderIds) orders.add(id);
     if (spends !== undefined) spent.add(spends);
@@ -117,9 +145,9 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  const { taken, retired } = quotas;
+  const { taken, reserved, retired } = quotas;
   const { units, balances } = settlements;
-  return { committed, created, entries, taken, retired, units, balances, head };
+  return { committed, created, entries, taken, reserved, retired, units, balances, head };
 }
 
 /** The entry that follows `head`. */

@@ -56,8 +56,12 @@ function decodeQuotaEntry(bytes: Uint8Array): QuotaEntry | undefined {
   const decoded = decodeEntry(bytes);
   if (!decoded.ok) return undefined;
   const { kind } = decoded.value;
-  if (kind !== 'allocation' && kind !== 'quota-change' && kind !== 'stop') return undefined;
+  if (!isQuotaKind(kind)) return undefined;
   return { ...decoded.value, kind };
+}
+
+function isQuotaKind(kind: string): kind is QuotaEntry['kind'] {
+  return ['allocation', 'quota-change', 'stop', 'reservation-end'].includes(kind);
 }
 
 /** The accounts of the history, by row: throws where one is another, or gone. */

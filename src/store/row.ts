@@ -1,13 +1,15 @@
 /** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
 import type { EntryContent, JournalEntry } from '../journal/chain.ts';
 import { orderBytes } from '../journal/entry.ts';
-import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
 import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
+import type { Reservation, ReservationState } from '../quota/reservation.ts';
 import type { CountedTake } from '../quota/tally.ts';
 import { ClaimReader } from '../records/claims.ts';
 import type { QuotaAction } from '../records/quota-change.ts';
 import { encodeLimits, type Limit, type QuotaTerms, readLimits } from '../records/quota-terms.ts';
+import { decodeReserve, reserveValue } from './reservation.ts';
 import { decodeSettlement, settlementValue } from './settlement.ts';
 import type { AccountBalance, SpentUnit } from './settlement-plan.ts';
 import {
@@ -16,6 +18,7 @@ import {
   type NewIntent,
   type Order,
   type PlacedOrder,
+  type QuotaTake,
   type Stop,
   StoreError,
 } from './store.ts';
@@ -40,6 +43,10 @@ export interface IntentRow {
   take_ms: bigint | null;
   spends: Uint8Array | null;
   settles: Uint8Array | null;
+  take_reservation: Uint8Array | null;
+  reserves: Uint8Array | null;
+  approve_currency: string | null;
+  approve_amount: bigint | null;
 }
 
 export interface JournalRow {
@@ -66,6 +73,8 @@ export interface QuotaRow {
   retired: bigint;
   returned: bigint;
   credited: bigint;
+  held: bigint;
+  voided: bigint;
   frozen: bigint;
   limits: Uint8Array;
   clock_ms: bigint;
@@ -96,6 +105,17 @@ export interface TakeRow {
   take_amount: bigint;
   take_orders: bigint;
   take_ms: bigint;
+  take_reservation: Uint8Array | null;
+}
+
+export interface ReservationRow {
+  id: Uint8Array;
+  issuer: string;
+  currency: string;
+  amount: bigint;
+  used: bigint;
+  expires_ms: bigint;
+  state: ReservationState;
 }
 
 /** `own`: of the series that this store serves. */
@@ -126,7 +146,8 @@ export function placedOrderOf(row: OrderRow): PlacedOrder {
 
 export function newIntentOf(row: IntentRow): NewIntent {
   const { take_currency: currency, take_amount: amount, take_orders: orderCount, take_ms: atMs } = row;
-  const { epoch, serial, orders, spends, issuer } = row;
+  const { epoch, serial, orders, spends, issuer, take_reservation: reservation } = row;
+  const ofReservation = reservation === null ? {} : { reservation: bytesOf(reservation) };
   return {
     ...intentOf(row),
     ...(epoch === null || serial === null
@@ -137,7 +158,20 @@ export function newIntentOf(row: IntentRow): NewIntent {
     ...(spends === null ? {} : { spends: bytesOf(spends) }),
     ...(currency === null || amount === null || orderCount === null || atMs === null
       ? {}
-      : { take: { issuer, currency, amount, orders: Number(orderCount), atMs: Number(atMs) } }),
+      : {
+          take: {
+            issuer,
+            currency,
+            amount,
+            orders: Number(orderCount),
+            atMs: Number(atMs),
+            ...ofReservation,
+          },
+        }),
+    ...(row.reserves === null ? {} : { reserves: decodeReserve(row.reserves, issuer) }),
+    ...(row.approve_currency === null || row.approve_amount === null
+      ? {}
+      : { approves: { issuer, currency: row.approve_currency, amount: row.approve_amount } }),
   };
 }
 
@@ -157,6 +191,8 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     spends = null,
     take,
     settles,
+    reserves,
+    approves,
   } = intent;
   const said = [
     issuer,
@@ -167,11 +203,21 @@ export function entryOfIntent(intent: NewIntent, sequence: number): EntryContent
     orders === undefined ? null : encodeOrders(orders),
     decides,
     spends,
-    take === undefined ? null : [take.currency, take.amount, take.orders, take.atMs],
+    take === undefined ? null : takeValue(take),
   ];
-  // Only where there is one: entries of before there was such a thing stay what they are, byte for byte.
-  const content = encodeCbor(settles === undefined ? said : [...said, settlementValue(settles)]);
+  const later = [
+    settles === undefined ? null : settlementValue(settles),
+    reserves === undefined ? null : reserveValue(reserves),
+    approves === undefined ? null : [approves.currency, approves.amount],
+  ];
+  // Only up to the last that there is: entries of before there was such a thing stay what they are, byte for byte.
+  const content = encodeCbor([...said, ...later.slice(0, later.findLastIndex((one) => one !== null) + 1)]);
   return { sequence, kind, subject: id, createdMs, content };
+}
+
+function takeValue({ currency, amount, orders, atMs, reservation }: QuotaTake): CborValue {
+  const value = [currency, amount, orders, atMs];
+  return reservation === undefined ? value : [...value, reservation];
 }
 
 /** Id and body hash of each order, one after another. */
@@ -196,7 +242,7 @@ export function decodeOrders(bytes: Uint8Array): Order[] {
 }
 
 export function accountOf(row: QuotaRow): QuotaAccount {
-  const { issuer, currency, allocated, reserved, issued, retired, returned, credited } = row;
+  const { issuer, currency, allocated, reserved, issued, retired, returned, credited, held, voided } = row;
   return {
     issuer,
     currency,
@@ -209,6 +255,8 @@ export function accountOf(row: QuotaRow): QuotaAccount {
     retired,
     returned,
     credited,
+    held,
+    voided,
     limits: limitsOf(row.limits),
     clockMs: Number(row.clock_ms),
   };
@@ -247,6 +295,11 @@ export function spentUnitOf({ epoch, serial, position, intent_id }: SpentUnitRow
 
 export function balanceOf({ id, issuer, currency, amount }: AccountRow): AccountBalance {
   return { account: bytesOf(id), issuer, currency, amount };
+}
+
+export function reservationOf({ id, expires_ms, ...row }: ReservationRow): Reservation {
+  const { issuer, currency, amount, used, state } = row;
+  return { id: bytesOf(id), issuer, currency, amount, used, expiresMs: Number(expires_ms), state };
 }
 
 export function useOf(row: SlotRow): SlotUse {

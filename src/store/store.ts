@@ -13,11 +13,13 @@ import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 import type { ChangeCode } from '../quota/change.ts';
+import type { Reservation, ReservationCode } from '../quota/reservation.ts';
 import type { JournalHeadRecord } from '../records/journal-head.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 import type { LedgerReads } from './ledger-reads.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
+export type { Reservation, ReservationState } from '../quota/reservation.ts';
 export type { LedgerReads, ReadEntry } from './ledger-reads.ts';
 
 export type IntentKind =
@@ -27,7 +29,11 @@ export type IntentKind =
   | 'control-bit'
   | 'currency'
   | 'retirement'
-  | 'transfer';
+  | 'transfer'
+  | 'reservation'
+  | 'release'
+  | 'void'
+  | 'closing';
 
 export interface Intent {
   readonly kind: IntentKind;
@@ -59,6 +65,31 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
   /** Id of the credential that this uses up, 16 bytes. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
+  /** Quota that is kept for orders to come; the reservation has the intent's id. */
+  readonly reserves?: Reserve;
+  /** What central management approves by this: counted in its own account. */
+  readonly approves?: Approval;
+}
+
+/** A part of a quota, kept until a moment: held beside what is reserved and issued. */
+export interface Reserve {
+  /** The intent's own issuer. */
+  readonly issuer: string;
+  readonly currency: string;
+  /** Minor units, above zero. */
+  readonly amount: bigint;
+  /** From this moment on, by the quota's clock, it is void. */
+  readonly expiresMs: number;
+  /** The moment that it is asked at; the store has it as that or, where a take was counted at a later one, as that. */
+  readonly atMs: number;
+}
+
+export interface Approval {
+  /** The intent's own issuer. */
+  readonly issuer: string;
+  readonly currency: string;
+  /** Minor units, above zero. */
+  readonly amount: bigint;
 }
 
 export interface Serial {
@@ -88,6 +119,8 @@ export interface QuotaTake {
   readonly orders: number;
   /** The moment that it is asked at; it counts at this moment or, where a take was counted at a later one, at that. */
   readonly atMs: number;
+  /** The reservation that it is of (16 bytes): it takes what is left of that, and nothing of what is available beside it. */
+  readonly reservation?: Uint8Array;
 }
 
 /** Which unit, for ever: the serial of its control bit, and the unit's number in it. */
@@ -139,6 +172,7 @@ export type CommitCode =
   | 'credential_spent'
   | 'quota_missing'
   | QuotaCode
+  | ReservationCode
   | SettlementCode;
 
 export type Committed = Result<{ readonly intent: Intent; readonly created: boolean }, CommitCode>;
@@ -174,6 +208,17 @@ export interface NewStop {
   readonly createdMs: number;
   /** What proves it: a signed stop, or nothing where a certificate did. */
   readonly evidence: Uint8Array | null;
+}
+
+/** The end of a reservation before it is used up or has expired: a right of its issuer's, and of an operator. */
+export interface NewRelease {
+  /** Of the reservation. */
+  readonly id: Uint8Array;
+  /** Whose right it was. */
+  readonly by: string;
+  /** What proves it: the issuer's signed release, or nothing where a certificate did. */
+  readonly evidence: Uint8Array | null;
+  readonly createdMs: number;
 }
 
 /** The stop in force. */
@@ -220,8 +265,8 @@ export interface Store {
   lastSerial(epoch: number): Promise<number>;
   /**
    * Transaction A, one for all of `intents`: stores each with its journal entry, its orders, the spent credential, the quota
-   * taken and what it settles, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
-   * there already is given as it is. Once this returns, a power cut does not undo it.
+   * taken or reserved and what it settles, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
+   * there already is given as it is. Before an intent that takes or reserves, the reservations of that quota that have expired are ended, each with an entry. Once this returns, a power cut does not undo it.
    */
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]>;
   /**
@@ -251,6 +296,20 @@ export interface Store {
   stopped(): Promise<Stop | undefined>;
   /** What proves the stop, as it was given: its journal entry has it. */
   evidenceOf(stop: Stop): Promise<Uint8Array | null>;
+  /** As it reads at `nowMs`, or at the latest moment that a take was counted at. */
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined>;
+  /** The first `limit` whose ids come after `after`, by their ids; of one issuer where it is named. */
+  reservations(page: {
+    readonly after: Uint8Array;
+    readonly limit: number;
+    readonly issuer?: string;
+    readonly nowMs: number;
+  }): Promise<readonly Reservation[]>;
+  /**
+   * Ends it, as a journal entry, and gives what is left of it back to the quota; where it has ended already, nothing changes. Gives it as
+   * it is then.
+   */
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>>;
   /** Orders of the issuer that were decided on since. */
   countDecided(issuer: string, sinceMs: number): Promise<number>;
   /** The hash of the entry with this number, of 0 the genesis hash; undefined where there is none. */

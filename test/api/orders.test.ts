@@ -1,7 +1,8 @@
 /** Many drafts in one call, over real HTTPS: each comes to what it would have come to alone. */
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from '../../src/api/client.ts';
-import { decodeOrdersAnswer, type OrdersAnswer } from '../../src/api/orders.ts';
+import { decodeOrdersAnswer, encodeOrdersAnswer, type OrdersAnswer } from '../../src/api/orders.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
@@ -117,6 +118,19 @@ describe('many drafts in one call', () => {
       );
   });
 
+  it('that share orders with a call of the same moment come to the same, and the quota falls once', async () => {
+    const sent = drafts(Array.from({ length: 30 }, (_, i) => [BigInt(i + 1), 1] as const));
+    const calls = [sent, sent.toReversed(), [...sent.slice(20), ...sent.slice(0, 10)]];
+    const answers = await Promise.all(calls.map((call) => client.issueMany(call)));
+    const values = sent.map((_, i) => [BigInt(i + 1)]);
+    const expected = [values, values.toReversed(), [...values.slice(20), ...values.slice(0, 10)]];
+    expect(answers.map((one) => valuesOf(answered(one)))).toEqual(expected);
+    const [position] = await systems.authorities.quotaControl.positions();
+    expect(position?.issued).toBe(465n);
+    const again = answered(await client.issueMany([...sent.slice(5), ...drafts([[31n, 1]])]));
+    expect(valuesOf(again)).toEqual([...values.slice(5), [31n]]);
+  });
+
   it.each([
     ['no array', encodeCbor(1)],
     ['an empty array', encodeCbor([])],
@@ -136,6 +150,38 @@ describe('many drafts in one call', () => {
       ok: false,
       code: 'not_permitted',
     });
+  });
+});
+
+describe('an answer', () => {
+  it('is read as it was, whatever is in it: an outcome has one encoding', () => {
+    const text = fc.string({ unit: 'grapheme' });
+    const code = fc.stringMatching(/^[a-z_]{1,64}$/);
+    const outcome = fc.oneof(
+      fc.record({
+        kind: fc.constant('issued' as const),
+        file: fc.nat(2),
+        first: fc.nat(),
+        count: fc.integer({ min: 1, max: 65_536 }),
+      }),
+      fc.record({
+        kind: fc.constant('denied' as const),
+        reasons: fc.array(code),
+        wouldPass: fc.option(fc.bigInt({ min: 1n, max: 10n ** 15n })),
+      }),
+      fc.record({ kind: fc.constant('refused' as const), code, message: text, field: fc.option(text) }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 3, maxLength: 3 }),
+        fc.array(outcome, { maxLength: 20 }),
+        (files, outcomes) => {
+          const read = decodeOrdersAnswer(encodeOrdersAnswer({ files, outcomes }), outcomes.length);
+          expect(read).toEqual({ ok: true, value: { files, outcomes } });
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -16,6 +16,8 @@ const position: UsualPosition = {
   retired: 0n,
   returned: 0n,
   credited: 0n,
+  held: 0n,
+  voided: 0n,
   outstanding: 0n,
   returns: false,
   frozen: false,

@@ -261,6 +261,7 @@ export class Plant {
             async (): Promise<Result<QuotaPosition | undefined>> =>
               succeed(await this.quotaControl.position(name, currency)),
           ),
+        quotaReservation: async () => succeed(undefined),
       });
       return;
     }

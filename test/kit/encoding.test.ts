@@ -1,8 +1,17 @@
 import { cdeDecodeOptions, decode } from 'cbor2';
+import { decode as decodeByLibrary } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../src/kit/bytes.ts';
-import { type CborValue, decodeCbor, encodeCbor, headLimit, putHead } from '../../src/kit/encoding.ts';
+import {
+  type CborValue,
+  CborWriter,
+  decodeCbor,
+  encodeCbor,
+  encodeMap,
+  headLimit,
+  putHead,
+} from '../../src/kit/encoding.ts';
 
 function decodeHex(hex: string): ReturnType<typeof decodeCbor> {
   return decodeCbor(fromHex(hex) ?? new Uint8Array());
@@ -97,6 +106,58 @@ describe('deterministic CBOR', () => {
     expect(taken).toBeGreaterThan(500);
   });
 
+  it('gives what the library decodes, whatever it takes, with byte strings of its own or with views', () => {
+    let taken = 0;
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.uint8Array({ maxLength: 12 }), value.map(encodeCbor)),
+        fc.nat(),
+        fc.nat(255),
+        fc.boolean(),
+        (bytes, at, byte, views) => {
+          const changed = bytes.length === 0 ? bytes : bytes.with(at % bytes.length, byte);
+          const decoded = decodeCbor(changed, { views });
+          if (!decoded.ok) return;
+          taken++;
+          expect(decoded.value).toStrictEqual(decodeByLibrary(changed, { useMaps: true }));
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+    expect(taken).toBeGreaterThan(500);
+  });
+
+  it.each([
+    '1b001ffffffffffffe',
+    '1b001fffffffffffff',
+    '1b0020000000000000',
+    '1b0020000000000001',
+    '1bffffffffffffffff',
+    '3b001ffffffffffffe',
+    '3b001fffffffffffff',
+    '3b0020000000000000',
+    '3bffffffffffffffff',
+  ])('gives the integer %s, at a border of 53 or 64 bits, as the library does', (hex) => {
+    const expected = decodeByLibrary(fromHex(hex) ?? new Uint8Array());
+    expect(decodeHex(hex)).toStrictEqual({ ok: true, value: expected });
+  });
+
+  it('gives byte strings that are plain, and copies unless views are asked for', () => {
+    const bytes = Buffer.from(encodeCbor([Uint8Array.of(7), new Uint8Array(100)]));
+    const [own, views] = [decodeCbor(bytes), decodeCbor(bytes, { views: true })].map((decoded) => {
+      if (!decoded.ok) throw new Error(decoded.message);
+      return decoded.value as Uint8Array[];
+    });
+    for (const one of [...(own ?? []), ...(views ?? [])]) expect(one.constructor).toBe(Uint8Array);
+    bytes[2] = 8;
+    expect([own?.[0], views?.[0]]).toEqual([Uint8Array.of(7), Uint8Array.of(8)]);
+  });
+
+  it('takes an array of more items than room is made for at once', () => {
+    const items = Array.from({ length: 5_000 }, (_, i) => i);
+    expect(decodeCbor(encodeCbor(items))).toEqual({ ok: true, value: items });
+  });
+
   it('never throws, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => typeof decodeCbor(bytes).ok === 'boolean'),
@@ -166,5 +227,65 @@ describe('a head that is put into bytes', () => {
 
   it.each([-1, 0.5, 2 ** 53, Number.NaN])('is none of %d', (argument) => {
     expect(() => put(0, argument)).toThrow('invariant broken');
+  });
+});
+
+describe('what is written item by item', () => {
+  /** As the library takes it, and written by the writer. */
+  const write = (writer: CborWriter, item: CborValue): void => {
+    if (Array.isArray(item)) {
+      writer.array(item.length);
+      for (const inner of item) write(writer, inner);
+    } else if (typeof item === 'number' || typeof item === 'bigint') writer.integer(item);
+    else if (typeof item === 'string') writer.text(item);
+    else if (item instanceof Uint8Array) writer.byteString(item);
+    else writer.encoded(encodeCbor(item));
+  };
+
+  it('has the bytes that the library gives it, also when a writer is used again', () => {
+    const writer = new CborWriter();
+    fc.assert(
+      fc.property(value, (item) => {
+        write(writer, item);
+        expect(writer.finish()).toEqual(encodeCbor(item));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('has room for any of it', () => {
+    for (const length of [1_000, 1_023, 1_024, 1_025, 5_000, 100_000]) {
+      const items = ['a'.repeat(length), new Uint8Array(length).fill(7), 'ä'.repeat(length)];
+      const writer = new CborWriter().array(3);
+      for (const item of items) write(writer, item);
+      expect(writer.finish()).toEqual(encodeCbor(items));
+    }
+  });
+
+  it('is, of integers, an array of them', () => {
+    const items = [0, 2n ** 53n, -1n, 500];
+    expect(new CborWriter().integers(items).finish()).toEqual(encodeCbor(items));
+  });
+});
+
+describe('a map of items that are encoded already', () => {
+  it('has the bytes that the library gives it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.oneof(fc.integer(), fc.string()), value), { maxLength: 30 }),
+        (entries) => {
+          const expected = encodeCbor(new Map(entries));
+          const decoded = decodeCbor(expected);
+          if (!decoded.ok) throw new Error(decoded.message);
+          const inOrder = [...(decoded.value as Map<number | string, CborValue>)];
+          expect(encodeMap(inOrder.map(([key, item]) => [key, encodeCbor(item)]))).toEqual(expected);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it.each([[[2, 1]], [[1, 1]], [[-1, 1]], [['b', 'a']]])('is none where its keys are %j', (keys) => {
+    expect(() => encodeMap(keys.map((key) => [key, encodeCbor(0)]))).toThrow('invariant broken');
   });
 });

@@ -7,7 +7,16 @@ import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import { buildSync } from 'esbuild';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { concatBytes, equalBytes, fromHex, sha256, toHex, utf8 } from '../../src/kit/bytes.ts';
+import {
+  concatBytes,
+  equalBytes,
+  fromHex,
+  mapKey,
+  sha256,
+  sha256Into,
+  toHex,
+  utf8,
+} from '../../src/kit/bytes.ts';
 import { fixedClock, systemClock, systemRandom } from '../../src/kit/clock.ts';
 import { assert, quote, refuse, succeed } from '../../src/kit/result.ts';
 
@@ -30,6 +39,17 @@ describe('bytes', () => {
     );
   });
 
+  it('as keys of a map are told apart, and only where they differ', () => {
+    const bytes = fc.uint8Array({ maxLength: 4 }).map((one) => concatBytes(one, one));
+    fc.assert(
+      fc.property(bytes, bytes, (a, b) => {
+        expect(mapKey(a) === mapKey(b)).toBe(toHex(a) === toHex(b));
+      }),
+    );
+    expect(mapKey(Uint8Array.of(1, 2))).not.toBe(mapKey(Uint8Array.of(2, 1)));
+    expect(() => mapKey(new Uint8Array(3))).toThrow('invariant broken');
+  });
+
   it('are hashed as FIPS 180-4 says of `abc`', () => {
     expect(toHex(sha256(utf8('abc')))).toBe(
       'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
@@ -50,6 +70,23 @@ describe('SHA-256', () => {
         const view = bytes.subarray(Math.min(skip, bytes.length));
         expect(toHex(sha256(view))).toBe(toHex(nobleSha256(view)));
       }),
+    );
+  });
+
+  it('is put where it is asked for, as much of it as is asked for, and nowhere else', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 80 }),
+        fc.nat(8),
+        fc.integer({ min: 1, max: 32 }),
+        (bytes, at, length) => {
+          const into = new Uint8Array(48).fill(0xee);
+          sha256Into(bytes, into, at, length);
+          const expected = new Uint8Array(48).fill(0xee);
+          expected.set(nobleSha256(bytes).subarray(0, length), at);
+          expect(into).toEqual(expected);
+        },
+      ),
     );
   });
 
@@ -115,12 +152,12 @@ describe('SHA-256', () => {
     ).toBe(`${fips180} 1`);
   });
 
-  it('is asked of Node in one place only: src/kit/bytes.ts', () => {
+  it('is asked of Node in src/kit/bytes.ts only, and only key agreement asks for anything else', () => {
     const sources = execFileSync('git', ['grep', '-l', 'getBuiltinModule', '--', 'src', 'vm'], {
       cwd: join(import.meta.dirname, '../..'),
       encoding: 'utf8',
     });
-    expect(sources.trim()).toBe('src/kit/bytes.ts');
+    expect(sources.trim().split('\n')).toEqual(['src/kit/bytes.ts', 'src/records/key-agreement.ts']);
   });
 });
 

@@ -5,14 +5,14 @@ import type { Signer } from '../../hsm/signer.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
-import type { Result } from '../../src/kit/result.ts';
+import { type Result, succeed } from '../../src/kit/result.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
-import type { Central, IssuerLimits } from '../../src/roles/central.ts';
+import type { Central, CentralDependencies, IssuerLimits } from '../../src/roles/central.ts';
 import type { Issuance, IssuancePeers } from '../../src/roles/issuance.ts';
 import type { Ledger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
@@ -185,6 +185,7 @@ export class House {
   makeCentral(
     quotaPosition: (issuer: string, currency: string) => Promise<Result<QuotaPosition | undefined>>,
     clock: Clock = this.clock,
+    quotaReservation: CentralDependencies['quotaReservation'] = async () => succeed(undefined),
   ): Central {
     const { code, keys } = this.options;
     return code.makeCentral({
@@ -199,6 +200,7 @@ export class House {
         clockSkewSeconds: 60,
       },
       quotaPosition,
+      quotaReservation,
     });
   }
 

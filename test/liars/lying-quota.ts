@@ -164,6 +164,8 @@ class LyingQuota implements World {
       retired: 0n,
       returned: 0n,
       credited: 0n,
+      held: 0n,
+      voided: 0n,
     });
   }
 

@@ -43,6 +43,8 @@ const account: QuotaAccount = {
   retired: 0n,
   returned: 0n,
   credited: 0n,
+  held: 0n,
+  voided: 0n,
   returns: false,
   frozen: false,
   limits: [day, hour, burst],

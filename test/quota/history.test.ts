@@ -46,6 +46,8 @@ describe('a change of a quota', () => {
     retired: 300n,
     returned: 200n,
     credited: 50n,
+    held: 0n,
+    voided: 0n,
     clockMs: 0,
   };
   const lower = (allocated: bigint) =>

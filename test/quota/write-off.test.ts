@@ -12,6 +12,8 @@ const account = {
   reserved: 50n,
   issued: 250n,
   returned: 0n,
+  held: 0n,
+  voided: 0n,
   frozen: false,
   returns: true,
   limits: [

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/kit/bytes.ts';
 import type { CborValue } from '../../src/kit/encoding.ts';
 import { amountLimit, claim, unitLimit } from '../../src/records/claims.ts';
-import { decodeRequest, encodeRequest, type Request, sumLots, sumOrders } from '../../src/records/request.ts';
+import { prepareClaims, recordType } from '../../src/records/cose.ts';
+import {
+  decodeRequest,
+  encodeCurrency,
+  encodeRequest,
+  type Request,
+  sumLots,
+  sumOrders,
+} from '../../src/records/request.ts';
 import {
   accepted,
   euro,
@@ -325,4 +333,47 @@ it('counts the units of lots and adds up their values without loss', () => {
   expect(sumLots(sampleLots)).toEqual({ total: 25_000n, count: 12 });
   const large = { value: 10n ** 15n - 1n, count: 65_536, owner };
   expect(sumLots([large, large])).toEqual({ total: (10n ** 15n - 1n) * 131_072n, count: 131_072 });
+});
+
+describe('the bytes of a request', () => {
+  it('are those that the library gives for its claims, whatever its orders', () => {
+    const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+    const lot = fc.record({
+      value: fc.bigInt({ min: 1n, max: amountLimit }),
+      count: fc.integer({ min: 1, max: 100 }),
+      owner: bytes(32),
+    });
+    const anyOrder = fc.record({
+      id: bytes(16),
+      purpose: fc.string({ unit: 'grapheme', maxLength: 140 }),
+      origin: fc.constantFrom('DE', 'FR'),
+      destination: fc.constantFrom('CH', 'JP'),
+      lots: fc.array(lot, { minLength: 1, maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(anyOrder, { minLength: 1, maxLength: 30 }), (orders) => {
+        const made: Request = { ...request, orders, total: sumOrders(orders).total };
+        const items = orders.map(({ id, purpose, origin, destination, lots }): CborValue => {
+          const owned = lots.map(({ value, count, owner: of }) => [value, count, of]);
+          return [id, purpose, origin, destination, owned];
+        });
+        const expected = prepareClaims(
+          recordType.request,
+          keys.issuance.key.keyId,
+          new Map<number, CborValue>([
+            [claim.issuer, made.issuer],
+            [claim.audience, 'central'],
+            [claim.expiresAt, made.expiresAt],
+            [claim.issuedAt, made.issuedAt],
+            [claim.id, made.id],
+            [claim.currency, encodeCurrency(made.currency)],
+            [claim.total, made.total],
+            [claim.orders, items],
+            [claim.redeemUntil, made.redeemUntil],
+          ]),
+        );
+        expect(encodeRequest(made, keys.issuance.key.keyId)).toEqual(expected);
+      }),
+    );
+  });
 });

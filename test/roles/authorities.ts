@@ -23,8 +23,14 @@ import { type VerificationKey, verificationKey } from '../../src/records/signatu
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
+import {
+  type IssuerReservations,
+  makeIssuerReservations,
+  type ReservationPeer,
+} from '../../src/roles/issuer-reservations.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { makeReservations, type Reservations } from '../../src/roles/reservations.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -158,6 +164,8 @@ export interface Authorities {
   readonly issuance: Issuance;
   readonly quotaControl: QuotaControl;
   readonly settlements: Settlements;
+  readonly reservations: Reservations;
+  readonly issuerReservations: IssuerReservations;
   closeStores(): Promise<void>;
   /** Opens the stores again; throws what keeps a role from starting. */
   reopen(changed?: AuthorityOptions): Promise<Authorities>;
@@ -169,6 +177,7 @@ export interface Authorities {
 export interface AuthorityOptions {
   /** What stands between issuance and the other two; a test puts a liar or a broken line there. */
   readonly peers?: (honest: IssuancePeers) => IssuancePeers;
+  readonly reservationPeer?: (honest: ReservationPeer) => ReservationPeer;
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly wrapAnchor?: (anchor: Anchor, role: 'central' | 'issuance' | 'quota') => Anchor;
@@ -264,6 +273,13 @@ async function assemble(
     clockSkewSeconds: 60,
     clock,
   });
+  const reservations = makeReservations({
+    keys,
+    clock,
+    ledger: ledgers.quota,
+    signer: wrapSigner(tokens.of.quota, 'quota'),
+    clockSkewSeconds: 60,
+  });
   const central = makeCentral({
     ...common,
     ledger: ledgers.central,
@@ -280,6 +296,7 @@ async function assemble(
       ok: true,
       value: await quotaControl.position(name, currency),
     }),
+    quotaReservation: async (id) => ({ ok: true, value: await reservations.find(id) }),
   });
   const honest: IssuancePeers = {
     submitRequest: (request) => central.submit(request, issuer),
@@ -295,6 +312,19 @@ async function assemble(
     requestLifetimeSeconds: 600,
     defaultRedemptionSeconds: 365 * 86_400,
   });
+  const reservationPeer: ReservationPeer = {
+    sendReservation: (request) => reservations.reserve(request, issuer),
+    sendRelease: (release) => reservations.release(release, issuer),
+    listReservations: async (page) => ({ ok: true, value: await reservations.list({ ...page, issuer }) }),
+  };
+  const issuerReservations = makeIssuerReservations({
+    issuer,
+    keys,
+    clock,
+    ledger: ledgers.issuance,
+    signer: wrapSigner(tokens.of.issuance, 'issuance'),
+    peer: options.reservationPeer?.(reservationPeer) ?? reservationPeer,
+  });
   const closeStores = (): Promise<unknown> =>
     Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
   const authorities: Authorities = {
@@ -307,6 +337,8 @@ async function assemble(
     issuance,
     quotaControl,
     settlements,
+    reservations,
+    issuerReservations,
     async closeStores() {
       await closeStores();
     },

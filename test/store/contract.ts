@@ -20,6 +20,7 @@ import {
 } from './intents.ts';
 import { describeQuotas } from './quota-contract.ts';
 import { describeReads } from './reads-contract.ts';
+import { describeReservations } from './reservation-contract.ts';
 import { describeSettlements } from './settlement-contract.ts';
 
 export interface StoreUnderTest {
@@ -41,6 +42,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
 
     describeQuotas(make, share);
     describeReads(make);
+    describeReservations(make, share);
     describeSettlements(make, share);
 
     it('gives an intent back as it was committed, also after a restart', async () => {
@@ -226,6 +228,9 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
       const [y, none, x] = await under.store.findOrders([bytes(16, 'y'), bytes(16, 'none'), bytes(16, 'x')]);
       expect(y).toEqual({ id: bytes(16, 'y'), bodyHash: bytes(32, 'y'), intentId: intent.id, index: 1 });
       expect([none, x?.index]).toEqual([undefined, 0]);
+      expect(await under.store.findOrders([])).toEqual([]);
+      const twice = await under.store.findOrders([bytes(16, 'z'), bytes(16, 'z')]);
+      expect(twice.map((order) => order?.index)).toEqual([2, 2]);
       const again = newIntent(2, { kind: 'request', orders: orders.slice(2) });
       expect(await commitOne(under.store, again)).toMatchObject({ ok: false, code: 'request_id_conflict' });
       expect((await under.store.head()).sequence).toBe(1);

@@ -27,7 +27,7 @@ import { systemClock } from '../../src/kit/clock.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { allocated, bytes, commitOne, newIntent, recordOne, take } from './intents.ts';
-import { makeOlderFile, olderHead } from './older-ledger.ts';
+import { makeOlderFile, olderLedgers } from './older-ledger.ts';
 
 let folder: string;
 let home: string;
@@ -212,19 +212,22 @@ describe('a backup that is put back', () => {
     },
   );
 
-  it('of the version before is checked in a copy, and brought up where it is put', async () => {
-    await makeOlderFile(ledger());
-    const { folder: made, head } = await backUp('made');
-    const digest = await hashFile(join(made, 'ledger.db'));
-    expect(head.hash).toBe(olderHead);
-    expect((await verify(made)).head).toEqual(head);
-    await restore('made', true);
-    expect((await verify(ledger())).head).toEqual(head);
-    const restored = open();
-    await commitOne(restored, newIntent('later'));
-    await restored.close();
-    expect(await hashFile(join(made, 'ledger.db'))).toBe(digest);
-  });
+  it.each(olderLedgers)(
+    'of version $version is checked in a copy, and brought up where it is put',
+    async (older) => {
+      await makeOlderFile(ledger(), older);
+      const { folder: made, head } = await backUp('made');
+      const digest = await hashFile(join(made, 'ledger.db'));
+      expect(head.hash).toBe(older.head);
+      expect((await verify(made)).head).toEqual(head);
+      await restore('made', true);
+      expect((await verify(ledger())).head).toEqual(head);
+      const restored = open();
+      await commitOne(restored, newIntent('later'));
+      await restored.close();
+      expect(await hashFile(join(made, 'ledger.db'))).toBe(digest);
+    },
+  );
 
   it('is not put where no appliance is', async () => {
     await (await fill()).close();

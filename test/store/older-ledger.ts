@@ -1,4 +1,7 @@
-/** Ledgers as the program of commit 562a3f2 made them: SQLite's version 2 and PostgreSQL's version 1, which know no settlement. */
+/**
+ * Ledgers as earlier programs made them: that of commit 562a3f2 SQLite's version 2 and PostgreSQL's version 1, which know no settlement;
+ * that of commit c24e086 SQLite's version 3 and PostgreSQL's version 2, which know no reservation.
+ */
 import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { toHex } from '../../src/kit/bytes.ts';
@@ -7,31 +10,55 @@ import { applicationId } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
 import {
+  account,
   allocated,
   bytes,
   changeOf,
+  commitOne,
   day,
   issuer,
   newIntent,
   noon,
   recordOne,
+  settling,
   signedHead,
   stopOf,
   take,
   termsAction,
+  units,
 } from './intents.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import { schema2 } from './schema-2.ts';
+import { schema3 } from './schema-3.ts';
 
 /** The store's random bytes: always the same, so that the ledger is. */
 export const fixedRandom = (length: number): Uint8Array => bytes(length, 'random');
 
-/** The hash at the end of the journal that `fillOlder` makes, and of all rows and tables of the SQLite file: as commit 562a3f2 made them. */
-export const olderHead = '1e93c27b1e1c32782131551fc423df5bff21afbb6645640af04cfc3ab0d57569';
-export const olderDigest = '6fdc613293e662d1fafb9369598f367bb3e28d99818f312ab92648c073567050';
+/** By the version of SQLite's schema: its tables, the hash at the end of the journal, and the digest of the file, as the program of then made them. */
+export const olderLedgers = [
+  {
+    version: 2,
+    tables: schema2,
+    head: '1e93c27b1e1c32782131551fc423df5bff21afbb6645640af04cfc3ab0d57569',
+    digest: '6fdc613293e662d1fafb9369598f367bb3e28d99818f312ab92648c073567050',
+    entries: 9,
+    settled: { retired: 40n, credited: 70n },
+  },
+  {
+    version: 3,
+    tables: schema3,
+    head: 'bc2922062928b162aef19f1d4c1253429b86d98d22fc245ff5c1974427d4dc37',
+    digest: '5706617190038e62f3932b87be36739f4a16a147dce3fc6f6d89e014bc5346de',
+    entries: 11,
+    // With what was settled before.
+    settled: { retired: 90n, credited: 100n },
+  },
+] as const;
 
-/** With one of everything that an older ledger can hold. */
-export async function fillOlder(store: Store): Promise<void> {
+export type OlderLedger = (typeof olderLedgers)[number];
+
+/** With one of everything that a ledger of SQLite's `version` can hold. */
+export async function fillOlder(store: Store, version: 2 | 3): Promise<void> {
   await allocated(store, 1_000n, 600n);
   const intents = Array.from(
     { length: 3 },
@@ -53,6 +80,9 @@ export async function fillOlder(store: Store): Promise<void> {
   await store.applyChange(changeOf({ kind: 'start', stop }, nowMs));
   await store.stop(stopOf('second'));
   await store.holdHead(signedHead({ role: 'central', name: 'central', epoch: null }), nowMs);
+  if (version < 3) return;
+  await commitOne(store, settling('old r', 50n, { units: units(1, 7) }));
+  await commitOne(store, settling('old a', 30n, { units: units(1, 8), to: account('old') }));
 }
 
 /** What it shows of itself: the same before and after it is brought up. */
@@ -70,15 +100,15 @@ export async function stateOf(store: Store): Promise<unknown> {
   };
 }
 
-/** Makes the file at `path`, which `olderDigest` is of. */
-export async function makeOlderFile(path: string): Promise<void> {
+/** Makes the file at `path`, which the ledger's digest is of. */
+export async function makeOlderFile(path: string, { version, tables }: OlderLedger): Promise<void> {
   const newer = `${path}.newer`;
   const store = openSqliteStore({ path: newer, role: 'quota', create: true, random: fixedRandom });
-  await fillOlder(store);
+  await fillOlder(store, version);
   await store.close();
   const db = new Database(path);
   db.pragma('journal_mode = WAL');
-  db.exec(schema2);
+  db.exec(tables);
   db.prepare('ATTACH ? AS newer').run(newer);
   for (const table of tablesOf(db)) {
     const columns = (db.pragma(`table_info(${table})`) as { name: string }[])
@@ -88,7 +118,7 @@ export async function makeOlderFile(path: string): Promise<void> {
   }
   db.exec('DETACH newer');
   db.pragma(`application_id = ${applicationId}`);
-  db.pragma('user_version = 2');
+  db.pragma(`user_version = ${version}`);
   db.close();
 }
 
@@ -114,15 +144,16 @@ function tablesOf(db: Database.Database): string[] {
   return (rows as { name: string }[]).map(({ name }) => name);
 }
 
-/** Makes version 1 of what the database holds, which `fillOlder` has filled: the tables of then, with the rows that they had. */
-export function makeOlderTables(server: PostgresServer, database: string): void {
-  const [first] = migrations;
+/** Makes `version` of what the database holds, which `fillOlder` has filled: the tables of then, with the rows that they had. */
+export function makeOlderTables(server: PostgresServer, database: string, version: number): void {
+  const steps = migrations.slice(0, version).join('');
   server.sql(
-    `ALTER SCHEMA ringmint RENAME TO newer; CREATE SCHEMA ringmint; SET search_path = ringmint; ${first}`,
+    `ALTER SCHEMA ringmint RENAME TO newer; CREATE SCHEMA ringmint; SET search_path = ringmint; ${steps}`,
     database,
   );
   const tables = ['series', 'journal', 'intent', 'caller_order', 'quota', 'quota_slot', 'quota_change'];
-  const copies = [...tables, 'quota_stop', 'held_head'].map((table) => {
+  const settled = version > 1 ? ['spent_unit', 'account'] : [];
+  const copies = [...tables, 'quota_stop', 'held_head', ...settled].map((table) => {
     const columns = server.sql(
       `SELECT string_agg(column_name, ', ') FROM information_schema.columns
         WHERE table_schema = 'ringmint' AND table_name = '${table}'`,
@@ -131,7 +162,7 @@ export function makeOlderTables(server: PostgresServer, database: string): void 
     return `INSERT INTO ringmint.${table} (${columns}) SELECT ${columns} FROM newer.${table}`;
   });
   server.sql(
-    `INSERT INTO ringmint.store SELECT one, role, 1, moved_to FROM newer.store; ${copies.join('; ')};
+    `INSERT INTO ringmint.store SELECT one, role, ${version}, moved_to FROM newer.store; ${copies.join('; ')};
       SELECT setval(pg_get_serial_sequence('ringmint.journal', 'ordinal'), max(ordinal)) FROM ringmint.journal;
       DROP SCHEMA newer CASCADE`,
     database,

@@ -17,6 +17,7 @@ const history: QuotaHistory = {
   accounts: new Map([[`${issuer}/EUR`, recorded]]),
   changes: new Map(),
   stops: new Map(),
+  ends: new Map(),
 };
 
 function row(sequence: number, amount: bigint, changed: Partial<Settlement>): SettlingRow {

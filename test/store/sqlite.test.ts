@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
+import { schemaVersion } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
@@ -85,7 +86,7 @@ describe('the SQLite file', () => {
     await open().close();
     expect(codeOf(() => open({ role: 'central' }))).toBe('store_foreign');
     const db = new Database(path);
-    db.pragma('user_version = 4');
+    db.pragma(`user_version = ${schemaVersion + 1}`);
     expect(codeOf(() => open())).toBe('store_newer');
     db.pragma('user_version = 1');
     db.close();

@@ -1,4 +1,4 @@
-/** A SQLite ledger of the version before is brought up when it is opened: all of it, or it stays what it was. */
+/** A SQLite ledger of an earlier version is brought up when it is opened: all of it, or it stays what it was. */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -8,28 +8,20 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toHex } from '../../src/kit/bytes.ts';
 import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
-import { upgrade } from '../../src/store/sqlite/schema.ts';
+import { schemaVersion, upgradeFrom } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { account, bytes, commitOne, day, issuer, noon, settling, units } from './intents.ts';
-import {
-  digestOf,
-  fillOlder,
-  fixedRandom,
-  makeOlderFile,
-  olderDigest,
-  olderHead,
-  stateOf,
-} from './older-ledger.ts';
+import { digestOf, fillOlder, fixedRandom, makeOlderFile, olderLedgers, stateOf } from './older-ledger.ts';
 
-describe('a SQLite ledger of version 2', () => {
+describe.each(olderLedgers)('a SQLite ledger of version $version', (older) => {
   let folder: string;
   let path: string;
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'ringmint-upgrade-'));
     path = join(folder, 'ledger.db');
-    await makeOlderFile(path);
-    expect(digestOf(path)).toBe(olderDigest);
+    await makeOlderFile(path, older);
+    expect(digestOf(path)).toBe(older.digest);
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -50,31 +42,30 @@ describe('a SQLite ledger of version 2', () => {
     let store = open();
     const fresh = join(folder, 'fresh.db');
     const other = openSqliteStore({ path: fresh, role: 'quota', create: true, random: fixedRandom });
-    await fillOlder(other);
-    expect(toHex((await store.head()).hash)).toBe(olderHead);
+    await fillOlder(other, older.version);
+    expect(toHex((await store.head()).hash)).toBe(older.head);
     expect(await stateOf(store)).toEqual(await stateOf(other));
     await Promise.all([store.close(), other.close()]);
     expect(schemaOf(path)).toEqual(schemaOf(fresh));
 
     store = open();
-    const retired = settling('r', 150n, { units: units(1, 0), to: account('a') });
+    const retired = settling('r', 110n, { units: units(1, 0), to: account('a') });
     expect(await commitOne(store, retired)).toMatchObject({ ok: true });
-    expect(await commitOne(store, settling('t', 50n, { from: account('a') }))).toMatchObject({ ok: true });
+    expect(await commitOne(store, settling('t', 40n, { from: account('a') }))).toMatchObject({ ok: true });
     await store.close();
     store = open();
     expect(await store.position(issuer, 'EUR', noon(day))).toMatchObject({
       issued: 200n,
       reserved: 100n,
-      retired: 50n,
-      credited: 100n,
+      ...older.settled,
       returns: false,
     });
     expect(await store.findSpent(units(1, 0))).toEqual([bytes(16, 'id r')]);
     await store.close();
   });
 
-  it('is whole and of version 2 wherever a crash cuts it short', async () => {
-    const statements = upgrade
+  it('is whole and of the version before wherever a crash cuts it short', async () => {
+    const statements = upgradeFrom(older.version)
       .replaceAll(/--.*/g, '')
       .split(/;\s*(?:\n|$)/)
       .filter((one) => one.trim() !== '');
@@ -89,17 +80,17 @@ describe('a SQLite ledger of version 2', () => {
       db.exec(statement);
       for (const suffix of ['', '-wal'])
         if (existsSync(path + suffix)) copyFileSync(path + suffix, crashed + suffix);
-      expect(digestOf(crashed), `after statement ${done + 1}`).toBe(olderDigest);
+      expect(digestOf(crashed), `after statement ${done + 1}`).toBe(older.digest);
       const store = open({ path: crashed });
-      expect((await store.head()).sequence).toBe(9);
+      expect((await store.head()).sequence).toBe(older.entries);
       await store.close();
       for (const suffix of ['', '-wal', '-shm', '.lock']) rmSync(crashed + suffix, { force: true });
     }
     db.close();
-    expect(digestOf(path)).toBe(olderDigest);
+    expect(digestOf(path)).toBe(older.digest);
   });
 
-  it('is whole and of version 2 after kill -9 in the middle', async () => {
+  it('is whole and of the version before after kill -9 in the middle', async () => {
     const program = `
       const Database = require('better-sqlite3');
       const db = new Database(process.argv[1]);
@@ -107,18 +98,18 @@ describe('a SQLite ledger of version 2', () => {
       db.pragma('cache_size = 2');
       db.exec('BEGIN EXCLUSIVE');
       db.exec(process.argv[2]);
-      db.pragma('user_version = 3');
+      db.pragma('user_version = ${schemaVersion}');
       process.kill(process.pid, 'SIGKILL');`;
-    const ended = spawnSync(process.execPath, ['-e', program, path, upgrade], {
+    const ended = spawnSync(process.execPath, ['-e', program, path, upgradeFrom(older.version)], {
       cwd: import.meta.dirname,
       encoding: 'utf8',
     });
     expect([ended.signal, ended.stderr]).toEqual(['SIGKILL', '']);
-    expect(digestOf(path)).toBe(olderDigest);
+    expect(digestOf(path)).toBe(older.digest);
     await open().close();
   });
 
-  it('is whole and of version 2 where the disk is full, and is brought up when there is room', async () => {
+  it('is whole and of the version before where the disk is full, and is brought up when there is room', async () => {
     const db = new Database(path);
     const pages = Number(db.pragma('page_count', { simple: true }));
     db.close();
@@ -128,12 +119,12 @@ describe('a SQLite ledger of version 2', () => {
         await open({ maxPages: pages + room }).close();
       } catch (error) {
         expect(error).toMatchObject({ code: 'store_full' });
-        expect(digestOf(path), `with room for ${room} pages`).toBe(olderDigest);
+        expect(digestOf(path), `with room for ${room} pages`).toBe(older.digest);
         failures++;
       }
     }
     expect(failures).toBeGreaterThan(2);
-    expect(digestOf(path)).not.toBe(olderDigest);
+    expect(digestOf(path)).not.toBe(older.digest);
   });
 
   it.each([

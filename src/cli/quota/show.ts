@@ -41,6 +41,7 @@ function rowOf(position: QuotaPosition) {
     allocated: money(position.allocated),
     issued: money(position.issued),
     reserved: money(position.reserved),
+    held: money(position.held),
     available: money(position.available),
     retired: money(position.retired),
     outstanding: money(position.outstanding),
@@ -79,7 +80,7 @@ function dayOf(slot: number): string {
 function describeRow(row: ReturnType<typeof rowOf>): string[] {
   const state = [row.frozen ? '; frozen' : '', row.stopped ? '; issuing is stopped' : ''].join('');
   return [
-    `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, available ${row.available}${state}`,
+    `${row.issuer} ${row.currency}: allocated ${row.allocated}, issued ${row.issued}, reserved ${row.reserved}, held by reservations ${row.held}, available ${row.available}${state}`,
     `  retired ${row.retired}, outstanding ${row.outstanding}, of which in accounts ${row.inAccounts}; ${row.returns ? `what is retired comes back (${row.returned} so far)` : 'what is retired does not come back'}`,
     ...row.limits.map((limit) => {
       const over = 'seconds' in limit ? `in ${limit.seconds} s` : `on ${limit.day} in ${limit.timeZone}`;

@@ -22,44 +22,40 @@ export interface Series {
 }
 
 /**
- * Brings the tables to this program's version, a step a transaction, which also checks the ledger where there is one: a crash, a full
- * disk or a ledger that is not whole leaves the version before as it was.
+ * Brings the tables to this program's version, in one transaction which also checks the ledger where there is one: a crash, a full disk
+ * or a ledger that is not whole leaves the version before as it was.
  */
 export async function migrate(session: Session, { role, create }: DatabaseOptions): Promise<void> {
   const { shown } = session.address;
-  for (let done = false; !done; ) {
-    done = await session.transact('', async (ask) => {
-      // Of two that start at once one waits here, and then finds everything done.
-      await ask('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
-      const version = await readVersion(ask, shown);
-      if (version > migrations.length)
-        throw new StoreError(
-          'store_newer',
-          `\`${shown}\` has schema ${version}; this program knows ${migrations.length}: use the newer program`,
-        );
-      if (version === 0 && !create)
+  await session.transact('', async (ask) => {
+    // Of two that start at once one waits here, and then finds everything done.
+    await ask('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+    const version = await readVersion(ask, shown);
+    if (version > migrations.length)
+      throw new StoreError(
+        'store_newer',
+        `\`${shown}\` has schema ${version}; this program knows ${migrations.length}: use the newer program`,
+      );
+    if (version === migrations.length) return;
+    if (version === 0) {
+      if (!create)
         throw new StoreError(
           'store_missing',
           `\`${shown}\` holds no ledger: restore it, or move one there with \`ringmint store migrate\``,
         );
-      const step = migrations[version];
-      if (step === undefined) return true;
-      if (version === 0) {
-        await session.run('CREATE SCHEMA ringmint');
-        await session.run(step);
-        await ask('INSERT INTO store (one, role, version) VALUES (true, $1, 1)', [role]);
-        return false;
-      }
+      await session.run('CREATE SCHEMA ringmint');
+    } else {
       await checkOwner(ask, role, shown);
       await holdAllSeries(ask, shown);
-      await session.run(step);
-      await ask('UPDATE store SET version = $1', [version + 1]);
-      const last = version + 1 === migrations.length;
-      // What is read there, is what this program's version has.
-      if (last) await verifyRows(ask, role, shown);
-      return last;
-    });
-  }
+    }
+    for (const step of migrations.slice(version)) await session.run(step);
+    if (version === 0)
+      await ask('INSERT INTO store (one, role, version) VALUES (true, $1, $2)', [role, migrations.length]);
+    else {
+      await ask('UPDATE store SET version = $1', [migrations.length]);
+      await verifyRows(ask, role, shown);
+    }
+  });
   await checkOwner(session.ask, role, shown);
 }
 

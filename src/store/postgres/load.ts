@@ -69,6 +69,10 @@ export const ledgerColumns: readonly {
       bigint('take_orders'),
       bigint('take_ms'),
       bytea('settles'),
+      bytea('take_reservation'),
+      bytea('reserves'),
+      text('approve_currency'),
+      bigint('approve_amount'),
     ],
   },
   {
@@ -93,6 +97,8 @@ export const ledgerColumns: readonly {
       bigint('retired'),
       bigint('returned'),
       bigint('credited'),
+      bigint('held'),
+      bigint('voided'),
     ],
   },
   {
@@ -137,6 +143,24 @@ export const ledgerColumns: readonly {
     name: 'account',
     series: false,
     columns: [bytea('id'), text('issuer'), text('currency'), bigint('amount')],
+  },
+  {
+    name: 'reservation',
+    series: false,
+    columns: [
+      bytea('id'),
+      text('issuer'),
+      text('currency'),
+      bigint('amount'),
+      bigint('used'),
+      bigint('expires_ms'),
+      text('state'),
+    ],
+  },
+  {
+    name: 'resolution',
+    series: false,
+    columns: [bytea('id'), ordinal('ordinal', 'sequence'), text('issuer'), text('currency'), bigint('freed')],
   },
 ];
 

@@ -11,7 +11,7 @@
  * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
  * again without having looked.
  */
-import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
+import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaPosition } from '../../quota/bucket.ts';
@@ -25,7 +25,7 @@ import {
 } from '../../quota/history.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
-import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
+import { assertIntents, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   bytesOf,
@@ -46,8 +46,10 @@ import type {
   Intent,
   IntentKind,
   NewIntent,
+  NewRelease,
   NewStop,
   PlacedOrder,
+  Reservation,
   SignedIntent,
   Stop,
   Store,
@@ -72,10 +74,11 @@ import {
   readStop,
   writeAccount,
 } from './quota-statement.ts';
+import { endInJournal, findStanding, listStandings, releaseReservation } from './reservation-end.ts';
 import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
-import { appendEntries, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+import { appendEntry, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -118,11 +121,12 @@ class PostgresStore implements Store {
   }
 
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined> {
+    return this.findOne('kind = $1 AND id = $2', [kind, id]);
+  }
+
+  private findOne(where: string, values: readonly unknown[]): Promise<Intent | undefined> {
     return this.read(async (ask) => {
-      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE kind = $1 AND id = $2', [
-        kind,
-        id,
-      ]);
+      const [row] = await ask<SeriesIntentRow>(`SELECT * FROM intent WHERE ${where}`, [...values]);
       return row === undefined ? undefined : this.intentOf(row);
     });
   }
@@ -136,13 +140,7 @@ class PostgresStore implements Store {
   }
 
   findSerial(epoch: number, number: number): Promise<Intent | undefined> {
-    return this.read(async (ask) => {
-      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE epoch = $1 AND serial = $2', [
-        epoch,
-        number,
-      ]);
-      return row === undefined ? undefined : this.intentOf(row);
-    });
+    return this.findOne('epoch = $1 AND serial = $2', [epoch, number]);
   }
 
   findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -205,28 +203,18 @@ class PostgresStore implements Store {
       if (created) {
         const content = encodeAllocationContent(terms);
         const subject = accountName(issuer, currency);
-        ({ head } = await this.append(ask, head, { kind: 'allocation', subject, createdMs, content }));
+        ({ head } = await appendEntry(ask, this.series.number, head, {
+          kind: 'allocation',
+          subject,
+          createdMs,
+          content,
+        }));
       } else {
         const same = checkSameAllocation(known.account, allocation);
         if (!same.ok) return { value: same, head };
       }
       return { value: succeed(positionOf(known.account, known.uses, { nowMs: createdMs, stopped })), head };
     });
-  }
-
-  /** Appends an entry that is of no intent; gives its number in the order of all series as well. */
-  private async append(
-    ask: Ask,
-    head: JournalHead,
-    content: Omit<EntryContent, 'sequence'>,
-  ): Promise<{ head: JournalHead; ordinal: number }> {
-    const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
-    await appendEntries(ask, this.series.number, [entry]);
-    const [row] = await ask<{ ordinal: bigint }>(
-      'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
-      [this.series.number, entry.sequence],
-    );
-    return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
   }
 
   position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
@@ -261,7 +249,8 @@ class PostgresStore implements Store {
       const decided = decideChange(change, createdMs, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
-      const appended = await this.append(ask, head, {
+      const ended = await endInJournal(ask, this.series.number, head, decided.value.ended, createdMs);
+      const appended = await appendEntry(ask, this.series.number, ended, {
         kind: 'quota-change',
         subject: id,
         createdMs,
@@ -274,9 +263,21 @@ class PostgresStore implements Store {
       );
       if (action.kind === 'start')
         await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
-      for (const account of decided.value) await writeAccount(ask, account);
+      for (const account of decided.value.accounts) await writeAccount(ask, account);
       return { value: succeed(appended.ordinal), head: appended.head };
     });
+  }
+
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
+    return this.write((ask, head) => releaseReservation(ask, this.series.number, head, release));
+  }
+
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined> {
+    return this.read((ask) => findStanding(ask, id, nowMs));
+  }
+
+  reservations(page: Parameters<Store['reservations']>[0]): Promise<readonly Reservation[]> {
+    return this.read((ask) => listStandings(ask, page));
   }
 
   stop({ id, reason, by, createdMs, evidence }: NewStop): Promise<Stop> {
@@ -286,7 +287,12 @@ class PostgresStore implements Store {
       const known = await findStop(ask, id);
       if (known !== undefined) return { value: known, head };
       const content = encodeStopContent({ reason, by, evidence });
-      const appended = await this.append(ask, head, { kind: 'stop', subject: id, createdMs, content });
+      const appended = await appendEntry(ask, this.series.number, head, {
+        kind: 'stop',
+        subject: id,
+        createdMs,
+        content,
+      });
       const { ordinal } = appended;
       await ask(
         'INSERT INTO quota_stop (id, ordinal, reason, author, created_ms, lifted) VALUES ($1, $2, $3, $4, $5, NULL)',

@@ -169,5 +169,51 @@ CREATE TABLE account (
 ) WITH (fillfactor = 50);
 `;
 
+/** What reservations need, and central management's own account. */
+const third = `
+ALTER TABLE intent
+  -- Of a take: the reservation that it is of.
+  ADD COLUMN take_reservation bytea CHECK (length(take_reservation) = 16),
+  -- See src/store/reservation.ts.
+  ADD COLUMN reserves bytea,
+  -- What central management approved by it.
+  ADD COLUMN approve_currency text,
+  ADD COLUMN approve_amount bigint CHECK (approve_amount > 0);
+CREATE INDEX intent_reserves ON intent (series, sequence) WHERE reserves IS NOT NULL;
+CREATE INDEX intent_approves ON intent (issuer, approve_currency) WHERE approve_amount IS NOT NULL;
+
+ALTER TABLE quota
+  -- What is left of the reservations that are open.
+  ADD COLUMN held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+  -- Of what is issued: never was, and never will be. Only central management's account has it.
+  ADD COLUMN voided bigint NOT NULL DEFAULT 0 CHECK (voided BETWEEN 0 AND issued),
+  DROP CONSTRAINT quota_total,
+  ADD CONSTRAINT quota_total CHECK (reserved + held + issued - voided - returned <= allocated);
+
+-- Quota that is kept for orders to come; what is left of it is amount - used while it is open, and nothing after that.
+CREATE TABLE reservation (
+  id         bytea PRIMARY KEY CHECK (length(id) = 16),
+  issuer     text COLLATE "C" NOT NULL,
+  currency   text COLLATE "C" NOT NULL,
+  amount     bigint NOT NULL CHECK (amount > 0),
+  used       bigint NOT NULL CHECK (used BETWEEN 0 AND amount),
+  expires_ms bigint NOT NULL,
+  state      text NOT NULL CHECK (state IN ('open', 'used', 'released', 'expired')),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency),
+  CHECK ((state = 'used') = (used = amount))
+) WITH (fillfactor = 50);
+CREATE INDEX reservation_open ON reservation (issuer, currency, expires_ms) WHERE state = 'open';
+
+-- Of central management's account: requests of which the other two have said how much was issued, and what was freed by that.
+CREATE TABLE resolution (
+  id       bytea PRIMARY KEY CHECK (length(id) = 16),
+  ordinal  bigint NOT NULL UNIQUE REFERENCES journal (ordinal),
+  issuer   text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  freed    bigint NOT NULL CHECK (freed >= 0),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
+);
+`;
+
 /** Step n makes version n out of version n - 1. */
-export const migrations: readonly string[] = [first, second];
+export const migrations: readonly string[] = [first, second, third];

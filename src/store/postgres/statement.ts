@@ -1,11 +1,13 @@
 /** The statements of the PostgreSQL store. Groups go in as arrays, one a column, so that a group is one statement however large it is. */
-import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
+import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
-import type { CommitPlan, Found } from '../commit-plan.ts';
+import { type CommitPlan, type Found, nextEntry } from '../commit-plan.ts';
+import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
 import { lockQuotas, readAccounts, retireQuotas, takeQuotas } from './quota-statement.ts';
+import { readReservations, writeReservations } from './reservation-statement.ts';
 import type { Ask } from './session.ts';
 import { readSpent, readTouched, writeSettled } from './settlement-statement.ts';
 
@@ -34,7 +36,7 @@ export async function readHead(
 }
 
 /**
- * Locks the quotas that the group takes from or settles of, and reads all that decides it.
+ * Locks the quotas that the group takes from, reserves or settles of, and reads all that decides it.
  *
  * The locks come first and in the order of their keys, here as in every transaction, so that two of them never wait for each
  * other; and what is read after them is what the transactions left that had them before (READ COMMITTED: a snapshot a statement).
@@ -44,13 +46,14 @@ export async function readFound(
   series: number,
   intents: readonly NewIntent[],
 ): Promise<Omit<Found, 'head'>> {
-  const quotas = intents.flatMap(({ take, settles }) => take ?? settles ?? []);
+  const quotas = intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []);
   const settlements = intents.flatMap(({ settles }) => settles ?? []);
   const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
   const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
-  const [, found, known, ordered, spent, units, balances] = await Promise.all([
+  const [, found, reservations, known, ordered, spent, units, balances] = await Promise.all([
     quotas.length === 0 ? undefined : lockQuotas(ask, quotas),
     quotas.length === 0 ? { quotas: [], stopped: false } : readAccounts(ask, quotas),
+    readReservations(ask, intents),
     ask<SeriesIntentRow>(intentsSql, [intents.map(({ kind }) => kind), intents.map(({ id }) => id)]),
     orders.length === 0
       ? []
@@ -66,6 +69,7 @@ export async function readFound(
   ]);
   return {
     ...found,
+    reservations,
     intents: known.map((row) => intentOf(row, row.series === series)),
     orders: ordered.map(({ id }) => id),
     spent: spent.map((row) => row.spends),
@@ -84,6 +88,7 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
     // First: what comes back may be taken in the same group.
     retireQuotas(ask, plan.retired),
     takeQuotas(ask, plan.taken),
+    writeReservations(ask, plan.reserved),
     appendEntries(ask, series, plan.entries),
     insertIntents(ask, series, plan.created),
     insertOrders(ask, plan.created),
@@ -91,11 +96,23 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
   ]);
 }
 
-export async function appendEntries(
+/** Appends an entry that is of no intent; gives its number in the order of all series as well. */
+export async function appendEntry(
   ask: Ask,
   series: number,
-  entries: readonly JournalEntry[],
-): Promise<void> {
+  head: JournalHead,
+  content: Omit<EntryContent, 'sequence'>,
+): Promise<{ head: JournalHead; ordinal: number }> {
+  const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
+  await appendEntries(ask, series, [entry]);
+  const [row] = await ask<{ ordinal: bigint }>(
+    'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
+    [series, entry.sequence],
+  );
+  return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
+}
+
+async function appendEntries(ask: Ask, series: number, entries: readonly JournalEntry[]): Promise<void> {
   await ask(
     'INSERT INTO journal (series, sequence, bytes, hash) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS g (sequence, bytes, hash) ORDER BY sequence',
     [
@@ -112,13 +129,17 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
   // Sorted: of two groups with the same intents the second waits for the first, and never both.
   await ask(
     `INSERT INTO intent (kind, id, issuer, body_hash, series, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles)
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles, take_reservation, reserves,
+        approve_currency, approve_amount)
       SELECT kind, id, issuer, body_hash, $1, sequence, created_ms, context, to_be_signed,
-        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles
+        epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles, take_reservation, reserves,
+        approve_currency, approve_amount
       FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[],
-        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[])
+        $10::bigint[], $11::bigint[], $12::bytea[], $13::bigint[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[],
+        $20::bytea[], $21::bytea[], $22::text[], $23::bigint[])
         AS g (kind, id, issuer, body_hash, sequence, created_ms, context, to_be_signed,
-          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles)
+          epoch, serial, orders, decides, spends, take_currency, take_amount, take_orders, take_ms, settles, take_reservation,
+          reserves, approve_currency, approve_amount)
       ORDER BY kind, id`,
     [
       series,
@@ -140,6 +161,10 @@ async function insertIntents(ask: Ask, series: number, created: CommitPlan['crea
       column(({ take }) => take?.orders ?? null),
       column(({ take }) => take?.atMs ?? null),
       column(({ settles }) => (settles === undefined ? null : encodeSettlement(settles))),
+      column(({ take }) => take?.reservation ?? null),
+      column(({ reserves }) => (reserves === undefined ? null : encodeReserve(reserves))),
+      column(({ approves }) => approves?.currency ?? null),
+      column(({ approves }) => approves?.amount ?? null),
     ],
   );
 }

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import type { RandomBytes } from '../../kit/clock.ts';
 import { StoreError } from '../store.ts';
 import { verifyWhole } from './integrity.ts';
-import { applicationId, oldestVersion, schema, schemaVersion, upgrade } from './schema.ts';
+import { applicationId, oldestVersion, schema, schemaVersion, upgradeFrom } from './schema.ts';
 
 export interface DatabaseOptions {
   readonly path: string;
@@ -34,7 +34,7 @@ export function openDatabase(options: DatabaseOptions): { db: Database.Database;
     if (role !== options.role)
       throw new StoreError('store_foreign', `the database is of role \`${role}\`, not \`${options.role}\``);
     const storeId = new Uint8Array(id);
-    if (version < schemaVersion) bringUp(db, { role, storeId, path: options.path });
+    if (version < schemaVersion) bringUp(db, version, { role, storeId, path: options.path });
     return { db, storeId };
   } catch (error) {
     db.close();
@@ -92,14 +92,18 @@ function makeOrFind(db: Database.Database, options: DatabaseOptions): number {
 }
 
 /**
- * Brings version 2 up to this program's, in one transaction which also checks the ledger: a crash, a full disk or a ledger that is not
- * whole leaves version 2 as it was.
+ * Brings an older version up to this program's, in one transaction which also checks the ledger: a crash, a full disk or a ledger that
+ * is not whole leaves the older one as it was.
  */
-function bringUp(db: Database.Database, ledger: { role: string; storeId: Uint8Array; path: string }): void {
+function bringUp(
+  db: Database.Database,
+  version: number,
+  ledger: { role: string; storeId: Uint8Array; path: string },
+): void {
   // A table that others refer to is made anew under its name; the setting changes nothing inside of a transaction.
   db.pragma('foreign_keys = OFF');
   db.transaction(() => {
-    db.exec(upgrade);
+    db.exec(upgradeFrom(version));
     // More than the references that were not held meanwhile.
     verifyWhole(db, ledger);
     db.pragma(`user_version = ${schemaVersion}`);

@@ -17,6 +17,8 @@ export const ledgerTables = [
   'held_head',
   'spent_unit',
   'account',
+  'reservation',
+  'resolution',
 ] as const;
 
 export type LedgerTable = (typeof ledgerTables)[number];

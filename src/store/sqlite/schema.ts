@@ -1,11 +1,11 @@
-/** The SQLite schema, version 3. STRICT tables: a value of another type than its column's is refused by the database too. */
+/** The SQLite schema, version 4. STRICT tables: a value of another type than its column's is refused by the database too. */
 
 /** Written into the file's header (PRAGMA application_id), so that another program's database is told from ours: "RGMT". */
 export const applicationId = 0x52474d54;
 /** The oldest that is brought up. Version 1 had neither orders nor limits over windows; its journal's entries say less, and cannot be made to say more. */
 export const oldestVersion = 2;
-/** Version 3 has settlement: what is spent, retired, and in accounts. */
-export const schemaVersion = 3;
+/** Version 3 has settlement: what is spent, retired, and in accounts. Version 4 has reservations, and central management's own account. */
+export const schemaVersion = 4;
 
 const quotaTable = `CREATE TABLE quota (
   issuer    TEXT NOT NULL,
@@ -23,10 +23,20 @@ const quotaTable = `CREATE TABLE quota (
   retired   INTEGER NOT NULL DEFAULT 0 CHECK (retired >= 0),
   returned  INTEGER NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND retired),
   credited  INTEGER NOT NULL DEFAULT 0 CHECK (credited >= 0),
+  -- What is left of the reservations that are open.
+  held      INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
+  -- Of what is issued: never was, and never will be. Only central management's account has it.
+  voided    INTEGER NOT NULL DEFAULT 0 CHECK (voided BETWEEN 0 AND issued),
   PRIMARY KEY (issuer, currency),
-  CHECK (reserved + issued - returned <= allocated),
+  CHECK (reserved + held + issued - voided - returned <= allocated),
   CHECK (retired + credited <= issued)
 ) STRICT;
+`;
+
+/** Of the intents that keep quota, take what was kept, or approve. */
+const intentIndexes = `
+CREATE INDEX intent_reserves ON intent (sequence) WHERE reserves IS NOT NULL;
+CREATE INDEX intent_approves ON intent (issuer, approve_currency) WHERE approve_amount IS NOT NULL;
 `;
 
 const settlementTables = `
@@ -48,6 +58,34 @@ CREATE TABLE account (
   currency TEXT NOT NULL,
   amount   INTEGER NOT NULL CHECK (amount >= 0),
   PRIMARY KEY (id, issuer, currency),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
+) STRICT, WITHOUT ROWID;
+`;
+
+const reservationTables = `
+-- Quota that is kept for orders to come; what is left of it is amount - used while it is open, and nothing after that.
+CREATE TABLE reservation (
+  id         BLOB PRIMARY KEY CHECK (length(id) = 16),
+  issuer     TEXT NOT NULL,
+  currency   TEXT NOT NULL,
+  amount     INTEGER NOT NULL CHECK (amount > 0),
+  used       INTEGER NOT NULL CHECK (used BETWEEN 0 AND amount),
+  expires_ms INTEGER NOT NULL,
+  state      TEXT NOT NULL CHECK (state IN ('open', 'used', 'released', 'expired')),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency),
+  CHECK ((state = 'used') = (used = amount))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservation_open ON reservation (issuer, currency, expires_ms) WHERE state = 'open';
+`;
+
+const resolutionTables = `
+-- Of central management's account: requests of which the other two have said how much was issued, and what was freed by that.
+CREATE TABLE resolution (
+  id       BLOB PRIMARY KEY CHECK (length(id) = 16),
+  sequence INTEGER NOT NULL UNIQUE REFERENCES journal (sequence),
+  issuer   TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  freed    INTEGER NOT NULL CHECK (freed >= 0),
   FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
 ) STRICT, WITHOUT ROWID;
 `;
@@ -89,6 +127,13 @@ CREATE TABLE intent (
   take_ms      INTEGER,
   -- See src/store/settlement.ts.
   settles      BLOB,
+  -- Of a take: the reservation that it is of.
+  take_reservation BLOB CHECK (take_reservation IS NULL OR length(take_reservation) = 16),
+  -- See src/store/reservation.ts.
+  reserves     BLOB,
+  -- What central management approved by it.
+  approve_currency TEXT,
+  approve_amount INTEGER CHECK (approve_amount > 0),
   PRIMARY KEY (kind, id)
 ) STRICT;
 CREATE UNIQUE INDEX intent_serial ON intent (epoch, serial) WHERE serial IS NOT NULL;
@@ -145,17 +190,33 @@ CREATE TABLE held_head (
   contradiction BLOB,
   PRIMARY KEY (role, name)
 ) STRICT, WITHOUT ROWID;
+${settlementTables}${intentIndexes}${reservationTables}${resolutionTables}`;
+
+/** What version 3 added to version 2. Its checks of a whole quota come with version 4, which makes that table anew. */
+const third = `
+ALTER TABLE intent ADD COLUMN settles BLOB;
+ALTER TABLE quota ADD COLUMN returns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quota ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quota ADD COLUMN returned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quota ADD COLUMN credited INTEGER NOT NULL DEFAULT 0;
 ${settlementTables}`;
 
-/**
- * Makes version 3 out of version 2: adds what settlement needs. The quotas' table is made anew, since SQLite cannot change a check of
- * one; nothing else of its contents is written.
- */
-export const upgrade = `
-ALTER TABLE intent ADD COLUMN settles BLOB;
-${quotaTable.replace('TABLE quota', 'TABLE quota_3')}
-INSERT INTO quota_3 (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
-  SELECT issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, 0 FROM quota;
+/** The quotas' table is made anew, since SQLite cannot change a check of one; nothing else of its contents is written. */
+const fourth = `
+ALTER TABLE intent ADD COLUMN take_reservation BLOB CHECK (take_reservation IS NULL OR length(take_reservation) = 16);
+ALTER TABLE intent ADD COLUMN reserves BLOB;
+ALTER TABLE intent ADD COLUMN approve_currency TEXT;
+ALTER TABLE intent ADD COLUMN approve_amount INTEGER CHECK (approve_amount > 0);
+${quotaTable.replace('TABLE quota', 'TABLE quota_4')}
+INSERT INTO quota_4
+    (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned, credited)
+  SELECT issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned, credited
+  FROM quota;
 DROP TABLE quota;
-ALTER TABLE quota_3 RENAME TO quota;
-${settlementTables}`;
+ALTER TABLE quota_4 RENAME TO quota;
+${intentIndexes}${reservationTables}${resolutionTables}`;
+
+/** What makes this program's version out of `version`, from the oldest on. */
+export function upgradeFrom(version: number): string {
+  return [third, fourth].slice(version - oldestVersion).join('');
+}

@@ -17,7 +17,6 @@ import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } fro
 import type { LedgerReads } from '../ledger-reads.ts';
 import {
   bytesOf,
-  encodeOrders,
   entryOf,
   type IntentRow,
   intentOf,
@@ -25,7 +24,6 @@ import {
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
-import { encodeSettlement } from '../settlement.ts';
 import type {
   Allocation,
   ApprovedChange,
@@ -36,8 +34,10 @@ import type {
   Intent,
   IntentKind,
   NewIntent,
+  NewRelease,
   NewStop,
   PlacedOrder,
+  Reservation,
   SignedIntent,
   Stop,
   Store,
@@ -52,7 +52,7 @@ import { makeLedgerReads } from './ledger-reads.ts';
 import { QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
-import { prepareStatements, type Statements } from './statements.ts';
+import { intentParameters, prepareStatements, type Statements } from './statements.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: DatabaseOptions): Store {
@@ -77,7 +77,7 @@ export function openSqliteStore(options: DatabaseOptions): Store {
 class SqliteStore implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
-  private readonly release: () => void;
+  private readonly unlock: () => void;
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
@@ -94,7 +94,7 @@ class SqliteStore implements Store {
         'store_in_use',
         `another process serves \`${options.path}\`: stop it first; two at once could issue twice`,
       );
-    this.release = release;
+    this.unlock = release;
     try {
       const { db, storeId } = openDatabase(options);
       this.db = db;
@@ -145,12 +145,22 @@ class SqliteStore implements Store {
   }
 
   findOrders(ids: readonly Uint8Array[]): Promise<readonly (PlacedOrder | undefined)[]> {
-    return this.run(() =>
-      ids.map((id) => {
-        const row = this.statements.findOrder.get(id) as OrderRow | undefined;
-        return row === undefined ? undefined : placedOrderOf(row);
-      }),
-    );
+    return this.run(() => {
+      const found = new Array<PlacedOrder | undefined>(ids.length).fill(undefined);
+      for (const row of this.readOrders(ids)) found[Number(row.number)] = placedOrderOf(row);
+      return found;
+    });
+  }
+
+  /** Of those that are there, with their places among `ids`. */
+  private readOrders(ids: readonly Uint8Array[]): readonly (OrderRow & { number: bigint })[] {
+    const joined = new Uint8Array(16 * ids.length);
+    for (const [index, id] of ids.entries()) {
+      assert(id.length === 16, 'an order has an id of 16 bytes');
+      joined.set(id, 16 * index);
+    }
+    const found = this.statements.findOrders.all({ ids: joined, count: ids.length });
+    return found as (OrderRow & { number: bigint })[];
   }
 
   findSerial(epoch: number, number: number): Promise<Intent | undefined> {
@@ -186,47 +196,38 @@ class SqliteStore implements Store {
     const orders = intents.flatMap((intent) => (intent.orders ?? []).map(({ id }) => id));
     const spends = intents.flatMap((intent) => intent.spends ?? []);
     const settlements = intents.flatMap(({ settles }) => settles ?? []);
+    const quotas = this.quotas.quotas(
+      intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []),
+    );
     return {
       head: this.readHead(),
       intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
-      orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
+      orders: this.readOrders(orders).map(({ id }) => bytesOf(id)),
       spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
-      quotas: this.quotas.quotas(intents.flatMap(({ take, settles }) => take ?? settles ?? [])),
+      quotas,
+      reservations: this.quotas.reservations.found(
+        intents,
+        quotas.map(({ account }) => account),
+      ),
       units: this.settlements.spent(settlements),
       balances: this.settlements.found(settlements),
       stopped: this.quotas.stopped() !== undefined,
     };
   }
 
-  private writePlan({ entries, created, taken, retired, units, balances }: CommitPlan): void {
+  private writePlan({ entries, created, taken, reserved, retired, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
-      this.statements.insertIntent.run({
-        kind: intent.kind,
-        id: intent.id,
-        issuer: intent.issuer,
-        bodyHash: intent.bodyHash,
-        sequence,
-        createdMs: intent.createdMs,
-        context: intent.context,
-        toBeSigned: intent.toBeSigned,
-        epoch: intent.serial?.epoch ?? null,
-        serial: intent.serial?.number ?? null,
-        orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
-        decides: intent.decides ?? 0,
-        spends: intent.spends ?? null,
-        takeCurrency: intent.take?.currency ?? null,
-        takeAmount: intent.take?.amount ?? null,
-        takeOrders: intent.take?.orders ?? null,
-        takeMs: intent.take?.atMs ?? null,
-        settles: intent.settles === undefined ? null : encodeSettlement(intent.settles),
-      });
-      for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
-        this.statements.insertOrder.run(id, bodyHash, intent.id, index);
+      const parameters = intentParameters(intent, sequence);
+      this.statements.insertIntent.run(parameters);
+      const { orders } = parameters;
+      const count = intent.orders?.length ?? 0;
+      if (count > 0) this.statements.insertOrders.run({ orders, count, intentId: intent.id });
     }
     // First: what comes back may be taken in the same group.
     this.quotas.retire(retired);
     this.quotas.take(taken);
+    this.quotas.reservations.write(reserved);
     this.settlements.write({ units, balances });
   }
 
@@ -293,6 +294,18 @@ class SqliteStore implements Store {
     return this.run(() => this.quotas.stopped());
   }
 
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined> {
+    return this.read(() => this.quotas.findReservation(id, nowMs));
+  }
+
+  reservations(page: Parameters<Store['reservations']>[0]): Promise<readonly Reservation[]> {
+    return this.read(() => this.quotas.reservationsAfter(page));
+  }
+
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
+    return this.transact(() => this.quotas.release(release));
+  }
+
   evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
     return this.run(() => {
       const [row] = this.statements.journal.all(sequence, 1) as JournalRow[];
@@ -351,7 +364,7 @@ class SqliteStore implements Store {
 
   close(): Promise<void> {
     this.db.close();
-    this.release();
+    this.unlock();
     return Promise.resolve();
   }
 
