@@ -146,7 +146,7 @@ export function encodeDrafts(drafts: readonly Uint8Array[]): Uint8Array {
 }
 
 function decodeDrafts(bytes: Uint8Array): Result<readonly Uint8Array[]> {
-  const decoded = decodeCbor(bytes, { views: true });
+  const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   const drafts: readonly CborValue[] = Array.isArray(decoded.value) ? decoded.value : [];
   if (

@@ -67,7 +67,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 
 type HashInto = (bytes: Uint8Array, into: Uint8Array, at: number, length?: number) => void;
 
-/** Puts the first `length` bytes of the hash, all 32 where nothing is said, into others: an array of its own for each takes a fifth more. */
+/** Puts the first `length` bytes of the hash, all 32 where nothing is said, into others: no array of its own for each. */
 export const sha256Into: HashInto = platformSha256() ?? nobleInto;
 
 function nobleInto(bytes: Uint8Array, into: Uint8Array, at: number, length = 32): void {

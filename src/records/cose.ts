@@ -230,8 +230,7 @@ export function decodeClaims<T>(
   if (!envelope.ok) return envelope;
   const { payload, headerClaims } = envelope.value;
   if (headerClaims !== undefined) return malformed('no header claims in this type of record');
-  // The payload is a copy of this record's own, which goes when its claims go.
-  const claims = decodeCbor(payload, { views: true });
+  const claims = decodeCbor(payload);
   if (!claims.ok) return claims;
   if (!(claims.value instanceof Map)) return malformed('a payload that is a map of claims');
   return finishDecoded(bytes, envelope.value, read(new ClaimReader(claims.value)));

@@ -3,7 +3,7 @@
  * the deterministic CBOR that `ringmint request` makes of it, which a retry sends again unchanged.
  */
 import { concatBytes } from '../kit/bytes.ts';
-import { type CborValue, decodeCbor, encodeCbor, headLimit, putHead } from '../kit/encoding.ts';
+import { type CborValue, CborWriter, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { type AmountCode, formatAmount } from './amount.ts';
 import { ClaimReader, type Currency, type RecordErrorCode, unitLimit } from './claims.ts';
@@ -75,20 +75,13 @@ function isCborDraft(bytes: Uint8Array): boolean {
 
 /** The array of the lots, of which there may be 65,536; a test holds it against the library's. */
 function encodeLots(lots: readonly DraftLot[]): Uint8Array {
-  const owners = lots.map(({ owner }) => ('name' in owner ? encodeCbor(owner.name) : owner.commitment));
-  const most = owners.reduce((sum, { length }) => sum + length + 4 * headLimit, headLimit);
-  const bytes = new Uint8Array(most);
-  let at = putHead(bytes, 0, 4, lots.length);
-  for (const [i, { value, count, owner }] of lots.entries()) {
-    const encoded = owners[i] as Uint8Array;
-    at = putHead(bytes, at, 4, 3);
-    at = putHead(bytes, at, 0, Number(value));
-    at = putHead(bytes, at, 0, count);
-    if (!('name' in owner)) at = putHead(bytes, at, 2, encoded.length);
-    bytes.set(encoded, at);
-    at += encoded.length;
+  const writer = new CborWriter().array(lots.length);
+  for (const { value, count, owner } of lots) {
+    writer.array(3).integer(value).integer(count);
+    if ('name' in owner) writer.text(owner.name);
+    else writer.byteString(owner.commitment);
   }
-  return bytes.subarray(0, at);
+  return writer.finish();
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * ECDH on P-256 with a key that is used once (SP 800-56A §6.2.2). Node's where this runs in Node, @noble's elsewhere, as src/kit/bytes.ts has
- * SHA-256: a lone request waits for one agreement, which takes Node 20.20.2 0.2 ms and @noble 5 ms.
+ * SHA-256: a lone request waits for one agreement, which takes Node 20.20.2 0.16 ms and @noble 3.6 ms.
  */
 import { p256 } from '@noble/curves/nist.js';
 import { equalBytes } from '../kit/bytes.ts';

@@ -165,7 +165,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     const { frequencyCap, requestMaximum, ceiling, excess } = input;
     for (const { lots } of request.orders) {
       const amount = sumLots(lots).total;
-      // Each by its name: with `...input` this takes twice as long.
+      // Each by its name: `...input` took some 5 µs an order.
       const decided = decision.decide({
         amount,
         available,

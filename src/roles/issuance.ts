@@ -97,7 +97,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
     return placed.ok ? succeed(outcomeOf(placed.value.batch, placed.value.order)) : placed;
   }
 
-  /** One promise for all orders of a call, and not some for each: of a thousand at once those are a third of what issuance allocates. */
+  /** One promise for all orders of a call, and not some for each: those were a seventh of what issuance allocated. */
   async function place(
     drafts: readonly Uint8Array[],
     settled: () => void = () => undefined,
