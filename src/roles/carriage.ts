@@ -85,6 +85,9 @@ export function makeCarriage(
       if (!denial.ok) return denial;
       return complete({ ...signed, seed, denial: denial.value }, stored.controlBit, steps, known);
     }
+    // One that was just made cannot be closed.
+    if (made === undefined && (await store.findIntent('closing', request.id)) !== undefined)
+      return refuseClosed();
     const answer = await peers.submitRequest(requestBytes);
     if (!answer.ok) return answer;
     const { credential } = answer.value;
@@ -246,7 +249,8 @@ export function makeCarriage(
       const [committed] = await ledger.commit([
         currencyIntent(request, controlBit, controlBitBytes, denialBytes, now),
       ]);
-      return committed.ok ? committed.value.intent : committed;
+      if (committed.ok) return committed.value.intent;
+      return committed.code === 'credential_spent' ? refuseClosed() : committed;
     } finally {
       claimed.delete(serial);
     }
@@ -266,6 +270,7 @@ export function makeCarriage(
       issuer,
       bodyHash,
       serial: { epoch: controlBit.epoch, number: controlBit.sequence },
+      spends: request.id,
       createdMs: clock.nowMs(),
       context: encodeCbor([controlBitBytes, denialBytes]),
       toBeSigned: encodeCurrencyRecord(
@@ -294,6 +299,14 @@ function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit
   return refuse(
     'control_bit_serial_used',
     `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run. The first one is accepted, and nothing more of quota control's until this system is started again (docs/OPERATIONS.md)`,
+  );
+}
+
+/** INVARIANT: nothing is issued in a request that was closed, whatever quota control signs: central management has approved as much anew. */
+function refuseClosed(): Refusal<'request_closed'> {
+  return refuse(
+    'request_closed',
+    'the request was closed: its credential expired, and neither currency nor a control bit was there; send the order again under a new id',
   );
 }
 

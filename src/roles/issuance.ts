@@ -16,6 +16,7 @@ import { makeRequestId } from '../records/request-id.ts';
 import type { Intent, PlacedOrder } from '../store/store.ts';
 import { type Batch, type IssuanceOutcome, outcomeOf } from './batch.ts';
 import { type CarriageDependencies, makeCarriage } from './carriage.ts';
+import { type Closings, makeClosings } from './closings.ts';
 import { atMost, gather } from './gathering.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 
@@ -40,6 +41,8 @@ export interface Issuance {
   issue(draftBytes: Uint8Array): Promise<Result<IssuanceOutcome>>;
   /** The same, for a caller with many orders: those that went together have the same batch. */
   place(draftBytes: Uint8Array): Promise<Result<PlacedBatch>>;
+  /** What became of requests, for central management. */
+  readonly closings: Closings;
   /** Signs what a crash left between commit and signature; gives their count. */
   finishUnsigned(): Promise<number>;
 }
@@ -203,6 +206,16 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   return {
     issue,
     place,
+    closings: makeClosings({
+      issuer,
+      ledger,
+      signer,
+      clock,
+      async carryOn(request) {
+        const carried = await carryOnce(request);
+        return carried.ok ? undefined : carried;
+      },
+    }),
     async finishUnsigned() {
       return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
     },

@@ -59,7 +59,7 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
   readonly orders?: readonly Order[];
   /** How many orders this decides on; `countDecided` adds them up. */
   readonly decides?: number;
-  /** Id of the credential that this uses up, 16 bytes. */
+  /** What this uses up for ever, 16 bytes: of a control bit the credential's id, of a currency and a closing the request's. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
   /** Quota that is kept for orders to come; the reservation has the intent's id. */
