@@ -26,12 +26,15 @@ export type EntryKind =
   | 'closing'
   | 'allocation'
   | 'quota-change'
-  | 'stop';
+  | 'stop'
+  | 'adoption'
+  | 'resolution'
+  | 'return';
 
 export interface EntryContent {
   readonly sequence: number;
   readonly kind: EntryKind;
-  /** A request id of 16 bytes, for an allocation `issuer/currency`, of a change its id (32 bytes), of a stop its id (16 bytes). */
+  /** A request id of 16 bytes, for an allocation `issuer/currency`, of a change its id (32 bytes), of a stop its id (16 bytes); `issuer/currency` of an adoption and a return too. */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
   /** Deterministic CBOR: of an intent all that it says, of an allocation its terms, of a change it and its approvals, of a stop what it says. */

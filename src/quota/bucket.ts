@@ -126,16 +126,26 @@ export function checkTake(position: QuotaPosition, asked: Asked): Result<null, Q
   const { available, currency } = position;
   if (position.stopped) return refuseStopped();
   if (position.frozen) return refuseFrozen(position);
-  if (asked.amount > available)
-    return refuse(
-      'quota_exceeded',
-      `${asked.amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
-    );
+  if (asked.amount > available) return refuseExceeded(currency, asked.amount, available);
   for (const limit of position.limits) {
     if (part(limit, asked) > limit.remaining)
       return refuse(limitCode(limit), describeExcess(position, limit, asked));
   }
   return succeed(null);
+}
+
+/** Whether central management may approve as much, by its own account. */
+export function checkApproval(account: QuotaAccount, amount: bigint): Result<null, QuotaCode> {
+  if (account.frozen) return refuseFrozen(account);
+  const available = account.allocated - takenOf(account);
+  return amount > available ? refuseExceeded(account.currency, amount, available) : succeed(null);
+}
+
+function refuseExceeded(currency: string, amount: bigint, available: bigint): Refusal<'quota_exceeded'> {
+  return refuse(
+    'quota_exceeded',
+    `${amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
+  );
 }
 
 export function refuseFrozen({

@@ -123,4 +123,3 @@ function readSum(reader: ClaimReader, value: CborValue | undefined, name: string
   reader.fail(name, 'minor units from 0 on');
   return 0n;
 }
-

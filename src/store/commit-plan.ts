@@ -11,7 +11,7 @@ import {
 } from '../journal/chain.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
-import { type FoundQuota, QuotaPlan, type Retired, type Taken } from './quota-plan.ts';
+import { type Approved, type FoundQuota, QuotaPlan, type Retired, type Taken } from './quota-plan.ts';
 import { refuseConflict, refuseSpent } from './refusal.ts';
 import { assertReserve } from './reservation.ts';
 import { entryOfIntent } from './row.ts';
@@ -27,7 +27,7 @@ export interface Found {
   /** Of the group's orders and spent credentials those that are there, by id. */
   readonly orders: readonly Uint8Array[];
   readonly spent: readonly Uint8Array[];
-  /** One for each quota that the group takes from or settles of, where there is one. */
+  /** One for each quota that the group takes from, settles or approves of, where there is one. */
   readonly quotas: readonly FoundQuota[];
   /** Of the units that the group spends those that are spent. */
   readonly units: readonly SpentUnit[];
@@ -43,6 +43,7 @@ export interface CommitPlan {
   readonly created: readonly { readonly intent: NewIntent; readonly sequence: number }[];
   readonly entries: readonly JournalEntry[];
   readonly taken: readonly Taken[];
+  readonly approved: readonly Approved[];
   readonly retired: readonly Retired[];
   readonly units: readonly SpentUnit[];
   readonly balances: readonly AccountBalance[];
@@ -52,7 +53,7 @@ export interface CommitPlan {
 
 export function assertIntents(intents: readonly NewIntent[]): void {
   for (const intent of intents) {
-    const { id, bodyHash, issuer, take } = intent;
+    const { id, bodyHash, issuer, take, approves } = intent;
     assert(
       id.length === 16 && bodyHash.length === 32,
       'an intent has an id of 16 and a body hash of 32 bytes',
@@ -62,6 +63,10 @@ export function assertIntents(intents: readonly NewIntent[]): void {
       take === undefined || (take.amount > 0n && take.orders > 0),
       'quota is taken in amounts above zero, for an order or more',
     );
+    assert(
+      approves === undefined || (approves.issuer === issuer && approves.amount > 0n && take === undefined),
+      'an intent approves an amount above zero of the quota of its own issuer, and takes none',
+    );
     assertSettlement(intent);
     assertReserve(intent);
   }
@@ -70,7 +75,8 @@ export function assertIntents(intents: readonly NewIntent[]): void {
 /**
  * Decides the intents one after another, each as if those before it were stored already.
  *
- * INVARIANT: a refused intent leaves nothing in the plan.
+ * INVARIANT: a refused intent leaves nothing in the plan; nor does one that follows it under its id, so that what is decided of one request is
+ * stored together or not at all.
  */
 export function planCommit(intents: readonly NewIntent[], found: Found): CommitPlan {
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
@@ -80,9 +86,18 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   const settlements = new SettlementPlan(found.units, found.balances);
   const created: { intent: NewIntent; sequence: number }[] = [];
   const entries: JournalEntry[] = [];
+  const refused = new Map<string, Extract<Committed, { ok: false }>>();
   let head = found.head;
 
   function decide(intent: NewIntent): Committed {
+    const before = refused.size === 0 ? undefined : refused.get(toHex(intent.id));
+    if (before !== undefined) return before;
+    const decided = decideOne(intent);
+    if (!decided.ok) refused.set(toHex(intent.id), decided);
+    return decided;
+  }
+
+  function decideOne(intent: NewIntent): Committed {
     const there = known.get(intentKey(intent.kind, intent.id));
     if (there !== undefined)
       return equalBytes(there.bodyHash, intent.bodyHash)
@@ -98,6 +113,10 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       const taken = quotas.take(intent.take);
       if (!taken.ok) return taken;
       counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
+    }
+    if (intent.approves !== undefined) {
+      const approved = quotas.approve(intent.approves);
+      if (!approved.ok) return approved;
     }
     if (intent.settles !== undefined) {
       const possible = settlements.check(intent.settles);
@@ -119,9 +138,9 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  const { taken, retired } = quotas;
+  const { taken, approved, retired } = quotas;
   const { units, balances } = settlements;
-  return { committed, created, entries, taken, retired, units, balances, head };
+  return { committed, created, entries, taken, approved, retired, units, balances, head };
 }
 
 /** The entry that follows `head`. */

@@ -4,6 +4,7 @@ import {
   addUse,
   type Charge,
   chargesOf,
+  checkApproval,
   checkTake,
   positionOf,
   type QuotaAccount,
@@ -11,7 +12,7 @@ import {
 } from '../quota/bucket.ts';
 import { accountName } from '../quota/history.ts';
 import { refuseQuotaMissing } from './refusal.ts';
-import type { CommitCode, QuotaTake, Settlement } from './store.ts';
+import type { Approval, CommitCode, QuotaTake, Settlement } from './store.ts';
 
 /** A quota as the database holds it, with what is in its slots. */
 export interface FoundQuota {
@@ -29,6 +30,13 @@ export interface Taken {
   readonly charges: readonly Charge[];
 }
 
+/** What a group approves of one quota, in central management's account. */
+export interface Approved {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly amount: bigint;
+}
+
 /** What a group's settlements add to one quota. */
 export interface Retired {
   readonly issuer: string;
@@ -43,6 +51,7 @@ interface Planned {
   account: QuotaAccount;
   uses: readonly SlotUse[];
   taken: bigint;
+  approved: bigint;
   charges: readonly Charge[];
   settled: boolean;
   readonly before: QuotaAccount;
@@ -57,7 +66,7 @@ export class QuotaPlan {
     this.quotas = new Map(
       found.map(({ account, uses }) => [
         accountName(account.issuer, account.currency),
-        { account, uses, taken: 0n, charges: [], settled: false, before: account },
+        { account, uses, taken: 0n, approved: 0n, charges: [], settled: false, before: account },
       ]),
     );
   }
@@ -78,6 +87,17 @@ export class QuotaPlan {
       known.charges = addCharge(known.charges, charge);
     }
     return succeed(atMs);
+  }
+
+  /** Counts what central management approves at once, whatever becomes of it: it has no windows, no stop and no clock. */
+  approve({ issuer, currency, amount }: Approval): Result<null, CommitCode> {
+    const known = this.quotas.get(accountName(issuer, currency));
+    if (known === undefined) return refuseQuotaMissing(issuer, currency);
+    const fits = checkApproval(known.account, amount);
+    if (!fits.ok) return fits;
+    known.account = { ...known.account, issued: known.account.issued + amount };
+    known.approved += amount;
+    return succeed(null);
   }
 
   /** Counts what is settled; whether its units and accounts are what they should be, is the settlement plan's. */
@@ -120,6 +140,12 @@ export class QuotaPlan {
         clockMs,
         charges,
       }));
+  }
+
+  get approved(): readonly Approved[] {
+    return [...this.quotas.values()]
+      .filter(({ approved }) => approved > 0n)
+      .map(({ account: { issuer, currency }, approved: amount }) => ({ issuer, currency, amount }));
   }
 
   get retired(): readonly Retired[] {

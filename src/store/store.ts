@@ -12,6 +12,7 @@
 import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
+import type { Adoption, Resolution } from '../quota/central-account.ts';
 import type { ChangeCode } from '../quota/change.ts';
 import type { JournalHeadRecord } from '../records/journal-head.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
@@ -193,6 +194,31 @@ export interface ApprovedChange {
   readonly change: Uint8Array;
   readonly approvals: readonly Uint8Array[];
   readonly createdMs: number;
+  /** At central management: quota control carried it out before, so its time is not looked at again. */
+  readonly followed?: true;
+}
+
+/** Central management takes a quota over that quota control has: in an appliance that was made without an account of its own. */
+export interface NewAdoption extends Adoption {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly createdMs: number;
+}
+
+/** What became of a request that central management approved of, by issuance's word. */
+export interface NewResolution extends Omit<Resolution, 'freed'> {
+  readonly requestId: Uint8Array;
+  /** What was issued in it, or 0. */
+  readonly used: bigint;
+  readonly createdMs: number;
+}
+
+/** What came back to a quota by then, as quota control tells it. */
+export interface NewReturn {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly total: bigint;
+  readonly createdMs: number;
 }
 
 export interface NewStop {
@@ -276,6 +302,16 @@ export interface Store {
   findChange(id: Uint8Array): Promise<number | undefined>;
   /** Carries it out, as a journal entry, whose number it gives; or nothing of it. One that was carried out before changes nothing. */
   applyChange(change: ApprovedChange): Promise<Result<number, ChangeCode>>;
+  /** The changes that were carried out, in the order of the journal. */
+  changes(): Promise<readonly ApprovedChange[]>;
+  /** Central management's account: takes quotas over, as journal entries, where it has none at all; gives whether it did. */
+  adopt(adoptions: readonly NewAdoption[]): Promise<boolean>;
+  /** Frees what was approved and not issued, as journal entries; of each request once. Gives how many were not resolved before. */
+  resolve(resolutions: readonly NewResolution[]): Promise<number>;
+  /** The mark of the last resolution, or 0. */
+  resolvedUpTo(): Promise<number>;
+  /** Counts what came back, as a journal entry; a total that is not above what is counted changes nothing. */
+  bringBack(returned: NewReturn): Promise<void>;
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;

@@ -21,6 +21,7 @@ import {
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
+  type LedgerRole,
 } from '../../quota/history.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
@@ -28,6 +29,7 @@ import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   bytesOf,
+  changeOf,
   clockResetOf,
   entryOf,
   intentOf,
@@ -44,7 +46,10 @@ import type {
   HeldHead,
   Intent,
   IntentKind,
+  NewAdoption,
   NewIntent,
+  NewResolution,
+  NewReturn,
   NewStop,
   PlacedOrder,
   SignedIntent,
@@ -53,6 +58,13 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
+import {
+  type AppendEntry,
+  adoptQuotas,
+  bringBack,
+  readResolvedUpTo,
+  resolveRequests,
+} from './central-statement.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
@@ -93,7 +105,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     // The server misses a process that was killed in the middle of a statement within 2 seconds (client_connection_check_interval).
     await lockSeries(session, series, 3_000);
     await verifyLedger(session, options.role);
-    return new PostgresStore(await HeldSeries.begin(session, series, options));
+    return new PostgresStore(await HeldSeries.begin(session, series, options), options.role as LedgerRole);
   } catch (error) {
     await session.close();
     throw asStoreError(causeOf(error), address.shown);
@@ -103,9 +115,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 class PostgresStore implements Store {
   readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
+  private readonly role: LedgerRole;
 
-  constructor(held: HeldSeries) {
+  constructor(held: HeldSeries, role: LedgerRole) {
     this.held = held;
+    this.role = role;
   }
 
   journalId(): Promise<Uint8Array> {
@@ -244,7 +258,12 @@ class PostgresStore implements Store {
     return this.read((ask) => findChange(ask, id));
   }
 
-  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Promise<Result<number, ChangeCode>> {
+  applyChange({
+    change: bytes,
+    approvals,
+    createdMs,
+    followed,
+  }: ApprovedChange): Promise<Result<number, ChangeCode>> {
     const id = changeId(bytes);
     const decoded = decodeChange(bytes);
     assert(decoded.ok, 'a change that was approved can be read');
@@ -257,7 +276,8 @@ class PostgresStore implements Store {
       else await lockQuotas(ask, termsActionsOf(action));
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
-      const decided = decideChange(change, createdMs, await readChangeable(ask, action));
+      const moment = { nowMs: createdMs, role: this.role, followed: followed === true };
+      const decided = decideChange(change, moment, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
       const appended = await this.append(ask, head, {
@@ -275,6 +295,44 @@ class PostgresStore implements Store {
         await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
       for (const account of decided.value) await writeAccount(ask, account);
       return { value: succeed(appended.ordinal), head: appended.head };
+    });
+  }
+
+  changes(): Promise<readonly ApprovedChange[]> {
+    return this.read(async (ask) => {
+      const rows = await ask<{ bytes: Uint8Array }>(
+        'SELECT j.bytes FROM quota_change c JOIN journal j USING (ordinal) ORDER BY c.ordinal',
+      );
+      return rows.map(({ bytes }) => changeOf(bytes));
+    });
+  }
+
+  adopt(adoptions: readonly NewAdoption[]): Promise<boolean> {
+    return this.writeEntries((ask, append) => adoptQuotas(ask, append, adoptions));
+  }
+
+  resolve(resolutions: readonly NewResolution[]): Promise<number> {
+    return this.writeEntries((ask, append) => resolveRequests(ask, append, resolutions));
+  }
+
+  resolvedUpTo(): Promise<number> {
+    return this.read((ask) => readResolvedUpTo(ask, this.series.number));
+  }
+
+  bringBack(returned: NewReturn): Promise<void> {
+    return this.writeEntries((ask, append) => bringBack(ask, append, returned));
+  }
+
+  /** A write of entries that are of no intent. */
+  private writeEntries<T>(work: (ask: Ask, append: AppendEntry) => Promise<T>): Promise<T> {
+    return this.write(async (ask, readingHead) => {
+      let head = await readingHead;
+      const value = await work(ask, async (content) => {
+        const appended = await this.append(ask, head, content);
+        head = appended.head;
+        return appended.ordinal;
+      });
+      return { value, head };
     });
   }
 

@@ -9,6 +9,7 @@ import {
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
+  type LedgerRole,
 } from '../../quota/history.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
@@ -17,6 +18,7 @@ import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import {
   accountOf,
+  changeOf,
   clockResetOf,
   type QuotaRow,
   type SlotRow,
@@ -34,10 +36,12 @@ export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
 
 export class QuotaTables {
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly role: LedgerRole;
   private readonly append: AppendEntry;
 
-  constructor(db: Database.Database, append: AppendEntry) {
+  constructor(db: Database.Database, role: string, append: AppendEntry) {
     this.statements = prepare(db);
+    this.role = role as LedgerRole;
     this.append = append;
   }
 
@@ -135,14 +139,15 @@ export class QuotaTables {
     return row === undefined ? undefined : Number(row.sequence);
   }
 
-  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Result<number, ChangeCode> {
+  applyChange({ change: bytes, approvals, createdMs, followed }: ApprovedChange): Result<number, ChangeCode> {
     const id = changeId(bytes);
     const known = this.findChange(id);
     if (known !== undefined) return succeed(known);
     const decoded = decodeChange(bytes);
     assert(decoded.ok, 'a change that was approved can be read');
     const { action } = decoded.value;
-    const decided = decideChange(decoded.value, createdMs, {
+    const moment = { nowMs: createdMs, role: this.role, followed: followed === true };
+    const decided = decideChange(decoded.value, moment, {
       accounts: termsActionsOf(action).flatMap((one) => this.account(one.issuer, one.currency) ?? []),
       stop: this.stopped(),
     });
@@ -155,10 +160,17 @@ export class QuotaTables {
     return succeed(sequence);
   }
 
+  changes(): readonly ApprovedChange[] {
+    return (this.statements.changes.all() as { bytes: Uint8Array }[]).map(({ bytes }) => changeOf(bytes));
+  }
+
   /** The quota's new terms, and its slots anew from what was taken. */
   private write(account: QuotaAccount): void {
-    const { issuer, currency, version, limits, clockMs } = account;
-    this.statements.changeQuota.run({ issuer, currency, version, ...termsRowOf(account), clockMs });
+    const { issuer, currency, version, limits, clockMs, issued, voided } = account;
+    this.statements.changeQuota.run({
+      ...{ issuer, currency, version, issued, voided, clockMs },
+      ...termsRowOf(account),
+    });
     // A limit counts what was taken before it was there, too.
     const tally = makeTally(limits, clockMs, this.clockResets(issuer, currency));
     const takes = this.statements.takes.iterate(issuer, currency, tallyStart(limits, clockMs));
@@ -198,7 +210,7 @@ function prepare(db: Database.Database) {
       db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
       VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`),
     changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
-        limits = :limits, returns = :returns, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
+        limits = :limits, returns = :returns, issued = :issued, voided = :voided, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
     takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount, clock_ms = :atMs
       WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount`),
     retire: db.prepare(`UPDATE quota SET retired = retired + :retired, returned = returned + :returned,
@@ -215,6 +227,9 @@ function prepare(db: Database.Database) {
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
     recent: db.prepare(`SELECT take_amount, take_orders FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY take_ms DESC LIMIT ?`),
+    changes: db.prepare(
+      'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
+    ),
     findChange: db.prepare('SELECT sequence FROM quota_change WHERE id = ?'),
     insertChange: db.prepare(`INSERT INTO quota_change (id, sequence, issuer, currency, reset_ms)
       VALUES (:id, :sequence, :issuer, :currency, :resetMs)`),

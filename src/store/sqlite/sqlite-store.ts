@@ -34,7 +34,10 @@ import type {
   HeldHead,
   Intent,
   IntentKind,
+  NewAdoption,
   NewIntent,
+  NewResolution,
+  NewReturn,
   NewStop,
   PlacedOrder,
   SignedIntent,
@@ -43,12 +46,13 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
+import { CentralTables } from './central-tables.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import { makeLedgerReads } from './ledger-reads.ts';
-import { QuotaTables } from './quota-tables.ts';
+import { type AppendEntry, QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 import { prepareStatements, type Statements } from './statements.ts';
@@ -80,6 +84,7 @@ class SqliteStore implements Store {
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
+  private readonly central: CentralTables;
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
@@ -105,7 +110,9 @@ class SqliteStore implements Store {
     }
     try {
       this.statements = prepareStatements(this.db);
-      this.quotas = new QuotaTables(this.db, (content) => this.append(content));
+      const append: AppendEntry = (content) => this.append(content);
+      this.quotas = new QuotaTables(this.db, options.role, append);
+      this.central = new CentralTables(this.db, append);
       this.settlements = new SettlementTables(this.db);
       verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
@@ -190,14 +197,16 @@ class SqliteStore implements Store {
       intents: rows.flatMap((row) => (row === undefined ? [] : intentOf(row))),
       orders: orders.filter((id) => this.statements.findOrder.get(id) !== undefined),
       spent: spends.filter((id) => this.statements.findSpent.get(id) !== undefined),
-      quotas: this.quotas.quotas(intents.flatMap(({ take, settles }) => take ?? settles ?? [])),
+      quotas: this.quotas.quotas(
+        intents.flatMap(({ take, settles, approves }) => take ?? settles ?? approves ?? []),
+      ),
       units: this.settlements.spent(settlements),
       balances: this.settlements.found(settlements),
       stopped: this.quotas.stopped() !== undefined,
     };
   }
 
-  private writePlan({ entries, created, taken, retired, units, balances }: CommitPlan): void {
+  private writePlan({ entries, created, taken, approved, retired, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
       this.statements.insertIntent.run({
@@ -230,6 +239,7 @@ class SqliteStore implements Store {
     // First: what comes back may be taken in the same group.
     this.quotas.retire(retired);
     this.quotas.take(taken);
+    this.central.approve(approved);
     this.settlements.write({ units, balances });
   }
 
@@ -286,6 +296,26 @@ class SqliteStore implements Store {
 
   applyChange(change: ApprovedChange): Promise<Result<number, ChangeCode>> {
     return this.transact(() => this.quotas.applyChange(change));
+  }
+
+  changes(): Promise<readonly ApprovedChange[]> {
+    return this.run(() => this.quotas.changes());
+  }
+
+  adopt(adoptions: readonly NewAdoption[]): Promise<boolean> {
+    return this.transact(() => this.central.adopt(adoptions));
+  }
+
+  resolve(resolutions: readonly NewResolution[]): Promise<number> {
+    return this.transact(() => this.central.resolve(resolutions));
+  }
+
+  resolvedUpTo(): Promise<number> {
+    return this.run(() => this.central.resolvedUpTo());
+  }
+
+  bringBack(returned: NewReturn): Promise<void> {
+    return this.transact(() => this.central.bringBack(returned));
   }
 
   stop(stop: NewStop): Promise<Stop> {
