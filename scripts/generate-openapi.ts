@@ -17,8 +17,15 @@ function nobody(): never {
 }
 
 const services: readonly RoleService[] = [
-  { role: 'central', central: { submit: nobody, finishUnsigned: nobody } },
-  { role: 'issuance', issuance: { issue: nobody, place: nobody, finishUnsigned: nobody } },
+  {
+    role: 'central',
+    central: { submit: nobody, finishUnsigned: nobody },
+    quotaChanges: { apply: nobody, stop: nobody, stopped: nobody, since: nobody },
+  },
+  {
+    role: 'issuance',
+    issuance: { issue: nobody, place: nobody, closings: { lastWords: nobody }, finishUnsigned: nobody },
+  },
   {
     role: 'quota',
     quotaControl: {
@@ -28,7 +35,7 @@ const services: readonly RoleService[] = [
       usualPositions: nobody,
       finishUnsigned: nobody,
     },
-    quotaChanges: { apply: nobody, stop: nobody, stopped: nobody },
+    quotaChanges: { apply: nobody, stop: nobody, stopped: nobody, since: nobody },
     settlements: { retire: nobody, transfer: nobody, units: nobody, account: nobody },
   },
 ];

@@ -3,14 +3,17 @@ import type { Static, TSchema } from 'typebox';
 import { Agent } from 'undici';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
+import type { FollowedChange, QuotaVersion } from '../roles/followed-change.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { SystemEvent } from '../roles/journal-event.ts';
 import type { ListedEntry } from '../roles/journal-reader.ts';
+import type { LastWord } from '../roles/last-word.ts';
 import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import { closingsRoute, decodeLastWords, encodeAsked } from './closings.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
 import { type EventQuery, followEvents } from './following.ts';
@@ -18,7 +21,13 @@ import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.t
 import { type JournalQuery, listJournal, listOrders, type OrderListQuery } from './listing.ts';
 import { decodeOrdersAnswer, encodeDrafts, issueInEvents, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
-import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
+import {
+  changesRoute,
+  changesSinceRoute,
+  decodeChanges,
+  encodeApprovedChange,
+  stopRoute,
+} from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
 import type { RouteDefinition } from './route.ts';
 import {
@@ -54,7 +63,16 @@ export interface Client extends IssuancePeers {
   /** What happens in a system; connects again where it was cut off, and goes on without a gap. */
   events(role: RoleStatus['role'], query: EventQuery): AsyncGenerator<Result<SystemEvent>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
-  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  /** Has quota control carry out a change, or central management take it into its own account. */
+  changeQuota(
+    role: 'central' | 'quota',
+    change: Uint8Array,
+    approvals: readonly Uint8Array[],
+  ): Promise<Result<AppliedChange>>;
+  /** The first changes of a quota from a version on, as they were approved. */
+  changesSince(from: QuotaVersion): Promise<Result<readonly FollowedChange[]>>;
+  /** Issuance's last word on each request. */
+  lastWords(requestIds: readonly Uint8Array[], close: boolean): Promise<Result<readonly LastWord[]>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
   /** Retires the units of a retirement file; gives the signed settlement. */
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
@@ -149,8 +167,16 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await callJson('quota', quotaRoute);
       return answer.ok ? succeed(answer.value.positions.map(positionFromJson)) : answer;
     },
-    changeQuota: (change, approvals) =>
-      callJson('quota', changesRoute, { body: encodeApprovedChange(change, approvals) }),
+    changeQuota: (role, change, approvals) =>
+      callJson(role, changesRoute, { body: encodeApprovedChange(change, approvals) }),
+    async changesSince({ issuer, currency, version }) {
+      const answer = await call('quota', changesSinceRoute, { query: { issuer, currency, version } });
+      return answer.ok ? decodeChanges(answer.value.bytes) : answer;
+    },
+    async lastWords(requestIds, close) {
+      const answer = await call('issuance', closingsRoute, { body: encodeAsked(requestIds, close) });
+      return answer.ok ? decodeLastWords(answer.value.bytes, requestIds.length) : answer;
+    },
     stop: (order) => callJson('quota', stopRoute, { body: order }),
     async retire(file) {
       const answer = await call('quota', retirementsRoute, { body: file });

@@ -135,6 +135,10 @@ const statusOfCode = {
   change_stale: 409,
   unit_spent: 409,
   stop_lifted: 409,
+  request_closed: 409,
+  // Of one of many requests in a list: the call itself succeeds.
+  request_underway: 409,
+  request_unknown: 404,
   too_large: 413,
   media_type_unsupported: 415,
   // 422: the message was understood, and a rule forbids it (RFC 9110 §15.5.21).

@@ -12,6 +12,7 @@ import type { Settlements } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
+import { addClosings } from './closings.ts';
 import { addCredentials } from './credentials.ts';
 import { addEvents } from './events.ts';
 import { addHealth } from './health.ts';
@@ -22,7 +23,7 @@ import { addMetrics } from './metrics.ts';
 import { addOrderList } from './order-list.ts';
 import { addOrders } from './orders.ts';
 import { addQuota } from './quota.ts';
-import { addQuotaChanges } from './quota-changes.ts';
+import { addChanges, addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
 import type { Server } from './server.ts';
 import { addSettlements } from './settlements.ts';
@@ -30,7 +31,7 @@ import { addStatus } from './status.ts';
 import { addWitness } from './witness.ts';
 
 export type RoleService =
-  | { readonly role: 'central'; readonly central: Central }
+  | { readonly role: 'central'; readonly central: Central; readonly quotaChanges: QuotaChanges }
   | { readonly role: 'issuance'; readonly issuance: Issuance }
   | {
       readonly role: 'quota';
@@ -60,10 +61,12 @@ export function addResources(server: Server, resources: Resources): void {
   switch (service.role) {
     case 'central':
       addRequests(server, service.central);
+      addChanges(server, service.quotaChanges);
       break;
     case 'issuance':
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
+      addClosings(server, service.issuance.closings);
       addOrderList(server, { orders: makeOrderList(ledger, turns), journal });
       break;
     case 'quota':

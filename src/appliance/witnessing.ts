@@ -96,8 +96,9 @@ export async function openWitnessing(options: WitnessingOptions): Promise<Witnes
 }
 
 /** The others as a role works with them: not with one whose journal heads contradict each other. */
-export function withoutForked(client: Client, witness: Witness): Client {
+export function withoutForked(client: Client, witness: Witness, issuer: string): Client {
   const check = (role: 'central' | 'quota') => witness.check({ role, name: role });
+  const checkIssuance = () => witness.check({ role: 'issuance', name: issuer });
   return {
     ...client,
     async submitRequest(request) {
@@ -111,6 +112,14 @@ export function withoutForked(client: Client, witness: Witness): Client {
     async quotaPositions() {
       const checked = check('quota');
       return checked.ok ? client.quotaPositions() : checked;
+    },
+    async changesSince(from) {
+      const checked = check('quota');
+      return checked.ok ? client.changesSince(from) : checked;
+    },
+    async lastWords(requestIds, close) {
+      const checked = checkIssuance();
+      return checked.ok ? client.lastWords(requestIds, close) : checked;
     },
   };
 }

@@ -7,20 +7,13 @@
  */
 import type { Signer } from '../../hsm/signer.ts';
 import type { Clock } from '../kit/clock.ts';
-import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { type Refusal, refuse, succeed } from '../kit/result.ts';
 import { encodeClosing } from '../records/closing.ts';
 import { readToBeSigned } from '../records/cose.ts';
 import type { Intent, NewIntent } from '../store/store.ts';
 import { finishIntent } from './intent.ts';
+import type { LastWord } from './last-word.ts';
 import type { Ledger } from './ledger.ts';
-
-/** Requests of one call. */
-export const closingLimit = 200;
-
-export type ClosingCode = 'request_underway' | 'request_unknown';
-
-/** What was committed of a request for ever, signed; null where nothing was. */
-export type LastWord = Result<Uint8Array | null, ClosingCode>;
 
 export interface ClosingsDependencies {
   readonly issuer: string;

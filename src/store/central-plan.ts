@@ -9,7 +9,8 @@ import type { NewResolution, NewReturn } from './store.ts';
 /** What a request leaves free. Never more than what is approved and not void: what was written off is void already. */
 export function freedOf(
   { issued, voided }: Pick<QuotaAccount, 'issued' | 'voided'>,
-  { approved, used }: NewResolution,
+  approved: bigint,
+  { used }: NewResolution,
 ): bigint {
   return least(approved > used ? approved - used : 0n, issued - voided);
 }

@@ -206,7 +206,7 @@ export interface NewAdoption extends Adoption {
 }
 
 /** What became of a request that central management approved of, by issuance's word. */
-export interface NewResolution extends Omit<Resolution, 'freed'> {
+export interface NewResolution extends Omit<Resolution, 'freed' | 'approved'> {
   readonly requestId: Uint8Array;
   /** What was issued in it, or 0. */
   readonly used: bigint;
@@ -306,7 +306,10 @@ export interface Store {
   changes(): Promise<readonly ApprovedChange[]>;
   /** Central management's account: takes quotas over, as journal entries, where it has none at all; gives whether it did. */
   adopt(adoptions: readonly NewAdoption[]): Promise<boolean>;
-  /** Frees what was approved and not issued, as journal entries; of each request once. Gives how many were not resolved before. */
+  /**
+   * Frees what was approved and not issued, as journal entries: of each request once, and only of one whose approval is in the account. Gives of
+   * how many that was.
+   */
   resolve(resolutions: readonly NewResolution[]): Promise<number>;
   /** The mark of the last resolution, or 0. */
   resolvedUpTo(): Promise<number>;

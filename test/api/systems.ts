@@ -113,7 +113,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
   });
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const services: readonly RoleService[] = [
-    { role: 'central', central: authorities.central },
+    { role: 'central', central: authorities.central, quotaChanges: authorities.centralChanges },
     { role: 'issuance', issuance: authorities.issuance },
     {
       role: 'quota',

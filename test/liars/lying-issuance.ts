@@ -6,9 +6,9 @@
  * control bit is for orders that central management approved, once a request and once a credential; and so Σ authentic ≤ Σ quota.
  */
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
-import type { Result } from '../../src/kit/result.ts';
-import { succeed } from '../../src/kit/result.ts';
+import { refuse, succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
+import { encodeClosing } from '../../src/records/closing.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { decodePresentation, encodePresentation, type Presentation } from '../../src/records/presentation.ts';
 import {
@@ -20,7 +20,8 @@ import {
 } from '../../src/records/request.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import { select } from '../../src/records/selection.ts';
-import type { Central } from '../../src/roles/central.ts';
+import type { Issuance } from '../../src/roles/issuance.ts';
+import type { LastWord } from '../../src/roles/last-word.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
@@ -51,9 +52,9 @@ class LyingIssuance implements World {
   private readonly options: WorldOptions;
   private readonly draw: Draw;
   private readonly observer: Observer;
-  private central!: Central;
+  private central!: ReturnType<House['makeCentral']>;
   private quotaControl!: QuotaControl;
-  private other!: { issue(draft: Uint8Array): Promise<Result<unknown>> };
+  private other!: Issuance;
   private readonly orders = new Seen<Order>();
   private readonly requests = new Seen<{ request: Request; bytes: Uint8Array }>();
   private readonly approved = new Seen<Approved>();
@@ -105,6 +106,7 @@ class LyingIssuance implements World {
       ['redeems at once', 12, () => this.race()],
       ['signs', 16, () => this.mint()],
       ['lets time pass', 4, async () => this.wait()],
+      ['central asks what became of requests', 3, () => this.resolve()],
       ['another issuer issues', 1, () => this.othersIssue()],
     ];
   }
@@ -113,9 +115,16 @@ class LyingIssuance implements World {
     const { house } = this;
     for (const role of ['central', 'quota', 'other'] as const) await house.open(role);
     this.quotaControl = house.makeQuotaControl();
-    this.central = house.makeCentral(async (name, currency) =>
-      succeed(await this.quotaControl.position(name, currency)),
-    );
+    this.central = house.makeCentral({
+      quotaPositions: async () => succeed(await this.quotaControl.positions()),
+      quotaChanges: async () => succeed([]),
+      lastWords: async (name, ids, close) =>
+        succeed(
+          name === issuer
+            ? await Promise.all(ids.map((id) => this.lieOf(id)))
+            : await this.other.closings.lastWords(ids, close),
+        ),
+    });
     // What the honest issuer sends and gets, the liar sees.
     this.other = house.makeIssuance('other', {
       submitRequest: async (bytes) => {
@@ -149,6 +158,29 @@ class LyingIssuance implements World {
     for (const order of request.orders) this.orders.add(order);
     this.requests.add({ request, bytes });
     if (credential !== null) this.approved.add({ request, bytes, credential, seed, issuer: whose });
+  }
+
+  /** Central management looks at what expired; whatever it is told, quota control's own bound holds. */
+  private async resolve(): Promise<string> {
+    const round = await this.central.resolution.run();
+    return round.ok ? (round.value > 0 ? 'resolved' : 'nothing resolved') : round.code;
+  }
+
+  /** Its last word on a request of its own: mostly that nothing was issued, whatever was. */
+  private async lieOf(requestId: Uint8Array): Promise<LastWord> {
+    const { draw } = this;
+    const { issuance, other, revoked } = this.options.keys.of;
+    const by = draw.pick([issuance, issuance, issuance, other, revoked]);
+    const issuedAt = this.house.clock.nowSeconds();
+    const id = draw.chance(10) ? (this.requests.pick(draw)?.request.id ?? requestId) : requestId;
+    const closing = encodeClosing({ requestId: id, issuer, issuedAt }, by.publicKey.keyId);
+    return draw.pick<() => Promise<LastWord>>([
+      async () => succeed(await signAs(by, closing)),
+      async () => succeed(await signAs(by, closing)),
+      async () => succeed(flipped(await signAs(by, closing), draw)),
+      async () => succeed(null),
+      async () => refuse('request_underway', 'a lie'),
+    ])();
   }
 
   private makeOrder(): Order {

@@ -32,12 +32,11 @@ export function approving(
   });
 }
 
-export function resolving(name: string | number, approved: bigint, used: bigint, mark = 0): NewResolution {
+export function resolving(name: string | number, used: bigint, mark = 0): NewResolution {
   return {
     requestId: bytes(16, `id ${name}`),
     issuer,
     currency: 'EUR',
-    approved,
     used,
     word: bytes(50, `word ${name}`),
     mark,
@@ -113,11 +112,11 @@ export function describeCentral(make: MakeStore, share: number): void {
     it('frees what was not issued of a request, once, and keeps how far all is resolved', async () => {
       await under.store.commit([approving(1, 600n), approving(2, 400n)]);
       expect(await under.store.resolvedUpTo()).toBe(0);
-      expect(await under.store.resolve([resolving(1, 600n, 250n, 2), resolving(2, 400n, 0n, 3)])).toBe(2);
+      expect(await under.store.resolve([resolving(1, 250n, 2), resolving(2, 0n, 3)])).toBe(2);
       const after = { issued: 1_000n, voided: 750n, available: 750n };
       expect(await position()).toMatchObject(after);
       const head = await under.store.head();
-      expect(await under.store.resolve([resolving(1, 600n, 0n, 9)])).toBe(0);
+      expect(await under.store.resolve([resolving(1, 0n, 9)])).toBe(0);
       expect(await under.store.head()).toEqual(head);
       await under.reopen();
       expect(await position()).toMatchObject(after);
@@ -126,9 +125,17 @@ export function describeCentral(make: MakeStore, share: number): void {
       expect(await commitOne(under.store, approving(3, 750n))).toMatchObject({ ok: true });
     });
 
+    it('frees nothing of a request that it approved nothing of', async () => {
+      await under.store.commit([approving(1, 600n), newIntent(2, { kind: 'credential' })]);
+      const before = await under.store.head();
+      const yen = { ...resolving(1, 0n), currency: 'JPY' };
+      expect(await under.store.resolve([resolving(2, 0n), resolving(3, 0n), yen])).toBe(0);
+      expect(await under.store.head()).toEqual(before);
+    });
+
     it('makes no room where more was issued than approved', async () => {
       await under.store.commit([approving(1, 600n)]);
-      expect(await under.store.resolve([resolving(1, 600n, 700n)])).toBe(1);
+      expect(await under.store.resolve([resolving(1, 700n)])).toBe(1);
       expect(await position()).toMatchObject({ voided: 0n, available: 400n });
     });
 
@@ -142,7 +149,7 @@ export function describeCentral(make: MakeStore, share: number): void {
       await under.reopen();
       expect(await position()).toMatchObject(after);
       // What was freed cannot have been written off too.
-      expect(await under.store.resolve([resolving(1, 600n, 100n)])).toBe(1);
+      expect(await under.store.resolve([resolving(1, 100n)])).toBe(1);
       expect(await position()).toMatchObject({ voided: 600n, available: 750n });
     });
 
@@ -251,7 +258,7 @@ export function describeCentral(make: MakeStore, share: number): void {
               } else if (kind === 'resolve') {
                 const total = approved.get(a);
                 if (total === undefined) continue;
-                const count = await fresh.store.resolve([resolving(a, total, BigInt(b))]);
+                const count = await fresh.store.resolve([resolving(a, BigInt(b))]);
                 expect(count).toBe(resolved.has(a) ? 0 : 1);
                 if (!resolved.has(a) && total > BigInt(b)) model.voided += total - BigInt(b);
                 resolved.add(a);

@@ -5,7 +5,7 @@ import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/cent
 import { accountName } from '../../quota/history.ts';
 import { freedOf, markOf, returnedOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
-import { bytesOf, termsRowOf } from '../row.ts';
+import { type ApprovalRow, bytesOf, termsRowOf } from '../row.ts';
 import type { NewAdoption, NewResolution, NewReturn } from '../store.ts';
 import { closeGate, lockQuotas, readAccounts } from './quota-statement.ts';
 import type { Ask, Written } from './session.ts';
@@ -62,9 +62,15 @@ export async function resolveRequests(
   for (const one of resolutions) {
     const { requestId, issuer, currency, createdMs } = one;
     const known = await ask('SELECT 1 FROM resolution WHERE id = $1', [requestId]);
-    if (known.length > 0) continue;
-    const freed = freedOf(await accountOf(ask, one), one);
-    const content = encodeResolution({ ...one, freed });
+    const [found] = await ask<ApprovalRow>(
+      `SELECT sequence, approve_amount FROM intent
+        WHERE kind = 'credential' AND id = $1 AND issuer = $2 AND approve_currency = $3`,
+      [requestId, issuer, currency],
+    );
+    if (known.length > 0 || found === undefined) continue;
+    const { approve_amount: approved } = found;
+    const freed = freedOf(await accountOf(ask, one), approved, one);
+    const content = encodeResolution({ ...one, approved, freed });
     const ordinal = await append({ kind: 'resolution', subject: requestId, createdMs, content });
     await ask('INSERT INTO resolution (id, ordinal, issuer, currency, freed) VALUES ($1, $2, $3, $4, $5)', [
       requestId,

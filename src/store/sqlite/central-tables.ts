@@ -5,7 +5,7 @@ import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/cent
 import { accountName } from '../../quota/history.ts';
 import { freedOf, markOf, returnedOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
-import { accountOf, bytesOf, type QuotaRow, termsRowOf } from '../row.ts';
+import { type ApprovalRow, accountOf, bytesOf, type QuotaRow, termsRowOf } from '../row.ts';
 import type { NewAdoption, NewResolution, NewReturn } from '../store.ts';
 import type { AppendEntry } from './quota-tables.ts';
 
@@ -45,9 +45,11 @@ export class CentralTables {
     let resolved = 0;
     for (const one of resolutions) {
       const { requestId, issuer, currency, createdMs } = one;
-      if (this.statements.findResolution.get(requestId) !== undefined) continue;
-      const freed = freedOf(this.account(issuer, currency), one);
-      const content = encodeResolution({ ...one, freed });
+      const found = this.statements.findApproval.get(requestId, issuer, currency);
+      if (found === undefined || this.statements.findResolution.get(requestId) !== undefined) continue;
+      const { approve_amount: approved } = found as ApprovalRow;
+      const freed = freedOf(this.account(issuer, currency), approved, one);
+      const content = encodeResolution({ ...one, approved, freed });
       const sequence = this.append({ kind: 'resolution', subject: requestId, createdMs, content });
       this.statements.insertResolution.run({ id: requestId, sequence, issuer, currency, freed });
       this.statements.free.run({ issuer, currency, freed });
@@ -88,6 +90,8 @@ function prepare(db: Database.Database) {
     insert:
       db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
       VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns)`),
+    findApproval: db.prepare(`SELECT sequence, approve_amount FROM intent
+      WHERE kind = 'credential' AND id = ? AND issuer = ? AND approve_currency = ?`),
     findResolution: db.prepare('SELECT 1 FROM resolution WHERE id = ?'),
     insertResolution: db.prepare(`INSERT INTO resolution (id, sequence, issuer, currency, freed)
       VALUES (:id, :sequence, :issuer, :currency, :freed)`),
