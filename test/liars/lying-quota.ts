@@ -502,7 +502,8 @@ class LyingQuota implements World {
     if (authentic > asked) throw new Broken(`approved: ${authentic} is authentic of ${asked}`);
     const most = [...this.totals.values()].reduce((a, b) => (a > b ? a : b));
     if (authentic > most) throw new Broken(`bound: ${authentic} is authentic of at most ${most}`);
-    if (asked > most) lies.worlds++;
+    const own = await this.house.store('central').position(issuer, 'EUR', 0);
+    if (own !== undefined && own.issued > most) lies.worlds++;
     lies.of++;
   }
 
