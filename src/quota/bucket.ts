@@ -80,18 +80,25 @@ export function isExcess(code: string): boolean {
 export function positionOf(
   account: QuotaAccount,
   uses: readonly SlotUse[],
-  { nowMs, stopped }: { readonly nowMs: number; readonly stopped: boolean },
+  moment: {
+    readonly nowMs: number;
+    readonly stopped: boolean;
+    /** Of what is held, what expired by that moment: it is available, though no entry says so yet. */
+    readonly lapsed?: bigint;
+  },
 ): QuotaPosition {
+  const { nowMs, stopped, lapsed = 0n } = moment;
   const { clockMs, ...rest } = account;
-  const { reserved, held, issued, voided, retired, returned, credited } = account;
-  const available = account.allocated - takenOf(account);
+  const { reserved, issued, voided, retired, returned, credited } = account;
+  const available = account.allocated - takenOf(account) + lapsed;
+  const held = account.held - lapsed;
   assert(reserved >= 0n && held >= 0n && issued >= 0n && available >= 0n, 'no part of a quota is below zero');
   assert(voided >= 0n && voided <= issued, 'no more is voided than what counts as issued');
   assert(returned >= 0n && returned <= retired, 'no more comes back than what is retired');
   assert(credited >= 0n && retired + credited <= issued, 'what is retired or in accounts was issued');
   const atMs = Math.max(nowMs, clockMs);
   const limits = account.limits.map((limit) => limitPosition(limit, uses, atMs));
-  return { ...rest, available, outstanding: issued - retired, stopped, atMs, limits };
+  return { ...rest, held, available, outstanding: issued - retired, stopped, atMs, limits };
 }
 
 /** What of the total is used up: issued, reserved and held, less what never was issued and what came back. */
@@ -123,10 +130,26 @@ export interface Asked {
 
 /** Whether it fits into what is available in total and into each limit; a refusal says what is left, and when there will be more. */
 export function checkTake(position: QuotaPosition, asked: Asked): Result<null, QuotaCode> {
+  const room = checkRoom(position, asked.amount);
+  return room.ok ? checkLimits(position, asked) : room;
+}
+
+/** Whether it fits into what is available in total: all that a reservation asks. */
+export function checkRoom(position: QuotaPosition, amount: bigint): Result<null, QuotaCode> {
   const { available, currency } = position;
+  const going = checkGoing(position);
+  if (!going.ok) return going;
+  return amount > available ? refuseExceeded(currency, amount, available) : succeed(null);
+}
+
+/** Whether anything is issued or reserved of it at all. */
+export function checkGoing(position: QuotaPosition): Result<null, 'quota_frozen' | 'issuance_stopped'> {
   if (position.stopped) return refuseStopped();
-  if (position.frozen) return refuseFrozen(position);
-  if (asked.amount > available) return refuseExceeded(currency, asked.amount, available);
+  return position.frozen ? refuseFrozen(position) : succeed(null);
+}
+
+/** Whether it fits into each limit over a window: what is taken of a reservation counts there at the moment that it is issued. */
+export function checkLimits(position: QuotaPosition, asked: Asked): Result<null, QuotaCode> {
   for (const limit of position.limits) {
     if (part(limit, asked) > limit.remaining)
       return refuse(limitCode(limit), describeExcess(position, limit, asked));

@@ -1,5 +1,6 @@
 /**
- * What a journal says of quotas, beside what was taken: allocations, changes, stops, and central management's own account. The content of those entries is written and read
+ * What a journal says of quotas, beside what was taken: allocations, changes, stops, reservations that ended, and central management's own
+ * account. The content of those entries is written and read
  * here, so that every store has the same, and so that it can be checked against its tables.
  */
 import { toHex } from '../kit/bytes.ts';
@@ -15,9 +16,17 @@ import {
 } from '../records/quota-change.ts';
 import { encodeTerms, type QuotaTerms, readTerms } from '../records/quota-terms.ts';
 import { type CentralEvent, decodeAdoption, decodeResolution, decodeReturn } from './central-account.ts';
+import { type ReservationEnd, readReservationEnd } from './reservation.ts';
 import type { ClockReset } from './tally.ts';
 
-export type QuotaEntryKind = 'allocation' | 'quota-change' | 'stop' | 'adoption' | 'resolution' | 'return';
+export type QuotaEntryKind =
+  | 'allocation'
+  | 'quota-change'
+  | 'stop'
+  | 'reservation-end'
+  | 'adoption'
+  | 'resolution'
+  | 'return';
 
 /** Whose ledger it is: that of quota control counts what it takes, that of central management what it approves. */
 export type LedgerRole = 'central' | 'issuance' | 'quota';
@@ -25,7 +34,7 @@ export type LedgerRole = 'central' | 'issuance' | 'quota';
 export interface QuotaEntry {
   readonly sequence: number;
   readonly kind: QuotaEntryKind;
-  /** `issuer/currency` of an allocation, an adoption or a return; the id of a change (32 bytes), a stop or a request (16 bytes). */
+  /** `issuer/currency` of an allocation, an adoption or a return; the id of a change (32 bytes), a stop, a reservation or a request (16 bytes). */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
   readonly content: Uint8Array;
@@ -73,8 +82,14 @@ export interface QuotaHistory {
   readonly changes: ReadonlyMap<string, number>;
   /** By the stop's id in hex. */
   readonly stops: ReadonlyMap<string, RecordedStop>;
+  /** By the reservation's id in hex: those that ended before they were used up. */
+  readonly ends: ReadonlyMap<string, RecordedEnd>;
   /** By the request's id in hex. */
   readonly resolutions: ReadonlyMap<string, RecordedResolution>;
+}
+
+export interface RecordedEnd extends ReservationEnd {
+  readonly sequence: number;
 }
 
 interface GrowingAccount extends RecordedAccount {
@@ -87,6 +102,7 @@ interface GrowingHistory {
   readonly accounts: Map<string, GrowingAccount>;
   readonly changes: Map<string, number>;
   readonly stops: Map<string, RecordedStop>;
+  readonly ends: Map<string, RecordedEnd>;
   readonly resolutions: Map<string, RecordedResolution>;
 }
 
@@ -117,6 +133,7 @@ export function replayHistory(
     accounts: new Map(),
     changes: new Map(),
     stops: new Map(),
+    ends: new Map(),
     resolutions: new Map(),
   };
   for (const entry of entries) {
@@ -170,6 +187,14 @@ function follow(
       const total = decodeReturn(decoded.value);
       if (total === undefined) return false;
       return addEvent(history, subject, { sequence, event: { kind: 'returned', total } });
+    }
+    case 'reservation-end': {
+      const end = readReservationEnd(decoded.value);
+      // Once: what was given back twice would be more than was held.
+      if (!(subject instanceof Uint8Array) || end === undefined || history.ends.has(toHex(subject)))
+        return false;
+      history.ends.set(toHex(subject), { ...end, sequence });
+      return true;
     }
   }
 }

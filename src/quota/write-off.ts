@@ -26,7 +26,8 @@ type Account = Pick<
  */
 export function writtenOff(account: Account, { amount, uncertain }: Lost): QuotaTerms {
   return {
-    allocated: highest(account.allocated - amount, takenOf(account)),
+    // What is held counts not: an anchor that is set anew ends every reservation, for it may have been used since.
+    allocated: highest(account.allocated - amount, takenOf(account) - account.held),
     frozen: account.frozen || uncertain,
     limits: account.limits.map(({ name, counts, window, maximum }) => ({
       name,

@@ -11,9 +11,19 @@ import {
 } from '../journal/chain.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
-import { type Approved, type FoundQuota, QuotaPlan, type Retired, type Taken } from './quota-plan.ts';
+import type { Reservation } from '../quota/reservation.ts';
+import {
+  type Approved,
+  type Counted,
+  type FoundQuota,
+  type FoundReservations,
+  QuotaPlan,
+  type Retired,
+  type Taken,
+} from './quota-plan.ts';
 import { refuseConflict, refuseSpent } from './refusal.ts';
 import { assertReserve } from './reservation.ts';
+import { entryOfEnd } from './reservation-end.ts';
 import { entryOfIntent } from './row.ts';
 import { assertSettlement } from './settlement.ts';
 import { type AccountBalance, SettlementPlan, type SpentUnit } from './settlement-plan.ts';
@@ -27,8 +37,9 @@ export interface Found {
   /** Of the group's orders and spent credentials those that are there, by id. */
   readonly orders: readonly Uint8Array[];
   readonly spent: readonly Uint8Array[];
-  /** One for each quota that the group takes from, settles or approves of, where there is one. */
+  /** One for each quota that the group takes from, reserves, settles or approves of, where there is one. */
   readonly quotas: readonly FoundQuota[];
+  readonly reservations: FoundReservations;
   /** Of the units that the group spends those that are spent. */
   readonly units: readonly SpentUnit[];
   /** Of the accounts that the group debits or credits what they have of that currency. */
@@ -44,6 +55,8 @@ export interface CommitPlan {
   readonly entries: readonly JournalEntry[];
   readonly taken: readonly Taken[];
   readonly approved: readonly Approved[];
+  /** Made, used or ended, as they are then. */
+  readonly reserved: readonly Reservation[];
   readonly retired: readonly Retired[];
   readonly units: readonly SpentUnit[];
   readonly balances: readonly AccountBalance[];
@@ -82,12 +95,18 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
   const orders = new Set(found.orders.map(toHex));
   const spent = new Set(found.spent.map(toHex));
-  const quotas = new QuotaPlan(found.quotas, found.stopped);
+  const quotas = new QuotaPlan(found.quotas, found.reservations, found.stopped);
   const settlements = new SettlementPlan(found.units, found.balances);
   const created: { intent: NewIntent; sequence: number }[] = [];
   const entries: JournalEntry[] = [];
   const refused = new Map<string, Extract<Committed, { ok: false }>>();
   let head = found.head;
+
+  function append(content: EntryContent): void {
+    const entry = nextEntry(head, content);
+    entries.push(entry);
+    head = { sequence: entry.sequence, hash: entry.hash };
+  }
 
   function decide(intent: NewIntent): Committed {
     const before = refused.size === 0 ? undefined : refused.get(toHex(intent.id));
@@ -109,10 +128,18 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
     const spends = intent.spends === undefined ? undefined : toHex(intent.spends);
     if (spends !== undefined && spent.has(spends)) return refuseSpent();
     let counted = intent;
+    let ended: Counted['ended'] = [];
     if (intent.take !== undefined) {
       const taken = quotas.take(intent.take);
       if (!taken.ok) return taken;
-      counted = { ...intent, take: { ...intent.take, atMs: taken.value } };
+      ({ ended } = taken.value);
+      counted = { ...intent, take: { ...intent.take, atMs: taken.value.atMs } };
+    }
+    if (intent.reserves !== undefined) {
+      const reserved = quotas.reserve(intent.id, intent.reserves);
+      if (!reserved.ok) return reserved;
+      ({ ended } = reserved.value);
+      counted = { ...intent, reserves: { ...intent.reserves, atMs: reserved.value.atMs } };
     }
     if (intent.approves !== undefined) {
       const approved = quotas.approve(intent.approves);
@@ -125,10 +152,10 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       if (!settled.ok) return settled;
       settlements.apply(intent.id, intent.settles);
     }
+    // Before what may need their room.
+    for (const one of ended) append({ ...entryOfEnd(one, intent.createdMs), sequence: head.sequence + 1 });
     const sequence = head.sequence + 1;
-    const entry = nextEntry(head, entryOfIntent(counted, sequence));
-    entries.push(entry);
-    head = { sequence, hash: entry.hash };
+    append(entryOfIntent(counted, sequence));
     created.push({ intent: counted, sequence });
     for (const id of orderIds) orders.add(id);
     if (spends !== undefined) spent.add(spends);
@@ -138,9 +165,9 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  const { taken, approved, retired } = quotas;
+  const { taken, approved, reserved, retired } = quotas;
   const { units, balances } = settlements;
-  return { committed, created, entries, taken, approved, retired, units, balances, head };
+  return { committed, created, entries, taken, approved, reserved, retired, units, balances, head };
 }
 
 /** The entry that follows `head`. */

@@ -32,6 +32,7 @@ const quotaEntryKinds: readonly QuotaEntryKind[] = [
   'allocation',
   'quota-change',
   'stop',
+  'reservation-end',
   'adoption',
   'resolution',
   'return',

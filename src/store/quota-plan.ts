@@ -1,18 +1,31 @@
-/** The quotas as they become while a group of intents is decided: what it takes from them, and what it retires. */
-import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+/** The quotas as they become while a group of intents is decided: what it takes from them, reserves and retires. */
+import { toHex } from '../kit/bytes.ts';
+import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 import {
   addUse,
   type Charge,
   chargesOf,
   checkApproval,
+  checkGoing,
+  checkLimits,
+  checkRoom,
   checkTake,
   positionOf,
   type QuotaAccount,
+  type QuotaPosition,
   type SlotUse,
 } from '../quota/bucket.ts';
 import { accountName } from '../quota/history.ts';
+import {
+  checkUse,
+  openReservationLimit,
+  type Reservation,
+  refuseUnknownReservation,
+  useReservation,
+} from '../quota/reservation.ts';
 import { refuseQuotaMissing } from './refusal.ts';
-import type { Approval, CommitCode, QuotaTake, Settlement } from './store.ts';
+import { type EndedReservation, endReservations, sumEnded } from './reservation-end.ts';
+import type { Approval, CommitCode, QuotaTake, Reserve, Settlement } from './store.ts';
 
 /** A quota as the database holds it, with what is in its slots. */
 export interface FoundQuota {
@@ -20,11 +33,21 @@ export interface FoundQuota {
   readonly uses: readonly SlotUse[];
 }
 
-/** What a group takes from one quota: one row is written for it, and one for each slot. */
+/** Of the quotas that a group takes or reserves of. */
+export interface FoundReservations {
+  /** Those that the group names, and of those that are open all that have expired at the latest moment of the group. */
+  readonly reservations: readonly Reservation[];
+  /** How many are open, by `issuer/currency`; none where there is no number. */
+  readonly open: ReadonlyMap<string, number>;
+}
+
+/** What a group takes and reserves of one quota: one row is written for it, and one for each slot. */
 export interface Taken {
   readonly issuer: string;
   readonly currency: string;
   readonly amount: bigint;
+  /** By how much more is held; below zero where more is used, or ended, than reserved. */
+  readonly held: bigint;
   /** Where the quota's clock is after the last take. */
   readonly clockMs: number;
   readonly charges: readonly Charge[];
@@ -47,11 +70,19 @@ export interface Retired {
   readonly credited: bigint;
 }
 
+/** When a take or a reservation counts, and what expired before it. */
+export interface Counted {
+  readonly atMs: number;
+  readonly ended: readonly EndedReservation[];
+}
+
 interface Planned {
   account: QuotaAccount;
   uses: readonly SlotUse[];
   taken: bigint;
   approved: bigint;
+  open: number;
+  touched: boolean;
   charges: readonly Charge[];
   settled: boolean;
   readonly before: QuotaAccount;
@@ -60,33 +91,119 @@ interface Planned {
 export class QuotaPlan {
   private readonly stopped: boolean;
   private readonly quotas: ReadonlyMap<string, Planned>;
+  private readonly reservations: Map<string, Reservation>;
+  private readonly written = new Set<string>();
 
-  constructor(found: readonly FoundQuota[], stopped: boolean) {
+  constructor(found: readonly FoundQuota[], { reservations, open }: FoundReservations, stopped: boolean) {
     this.stopped = stopped;
+    this.reservations = new Map(reservations.map((one) => [toHex(one.id), one]));
     this.quotas = new Map(
-      found.map(({ account, uses }) => [
-        accountName(account.issuer, account.currency),
-        { account, uses, taken: 0n, approved: 0n, charges: [], settled: false, before: account },
-      ]),
+      found.map(({ account, uses }) => {
+        const name = accountName(account.issuer, account.currency);
+        const planned: Planned = {
+          account,
+          uses,
+          taken: 0n,
+          approved: 0n,
+          open: open.get(name) ?? 0,
+          touched: false,
+          charges: [],
+          settled: false,
+          before: account,
+        };
+        return [name, planned];
+      }),
     );
   }
 
-  /** Gives the moment that the take counts at. */
-  take(take: QuotaTake): Result<number, CommitCode> {
+  take(take: QuotaTake): Result<Counted, CommitCode> {
     const { issuer, currency, amount, atMs: nowMs } = take;
     const known = this.quotas.get(accountName(issuer, currency));
     if (known === undefined) return refuseQuotaMissing(issuer, currency);
-    const position = positionOf(known.account, known.uses, { nowMs, stopped: this.stopped });
-    const fits = checkTake(position, take);
+    const { position, ended } = this.look(known, nowMs);
+    const fits = take.reservation === undefined ? checkTake(position, take) : this.checkUse(position, take);
     if (!fits.ok) return fits;
     const { atMs } = position;
+    this.end(known, ended);
+    if (take.reservation !== undefined) this.use(known, take.reservation, amount);
     known.account = { ...known.account, reserved: known.account.reserved + amount, clockMs: atMs };
     known.taken += amount;
+    known.touched = true;
     for (const charge of chargesOf(position, take)) {
       known.uses = addUse(known.uses, charge);
       known.charges = addCharge(known.charges, charge);
     }
-    return succeed(atMs);
+    return succeed({ atMs, ended });
+  }
+
+  /** Keeps a part of the quota under the id; limits over windows count what is issued of it, and when. */
+  reserve(id: Uint8Array, reserves: Reserve): Result<Counted, CommitCode> {
+    const { issuer, currency, amount, expiresMs, atMs: nowMs } = reserves;
+    const known = this.quotas.get(accountName(issuer, currency));
+    if (known === undefined) return refuseQuotaMissing(issuer, currency);
+    const { position, ended } = this.look(known, nowMs);
+    const { atMs } = position;
+    const reservation: Reservation = { id, issuer, currency, amount, used: 0n, expiresMs, state: 'open' };
+    const fits = checkRoom(position, amount);
+    if (!fits.ok) return fits;
+    const lasting = checkUse(reservation, amount, atMs);
+    if (!lasting.ok) return lasting;
+    if (known.open - ended.length >= openReservationLimit)
+      return refuse(
+        'reservations_too_many',
+        `${openReservationLimit} reservations of this quota are open: one more is accepted when one of them is used up or released, or has expired`,
+      );
+    this.end(known, ended);
+    this.write(reservation);
+    known.account = { ...known.account, held: known.account.held + amount };
+    known.open++;
+    known.touched = true;
+    return succeed({ atMs, ended });
+  }
+
+  /** The quota at the moment that counts, and what has expired by then and is yet to be ended. */
+  private look(
+    { account, uses }: Planned,
+    nowMs: number,
+  ): { readonly position: QuotaPosition; readonly ended: readonly EndedReservation[] } {
+    const own = [...this.reservations.values()].filter(
+      ({ issuer, currency }) => issuer === account.issuer && currency === account.currency,
+    );
+    const ended = endReservations(own, { atMs: Math.max(nowMs, account.clockMs) });
+    const lapsed = sumEnded(ended);
+    return { position: positionOf(account, uses, { nowMs, stopped: this.stopped, lapsed }), ended };
+  }
+
+  private checkUse(position: QuotaPosition, take: QuotaTake): Result<null, CommitCode> {
+    const { reservation: id, issuer, currency, amount } = take;
+    const reservation = id === undefined ? undefined : this.reservations.get(toHex(id));
+    const going = checkGoing(position);
+    if (!going.ok) return going;
+    if (reservation?.issuer !== issuer || reservation.currency !== currency)
+      return refuseUnknownReservation(id ?? new Uint8Array());
+    const fits = checkUse(reservation, amount, position.atMs);
+    return fits.ok ? checkLimits(position, take) : fits;
+  }
+
+  private use(known: Planned, id: Uint8Array, amount: bigint): void {
+    const reservation = this.reservations.get(toHex(id));
+    assert(reservation !== undefined, 'what is used was looked at');
+    const after = useReservation(reservation, amount);
+    this.write(after);
+    known.account = { ...known.account, held: known.account.held - amount };
+    if (after.state !== 'open') known.open--;
+  }
+
+  private end(known: Planned, ended: readonly EndedReservation[]): void {
+    for (const { reservation } of ended) this.write(reservation);
+    known.account = { ...known.account, held: known.account.held - sumEnded(ended) };
+    known.open -= ended.length;
+  }
+
+  private write(reservation: Reservation): void {
+    const name = toHex(reservation.id);
+    this.reservations.set(name, reservation);
+    this.written.add(name);
   }
 
   /** Counts what central management approves at once, whatever becomes of it: it has no windows, no stop and no clock. */
@@ -132,11 +249,12 @@ export class QuotaPlan {
 
   get taken(): readonly Taken[] {
     return [...this.quotas.values()]
-      .filter(({ taken }) => taken > 0n)
-      .map(({ account: { issuer, currency, clockMs }, taken, charges }) => ({
+      .filter(({ touched }) => touched)
+      .map(({ account: { issuer, currency, clockMs, held }, before, taken, charges }) => ({
         issuer,
         currency,
         amount: taken,
+        held: held - before.held,
         clockMs,
         charges,
       }));
@@ -146,6 +264,11 @@ export class QuotaPlan {
     return [...this.quotas.values()]
       .filter(({ approved }) => approved > 0n)
       .map(({ account: { issuer, currency }, approved: amount }) => ({ issuer, currency, amount }));
+  }
+
+  /** Those that are made, used or ended, as they are then. */
+  get reserved(): readonly Reservation[] {
+    return [...this.written].flatMap((name) => this.reservations.get(name) ?? []);
   }
 
   get retired(): readonly Retired[] {

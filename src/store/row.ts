@@ -4,6 +4,7 @@ import { decodeEntry, orderBytes } from '../journal/entry.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
 import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
+import type { Reservation, ReservationState } from '../quota/reservation.ts';
 import type { CountedTake } from '../quota/tally.ts';
 import { ClaimReader } from '../records/claims.ts';
 import type { QuotaAction } from '../records/quota-change.ts';
@@ -119,6 +120,17 @@ export interface TakeRow {
   take_amount: bigint;
   take_orders: bigint;
   take_ms: bigint;
+  take_reservation: Uint8Array | null;
+}
+
+export interface ReservationRow {
+  id: Uint8Array;
+  issuer: string;
+  currency: string;
+  amount: bigint;
+  used: bigint;
+  expires_ms: bigint;
+  state: ReservationState;
 }
 
 /** `own`: of the series that this store serves. */
@@ -298,6 +310,11 @@ export function spentUnitOf({ epoch, serial, position, intent_id }: SpentUnitRow
 
 export function balanceOf({ id, issuer, currency, amount }: AccountRow): AccountBalance {
   return { account: bytesOf(id), issuer, currency, amount };
+}
+
+export function reservationOf({ id, expires_ms, ...row }: ReservationRow): Reservation {
+  const { issuer, currency, amount, used, state } = row;
+  return { id: bytesOf(id), issuer, currency, amount, used, expiresMs: Number(expires_ms), state };
 }
 
 export function useOf(row: SlotRow): SlotUse {

@@ -14,11 +14,13 @@ import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
 import type { Adoption, Resolution } from '../quota/central-account.ts';
 import type { ChangeCode } from '../quota/change.ts';
+import type { Reservation, ReservationCode } from '../quota/reservation.ts';
 import type { JournalHeadRecord } from '../records/journal-head.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 import type { LedgerReads } from './ledger-reads.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
+export type { Reservation, ReservationState } from '../quota/reservation.ts';
 export type { LedgerReads, ReadEntry } from './ledger-reads.ts';
 
 export type IntentKind =
@@ -170,6 +172,7 @@ export type CommitCode =
   | 'credential_spent'
   | 'quota_missing'
   | QuotaCode
+  | ReservationCode
   | SettlementCode;
 
 export type Committed = Result<{ readonly intent: Intent; readonly created: boolean }, CommitCode>;
@@ -232,6 +235,17 @@ export interface NewStop {
   readonly evidence: Uint8Array | null;
 }
 
+/** The end of a reservation before it is used up or has expired: a right of its issuer's, and of an operator. */
+export interface NewRelease {
+  /** Of the reservation. */
+  readonly id: Uint8Array;
+  /** Whose right it was. */
+  readonly by: string;
+  /** What proves it: the issuer's signed release, or nothing where a certificate did. */
+  readonly evidence: Uint8Array | null;
+  readonly createdMs: number;
+}
+
 /** The stop in force. */
 export interface Stop {
   /** Number of its journal entry: what a start has to name. */
@@ -276,8 +290,8 @@ export interface Store {
   lastSerial(epoch: number): Promise<number>;
   /**
    * Transaction A, one for all of `intents`: stores each with its journal entry, its orders, the spent credential, the quota
-   * taken and what it settles, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
-   * there already is given as it is. Once this returns, a power cut does not undo it.
+   * taken or reserved and what it settles, or nothing of it; one that is refused does not touch the others. An intent with this kind, id and body hash that is
+   * there already is given as it is. Before an intent that takes or reserves, the reservations of that quota that have expired are ended, each with an entry. Once this returns, a power cut does not undo it.
    */
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]>;
   /**
@@ -318,6 +332,20 @@ export interface Store {
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;
+  /** As it reads at `nowMs`, or at the latest moment that a take was counted at. */
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined>;
+  /** The first `limit` whose ids come after `after`, by their ids; of one issuer where it is named. */
+  reservations(page: {
+    readonly after: Uint8Array;
+    readonly limit: number;
+    readonly issuer?: string;
+    readonly nowMs: number;
+  }): Promise<readonly Reservation[]>;
+  /**
+   * Ends it, as a journal entry, and gives what is left of it back to the quota; where it has ended already, nothing changes. Gives it as
+   * it is then.
+   */
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>>;
   /** Orders of the issuer that were decided on since. */
   countDecided(issuer: string, sinceMs: number): Promise<number>;
   /** The hash of the entry with this number, of 0 the genesis hash; undefined where there is none. */

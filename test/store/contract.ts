@@ -21,6 +21,7 @@ import {
 } from './intents.ts';
 import { describeQuotas } from './quota-contract.ts';
 import { describeReads } from './reads-contract.ts';
+import { describeReservations } from './reservation-contract.ts';
 import { describeSettlements } from './settlement-contract.ts';
 
 export interface StoreUnderTest {
@@ -46,6 +47,7 @@ export function describeStore(name: string, make: MakeStore, share = 1): void {
     describeCentral(make, share);
     describeQuotas(make, share);
     describeReads(make);
+    describeReservations(make, share);
     describeSettlements(make, share);
 
     it('gives an intent back as it was committed, also after a restart', async () => {

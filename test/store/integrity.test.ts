@@ -14,8 +14,11 @@ import {
   issue,
   issuer,
   newIntent,
+  releaseOf,
+  reserving,
   settling,
   take,
+  taking,
   terms,
   units,
 } from './intents.ts';
@@ -44,7 +47,7 @@ describe('the SQLite store, altered behind its back', () => {
     ],
     [
       'a quota that nobody allocated',
-      "INSERT INTO quota SELECT 'evil', currency, 1, 1000, 0, 0, 0, limits, 0, 0, 0, 0, 0 FROM quota",
+      "INSERT INTO quota SELECT 'evil', currency, 1, 1000, 0, 0, 0, limits, 0, 0, 0, 0, 0, 0, 0 FROM quota",
     ],
     ['a change that nobody approved', 'INSERT INTO quota_change VALUES (zeroblob(32), 1, NULL, NULL, NULL)'],
     ['a stop that nobody ordered', "INSERT INTO quota_stop VALUES (zeroblob(16), 1, 'r', 'me', 0, NULL)"],
@@ -74,6 +77,47 @@ describe('the SQLite store, altered behind its back', () => {
     db.exec(`DROP TRIGGER journal_keep; DROP TRIGGER journal_hold; PRAGMA foreign_keys = OFF; ${sql}`);
     db.close();
     expect(() => open()).toThrow(expect.objectContaining({ code: 'store_corrupt' }));
+  });
+
+  it.each([
+    [
+      'an amount that was raised',
+      'UPDATE reservation SET amount = amount + 1 WHERE used = 30',
+      'is not what',
+    ],
+    ['less used of it', 'UPDATE reservation SET used = 29 WHERE used = 30', 'is not what the journal has'],
+    ['a later end', 'UPDATE reservation SET expires_ms = expires_ms + 1 WHERE used = 30', 'is not what'],
+    [
+      'one that was released open again',
+      "UPDATE reservation SET state = 'open' WHERE state = 'released'",
+      'not what',
+    ],
+    ['one that is open released', "UPDATE reservation SET state = 'released' WHERE used = 30", 'is not what'],
+    ['one that is gone', 'DELETE FROM reservation WHERE used = 30', 'is gone'],
+    [
+      'one that nobody made',
+      "INSERT INTO reservation SELECT zeroblob(16), issuer, currency, 9, 0, expires_ms, 'open' FROM reservation LIMIT 1",
+      'is not what the journal has',
+    ],
+    ['less held', 'UPDATE quota SET held = held - 1', 'are held, where its reservations have 70'],
+    ['more held', 'UPDATE quota SET held = held + 1', 'are held, where its reservations have 70'],
+    [
+      'a take of the open quota that was of a reservation',
+      'UPDATE intent SET take_reservation = NULL WHERE take_reservation IS NOT NULL',
+      'is not what the journal has',
+    ],
+    ['what an intent reserves gone', 'UPDATE intent SET reserves = NULL WHERE sequence = 2', 'is not what'],
+  ])('is not served with a reservation altered: %s', async (_title, sql, finding) => {
+    const store = await allocated(open(), 1_000n, 600n);
+    await store.commit([reserving('a', 100n), taking('a', 30n, { of: 'a' }), reserving('b', 50n)]);
+    await store.release(releaseOf('b'));
+    await store.close();
+    const db = new Database(path);
+    db.exec(`PRAGMA foreign_keys = OFF; ${sql}`);
+    db.close();
+    expect(() => open()).toThrow(
+      expect.objectContaining({ code: 'store_corrupt', message: expect.stringContaining(finding) }),
+    );
   });
 
   it.each([

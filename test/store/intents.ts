@@ -9,7 +9,9 @@ import type {
   Committed,
   Intent,
   NewIntent,
+  NewRelease,
   NewStop,
+  Reserve,
   Settlement,
   Store,
   UnitSerial,
@@ -149,4 +151,37 @@ export async function issue(store: Store, number: number, amount: bigint, on = d
   const committed = await commitOne(store, intent);
   if (!committed.ok) throw new Error(committed.message);
   await recordOne(store, intent.id, bytes(64, number));
+}
+
+/** An intent that reserves, for an hour from `start` where nothing else is said. */
+export function reserving(
+  name: string | number,
+  amount: bigint,
+  changed: Partial<Reserve> = {},
+): NewIntent & { readonly reserves: Reserve } {
+  const atMs = noon(day);
+  const reserves = { issuer, currency: 'EUR', amount, expiresMs: atMs + 3_600_000, atMs, ...changed };
+  return { ...newIntent(`reservation ${name}`, { kind: 'reservation', createdMs: reserves.atMs }), reserves };
+}
+
+/** An intent that takes, of the reservation of that name where there is one. */
+export function taking(
+  name: string | number,
+  amount: bigint,
+  { of, atMs = noon(day) }: { readonly of?: string | number; readonly atMs?: number } = {},
+): NewIntent {
+  const reservation = of === undefined ? {} : { reservation: bytes(16, `id reservation ${of}`) };
+  return newIntent(`take ${name}`, {
+    createdMs: atMs,
+    take: { issuer, currency: 'EUR', amount, orders: 1, atMs, ...reservation },
+  });
+}
+
+export function releaseOf(name: string | number): NewRelease {
+  return {
+    id: bytes(16, `id reservation ${name}`),
+    by: 'operator operator',
+    evidence: null,
+    createdMs: noon(day),
+  };
 }

@@ -18,6 +18,7 @@ const history: QuotaHistory = {
   changes: new Map(),
   stops: new Map(),
   resolutions: new Map(),
+  ends: new Map(),
 };
 
 function row(sequence: number, amount: bigint, changed: Partial<Settlement>): SettlingRow {

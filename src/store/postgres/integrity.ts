@@ -13,12 +13,14 @@ import {
   replayRows,
   type WholeStopRow,
 } from '../quota-check.ts';
+import { ReservationCheck, type ReservingRow } from '../reservation-check.ts';
 import {
   type AccountRow,
   type ApprovalRow,
   bytesOf,
   type JournalRow,
   type QuotaRow,
+  type ReservationRow,
   type ResolutionRow,
   type SlotRow,
   type TakeRow,
@@ -78,9 +80,16 @@ async function verifyQuotas(ask: Ask, role: LedgerRole, corrupt: Corrupt): Promi
   if (strange !== undefined)
     throw corrupt(`entry ${strange.sequence} takes or approves of a quota that is not there`);
   const quotas = await ask<QuotaRow>('SELECT * FROM quota');
+  const reservations = new ReservationCheck(history, corrupt);
+  for await (const page of pagesOf<ReservingRow>(ask, reservingSql, pageSize))
+    for (const row of page) reservations.reserve(row);
+  reservations.ends();
   for (const { row, recorded } of pairAccounts(quotas, history, corrupt)) {
     const check = new AccountCheck(row, recorded, corrupt);
-    for await (const { take, signed } of readTakes(ask, row)) check.add(take, signed);
+    for await (const { take, signed } of readTakes(ask, row)) {
+      check.add(take, signed);
+      reservations.take(take, row);
+    }
     for await (const approval of readApprovals(ask, row)) check.approve(approval);
     check.finish(
       await ask<SlotRow>('SELECT name, slot, used FROM quota_slot WHERE issuer = $1 AND currency = $2', [
@@ -89,6 +98,8 @@ async function verifyQuotas(ask: Ask, role: LedgerRole, corrupt: Corrupt): Promi
       ]),
     );
   }
+  for await (const row of readAllReservations(ask)) reservations.row(row);
+  reservations.finish(quotas);
   checkChanges(await ask<ChangeRow>('SELECT *, ordinal AS sequence FROM quota_change'), history, corrupt);
   checkResolutions(
     await ask<ResolutionRow>('SELECT *, ordinal AS sequence FROM resolution'),
@@ -104,7 +115,7 @@ async function verifySettlements(
   check: SettlementCheck,
   quotas: readonly QuotaRow[],
 ): Promise<void> {
-  for await (const page of readSettlements(ask)) {
+  for await (const page of pagesOf<SettlingRow>(ask, settlingSql, wideSize)) {
     const units = page.flatMap((row) => check.add(row).map((unit) => ({ row, unit })));
     const spent = await findSpent(
       ask,
@@ -135,17 +146,37 @@ async function* readAllBalances(ask: Ask): AsyncGenerator<AccountRow> {
   }
 }
 
-async function* readSettlements(ask: Ask): AsyncGenerator<readonly SettlingRow[]> {
+async function* readAllReservations(ask: Ask): AsyncGenerator<ReservationRow> {
+  let from: Uint8Array = new Uint8Array();
+  for (;;) {
+    const page = await ask<ReservationRow>('SELECT * FROM reservation WHERE id > $1 ORDER BY id LIMIT $2', [
+      from,
+      pageSize,
+    ]);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    from = bytesOf(last.id);
+  }
+}
+
+const settlingSql = `SELECT j.ordinal AS sequence, id, issuer, settles FROM intent i JOIN journal j USING (series, sequence)
+  WHERE settles IS NOT NULL AND j.ordinal > $1 ORDER BY j.ordinal LIMIT $2`;
+
+const reservingSql = `SELECT j.ordinal AS sequence, id, issuer, reserves FROM intent i JOIN journal j USING (series, sequence)
+  WHERE reserves IS NOT NULL AND j.ordinal > $1 ORDER BY j.ordinal LIMIT $2`;
+
+async function* pagesOf<Row extends { sequence: bigint }>(
+  ask: Ask,
+  sql: string,
+  size: number,
+): AsyncGenerator<readonly Row[]> {
   let from = 0n;
   for (;;) {
-    const page = await ask<SettlingRow>(
-      `SELECT j.ordinal AS sequence, id, issuer, settles FROM intent i JOIN journal j USING (series, sequence)
-        WHERE settles IS NOT NULL AND j.ordinal > $1 ORDER BY j.ordinal LIMIT $2`,
-      [from, wideSize],
-    );
+    const page = await ask<Row>(sql, [from, size]);
     yield page;
     const last = page.at(-1);
-    if (last === undefined || page.length < wideSize) return;
+    if (last === undefined || page.length < size) return;
     from = last.sequence;
   }
 }
@@ -157,7 +188,7 @@ async function* readTakes(
   let from = 0n;
   for (;;) {
     const page = await ask<TakeRow & { done: boolean }>(
-      `SELECT j.ordinal AS sequence, take_amount, take_orders, take_ms, signed IS NOT NULL AS done
+      `SELECT j.ordinal AS sequence, take_amount, take_orders, take_ms, take_reservation, signed IS NOT NULL AS done
         FROM intent i JOIN journal j USING (series, sequence)
         WHERE issuer = $1 AND take_currency = $2 AND take_ms IS NOT NULL AND j.ordinal > $3 ORDER BY j.ordinal LIMIT $4`,
       [issuer, currency, from, pageSize],

@@ -23,10 +23,12 @@ import {
   encodeStopContent,
   type LedgerRole,
 } from '../../quota/history.ts';
+import { refuseUnknownReservation, standingOf } from '../../quota/reservation.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
 import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
+import { type EndedReservation, endReservations, entryOfEnd } from '../reservation-end.ts';
 import {
   bytesOf,
   changeOf,
@@ -48,10 +50,12 @@ import type {
   IntentKind,
   NewAdoption,
   NewIntent,
+  NewRelease,
   NewResolution,
   NewReturn,
   NewStop,
   PlacedOrder,
+  Reservation,
   SignedIntent,
   Stop,
   Store,
@@ -74,6 +78,7 @@ import {
   closeGate,
   findChange,
   findStop,
+  giveBack,
   insertQuota,
   lockQuotas,
   readAccounts,
@@ -83,6 +88,7 @@ import {
   readStop,
   writeAccount,
 } from './quota-statement.ts';
+import { readReservation, readReservationsAfter, writeReservations } from './reservation-statement.ts';
 import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
@@ -280,7 +286,8 @@ class PostgresStore implements Store {
       const decided = decideChange(change, moment, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
-      const appended = await this.append(ask, head, {
+      const ended = await this.end(ask, head, decided.value.ended, createdMs);
+      const appended = await this.append(ask, ended, {
         kind: 'quota-change',
         subject: id,
         createdMs,
@@ -293,7 +300,7 @@ class PostgresStore implements Store {
       );
       if (action.kind === 'start')
         await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
-      for (const account of decided.value) await writeAccount(ask, account);
+      for (const account of decided.value.accounts) await writeAccount(ask, account);
       return { value: succeed(appended.ordinal), head: appended.head };
     });
   }
@@ -333,6 +340,52 @@ class PostgresStore implements Store {
         return appended.ordinal;
       });
       return { value, head };
+    });
+  }
+
+  /** Each with its entry; what was left is available from then on. Gives where the journal then ends. */
+  private async end(
+    ask: Ask,
+    head: JournalHead,
+    ended: readonly EndedReservation[],
+    createdMs: number,
+  ): Promise<JournalHead> {
+    let last = head;
+    for (const one of ended) ({ head: last } = await this.append(ask, last, entryOfEnd(one, createdMs)));
+    await giveBack(ask, ended);
+    await writeReservations(
+      ask,
+      ended.map(({ reservation }) => reservation),
+    );
+    return last;
+  }
+
+  release({ id, by, evidence, createdMs }: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
+    return this.write<Result<Reservation, 'reservation_unknown'>>(async (ask, readingHead) => {
+      const head = await readingHead;
+      const named = await readReservation(ask, id);
+      if (named === undefined) return { value: refuseUnknownReservation(id), head };
+      // Read again under the lock: others may have used or ended it meanwhile.
+      await lockQuotas(ask, [named]);
+      const known = (await readReservation(ask, id)) ?? named;
+      const atMs = Math.max(createdMs, known.clockMs);
+      const ended = endReservations([known], { atMs, releasedBy: by, evidence });
+      const after = ended[0]?.reservation ?? known;
+      return { value: succeed(plain(after)), head: await this.end(ask, head, ended, createdMs) };
+    });
+  }
+
+  findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined> {
+    return this.read(async (ask) => {
+      const known = await readReservation(ask, id);
+      return known === undefined ? undefined : plain(standingOf(known, Math.max(nowMs, known.clockMs)));
+    });
+  }
+
+  reservations(page: Parameters<Store['reservations']>[0]): Promise<readonly Reservation[]> {
+    return this.read(async (ask) => {
+      const found = await readReservationsAfter(ask, page);
+      return found.map((one) => plain(standingOf(one, Math.max(page.nowMs, one.clockMs))));
     });
   }
 
@@ -437,4 +490,9 @@ class PostgresStore implements Store {
   private intentOf(row: SeriesIntentRow): Intent {
     return intentOf(row, row.series === this.series.number);
   }
+}
+
+/** Without what is of its quota. */
+function plain({ id, issuer, currency, amount, used, expiresMs, state }: Reservation): Reservation {
+  return { id, issuer, currency, amount, used, expiresMs, state };
 }

@@ -16,6 +16,7 @@ import type { QuotaTerms } from '../../records/quota-terms.ts';
 import type { Changeable } from '../change-decision.ts';
 import type { Found } from '../commit-plan.ts';
 import type { Retired, Taken } from '../quota-plan.ts';
+import type { EndedReservation } from '../reservation-end.ts';
 import {
   accountOf,
   type QuotaRow,
@@ -28,6 +29,7 @@ import {
   useOf,
 } from '../row.ts';
 import type { Stop } from '../store.ts';
+import { readOpen } from './reservation-statement.ts';
 import { seriesLock } from './schema.ts';
 import type { Ask, Written } from './session.ts';
 
@@ -60,34 +62,50 @@ export async function closeGate(ask: Ask): Promise<void> {
   await ask('SELECT pg_advisory_xact_lock($1, 0)', [seriesLock]);
 }
 
-type AccountRow = QuotaRow & { [K in keyof SlotRow]: SlotRow[K] | null } & { stopped: boolean };
+type AccountRow = QuotaRow & { [K in keyof SlotRow]: SlotRow[K] | null } & {
+  stopped: boolean;
+  lapsed: bigint;
+};
 
 /** One statement, so that it shows one state. */
-const accountsSql = `SELECT q.*, s.name, s.slot, s.used, EXISTS (SELECT FROM quota_stop WHERE lifted IS NULL) AS stopped
+const accountsSql = `SELECT q.*, s.name, s.slot, s.used, EXISTS (SELECT FROM quota_stop WHERE lifted IS NULL) AS stopped,
+    (SELECT coalesce(sum(r.amount - r.used), 0)::bigint FROM reservation r WHERE r.issuer = q.issuer AND r.currency = q.currency
+      AND r.state = 'open' AND r.expires_ms <= greatest(q.clock_ms, $1::bigint)) AS lapsed
   FROM quota q LEFT JOIN quota_slot s ON s.issuer = q.issuer AND s.currency = q.currency`;
+
+interface ReadAccounts extends Pick<Found, 'quotas' | 'stopped'> {
+  /** Of each of `quotas`: what is left of its reservations that have expired at the moment that was asked for. */
+  readonly lapsed: readonly bigint[];
+}
 
 /** The quotas that are named, or all, with what is in their slots. */
 export async function readAccounts(
   ask: Ask,
   quotas?: readonly QuotaName[],
-): Promise<Pick<Found, 'quotas' | 'stopped'>> {
+  nowMs = 0,
+): Promise<ReadAccounts> {
   const rows =
     quotas === undefined
-      ? await ask<AccountRow>(`${accountsSql} ORDER BY q.issuer, q.currency`)
+      ? await ask<AccountRow>(`${accountsSql} ORDER BY q.issuer, q.currency`, [nowMs])
       : await ask<AccountRow>(
-          `${accountsSql} WHERE (q.issuer, q.currency) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+          `${accountsSql} WHERE (q.issuer, q.currency) IN (SELECT * FROM unnest($2::text[], $3::text[]))
             ORDER BY q.issuer, q.currency`,
-          columns(quotas),
+          [nowMs, ...columns(quotas)],
         );
-  const accounts = new Map<string, { account: QuotaAccount; uses: SlotUse[] }>();
+  const accounts = new Map<string, { account: QuotaAccount; uses: SlotUse[]; lapsed: bigint }>();
   for (const row of rows) {
     const name = accountName(row.issuer, row.currency);
-    const known = accounts.get(name) ?? { account: accountOf(row), uses: [] };
+    const known = accounts.get(name) ?? { account: accountOf(row), uses: [], lapsed: row.lapsed };
     accounts.set(name, known);
     const { name: limit, slot, used } = row;
     if (limit !== null && slot !== null && used !== null) known.uses.push(useOf({ name: limit, slot, used }));
   }
-  return { quotas: [...accounts.values()], stopped: rows[0]?.stopped ?? false };
+  const found = [...accounts.values()];
+  return {
+    quotas: found.map(({ account, uses }) => ({ account, uses })),
+    stopped: rows[0]?.stopped ?? false,
+    lapsed: found.map(({ lapsed }) => lapsed),
+  };
 }
 
 export async function readPositions(
@@ -95,8 +113,10 @@ export async function readPositions(
   nowMs: number,
   quotas?: readonly QuotaName[],
 ): Promise<readonly QuotaPosition[]> {
-  const { quotas: found, stopped } = await readAccounts(ask, quotas);
-  return found.map(({ account, uses }) => positionOf(account, uses, { nowMs, stopped }));
+  const { quotas: found, stopped, lapsed } = await readAccounts(ask, quotas, nowMs);
+  return found.map(({ account, uses }, i) =>
+    positionOf(account, uses, { nowMs, stopped, lapsed: lapsed[i] ?? 0n }),
+  );
 }
 
 export async function readRecentAmounts(
@@ -120,10 +140,15 @@ export async function takeQuotas(ask: Ask, taken: readonly Taken[]): Promise<voi
   );
   const [written] = (await Promise.all([
     ask(
-      `UPDATE quota q SET reserved = q.reserved + g.amount, clock_ms = g.clock_ms
-        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS g (issuer, currency, amount, clock_ms)
-        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.held - q.issued + q.voided + q.returned >= g.amount`,
-      [...columns(taken), taken.map(({ amount }) => amount), taken.map(({ clockMs }) => clockMs)],
+      `UPDATE quota q SET reserved = q.reserved + g.amount, held = q.held + g.held, clock_ms = g.clock_ms
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS g (issuer, currency, amount, held, clock_ms)
+        WHERE q.issuer = g.issuer AND q.currency = g.currency AND q.allocated - q.reserved - q.held - q.issued + q.voided + q.returned >= g.amount + g.held`,
+      [
+        ...columns(taken),
+        taken.map(({ amount }) => amount),
+        taken.map(({ held }) => held),
+        taken.map(({ clockMs }) => clockMs),
+      ],
     ),
     ask(
       `DELETE FROM quota_slot s USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS g (issuer, currency, name, oldest)
@@ -190,6 +215,17 @@ export async function issueQuotas(
   assert(written.count === quotas.length, 'what was reserved is there to be issued');
 }
 
+/** What was left of reservations that end is available again. */
+export async function giveBack(ask: Ask, ended: readonly EndedReservation[]): Promise<void> {
+  for (const { reservation, end } of ended) {
+    const written = (await ask(
+      'UPDATE quota SET held = held - $3 WHERE issuer = $1 AND currency = $2 AND held >= $3',
+      [reservation.issuer, reservation.currency, end.amount],
+    )) as unknown as Written;
+    assert(written.count === 1, 'what was held is there to be given back');
+  }
+}
+
 /** Whether it was not there before. */
 export async function insertQuota(ask: Ask, account: QuotaName & QuotaTerms): Promise<boolean> {
   const { allocated, frozen, limits, returns } = termsRowOf(account);
@@ -238,9 +274,11 @@ export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<voi
 
 /** What the action is decided from. */
 export async function readChangeable(ask: Ask, action: QuotaAction): Promise<Changeable> {
-  if (action.kind === 'start') return { accounts: [], stop: await readStop(ask) };
-  const { quotas } = await readAccounts(ask, termsActionsOf(action));
-  return { accounts: quotas.map(({ account }) => account), stop: undefined };
+  if (action.kind === 'start') return { accounts: [], reservations: [], stop: await readStop(ask) };
+  const named = termsActionsOf(action);
+  const { quotas } = await readAccounts(ask, named);
+  const reservations = await readOpen(ask, named);
+  return { accounts: quotas.map(({ account }) => account), reservations, stop: undefined };
 }
 
 /** The last stop, where it is not lifted. */

@@ -8,6 +8,7 @@ import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
 import { approveQuotas } from './central-statement.ts';
 import { lockQuotas, readAccounts, retireQuotas, takeQuotas } from './quota-statement.ts';
+import { readReservations, writeReservations } from './reservation-statement.ts';
 import type { Ask } from './session.ts';
 import { readSpent, readTouched, writeSettled } from './settlement-statement.ts';
 
@@ -36,7 +37,7 @@ export async function readHead(
 }
 
 /**
- * Locks the quotas that the group takes from or settles of, and reads all that decides it.
+ * Locks the quotas that the group takes from, reserves or settles of, and reads all that decides it.
  *
  * The locks come first and in the order of their keys, here as in every transaction, so that two of them never wait for each
  * other; and what is read after them is what the transactions left that had them before (READ COMMITTED: a snapshot a statement).
@@ -46,13 +47,16 @@ export async function readFound(
   series: number,
   intents: readonly NewIntent[],
 ): Promise<Omit<Found, 'head'>> {
-  const quotas = intents.flatMap(({ take, settles, approves }) => take ?? settles ?? approves ?? []);
+  const quotas = intents.flatMap(
+    ({ take, reserves, settles, approves }) => take ?? reserves ?? settles ?? approves ?? [],
+  );
   const settlements = intents.flatMap(({ settles }) => settles ?? []);
   const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
   const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
-  const [, found, known, ordered, spent, units, balances] = await Promise.all([
+  const [, found, reservations, known, ordered, spent, units, balances] = await Promise.all([
     quotas.length === 0 ? undefined : lockQuotas(ask, quotas),
     quotas.length === 0 ? { quotas: [], stopped: false } : readAccounts(ask, quotas),
+    readReservations(ask, intents),
     ask<SeriesIntentRow>(intentsSql, [intents.map(({ kind }) => kind), intents.map(({ id }) => id)]),
     orders.length === 0
       ? []
@@ -68,6 +72,7 @@ export async function readFound(
   ]);
   return {
     ...found,
+    reservations,
     intents: known.map((row) => intentOf(row, row.series === series)),
     orders: ordered.map(({ id }) => id),
     spent: spent.map((row) => row.spends),
@@ -87,6 +92,7 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
     retireQuotas(ask, plan.retired),
     takeQuotas(ask, plan.taken),
     approveQuotas(ask, plan.approved),
+    writeReservations(ask, plan.reserved),
     appendEntries(ask, series, plan.entries),
     insertIntents(ask, series, plan.created),
     insertOrders(ask, plan.created),

@@ -12,11 +12,13 @@ import {
   replayRows,
   type WholeStopRow,
 } from '../quota-check.ts';
+import { ReservationCheck, type ReservingRow } from '../reservation-check.ts';
 import type {
   AccountRow,
   ApprovalRow,
   JournalRow,
   QuotaRow,
+  ReservationRow,
   ResolutionRow,
   SlotRow,
   TakeRow,
@@ -30,7 +32,7 @@ const sql = {
   slots: 'SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ? ORDER BY name, slot',
   strangeTake: `SELECT sequence FROM intent i WHERE (take_amount IS NOT NULL OR approve_amount IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM quota q WHERE q.issuer = i.issuer AND q.currency = coalesce(i.take_currency, i.approve_currency))`,
-  takes: `SELECT sequence, take_amount, take_orders, take_ms, signed IS NOT NULL AS done FROM intent
+  takes: `SELECT sequence, take_amount, take_orders, take_ms, take_reservation, signed IS NOT NULL AS done FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY sequence`,
   approvals: `SELECT sequence, approve_amount FROM intent
       WHERE issuer = ? AND approve_currency = ? AND approve_amount IS NOT NULL ORDER BY sequence`,
@@ -38,6 +40,8 @@ const sql = {
   changes: 'SELECT id, sequence, issuer, currency, reset_ms FROM quota_change',
   stops: 'SELECT * FROM quota_stop',
   settlements: 'SELECT sequence, id, issuer, settles FROM intent WHERE settles IS NOT NULL ORDER BY sequence',
+  reserving: 'SELECT sequence, id, issuer, reserves FROM intent WHERE reserves IS NOT NULL ORDER BY sequence',
+  reservations: 'SELECT * FROM reservation',
   accounts: 'SELECT * FROM account',
   spent: 'SELECT intent_id FROM spent_unit WHERE epoch = ? AND serial = ? AND position = ?',
   countSpent: 'SELECT count(*) AS units FROM spent_unit',
@@ -51,15 +55,24 @@ export function verifyQuotas(db: Database.Database, role: LedgerRole, corrupt: C
   if (strange !== undefined)
     throw corrupt(`entry ${strange.sequence} takes or approves of a quota that is not there`);
   const quotas = db.prepare(sql.quotas).all() as QuotaRow[];
+  const reservations = new ReservationCheck(history, corrupt);
+  for (const row of db.prepare(sql.reserving).iterate() as IterableIterator<ReservingRow>)
+    reservations.reserve(row);
+  reservations.ends();
   for (const { row, recorded } of pairAccounts(quotas, history, corrupt)) {
     const check = new AccountCheck(row, recorded, corrupt);
     const takes = db.prepare(sql.takes).iterate(row.issuer, row.currency);
-    for (const take of takes as IterableIterator<TakeRow & { done: bigint }>)
+    for (const take of takes as IterableIterator<TakeRow & { done: bigint }>) {
       check.add(take, take.done === 1n);
+      reservations.take(take, row);
+    }
     const approvals = db.prepare(sql.approvals).iterate(row.issuer, row.currency);
     for (const approval of approvals as IterableIterator<ApprovalRow>) check.approve(approval);
     check.finish(db.prepare(sql.slots).all(row.issuer, row.currency) as SlotRow[]);
   }
+  for (const row of db.prepare(sql.reservations).iterate() as IterableIterator<ReservationRow>)
+    reservations.row(row);
+  reservations.finish(quotas);
   checkChanges(db.prepare(sql.changes).all() as ChangeRow[], history, corrupt);
   checkResolutions(
     db.prepare(sql.resolutions).iterate() as IterableIterator<ResolutionRow>,

@@ -11,11 +11,13 @@ import {
   encodeStopContent,
   type LedgerRole,
 } from '../../quota/history.ts';
+import { type Reservation, refuseUnknownReservation, standingOf } from '../../quota/reservation.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
 import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
+import { type EndedReservation, endReservations, entryOfEnd } from '../reservation-end.ts';
 import {
   accountOf,
   changeOf,
@@ -29,7 +31,8 @@ import {
   termsRowOf,
   useOf,
 } from '../row.ts';
-import type { Allocation, ApprovedChange, NewStop, Stop } from '../store.ts';
+import type { Allocation, ApprovedChange, NewRelease, NewStop, Stop, Store } from '../store.ts';
+import { ReservationTable } from './reservation-table.ts';
 
 /** Appends an entry with the next number, which it gives. */
 export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
@@ -38,10 +41,12 @@ export class QuotaTables {
   private readonly statements: ReturnType<typeof prepare>;
   private readonly role: LedgerRole;
   private readonly append: AppendEntry;
+  readonly reservations: ReservationTable;
 
   constructor(db: Database.Database, role: string, append: AppendEntry) {
     this.statements = prepare(db);
     this.role = role as LedgerRole;
+    this.reservations = new ReservationTable(db);
     this.append = append;
   }
 
@@ -58,8 +63,8 @@ export class QuotaTables {
 
   /** Writes what a group takes: the table's own check holds the total once more. */
   take(taken: readonly Taken[]): void {
-    for (const { issuer, currency, amount, clockMs, charges } of taken) {
-      const total = this.statements.takeTotal.run({ amount, atMs: clockMs, issuer, currency });
+    for (const { issuer, currency, amount, held, clockMs, charges } of taken) {
+      const total = this.statements.takeTotal.run({ amount, held, atMs: clockMs, issuer, currency });
       assert(total.changes === 1, 'what was checked fits, in the same transaction');
       for (const { limit, slot, oldest, by } of charges) {
         this.statements.pruneSlots.run(issuer, currency, limit, oldest);
@@ -122,7 +127,8 @@ export class QuotaTables {
   }
 
   private positionOf(account: QuotaAccount, nowMs: number): QuotaPosition {
-    return positionOf(account, this.uses(account), { nowMs, stopped: this.stopped() !== undefined });
+    const lapsed = this.reservations.lapsed(account, Math.max(nowMs, account.clockMs));
+    return positionOf(account, this.uses(account), { nowMs, stopped: this.stopped() !== undefined, lapsed });
   }
 
   private uses({ issuer, currency }: QuotaAccount): SlotUse[] {
@@ -146,22 +152,59 @@ export class QuotaTables {
     const decoded = decodeChange(bytes);
     assert(decoded.ok, 'a change that was approved can be read');
     const { action } = decoded.value;
+    const accounts = termsActionsOf(action).flatMap((one) => this.account(one.issuer, one.currency) ?? []);
     const moment = { nowMs: createdMs, role: this.role, followed: followed === true };
     const decided = decideChange(decoded.value, moment, {
-      accounts: termsActionsOf(action).flatMap((one) => this.account(one.issuer, one.currency) ?? []),
+      accounts,
+      reservations: accounts.flatMap((account) => this.reservations.open(account)),
       stop: this.stopped(),
     });
     if (!decided.ok) return decided;
+    this.end(decided.value.ended, createdMs);
     const content = encodeChangeContent(bytes, approvals);
     const sequence = this.append({ kind: 'quota-change', subject: id, createdMs, content });
     this.statements.insertChange.run({ id, sequence, ...clockResetOf(action) });
     if (action.kind === 'start') this.statements.liftStops.run(sequence);
-    for (const account of decided.value) this.write(account);
+    for (const account of decided.value.accounts) this.write(account);
     return succeed(sequence);
   }
 
   changes(): readonly ApprovedChange[] {
     return (this.statements.changes.all() as { bytes: Uint8Array }[]).map(({ bytes }) => changeOf(bytes));
+  }
+
+  release({ id, by, evidence, createdMs }: NewRelease): Result<Reservation, 'reservation_unknown'> {
+    const known = this.reservations.find(id);
+    if (known === undefined) return refuseUnknownReservation(id);
+    const atMs = Math.max(createdMs, this.account(known.issuer, known.currency)?.clockMs ?? 0);
+    const ended = endReservations([known], { atMs, releasedBy: by, evidence });
+    this.end(ended, createdMs);
+    return succeed(ended[0]?.reservation ?? known);
+  }
+
+  findReservation(id: Uint8Array, nowMs: number): Reservation | undefined {
+    const known = this.reservations.find(id);
+    return known === undefined ? undefined : this.standing(known, nowMs);
+  }
+
+  reservationsAfter(page: Parameters<Store['reservations']>[0]): readonly Reservation[] {
+    return this.reservations.page(page).map((one) => this.standing(one, page.nowMs));
+  }
+
+  private standing(reservation: Reservation, nowMs: number): Reservation {
+    const account = this.account(reservation.issuer, reservation.currency);
+    return standingOf(reservation, Math.max(nowMs, account?.clockMs ?? 0));
+  }
+
+  /** Each with its entry; what was left is available from then on. */
+  private end(ended: readonly EndedReservation[], createdMs: number): void {
+    for (const one of ended) {
+      this.append(entryOfEnd(one, createdMs));
+      const { issuer, currency } = one.reservation;
+      const given = this.statements.giveBack.run({ issuer, currency, amount: one.end.amount });
+      assert(given.changes === 1, 'what was held is there to be given back');
+    }
+    this.reservations.write(ended.map(({ reservation }) => reservation));
   }
 
   /** The quota's new terms, and its slots anew from what was taken. */
@@ -211,8 +254,9 @@ function prepare(db: Database.Database) {
       VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`),
     changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
         limits = :limits, returns = :returns, issued = :issued, voided = :voided, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
-    takeTotal: db.prepare(`UPDATE quota SET reserved = reserved + :amount, clock_ms = :atMs
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount`),
+    takeTotal:
+      db.prepare(`UPDATE quota SET reserved = reserved + :amount, held = held + :held, clock_ms = :atMs
+      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount + :held`),
     retire: db.prepare(`UPDATE quota SET retired = retired + :retired, returned = returned + :returned,
         credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
     takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
@@ -223,6 +267,8 @@ function prepare(db: Database.Database) {
     clearSlots: db.prepare('DELETE FROM quota_slot WHERE issuer = ? AND currency = ?'),
     issue: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
       WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
+    giveBack: db.prepare(`UPDATE quota SET held = held - :amount
+      WHERE issuer = :issuer AND currency = :currency AND held >= :amount`),
     takes: db.prepare(`SELECT sequence, take_amount, take_orders, take_ms FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
     recent: db.prepare(`SELECT take_amount, take_orders FROM intent
