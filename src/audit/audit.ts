@@ -9,6 +9,7 @@ import { toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { isoTime } from '../records/key-ring.ts';
 import type { VerifySignature } from '../records/signature.ts';
+import { AccountReplay } from './account-replay.ts';
 import { checkAnchorChange } from './anchor-change-check.ts';
 import type { Entry, IntentEntry } from './entry.ts';
 import { Findings } from './finding.ts';
@@ -149,6 +150,7 @@ class FirstPass {
   accounts: readonly ReplayedAccount[] = [];
   provenFrom = Number.POSITIVE_INFINITY;
   unproven = 0;
+  private account: AccountReplay | undefined;
   private readonly spent = new IdTable(0);
   private readonly missingIssuers = new Set<string>();
   private readonly context: AuditContext;
@@ -170,6 +172,7 @@ class FirstPass {
 
   read(system: System, known: readonly KnownEntry[]): void {
     const replay = new QuotaReplay(this.context, system);
+    if (system.role === 'central') this.account = new AccountReplay(this.context, system);
     const orders = new IdTable(0);
     const { size } = system.extract;
     let entries = 0;
@@ -180,7 +183,10 @@ class FirstPass {
     });
     this.ends.push(...ends);
     this.counted.push({ system, entries: ends.reduce((sum, { sequence }) => sum + sequence, 0) });
-    if (system.role === 'quota') this.accounts = replay.accounts();
+    if (system.role !== 'quota') return;
+    // It is the last one that is read.
+    this.accounts = replay.accounts();
+    this.account?.finish(this.accounts);
   }
 
   private take(
@@ -191,11 +197,23 @@ class FirstPass {
   ): void {
     switch (entry.kind) {
       case 'allocation':
-        replay.allocate(entry);
+        if (system.role === 'central') this.account?.allocate(entry);
+        else replay.allocate(entry);
         return;
       case 'quota-change':
-        // Of another system it is an anchor that was set anew, and nothing of a quota.
+        // Of issuance it is an anchor that was set anew, and nothing of a quota.
         if (system.role === 'quota') replay.change(entry, ordinal);
+        if (system.role === 'central') this.account?.change(entry);
+        return;
+      case 'adoption':
+        this.account?.adopt(entry);
+        return;
+      case 'return':
+        this.account?.bringBack(entry);
+        return;
+      case 'resolution':
+        this.account?.resolve(entry);
+        this.index.add(entry.id, 'resolution', { system: system.index, offset });
         return;
       case 'stop':
         replay.stopIssuing(entry, ordinal);
@@ -217,6 +235,7 @@ class FirstPass {
         `a ${entry.kind} of request ${toHex(entry.id)} is there already`,
       );
     this.checkIssuer(system, entry);
+    if (entry.kind === 'credential') this.account?.approve(entry);
     if (entry.kind === 'control-bit') {
       replay.take(entry, ordinal);
       if (isNew) this.settlements.know(entry, row);

@@ -1,11 +1,26 @@
 /** A journal's entry as an auditor reads it: decoded strictly, from bytes that may be forged. */
 import type { EntryKind } from '../journal/chain.ts';
 import { type CborValue, decodeCbor } from '../kit/encoding.ts';
+import {
+  type Adoption,
+  decodeAdoption,
+  decodeResolution,
+  decodeReturn,
+  type Resolution,
+} from '../quota/central-account.ts';
 import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
 import { type QuotaTerms, readTerms } from '../records/quota-terms.ts';
 
 export interface IntentEntry {
-  readonly kind: 'request' | 'credential' | 'denial' | 'control-bit' | 'currency' | 'retirement' | 'transfer';
+  readonly kind:
+    | 'request'
+    | 'credential'
+    | 'denial'
+    | 'control-bit'
+    | 'currency'
+    | 'closing'
+    | 'retirement'
+    | 'transfer';
   readonly sequence: number;
   /** Of the request, the retirement or the transfer, 16 bytes. */
   readonly id: Uint8Array;
@@ -22,6 +37,8 @@ export interface IntentEntry {
   readonly take: Take | null;
   /** Of a retirement and a transfer only. */
   readonly settles: Settles | null;
+  /** Of a credential: what it counts in central management's account; null in a ledger of before there was one. */
+  readonly approves: { readonly currency: string; readonly amount: bigint } | null;
 }
 
 export interface Take {
@@ -77,16 +94,43 @@ export interface StopEntry extends Decided {
   readonly evidence: Uint8Array | null;
 }
 
-export type Entry = IntentEntry | AllocationEntry | ChangeEntry | StopEntry;
+/** Central management takes a quota over into its own account. */
+export interface AdoptionEntry extends Decided, Adoption {
+  readonly kind: 'adoption';
+  /** `issuer/currency` */
+  readonly account: string;
+}
+
+export interface ResolutionEntry extends Decided, Resolution {
+  readonly kind: 'resolution';
+  /** Of the request, 16 bytes. */
+  readonly id: Uint8Array;
+}
+
+export interface ReturnEntry extends Decided {
+  readonly kind: 'return';
+  /** `issuer/currency` */
+  readonly account: string;
+  readonly total: bigint;
+}
+
+export type Entry =
+  | IntentEntry
+  | AllocationEntry
+  | ChangeEntry
+  | StopEntry
+  | AdoptionEntry
+  | ResolutionEntry
+  | ReturnEntry;
 
 /** Bytes of an order's id and body hash. */
 export const orderBytes = 48;
 
 /** Which entries a system writes. */
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
-  // A change of theirs is an anchor that two people had set anew.
-  central: ['credential', 'denial', 'quota-change'],
-  issuance: ['request', 'currency', 'quota-change'],
+  // Of issuance a change is an anchor that two people had set anew; central management follows those of quotas too.
+  central: ['credential', 'denial', 'allocation', 'quota-change', 'adoption', 'resolution', 'return'],
+  issuance: ['request', 'currency', 'closing', 'quota-change'],
   quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
 };
 
@@ -146,18 +190,40 @@ function readContent(
         evidence: evidence === null ? null : anyBytes(reader, evidence, 'evidence'),
       };
     }
+    case 'adoption': {
+      const adoption = decodeAdoption(content);
+      if (adoption === undefined) reader.fail('adoption', 'terms, a version and what counts');
+      return adoption === undefined
+        ? undefined
+        : { ...head, kind, ...adoption, account: readAccount(reader, subject) };
+    }
+    case 'resolution': {
+      const resolution = decodeResolution(content);
+      if (resolution === undefined)
+        reader.fail('resolution', 'what was approved and freed, and by which word');
+      return resolution === undefined
+        ? undefined
+        : { ...head, kind, ...resolution, id: reader.bytesOf(subject, 'subject', 16) };
+    }
+    case 'return': {
+      const total = decodeReturn(content);
+      return total === undefined
+        ? undefined
+        : { ...head, kind, total, account: readAccount(reader, subject) };
+    }
     case 'request':
     case 'credential':
     case 'denial':
     case 'control-bit':
     case 'currency':
+    case 'closing':
     case 'retirement':
     case 'transfer':
       return {
         ...head,
         kind,
         id: reader.bytesOf(subject, 'subject', 16),
-        ...readIntent(reader, content, kind === 'retirement' || kind === 'transfer'),
+        ...readIntent(reader, content, kind),
       };
     default:
       return undefined;
@@ -172,13 +238,25 @@ function anyBytes(reader: ClaimReader, value: CborValue | undefined, name: strin
   return new Uint8Array();
 }
 
+function readAccount(reader: ClaimReader, subject: CborValue | undefined): string {
+  return reader.textOf(subject, 'subject', accountPattern, 'an issuer and a currency');
+}
+
+/** Items of an intent's content: nine, and then one for each thing that came later, up to the last that there is. */
+function itemsOf(kind: IntentEntry['kind'], content: CborValue): number {
+  if (kind === 'retirement' || kind === 'transfer') return 10;
+  return kind === 'credential' && Array.isArray(content) && content.length > 9 ? 12 : 9;
+}
+
 function readIntent(
   reader: ClaimReader,
   content: CborValue,
-  isSettlement: boolean,
+  kind: IntentEntry['kind'],
 ): Omit<IntentEntry, 'kind' | 'sequence' | 'createdMs' | 'id'> {
-  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles] =
-    reader.listOf(content, 'content', isSettlement ? 10 : 9);
+  const isSettlement = kind === 'retirement' || kind === 'transfer';
+  const count = itemsOf(kind, content);
+  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles, , approves] =
+    reader.listOf(content, 'content', count);
   const intent = {
     issuer: reader.textOf(issuer, 'issuer', namePattern, nameAccepted),
     bodyHash: reader.bytesOf(bodyHash, 'bodyHash', 32),
@@ -190,6 +268,7 @@ function readIntent(
     spends: spends === null ? null : reader.bytesOf(spends, 'spends', 16),
     take: take === null ? null : readTake(reader, take),
     settles: isSettlement ? readSettles(reader, settles) : null,
+    approves: count === 12 ? readApproves(reader, approves) : null,
   };
   if (intent.orders !== null && intent.orders.length % orderBytes !== 0)
     reader.fail('orders', `${orderBytes} bytes an order`);
@@ -211,6 +290,17 @@ function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
     amount: reader.amountOf(amount, 'take.amount'),
     orders: reader.integerOf(orders, 'take.orders', 1),
     atMs: reader.momentOf(atMs, 'take.atMs'),
+  };
+}
+
+function readApproves(
+  reader: ClaimReader,
+  value: CborValue | undefined,
+): { currency: string; amount: bigint } {
+  const [currency, amount] = reader.listOf(value, 'approves', 2);
+  return {
+    currency: reader.currencyCodeOf(currency, 'approves.currency'),
+    amount: reader.amountOf(amount, 'approves.amount'),
   };
 }
 
