@@ -36,26 +36,33 @@ export async function adoptQuotas(
     if (!added.ok) return added;
     if (page.length < lastWordLimit) break;
   }
-  const adoptions = positions.map(({ issuer, currency, version, allocated, frozen, limits, returns }) => ({
-    issuer,
-    currency,
-    version,
-    createdMs: clock.nowMs(),
-    counted: within(counted.get(accountName(issuer, currency)) ?? 0n, allocated),
-    terms: {
-      allocated,
-      frozen,
-      returns,
-      limits: limits.map(({ name, counts, window, maximum }) => ({ name, counts, window, maximum })),
-    },
-  }));
+  const adoptions = positions.map(
+    ({ issuer, currency, version, allocated, reserved, issued, frozen, limits, returns }) => ({
+      issuer,
+      currency,
+      version,
+      createdMs: clock.nowMs(),
+      // Its own ledger may be an older one; and what did not come back was within what was allocated.
+      counted: least(allocated, most(counted.get(accountName(issuer, currency)) ?? 0n, reserved + issued)),
+      terms: {
+        allocated,
+        frozen,
+        returns,
+        limits: limits.map(({ name, counts, window, maximum }) => ({ name, counts, window, maximum })),
+      },
+    }),
+  );
   if (!(await store.adopt(adoptions))) return succeed(0);
   await ledger.follow();
   return succeed(adoptions.length);
 }
 
-function within(counted: bigint, allocated: bigint): bigint {
-  return counted < allocated ? counted : allocated;
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function most(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 async function countPage(
