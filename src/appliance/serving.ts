@@ -13,7 +13,7 @@ import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
-import { makeCentralAccount } from '../roles/central-account.ts';
+import { makeCentralAccount, makeCentralChanges } from '../roles/central-account.ts';
 import type { QuotaVersion } from '../roles/followed-change.ts';
 import { makeIssuance } from '../roles/issuance.ts';
 import { type Ledger, openLedger } from '../roles/ledger.ts';
@@ -221,7 +221,10 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
   const account = makeCentralAccount(own);
   const resolution = makeResolution({ ...own, account });
   // Stops and starts are quota control's.
-  const quotaChanges = makeQuotaChanges({ ...own, resume: () => Promise.resolve() });
+  const quotaChanges = makeCentralChanges(
+    makeQuotaChanges({ ...own, resume: () => Promise.resolve() }),
+    account,
+  );
   const central = makeCentral({
     ledger,
     signer: token.signer,

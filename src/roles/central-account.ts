@@ -14,6 +14,7 @@ import type { VerifySignature } from '../records/signature.ts';
 import type { QuotaPosition } from '../store/store.ts';
 import { type AdoptionDependencies, adoptQuotas } from './adoption.ts';
 import type { FollowedChange, QuotaVersion } from './followed-change.ts';
+import type { QuotaChanges } from './quota-changes.ts';
 
 export interface CentralAccountDependencies extends AdoptionDependencies {
   /** Of the trust bundle. */
@@ -62,8 +63,10 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
       const own = await store.position(told.issuer, told.currency, clock.nowMs());
       // A quota that nobody allocated here: only people could, and there is no such change.
       if (own === undefined) continue;
-      if (told.version > own.version) await follow(own);
-      const returned = await countReturns(own, told);
+      const isBehind = told.version > own.version;
+      // Before a change that may say that nothing comes back any more: what did until then counts.
+      const returned = await countReturns(own, told, isBehind);
+      if (isBehind) await follow(own);
       known.set(name, { version: own.version, returned });
     }
     return succeed(null);
@@ -114,8 +117,9 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
    * Its word is all that there is of what came back. It counts where the quota's terms say that anything does, and where it is needed; gives
    * up to what it was looked at.
    */
-  async function countReturns(own: QuotaPosition, told: QuotaPosition): Promise<bigint> {
-    if (!own.returns || told.returned <= own.returned || own.available >= told.available) return own.returned;
+  async function countReturns(own: QuotaPosition, told: QuotaPosition, always: boolean): Promise<bigint> {
+    if (!own.returns || told.returned <= own.returned) return own.returned;
+    if (!always && own.available >= told.available) return own.returned;
     const { issuer, currency } = own;
     await store.bringBack({ issuer, currency, total: told.returned, createdMs: clock.nowMs() });
     await ledger.follow();
@@ -129,6 +133,18 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
       if (!positions.ok) return positions;
       const learnt = await learn(positions.value);
       return learnt.ok ? positions : learnt;
+    },
+  };
+}
+
+/** Changes that people bring: what came back until then counts first. Quota control has carried the change out before, or it lies. */
+export function makeCentralChanges(changes: QuotaChanges, account: CentralAccount): QuotaChanges {
+  return {
+    ...changes,
+    async apply(change, approvals) {
+      // Whatever it says or does not: people's change is taken all the same.
+      await account.ask();
+      return changes.apply(change, approvals);
     },
   };
 }

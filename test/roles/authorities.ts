@@ -23,7 +23,11 @@ import { makeRequestId } from '../../src/records/request-id.ts';
 import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
-import { type CentralAccount, makeCentralAccount } from '../../src/roles/central-account.ts';
+import {
+  type CentralAccount,
+  makeCentralAccount,
+  makeCentralChanges,
+} from '../../src/roles/central-account.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
@@ -281,11 +285,6 @@ async function assemble(
     ledger: ledgers.quota,
     resume: () => quotaControl.finishUnsigned(),
   });
-  const centralChanges = makeQuotaChanges({
-    ...ofChanges,
-    ledger: ledgers.central,
-    resume: () => Promise.resolve(),
-  });
   const ofCentral = {
     ledger: ledgers.central,
     lastWords: async (_: string, ids: readonly Uint8Array[], close: boolean) =>
@@ -300,6 +299,10 @@ async function assemble(
     quotaPositions: async () => succeed(await quotaControl.positions()),
     quotaChanges: async (from) => succeed(await quotaChanges.since(from)),
   });
+  const centralChanges = makeCentralChanges(
+    makeQuotaChanges({ ...ofChanges, ledger: ledgers.central, resume: () => Promise.resolve() }),
+    account,
+  );
   const resolution = makeResolution({ ...ofCentral, keys, account });
   const central = makeCentral({
     ...common,
