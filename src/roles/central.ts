@@ -68,6 +68,9 @@ export interface Central {
   finishUnsigned(): Promise<number>;
 }
 
+/** How often a decision is made anew, where the account was changed while it was made. */
+const triesLimit = 8;
+
 /** What is the same for all orders of a request when its decision begins. */
 type RequestInput = Omit<DecisionInput, 'amount' | 'requestsInWindow'>;
 
@@ -117,7 +120,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     const now = clock.nowSeconds();
     const fresh = checkTimes(request, now, policy.clockSkewSeconds);
     if (!fresh.ok) return fresh;
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       const input = await gatherInput(request);
       if (!input.ok) return input;
       const committed = await inTurn(request.issuer, async () => {
@@ -133,8 +136,9 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         for (const one of committed.value) if (one.ok) intents.push(one.value.intent);
         return succeed(await finishAll(intents));
       }
-      // The account was changed since the look at it, by people or by another process: look again. Each of them made progress, so this ends.
-      if (!refused.ok && !isExcess(refused.code) && refused.code !== 'quota_frozen') return refused;
+      // The account was changed since the look at it, by people or by another process: look again.
+      const isChanged = !refused.ok && (isExcess(refused.code) || refused.code === 'quota_frozen');
+      if (!refused.ok && (!isChanged || tries === triesLimit)) return refused;
     }
   }
 

@@ -126,6 +126,13 @@ export class Auditor implements Watch {
       throw new Broken(`conservation: ${issued + reserved} is taken for control bits over ${taken}`);
     if (this.sums.issued > issued) throw new Broken('Σ issued ≤ Σ quota: more is out than was taken');
     this.sums.taken = taken;
+    const own = await this.plant.storeOf('central').position(issuer, 'EUR', this.plant.clock.nowMs());
+    if (own === undefined) throw new Broken('account: central management has none');
+    if (own.issued - own.voided < issued + reserved)
+      throw new Broken(
+        `account: ${own.issued - own.voided} is counted by central management, and ${issued + reserved} is taken`,
+      );
+    if (own.issued - own.voided > own.allocated) throw new Broken('account: more is approved than allocated');
   }
 
   private async checkJournal(role: Role): Promise<void> {

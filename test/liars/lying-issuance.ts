@@ -5,10 +5,12 @@
  * What holds: whatever verifies offline as authentic is under a control bit that quota control has signed, counted and not exceeded; every
  * control bit is for orders that central management approved, once a request and once a credential; and so Σ authentic ≤ Σ quota.
  */
+import { decodeEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { refuse, succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
-import { encodeClosing } from '../../src/records/closing.ts';
+import { decodeClosing, encodeClosing } from '../../src/records/closing.ts';
+import { decodeCurrencyRecord, encodeCurrencyRecord } from '../../src/records/currency.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { decodePresentation, encodePresentation, type Presentation } from '../../src/records/presentation.ts';
 import {
@@ -63,6 +65,8 @@ class LyingIssuance implements World {
   private readonly othersGrants = new Seen<Grant>();
   private readonly ofRequest = new Map<string, Uint8Array>();
   private readonly credentials = new Set<string>();
+  /** Of central management's journal. */
+  private read = 0;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -174,7 +178,22 @@ class LyingIssuance implements World {
     const issuedAt = this.house.clock.nowSeconds();
     const id = draw.chance(10) ? (this.requests.pick(draw)?.request.id ?? requestId) : requestId;
     const closing = encodeClosing({ requestId: id, issuer, issuedAt }, by.publicKey.keyId);
+    const record = {
+      ...{
+        requestId: id,
+        issuer,
+        issuedAt,
+        epoch: 1,
+        sequence: 1,
+        root: draw.bytes(32),
+        count: 1,
+        total: 1n,
+      },
+      currency: { code: 'EUR', exponent: 2 },
+      controlBitHash: draw.bytes(32),
+    };
     return draw.pick<() => Promise<LastWord>>([
+      async () => succeed(await signAs(by, encodeCurrencyRecord(record, by.publicKey.keyId))),
       async () => succeed(await signAs(by, closing)),
       async () => succeed(await signAs(by, closing)),
       async () => succeed(flipped(await signAs(by, closing), draw)),
@@ -432,6 +451,29 @@ class LyingIssuance implements World {
       throw new Broken('another issuer: its units are authentic with the signature of this one');
     const [day] = position.limits;
     if (day === undefined || day.used > dayLimit) throw new Broken('the limit of the day');
+    await this.checkFreed();
+  }
+
+  /** INVARIANT: what central management frees, it frees by a word that this issuance signed, of that very request, after its credential expired. */
+  private async checkFreed(): Promise<void> {
+    const store = this.house.store('central');
+    for (const { bytes, sequence } of await store.journal(this.read + 1, 1_000)) {
+      this.read = sequence;
+      const entry = decodeEntry(bytes);
+      if (!('entry' in entry) || entry.entry.kind !== 'resolution') continue;
+      const { id, word, issuer: of } = entry.entry;
+      const closing = decodeClosing(word);
+      const decoded = closing.ok ? closing : decodeCurrencyRecord(word);
+      if (!decoded.ok) throw new Broken(`freed: by ${decoded.message}`);
+      const { record } = decoded.value;
+      const moments = { madeAt: record.issuedAt, seenAt: this.house.clock.nowSeconds() };
+      const key = this.house.keyRing.checkKey(decoded.value.keyId, { role: 'issuance', name: of }, moments);
+      if (!key.ok || !equalBytes(record.requestId, id))
+        throw new Broken(`freed: request ${toHex(id)} by a word that is not issuance's on it`);
+      const credential = await this.house.credentialOf(id);
+      if (credential === undefined || credential.expiresAt >= this.house.clock.nowSeconds())
+        throw new Broken(`freed: request ${toHex(id)} before its credential expired`);
+    }
   }
 
   /** All that it could sign, signed: exactly what quota control has counted, and every bit of it is in its journal. */

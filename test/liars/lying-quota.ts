@@ -173,7 +173,7 @@ class LyingQuota implements World {
       outstanding: 0n,
       returns: false,
       retired: 0n,
-      returned: 0n,
+      returned: draw.pick([0n, 0n, 0n, 10n ** 12n]),
       credited: 0n,
       held: 0n,
       voided: 0n,
@@ -186,6 +186,11 @@ class LyingQuota implements World {
     const version = this.totals.size;
     const before = this.totals.get(version) ?? 0n;
     const to = draw.chance(70) ? before + BigInt(draw.below(3_000)) : (before * BigInt(draw.below(10))) / 10n;
+    if (draw.chance(15)) {
+      const alone = this.makeChange(version, to, ['alice']);
+      const applied = await this.changes.apply(alone.change, alone.approvals);
+      return applied.ok ? 'one alone changed it' : applied.code;
+    }
     const made = this.makeChange(version, to, ['alice', 'bob']);
     // One that central management has not had yet, and has no room for, is never made: people would see it refused.
     const own = await this.house.store('central').position(issuer, 'EUR', 0);
