@@ -6,6 +6,7 @@
  * central management has approved by rules of its own; no serial is used twice; and Σ authentic ≤ what central management counts in its own account
  * ≤ what two people allowed.
  */
+import { decodeEntry, type ResolutionEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
@@ -82,6 +83,9 @@ class LyingQuota implements World {
   /** What people allowed, by the quota's version. */
   private readonly totals = new Map([[1, allocated]]);
   private readonly approved: FollowedChange[] = [];
+  /** Of central management's journal. */
+  private read = 0;
+  private readonly freed = new Map<string, ResolutionEntry>();
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -481,6 +485,24 @@ class LyingQuota implements World {
       throw new Broken(`bound: ${authentic} is authentic, and ${issued - voided} counted`);
     if (issued - voided > own.allocated)
       throw new Broken(`bound: ${issued - voided} of ${own.allocated} is approved`);
+    await this.checkFreed();
+  }
+
+  /** INVARIANT: of each request what was freed, and what is authentic, come to what was approved. */
+  private async checkFreed(): Promise<void> {
+    for (const { bytes, sequence } of await this.house.store('central').journal(this.read + 1, 1_000)) {
+      this.read = sequence;
+      const entry = decodeEntry(bytes);
+      if ('entry' in entry && entry.entry.kind === 'resolution')
+        this.freed.set(toHex(entry.entry.id), entry.entry);
+    }
+    for (const { bit, sum } of this.observer.batches.values()) {
+      const resolved = this.freed.get(toHex(bit.requestId));
+      if (resolved !== undefined && resolved.freed + sum > resolved.approved)
+        throw new Broken(
+          `freed: ${resolved.freed} of ${resolved.approved}, and ${sum} of the request is authentic`,
+        );
+    }
   }
 
   /** Every order that is authentic was approved: there is a credential of central management's for it. */

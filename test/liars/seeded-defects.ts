@@ -162,13 +162,6 @@ export const seededDefects: readonly SeededDefect[] = [
     to: '',
   },
   {
-    name: 'a change is carried out on whatever version',
-    by: 'a lying quota control',
-    file: 'quota/change.ts',
-    from: 'if (version !== account.version)',
-    to: 'if (version > account.version + 1_000)',
-  },
-  {
     name: 'all that was approved is freed, whatever was issued',
     by: 'a lying quota control',
     file: 'store/central-plan.ts',
