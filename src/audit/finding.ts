@@ -58,7 +58,7 @@ export type FindingCode =
   | 'change_invalid'
   | 'change_unproven'
   | 'stop_invalid'
-  // Central management's own account.
+  // The account of central management.
   | 'account_exceeded'
   | 'account_mismatch'
   | 'resolution_mismatch'

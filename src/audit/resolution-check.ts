@@ -1,5 +1,5 @@
 /** What central management freed of a request: by issuance's own word, which issuance's ledger has too. */
-import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
 import { decodeClosing } from '../records/closing.ts';
 import { decodeCurrencyRecord } from '../records/currency.ts';
 import type { ResolutionEntry } from './entry.ts';
@@ -104,7 +104,7 @@ function checkShown(
   const issuance = systemOf(context, 'issuance', entry.issuer);
   if (issuance === undefined || mayBeLater(context, issuance, Math.floor(entry.createdMs / 1000))) return;
   const shown = [currency, closing].some(
-    (one) => one?.placed.signed != null && equalBytes(sha256(one.placed.signed), sha256(entry.word)),
+    (one) => one?.isSigned === true && equalBytes(one.decoded.bytes, entry.word),
   );
   if (shown || (!there.request && currency === undefined && closing === undefined)) return;
   makeFind(context, system, entry.sequence)(

@@ -21,6 +21,7 @@ import { select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent, NewIntent } from '../store/store.ts';
 import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
+import { refuseClosed } from './closings.ts';
 import { finishIntent } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -299,14 +300,6 @@ function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit
   return refuse(
     'control_bit_serial_used',
     `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run. The first one is accepted, and nothing more of quota control's until this system is started again (docs/OPERATIONS.md)`,
-  );
-}
-
-/** INVARIANT: nothing is issued in a request that was closed, whatever quota control signs: central management has approved as much anew. */
-function refuseClosed(): Refusal<'request_closed'> {
-  return refuse(
-    'request_closed',
-    'the request was closed: its credential expired, and neither currency nor a control bit was there; send the order again under a new id',
   );
 }
 

@@ -113,3 +113,11 @@ function refuseUnderway(): Refusal<'request_underway'> {
     'the request is on its way, or what became of it is not signed yet: the same may be asked again later',
   );
 }
+
+/** INVARIANT: nothing is issued in a request that was closed, whatever quota control signs: central management has approved as much anew. */
+export function refuseClosed(): Refusal<'request_closed'> {
+  return refuse(
+    'request_closed',
+    'the request was closed: its credential expired, and neither currency nor a control bit was there; send the order again under a new id',
+  );
+}

@@ -24,7 +24,7 @@ export async function readGranted(store: Store, sequence: number, most: number):
 }
 
 /** Of a stored intent, signed or not. */
-export function credentialOf({ toBeSigned }: Intent): Credential {
+function credentialOf({ toBeSigned }: Intent): Credential {
   const decoded = decodeCredential(attachSignature(toBeSigned, new Uint8Array(64)));
   assert(decoded.ok, 'a stored credential decodes');
   return decoded.value.record;

@@ -155,7 +155,7 @@ export function makeResolution(dependencies: ResolutionDependencies): Resolution
     const mark = lowest - 1;
     try {
       // A crash before this commit frees nothing; after it, each of these is resolved for ever.
-      resolved += await store.resolve(found.map(({ sequence: _, ...one }) => ({ ...one, mark })));
+      resolved += await store.resolve(found.map(({ sequence: _sequence, ...one }) => ({ ...one, mark })));
     } catch (error) {
       // They are looked at again.
       reached = undefined;

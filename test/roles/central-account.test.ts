@@ -212,7 +212,7 @@ describe('what was approved and not issued', () => {
     });
     authorities = narrowed;
     const outcomes = await Promise.all(drafts.map((bytes) => narrowed.issuance.issue(bytes)));
-    expect(outcomes.map((one) => one.ok && one.value.kind).sort()).toEqual(['denied', 'issued']);
+    expect(new Set(outcomes.map((one) => one.ok && one.value.kind))).toEqual(new Set(['denied', 'issued']));
     afterExpiry();
     expect(await round()).toBe(1);
     const position = await own();

@@ -92,8 +92,7 @@ export function describeCentral(make: MakeStore, share: number): void {
     });
 
     it('stores nothing of a decision whose credential does not fit', async () => {
-      const { head } = under.store;
-      const before = await head.call(under.store);
+      const before = await under.store.head();
       const denial = newIntent(1, { kind: 'denial', decides: 1 });
       const outcomes = await under.store.commit([approving(1, 1_001n), denial]);
       expect(outcomes.map((one) => one.ok)).toEqual([false, false]);
