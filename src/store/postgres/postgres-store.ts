@@ -31,7 +31,6 @@ import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import { type EndedReservation, endReservations, entryOfEnd } from '../reservation-end.ts';
 import {
   bytesOf,
-  changeOf,
   clockResetOf,
   entryOf,
   intentOf,
@@ -48,11 +47,8 @@ import type {
   HeldHead,
   Intent,
   IntentKind,
-  NewAdoption,
   NewIntent,
   NewRelease,
-  NewResolution,
-  NewReturn,
   NewStop,
   PlacedOrder,
   Reservation,
@@ -62,13 +58,7 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
-import {
-  type AppendEntry,
-  adoptQuotas,
-  bringBack,
-  readResolvedUpTo,
-  resolveRequests,
-} from './central-statement.ts';
+import { CentralPart } from './central-part.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
@@ -118,12 +108,13 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-class PostgresStore implements Store {
+class PostgresStore extends CentralPart implements Store {
   readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
   private readonly role: LedgerRole;
 
   constructor(held: HeldSeries, role: LedgerRole) {
+    super();
     this.held = held;
     this.role = role;
   }
@@ -234,7 +225,7 @@ class PostgresStore implements Store {
   }
 
   /** Appends an entry that is of no intent; gives its number in the order of all series as well. */
-  private async append(
+  protected async append(
     ask: Ask,
     head: JournalHead,
     content: Omit<EntryContent, 'sequence'>,
@@ -302,44 +293,6 @@ class PostgresStore implements Store {
         await ask('UPDATE quota_stop SET lifted = $1 WHERE lifted IS NULL', [appended.ordinal]);
       for (const account of decided.value.accounts) await writeAccount(ask, account);
       return { value: succeed(appended.ordinal), head: appended.head };
-    });
-  }
-
-  changes(): Promise<readonly ApprovedChange[]> {
-    return this.read(async (ask) => {
-      const rows = await ask<{ bytes: Uint8Array }>(
-        'SELECT j.bytes FROM quota_change c JOIN journal j USING (ordinal) ORDER BY c.ordinal',
-      );
-      return rows.map(({ bytes }) => changeOf(bytes));
-    });
-  }
-
-  adopt(adoptions: readonly NewAdoption[]): Promise<boolean> {
-    return this.writeEntries((ask, append) => adoptQuotas(ask, append, adoptions));
-  }
-
-  resolve(resolutions: readonly NewResolution[]): Promise<number> {
-    return this.writeEntries((ask, append) => resolveRequests(ask, append, resolutions));
-  }
-
-  resolvedUpTo(): Promise<number> {
-    return this.read((ask) => readResolvedUpTo(ask, this.series.number));
-  }
-
-  bringBack(returned: NewReturn): Promise<void> {
-    return this.writeEntries((ask, append) => bringBack(ask, append, returned));
-  }
-
-  /** A write of entries that are of no intent. */
-  private writeEntries<T>(work: (ask: Ask, append: AppendEntry) => Promise<T>): Promise<T> {
-    return this.write(async (ask, readingHead) => {
-      let head = await readingHead;
-      const value = await work(ask, async (content) => {
-        const appended = await this.append(ask, head, content);
-        head = appended.head;
-        return appended.ordinal;
-      });
-      return { value, head };
     });
   }
 
@@ -475,15 +428,19 @@ class PostgresStore implements Store {
     return this.held.close();
   }
 
+  protected get seriesNumber(): number {
+    return this.series.number;
+  }
+
   private get series(): Series {
     return this.held.series;
   }
 
-  private read<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+  protected read<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
     return this.held.read(work);
   }
 
-  private write<T>(work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>): Promise<T> {
+  protected write<T>(work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>): Promise<T> {
     return this.held.write(work);
   }
 

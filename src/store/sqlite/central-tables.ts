@@ -5,8 +5,8 @@ import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/cent
 import { accountName } from '../../quota/history.ts';
 import { freedOf, markOf, returnedOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
-import { type ApprovalRow, accountOf, bytesOf, type QuotaRow, termsRowOf } from '../row.ts';
-import type { NewAdoption, NewResolution, NewReturn } from '../store.ts';
+import { type ApprovalRow, accountOf, bytesOf, changeOf, type QuotaRow, termsRowOf } from '../row.ts';
+import type { ApprovedChange, NewAdoption, NewResolution, NewReturn } from '../store.ts';
 import type { AppendEntry } from './quota-tables.ts';
 
 export class CentralTables {
@@ -24,6 +24,10 @@ export class CentralTables {
       const written = this.statements.approve.run({ ...one });
       assert(written.changes === 1, 'what was checked fits, in the same transaction');
     }
+  }
+
+  changes(): readonly ApprovedChange[] {
+    return (this.statements.changes.all() as { bytes: Uint8Array }[]).map(({ bytes }) => changeOf(bytes));
   }
 
   adopt(adoptions: readonly NewAdoption[]): boolean {
@@ -84,6 +88,9 @@ function prepare(db: Database.Database) {
   return {
     quota: db.prepare('SELECT * FROM quota WHERE issuer = ? AND currency = ?'),
     anyQuota: db.prepare('SELECT 1 FROM quota LIMIT 1'),
+    changes: db.prepare(
+      'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
+    ),
     approve:
       db.prepare(`UPDATE quota SET issued = issued + :amount WHERE issuer = :issuer AND currency = :currency
       AND allocated - reserved - held - issued + voided + returned >= :amount`),

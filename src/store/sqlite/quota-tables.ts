@@ -20,7 +20,6 @@ import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import { type EndedReservation, endReservations, entryOfEnd } from '../reservation-end.ts';
 import {
   accountOf,
-  changeOf,
   clockResetOf,
   type QuotaRow,
   type SlotRow,
@@ -169,10 +168,6 @@ export class QuotaTables {
     return succeed(sequence);
   }
 
-  changes(): readonly ApprovedChange[] {
-    return (this.statements.changes.all() as { bytes: Uint8Array }[]).map(({ bytes }) => changeOf(bytes));
-  }
-
   release({ id, by, evidence, createdMs }: NewRelease): Result<Reservation, 'reservation_unknown'> {
     const known = this.reservations.find(id);
     if (known === undefined) return refuseUnknownReservation(id);
@@ -273,9 +268,6 @@ function prepare(db: Database.Database) {
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
     recent: db.prepare(`SELECT take_amount, take_orders FROM intent
       WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY take_ms DESC LIMIT ?`),
-    changes: db.prepare(
-      'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
-    ),
     findChange: db.prepare('SELECT sequence FROM quota_change WHERE id = ?'),
     insertChange: db.prepare(`INSERT INTO quota_change (id, sequence, issuer, currency, reset_ms)
       VALUES (:id, :sequence, :issuer, :currency, :resetMs)`),

@@ -34,11 +34,8 @@ import type {
   HeldHead,
   Intent,
   IntentKind,
-  NewAdoption,
   NewIntent,
   NewRelease,
-  NewResolution,
-  NewReturn,
   NewStop,
   PlacedOrder,
   Reservation,
@@ -48,6 +45,7 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
+import { CentralPart } from './central-part.ts';
 import { CentralTables } from './central-tables.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
@@ -79,20 +77,21 @@ export function openSqliteStore(options: DatabaseOptions): Store {
   return withStoreErrors(options.path, () => new SqliteStore(options));
 }
 
-class SqliteStore implements Store {
+class SqliteStore extends CentralPart implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
   private readonly unlock: () => void;
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
-  private readonly central: CentralTables;
+  protected readonly central: CentralTables;
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
   private readonly pages: LedgerReads;
 
   constructor(options: DatabaseOptions) {
+    super();
     this.path = options.path;
     const release = lockFile(`${options.path}.lock`);
     if (release === undefined)
@@ -317,26 +316,6 @@ class SqliteStore implements Store {
     return this.transact(() => this.quotas.applyChange(change));
   }
 
-  changes(): Promise<readonly ApprovedChange[]> {
-    return this.run(() => this.quotas.changes());
-  }
-
-  adopt(adoptions: readonly NewAdoption[]): Promise<boolean> {
-    return this.transact(() => this.central.adopt(adoptions));
-  }
-
-  resolve(resolutions: readonly NewResolution[]): Promise<number> {
-    return this.transact(() => this.central.resolve(resolutions));
-  }
-
-  resolvedUpTo(): Promise<number> {
-    return this.run(() => this.central.resolvedUpTo());
-  }
-
-  bringBack(returned: NewReturn): Promise<void> {
-    return this.transact(() => this.central.bringBack(returned));
-  }
-
   stop(stop: NewStop): Promise<Stop> {
     return this.transact(() => this.quotas.stop(stop));
   }
@@ -412,7 +391,7 @@ class SqliteStore implements Store {
     return Promise.resolve();
   }
 
-  private run<T>(read: () => T): Promise<T> {
+  protected run<T>(read: () => T): Promise<T> {
     return new Promise((resolve) => {
       resolve(withStoreErrors(this.path, read));
     });
@@ -424,7 +403,7 @@ class SqliteStore implements Store {
     return this.run(() => transaction.deferred());
   }
 
-  private transact<T>(write: () => T): Promise<T> {
+  protected transact<T>(write: () => T): Promise<T> {
     const transaction = this.db.transaction(write);
     return this.run(() => transaction.immediate());
   }
