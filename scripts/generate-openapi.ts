@@ -25,6 +25,7 @@ const services: readonly RoleService[] = [
   {
     role: 'issuance',
     issuance: { issue: nobody, place: nobody, closings: { lastWords: nobody }, finishUnsigned: nobody },
+    reservations: { reserve: nobody, release: nobody, list: nobody },
   },
   {
     role: 'quota',
@@ -36,7 +37,8 @@ const services: readonly RoleService[] = [
       finishUnsigned: nobody,
     },
     quotaChanges: { apply: nobody, stop: nobody, stopped: nobody, since: nobody },
-    settlements: { retire: nobody, transfer: nobody, units: nobody, account: nobody },
+    settlements: { retire: nobody, transfer: nobody, receipt: nobody, units: nobody, account: nobody },
+    reservations: { reserve: nobody, release: nobody, releaseAs: nobody, find: nobody, list: nobody },
   },
 ];
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { makeClient } from './api/client.ts';
 import { planCeremony } from './appliance/ceremony-planning.ts';
 import { runCeremony } from './appliance/ceremony-run.ts';
+import { releaseContradiction } from './appliance/contradiction-release.ts';
 import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
 import { releaseHead } from './appliance/head-release.ts';
@@ -150,6 +151,7 @@ const appliance: Appliance = {
   },
   lock: lockFile,
   releaseHead,
+  releaseContradiction: (options) => releaseContradiction(options, systemClock),
   openModuleSigner: (home) => openModuleSigner(home, projectFolder),
 };
 

@@ -3,22 +3,32 @@ import type { Static, TSchema } from 'typebox';
 import { Agent } from 'undici';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
+import { formatUuid } from '../records/request-id.ts';
+import { encodeReservationId } from '../records/reservation-draft.ts';
 import type { FollowedChange, QuotaVersion } from '../roles/followed-change.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
+import type { ReservationPeer } from '../roles/issuer-reservations.ts';
 import type { SystemEvent } from '../roles/journal-event.ts';
 import type { ListedEntry } from '../roles/journal-reader.ts';
 import type { LastWord } from '../roles/last-word.ts';
 import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
-import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
+import type { Reservation } from '../roles/reservations.ts';
+import type { Balance, SettledKind, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { closingsRoute, decodeLastWords, encodeAsked } from './closings.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
 import { type EventQuery, followEvents } from './following.ts';
 import { decodeAnswer, type IssuanceAnswer, issuancesRoute } from './issuances.ts';
-import { type JournalQuery, listJournal, listOrders, type OrderListQuery } from './listing.ts';
+import {
+  type JournalQuery,
+  listJournal,
+  listOrders,
+  listReservations,
+  type OrderListQuery,
+} from './listing.ts';
 import { decodeOrdersAnswer, encodeDrafts, issueInEvents, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
 import {
@@ -29,14 +39,25 @@ import {
   stopRoute,
 } from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
+import { reservationFromJson } from './reservation-json.ts';
+import {
+  makeReservationRoute,
+  readReceipt,
+  releaseRoute,
+  reservationListRoute,
+  reserveRoute,
+} from './reservations.ts';
 import type { RouteDefinition } from './route.ts';
 import {
   accountQuery,
   accountsRoute,
   balancesFromJson,
   readSettlement,
+  receiptQuery,
+  retirementReceiptRoute,
   retirementsRoute,
   standingFromJson,
+  transferReceiptRoute,
   transfersRoute,
   unitsQuery,
   unitsRoute,
@@ -50,7 +71,7 @@ export interface ClientOptions {
   readonly timeoutMs: number;
 }
 
-export interface Client extends IssuancePeers {
+export interface Client extends IssuancePeers, ReservationPeer {
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   /** Many drafts in one call; `progress` hears how many have an outcome, and then no deadline cuts the call off that goes on. */
   issueMany(
@@ -78,6 +99,15 @@ export interface Client extends IssuancePeers {
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Has a part of the quota kept, by JSON that issuance signs; gives quota control's receipt. */
+  makeReservation(draft: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Ends a reservation by an operator's right. */
+  releaseReservation(id: Uint8Array): Promise<Result<Reservation>>;
+  findReservation(id: Uint8Array): Promise<Result<Reservation | undefined>>;
+  /** All of them, page after page as they are asked for; a refusal is the last that it gives. */
+  reservations(): AsyncGenerator<Result<Reservation>>;
+  /** The settlement of the retirement or transfer with this id (16 bytes). */
+  receipt(kind: SettledKind, id: Uint8Array): Promise<Result<Uint8Array>>;
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What the account (32 bytes) has. */
   account(account: Uint8Array): Promise<Result<readonly Balance[]>>;
@@ -184,6 +214,40 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     },
     async transfer(transfer) {
       const answer = await call('quota', transfersRoute, { body: transfer });
+      return answer.ok ? readSettlement(answer.value.bytes) : answer;
+    },
+    async makeReservation(draft) {
+      const answer = await call('issuance', makeReservationRoute, { body: draft });
+      return answer.ok ? readReceipt(answer.value.bytes) : answer;
+    },
+    async sendReservation(request) {
+      const answer = await call('quota', reserveRoute, { body: request });
+      return answer.ok ? readReceipt(answer.value.bytes) : answer;
+    },
+    async sendRelease(release) {
+      const answer = await callJson('quota', releaseRoute, { body: release });
+      return answer.ok ? succeed(reservationFromJson(answer.value)) : answer;
+    },
+    async releaseReservation(id) {
+      const answer = await callJson('quota', releaseRoute, {
+        body: encodeReservationId(id),
+        headers: { 'content-type': 'application/json' },
+      });
+      return answer.ok ? succeed(reservationFromJson(answer.value)) : answer;
+    },
+    async listReservations({ after, limit }) {
+      const query = { after: formatUuid(after), limit };
+      const answer = await callJson('quota', reservationListRoute, { query });
+      return answer.ok ? succeed(answer.value.reservations.map(reservationFromJson)) : answer;
+    },
+    reservations: () => listReservations(() => system('quota')),
+    async findReservation(id) {
+      const answer = await callJson('quota', reservationListRoute, { query: { id: formatUuid(id) } });
+      return answer.ok ? succeed(answer.value.reservations.map(reservationFromJson)[0]) : answer;
+    },
+    async receipt(kind, id) {
+      const route = kind === 'retirement' ? retirementReceiptRoute : transferReceiptRoute;
+      const answer = await call('quota', route, { query: receiptQuery(id) });
       return answer.ok ? readSettlement(answer.value.bytes) : answer;
     },
     async units(range) {

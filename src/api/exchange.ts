@@ -131,7 +131,7 @@ function addressOf(route: RouteDefinition, base: string, { query = {} }: Sent): 
 
 function sent(route: RouteDefinition, { body, headers = {} }: Sent) {
   if (body === undefined) return { headers };
-  return { body, headers: { ...headers, 'content-type': route.body?.types[0] ?? '' } };
+  return { body, headers: { 'content-type': route.body?.types[0] ?? '', ...headers } };
 }
 
 function headerOf({ headers }: Dispatcher.ResponseData): Answer['header'] {

@@ -22,11 +22,15 @@ const entrySchema = Type.Object({
   createdMs: Type.Integer(),
   hash: Type.Unsafe<string>({
     ...hashSchema,
-    description: 'SHA-256 of the hash before and `bytes`; before the first entry of the genesis',
+    description: 'SHA-256 of the hash before and the entry; before the first entry of the genesis',
   }),
   bytes: Type.String({
     description: 'base64; docs/FORMATS.md, Journal',
     pattern: '^[A-Za-z0-9+/]*={0,2}$',
+  }),
+  withheld: Type.Boolean({
+    description:
+      'of a request and a retirement: `bytes` have an empty context, since what is there opens commitments, and `hash` is not of these bytes; an extract of the ledger has all of it',
   }),
 });
 
@@ -75,9 +79,9 @@ export function addJournal(server: Server, journal: JournalReader): void {
   });
 }
 
-function entryJson({ sequence, kind, subject, createdMs, hash: after, bytes }: ListedEntry) {
+function entryJson({ hash: after, bytes, ...entry }: ListedEntry) {
   const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-  return { sequence, kind, subject, createdMs, hash: toHex(after), bytes: base64 };
+  return { ...entry, hash: toHex(after), bytes: base64 };
 }
 
 export interface JournalPage extends Page<ListedEntry> {

@@ -2,10 +2,13 @@
 import { type Result, succeed } from '../kit/result.ts';
 import type { ListedEntry } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderState } from '../roles/order-list.ts';
+import type { Reservation } from '../roles/reservations.ts';
 import { type Exchange, exchangeJson } from './exchange.ts';
 import { journalPageFromJson, journalRoute } from './journal.ts';
 import { orderListRoute, orderPageFromJson } from './order-list.ts';
 import type { Page } from './paging.ts';
+import { reservationFromJson } from './reservation-json.ts';
+import { reservationListRoute } from './reservations.ts';
 
 interface PageQuery {
   /** `next` of an earlier page. */
@@ -23,6 +26,8 @@ export interface OrderListQuery extends PageQuery {
   readonly since?: string;
   /** A UUID: of this request only. */
   readonly request?: string;
+  /** A UUID: this order only. */
+  readonly id?: string;
 }
 
 /** Gives where to ask, at each page. */
@@ -43,6 +48,21 @@ export function listJournal(where: Where, query: JournalQuery): AsyncGenerator<R
     if (!to.ok) return to;
     const answer = await exchangeJson(journalRoute, to.value, { query: { ...page } });
     return answer.ok ? journalPageFromJson(answer.value) : answer;
+  });
+}
+
+export function listReservations(where: Where): AsyncGenerator<Result<Reservation>> {
+  return iterate<Reservation, PageQuery>({}, async (page) => {
+    const to = where();
+    if (!to.ok) return to;
+    const answer = await exchangeJson(reservationListRoute, to.value, { query: { ...page } });
+    if (!answer.ok) return answer;
+    const { reservations, next } = answer.value;
+    return succeed({
+      items: reservations.map(reservationFromJson),
+      next: next ?? '',
+      more: next !== null,
+    });
   });
 }
 

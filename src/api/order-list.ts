@@ -5,7 +5,7 @@ import { formatUuid, parseUuid } from '../records/request-id.ts';
 import type { JournalReader } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderList } from '../roles/order-list.ts';
 import { decodeCursor, encodeCursor, type ListIdentity } from './cursor.ts';
-import { minorUnitsSchema } from './field-schemas.ts';
+import { minorUnitsSchema, uuidPattern } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import { afterSchema, limitSchema, linkToNext, type Page, pageHeaders, pageSchema } from './paging.ts';
 import { storeProblems } from './problem-code.ts';
@@ -13,10 +13,9 @@ import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
 import { addRoute } from './serving-route.ts';
 
-const uuidPattern = '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
 const stateSchema = Type.Union([Type.Literal('issued'), Type.Literal('denied'), Type.Literal('open')], {
   description:
-    '`open`: on its way, or all of its request was denied, which central management has signed and this journal has not; the same draft, sent again, gets its answer',
+    '`open`: it has no outcome yet; it is on its way, or waits for the same draft to be sent again',
 });
 
 const orderSchema = Type.Object({
@@ -60,6 +59,12 @@ export const orderListRoute = defineRoute({
           description: 'of this request only, all at once; nothing else may be given with it',
         }),
       ),
+      id: Type.Optional(
+        Type.String({
+          pattern: uuidPattern,
+          description: 'of this order only, or none; nothing else may be given with it',
+        }),
+      ),
     },
     { additionalProperties: false },
   ),
@@ -91,7 +96,8 @@ export function addOrderList(server: Server, { orders, journal }: OrderListSourc
       filters: [state, currency, since, issuer],
       hashAt: (sequence) => journal.hashAt(sequence),
     };
-    if (query.request !== undefined) return listOne(query, issuer, { orders, journal }, identity);
+    if (query.request !== undefined || query.id !== undefined)
+      return listOne(query, issuer, { orders, journal }, identity);
     const sinceMs = since === undefined ? undefined : Date.parse(since);
     if (sinceMs !== undefined && Number.isNaN(sinceMs))
       return refuse(
@@ -122,15 +128,18 @@ export function addOrderList(server: Server, { orders, journal }: OrderListSourc
 }
 
 async function listOne(
-  { request = '', ...others }: Query,
+  { request, id, ...others }: Query,
   issuer: string | undefined,
   { orders, journal }: OrderListSources,
   identity: ListIdentity,
 ) {
-  const other = Object.entries(others).find(([, value]) => value !== undefined)?.[0];
+  const [given, of] = request === undefined ? (['id', id] as const) : (['request', request] as const);
+  const beside = given === 'id' ? others : { ...others, id };
+  const other = Object.entries(beside).find(([, value]) => value !== undefined)?.[0];
   if (other !== undefined)
-    return refuse('parameter_invalid', `${other} is given with request: either of them is accepted`, other);
-  const listed = await orders.ofRequest(parseUuid(request) ?? new Uint8Array(16));
+    return refuse('parameter_invalid', `${other} is given with ${given}: either of them is accepted`, other);
+  const bytes = parseUuid(of ?? '') ?? new Uint8Array(16);
+  const listed = await (given === 'id' ? orders.ofId(bytes) : orders.ofRequest(bytes));
   const own = listed.filter((order) => issuer === undefined || order.issuer === issuer);
   const next = await encodeCursor({ sequence: (await journal.head()).sequence, order: -1 }, identity);
   return succeed({ json: { orders: own.map(orderJson), next, more: false } });

@@ -127,6 +127,7 @@ const statusOfCode = {
   issuer_mismatch: 403,
   head_foreign: 403,
   not_found: 404,
+  settlement_unknown: 404,
   method_not_allowed: 405,
   not_acceptable: 406,
   request_timeout: 408,
@@ -139,6 +140,8 @@ const statusOfCode = {
   // Of one of many requests in a list: the call itself succeeds.
   request_underway: 409,
   request_unknown: 404,
+  reservation_expired: 409,
+  reservation_released: 409,
   too_large: 413,
   media_type_unsupported: 415,
   // 422: the message was understood, and a rule forbids it (RFC 9110 §15.5.21).
@@ -176,6 +179,10 @@ const statusOfCode = {
   rolling_limit: 422,
   frequency_limit: 429,
   quota_frozen: 422,
+  reservation_unknown: 422,
+  reservation_exceeded: 422,
+  reservations_too_many: 422,
+  reservation_time_invalid: 422,
   change_early: 422,
   change_expired: 422,
   allocation_below_issued: 422,

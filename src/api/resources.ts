@@ -2,12 +2,14 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Central } from '../roles/central.ts';
 import type { Issuance } from '../roles/issuance.ts';
+import type { IssuerReservations } from '../roles/issuer-reservations.ts';
 import { makeJournalReader } from '../roles/journal-reader.ts';
 import type { Ledger } from '../roles/ledger.ts';
 import { makeOrderList } from '../roles/order-list.ts';
 import type { QuotaChanges } from '../roles/quota-changes.ts';
 import type { QuotaControl } from '../roles/quota-control.ts';
 import { makeReadTurns } from '../roles/read-turns.ts';
+import type { Reservations } from '../roles/reservations.ts';
 import type { Settlements } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
@@ -25,6 +27,7 @@ import { addOrders } from './orders.ts';
 import { addQuota } from './quota.ts';
 import { addChanges, addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
+import { addIssuerReservations, addReservations } from './reservations.ts';
 import type { Server } from './server.ts';
 import { addSettlements } from './settlements.ts';
 import { addStatus } from './status.ts';
@@ -32,12 +35,17 @@ import { addWitness } from './witness.ts';
 
 export type RoleService =
   | { readonly role: 'central'; readonly central: Central; readonly quotaChanges: QuotaChanges }
-  | { readonly role: 'issuance'; readonly issuance: Issuance }
+  | {
+      readonly role: 'issuance';
+      readonly issuance: Issuance;
+      readonly reservations: IssuerReservations;
+    }
   | {
       readonly role: 'quota';
       readonly quotaControl: QuotaControl;
       readonly quotaChanges: QuotaChanges;
       readonly settlements: Settlements;
+      readonly reservations: Reservations;
     };
 
 export interface Resources {
@@ -67,6 +75,7 @@ export function addResources(server: Server, resources: Resources): void {
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
       addClosings(server, service.issuance.closings);
+      addIssuerReservations(server, service.reservations);
       addOrderList(server, { orders: makeOrderList(ledger, turns), journal });
       break;
     case 'quota':
@@ -74,6 +83,7 @@ export function addResources(server: Server, resources: Resources): void {
       addQuota(server, service.quotaControl);
       addQuotaChanges(server, service.quotaChanges);
       addSettlements(server, service.settlements);
+      addReservations(server, service.reservations);
       break;
   }
   addJournal(server, journal);

@@ -2,11 +2,12 @@
 import { type Static, Type } from 'typebox';
 import { fromHex, toHex } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import { formatUuid, parseUuid } from '../records/request-id.ts';
 import { retiredUnitLimit } from '../records/retirement.ts';
 import { retirementFileSizeLimit } from '../records/retirement-file.ts';
 import { decodeSettlement } from '../records/settlement.ts';
 import type { Asking, Balance, Settlements, UnitRange, UnitStanding } from '../roles/settlements.ts';
-import { hashSchema, minorUnitsSchema } from './field-schemas.ts';
+import { hashSchema, minorUnitsSchema, uuidPattern } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import type { Peer } from './peer.ts';
 import { deviceProblems, recordProblems, storeProblems, witnessProblems } from './problem-code.ts';
@@ -92,6 +93,32 @@ export const transfersRoute = defineRoute({
   problems: [...settlementProblems, 'balance_too_low'],
 });
 
+/** By the id of what was settled: whoever has lost the receipt, or was not the one who sent it. */
+function receiptRoute<const Path extends '/retirements' | '/transfers'>(
+  path: Path,
+  operationId: string,
+  what: string,
+) {
+  return defineRoute({
+    method: 'GET',
+    path,
+    operationId,
+    summary: `the settlement of a ${what}, by its id`,
+    description:
+      'The same bytes that whoever sent it got. An issuer may ask for what is of its own currency, an operator for any. Nothing is signed for it.',
+    peers: ['operator', 'issuance'],
+    query: Type.Object(
+      { id: Type.String({ pattern: uuidPattern, description: `of the ${what}` }) },
+      { additionalProperties: false },
+    ),
+    answer: settlementAnswer,
+    problems: ['settlement_unknown', 'issuer_mismatch', ...storeProblems],
+  });
+}
+
+export const retirementReceiptRoute = receiptRoute('/retirements', 'readRetirement', 'retirement');
+export const transferReceiptRoute = receiptRoute('/transfers', 'readTransfer', 'transfer');
+
 /** Of a query, where everything is text. */
 const whole = (description: string) => Type.String({ pattern: '^[0-9]{1,10}$', description });
 
@@ -162,13 +189,17 @@ export const accountsRoute = defineRoute({
 
 export function addSettlements(server: Server, settlements: Settlements): void {
   addRoute(server, retirementsRoute, async ({ body, peer }) => {
-    const settlement = await settlements.retire(body, askingOf(peer));
-    return settlement.ok ? succeed({ bytes: settlement.value }) : settlement;
+    return answerReceipt(await settlements.retire(body, askingOf(peer)));
   });
   addRoute(server, transfersRoute, async ({ body, peer }) => {
-    const settlement = await settlements.transfer(body, askingOf(peer));
-    return settlement.ok ? succeed({ bytes: settlement.value }) : settlement;
+    return answerReceipt(await settlements.transfer(body, askingOf(peer)));
   });
+  addRoute(server, retirementReceiptRoute, async ({ query, peer }) =>
+    answerReceipt(await settlements.receipt('retirement', idOf(query), askingOf(peer))),
+  );
+  addRoute(server, transferReceiptRoute, async ({ query, peer }) =>
+    answerReceipt(await settlements.receipt('transfer', idOf(query), askingOf(peer))),
+  );
   addRoute(server, unitsRoute, async ({ query, peer }) => {
     const range = readRange(query);
     if (!range.ok) return range;
@@ -181,6 +212,16 @@ export function addSettlements(server: Server, settlements: Settlements): void {
     const balances = await settlements.account(account, askingOf(peer));
     return succeed({ json: { balances: balances.map(balanceJson) } });
   });
+}
+
+function answerReceipt(settlement: Result<Uint8Array>): Result<{ readonly bytes: Uint8Array }> {
+  return settlement.ok ? succeed({ bytes: settlement.value }) : settlement;
+}
+
+function idOf({ id }: { readonly id: string }): Uint8Array {
+  const bytes = parseUuid(id);
+  assert(bytes !== undefined, 'the schema lets through UUIDs only');
+  return bytes;
 }
 
 function askingOf({ role, name }: Peer): Asking {
@@ -209,6 +250,10 @@ export function unitsQuery({ epoch, sequence, first, count }: UnitRange): Record
     first: String(first),
     count: String(count),
   };
+}
+
+export function receiptQuery(id: Uint8Array): { readonly id: string } {
+  return { id: formatUuid(id) };
 }
 
 export function accountQuery(account: Uint8Array): { readonly account: string } {

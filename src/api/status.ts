@@ -35,7 +35,24 @@ const statusSchema = Type.Object({
     id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   }),
   unsigned: Type.Integer({ minimum: 0, description: 'intents that a crash left without a signature' }),
-  stopped: Type.Union([stopSchema, Type.Null()], { description: 'at quota control: the stop in force' }),
+  stopped: Type.Union([stopSchema, Type.Null()], {
+    description:
+      'at quota control: the stop in force; at issuance: that quota control has signed two control bits under one serial, so that nothing of it is taken',
+  }),
+  contradiction: Type.Array(hex, {
+    maxItems: 2,
+    description: 'at issuance: those two control bits, as they were signed, hex; otherwise none',
+  }),
+  amountPerDay: Type.Union(
+    [
+      Type.Record(Type.String({ pattern: '^[A-Z]{3}$' }), Type.String({ pattern: '^[0-9]{1,20}$' })),
+      Type.Null(),
+    ],
+    {
+      description:
+        'what its keys may sign for in any 24 hours, by currency, minor units; null where its configuration sets no such limit',
+    },
+  ),
   witnessing: Type.Object(
     {
       state: Type.Union([
@@ -84,7 +101,12 @@ export function addStatus(server: Server, status: () => Promise<RoleStatus>): vo
   addRoute(server, statusRoute, async () => succeed({ json: statusJson(await status()) }));
 }
 
-function statusJson({ witnessing, holds, ...rest }: RoleStatus): Static<typeof statusSchema> {
+function statusJson({ witnessing, holds, contradiction, ...rest }: RoleStatus): Static<typeof statusSchema> {
   const { state, witnesses } = witnessing;
-  return { ...rest, witnessing: { state, witnesses: [...witnesses] }, holds: [...holds] };
+  return {
+    ...rest,
+    contradiction: [...contradiction],
+    witnessing: { state, witnesses: [...witnesses] },
+    holds: [...holds],
+  };
 }

@@ -52,3 +52,13 @@ export function showAccounts(
 function labels({ issuer, currency }: QuotaPosition): string {
   return `issuer="${issuer}",currency="${currency}"`;
 }
+
+/** At issuance: whether quota control was found to contradict itself. */
+export function showContradiction(stop: Stop | undefined): string {
+  const lines = [
+    '# HELP ringmint_control_bits_contradicted Whether quota control has signed two control bits under one serial, so that nothing of it is taken.',
+    '# TYPE ringmint_control_bits_contradicted gauge',
+    `ringmint_control_bits_contradicted ${stop === undefined ? 0 : 1}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -23,6 +23,8 @@ export interface RoleToken {
   /** Of quota control only: the newest key first. */
   readonly agreements: readonly KeyAgreement[];
   readonly health: readonly KeyHealth[];
+  /** The limits of its keys in any 24 hours, as configured. */
+  readonly amountPerDay: Readonly<Record<string, string>> | null;
   /** The anchor of the role's journal, on every HSM that opened and can hold one. */
   readonly anchor: ReplicatedAnchor;
   close(): Promise<void>;
@@ -81,6 +83,7 @@ export async function openRoleToken(
           health,
         }));
       },
+      amountPerDay,
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
       anchor: replicateAnchor(anchorsOf(opened, anchorName)),
       async close() {

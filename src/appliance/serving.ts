@@ -16,9 +16,11 @@ import { makeCentral } from '../roles/central.ts';
 import { makeCentralAccount, makeCentralChanges } from '../roles/central-account.ts';
 import type { QuotaVersion } from '../roles/followed-change.ts';
 import { makeIssuance } from '../roles/issuance.ts';
+import { makeIssuerReservations } from '../roles/issuer-reservations.ts';
 import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
+import { makeReservations } from '../roles/reservations.ts';
 import { makeResolution, type ResolutionStanding } from '../roles/resolution.ts';
 import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
@@ -36,7 +38,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
-import { showAccounts, showQuotas } from './quota-metrics.ts';
+import { showAccounts, showContradiction, showQuotas } from './quota-metrics.ts';
 import { repeatResolution } from './resolution-rounds.ts';
 import { openRoleStore } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
@@ -138,7 +140,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus(role, token.signer, store, witness, own),
+      status: () => readStatus(role, token.signer, store, witness, own, token.amountPerDay),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +
@@ -146,6 +148,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
         (role === 'quota'
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
           : '') +
+        (role === 'issuance' ? showContradiction(await store.stopped()) : '') +
         (standing === undefined ? '' : showAccounts(await store.positions(systemClock.nowMs()), standing())),
       clock: systemClock,
     });
@@ -248,6 +251,7 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
       clockSkewSeconds,
     },
     account,
+    quotaReservation: (id) => client.findReservation(id),
     clock: systemClock,
     random: systemRandom,
   });
@@ -278,8 +282,16 @@ async function makeIssuanceService(parts: Parts): Promise<MadeService> {
     clock: systemClock,
     random: systemRandom,
   });
+  const reservations = makeIssuerReservations({
+    issuer: parts.configuration.issuer,
+    ledger,
+    signer: token.signer,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    peer: client,
+    clock: systemClock,
+  });
   return {
-    service: { role: 'issuance', issuance },
+    service: { role: 'issuance', issuance, reservations },
     limits: configuration.api,
     finish: () => issuance.finishUnsigned(),
   };
@@ -317,8 +329,15 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     clockSkewSeconds,
     clock: systemClock,
   });
+  const reservations = makeReservations({
+    ledger,
+    signer: token.signer,
+    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    clockSkewSeconds,
+    clock: systemClock,
+  });
   return {
-    service: { role: 'quota', quotaControl, quotaChanges, settlements },
+    service: { role: 'quota', quotaControl, quotaChanges, settlements, reservations },
     limits: configuration.api,
     finish: () => quotaControl.finishUnsigned(),
   };

@@ -121,5 +121,13 @@ export function withoutForked(client: Client, witness: Witness, issuer: string):
       const checked = checkIssuance();
       return checked.ok ? client.lastWords(requestIds, close) : checked;
     },
+    async sendReservation(request) {
+      const checked = check('quota');
+      return checked.ok ? client.sendReservation(request) : checked;
+    },
+    async findReservation(id) {
+      const checked = check('quota');
+      return checked.ok ? client.findReservation(id) : checked;
+    },
   };
 }

@@ -8,8 +8,8 @@ import type { KnownJournal } from './heads.ts';
 import { type AuditContext, makeFind, type System } from './system.ts';
 
 /**
- * Gives up, of the journal, what an approved change of its own says. Of issuance it is all that a change may be; what one makes of quotas
- * and of accounts, and its approvals there, their replays look at.
+ * Gives up, of the journal, what an approved change of its own says. Of issuance it is all that a change may be, but for the release of what it
+ * holds against quota control; what one makes of quotas and of accounts, and its approvals there, their replays look at.
  */
 export function checkAnchorChange(
   context: AuditContext,
@@ -23,7 +23,7 @@ export function checkAnchorChange(
   const action = decoded.ok ? decoded.value.action : undefined;
   const id = system.extract.header.journals[place]?.id ?? new Uint8Array();
   if (action?.kind !== 'anchor') {
-    if (system.role === 'issuance')
+    if (system.role === 'issuance' && action?.kind !== 'start')
       find('change_invalid', 'a change of a quota', 'changes of quotas where quotas are counted');
     return;
   }

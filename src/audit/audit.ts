@@ -11,6 +11,7 @@ import { isoTime } from '../records/key-ring.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import { AccountReplay } from './account-replay.ts';
 import { checkAnchorChange } from './anchor-change-check.ts';
+import { ContradictionCheck } from './contradiction-check.ts';
 import type { Entry, IntentEntry } from './entry.ts';
 import { Findings } from './finding.ts';
 import { checkForeign, collectHeld, type KnownEntry } from './heads.ts';
@@ -20,6 +21,7 @@ import { QuotaReplay, type ReplayedAccount } from './quota-replay.ts';
 import { orderIdsOf } from './request-case.ts';
 import { checkRequest } from './request-check.ts';
 import { RequestIndex } from './request-index.ts';
+import { checkReservation, InstructionCheck } from './reservation-check.ts';
 import { type NumberRun, Serials } from './serials.ts';
 import { SettlementCheck } from './settlement-check.ts';
 import { type AuditContext, report, type System } from './system.ts';
@@ -141,6 +143,14 @@ function checkMoments(context: AuditContext, apartSeconds: number): void {
   }
 }
 
+/** What follows one system's journal. */
+interface Follow {
+  readonly instructions: InstructionCheck;
+  readonly replay: QuotaReplay;
+  readonly orders: IdTable;
+  readonly contradictions: ContradictionCheck;
+}
+
 /** All journals, each from its front to its end. */
 class FirstPass {
   readonly index = new RequestIndex();
@@ -156,6 +166,7 @@ class FirstPass {
   private readonly context: AuditContext;
   private readonly progress: AuditOptions['progress'];
   private readonly settlements: SettlementCheck;
+  private readonly unfinished: Unfinished;
 
   constructor(
     context: AuditContext,
@@ -167,19 +178,22 @@ class FirstPass {
   ) {
     this.context = context;
     this.progress = progress;
+    this.unfinished = unfinished;
     this.settlements = new SettlementCheck(context, { index: this.index, totals, unfinished });
   }
 
   read(system: System, known: readonly KnownEntry[]): void {
     const replay = new QuotaReplay(this.context, system);
     if (system.role === 'central') this.account = new AccountReplay(this.context, system);
+    const contradictions = new ContradictionCheck(this.context, system);
     const orders = new IdTable(0);
+    const instructions = new InstructionCheck(this.context);
     const { size } = system.extract;
     let entries = 0;
     const ends = readJournals(this.context, system, known, (entry, placed, journal) => {
       if (entries++ % progressEvery === 0) this.progress('journals', placed.offset, size);
       if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journal);
-      this.take(system, entry, placed, { replay, orders });
+      this.take(system, entry, placed, { replay, orders, contradictions, instructions });
     });
     this.ends.push(...ends);
     this.counted.push({ system, entries: ends.reduce((sum, { sequence }) => sum + sequence, 0) });
@@ -193,7 +207,7 @@ class FirstPass {
     system: System,
     entry: Entry,
     { offset, ordinal }: PlacedEntry,
-    { replay, orders }: { replay: QuotaReplay; orders: IdTable },
+    { replay, orders, contradictions, instructions }: Follow,
   ): void {
     switch (entry.kind) {
       case 'allocation':
@@ -201,9 +215,10 @@ class FirstPass {
         else replay.allocate(entry);
         return;
       case 'quota-change':
-        // Of issuance it is an anchor that was set anew, and nothing of a quota.
+        // Of issuance it is an anchor that was set anew, or a release, and nothing of a quota.
         if (system.role === 'quota') replay.change(entry, ordinal);
-        if (system.role === 'central') this.account?.change(entry);
+        else if (system.role === 'central') this.account?.change(entry);
+        else contradictions.release(entry);
         return;
       case 'adoption':
         this.account?.adopt(entry);
@@ -216,7 +231,19 @@ class FirstPass {
         this.index.add(entry.id, 'resolution', { system: system.index, offset });
         return;
       case 'stop':
-        replay.stopIssuing(entry, ordinal);
+        if (system.role === 'quota') replay.stopIssuing(entry, ordinal);
+        else contradictions.find(entry, ordinal);
+        return;
+      case 'reservation-end':
+        replay.endReservation(entry);
+        return;
+      case 'reservation':
+      case 'release':
+        if (system.role === 'quota') {
+          replay.reserve(entry);
+          checkReservation(this.context, system, entry, offset, this.unfinished);
+        } else instructions.check(system, entry, offset);
+        this.checkIssuer(system, entry);
         return;
       case 'retirement':
       case 'transfer':
@@ -226,7 +253,8 @@ class FirstPass {
         return;
       default:
     }
-    const { row, isNew } = this.index.add(entry.id, entry.kind, { system: system.index, offset });
+    const part = system.role === 'issuance' && entry.kind === 'denial' ? 'kept-denial' : entry.kind;
+    const { row, isNew } = this.index.add(entry.id, part, { system: system.index, offset });
     if (!isNew)
       this.find(
         system,

@@ -44,6 +44,7 @@ export function checkControlBit(
   checkCredential(context, one, controlBit, find, provenFrom);
   if (request !== undefined) {
     checkRequest(request, controlBit, find);
+    checkReservation(request.record.reservation, entry.take?.reservation ?? undefined, find);
     checkUnits(request, record, find);
   }
 }
@@ -66,6 +67,17 @@ function checkEntry({ entry, record }: HeldRecord<ControlBit>, find: Find): void
       'take_mismatch',
       `${take.amount} ${take.currency} are taken for ${take.orders} orders`,
       `${record.total} ${record.currency.code} for ${orders}, which the control bit is of`,
+    );
+}
+
+/** It takes of the reservation that the request names, or of none. */
+function checkReservation(named: Uint8Array | undefined, taken: Uint8Array | undefined, find: Find): void {
+  const show = (id: Uint8Array | undefined): string => (id === undefined ? 'none' : toHex(id));
+  if (show(named) !== show(taken))
+    find(
+      'reservation_mismatch',
+      `it takes of the reservation ${show(taken)}`,
+      `of ${show(named)}, as its request says`,
     );
 }
 

@@ -8,6 +8,7 @@ import {
   decodeReturn,
   type Resolution,
 } from '../quota/central-account.ts';
+import { type ReservationEnd, readReservationEnd } from '../quota/reservation.ts';
 import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
 import { type QuotaTerms, readTerms } from '../records/quota-terms.ts';
 
@@ -20,9 +21,11 @@ export interface IntentEntry {
     | 'currency'
     | 'closing'
     | 'retirement'
-    | 'transfer';
+    | 'transfer'
+    | 'reservation'
+    | 'release';
   readonly sequence: number;
-  /** Of the request, the retirement or the transfer, 16 bytes. */
+  /** Of the request, the retirement, the transfer or the reservation, 16 bytes. */
   readonly id: Uint8Array;
   readonly createdMs: number;
   readonly issuer: string;
@@ -39,12 +42,23 @@ export interface IntentEntry {
   readonly settles: Settles | null;
   /** Of a credential: what it counts in central management's account; null in a ledger of before there was one. */
   readonly approves: { readonly currency: string; readonly amount: bigint } | null;
+  /** Of a reservation at quota control only. */
+  readonly reserves: Reserves | null;
 }
 
 export interface Take {
   readonly currency: string;
   readonly amount: bigint;
   readonly orders: number;
+  readonly atMs: number;
+  /** The reservation that it is of, 16 bytes. */
+  readonly reservation: Uint8Array | null;
+}
+
+export interface Reserves {
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly expiresMs: number;
   readonly atMs: number;
 }
 
@@ -94,6 +108,12 @@ export interface StopEntry extends Decided {
   readonly evidence: Uint8Array | null;
 }
 
+export interface ReservationEndEntry extends Decided, ReservationEnd {
+  readonly kind: 'reservation-end';
+  /** Of the reservation, 16 bytes. */
+  readonly id: Uint8Array;
+}
+
 /** Central management takes a quota over into its own account. */
 export interface AdoptionEntry extends Decided, Adoption {
   readonly kind: 'adoption';
@@ -121,17 +141,28 @@ export type Entry =
   | StopEntry
   | AdoptionEntry
   | ResolutionEntry
-  | ReturnEntry;
+  | ReturnEntry
+  | ReservationEndEntry;
 
 /** Bytes of an order's id and body hash. */
 export const orderBytes = 48;
 
 /** Which entries a system writes. */
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
-  // Of issuance a change is an anchor that two people had set anew; central management follows those of quotas too.
+  // Central management follows the changes of quotas.
   central: ['credential', 'denial', 'allocation', 'quota-change', 'adoption', 'resolution', 'return'],
-  issuance: ['request', 'currency', 'closing', 'quota-change'],
-  quota: ['control-bit', 'retirement', 'transfer', 'allocation', 'quota-change', 'stop'],
+  // A change is an anchor that two people had set anew; a stop is what it holds against quota control, and a change its release.
+  issuance: ['request', 'currency', 'denial', 'closing', 'reservation', 'release', 'quota-change', 'stop'],
+  quota: [
+    'control-bit',
+    'retirement',
+    'transfer',
+    'reservation',
+    'reservation-end',
+    'allocation',
+    'quota-change',
+    'stop',
+  ],
 };
 
 const accountPattern = /^[a-z0-9-]{1,64}\/[A-Z]{3}$/;
@@ -190,6 +221,12 @@ function readContent(
         evidence: evidence === null ? null : anyBytes(reader, evidence, 'evidence'),
       };
     }
+    case 'reservation-end': {
+      const end = readReservationEnd(content);
+      if (end === undefined) reader.fail('content', "a reservation's end");
+      const none = { how: 'expired', amount: 0n, atMs: 0, by: null, evidence: null } as const;
+      return { ...head, kind, id: reader.bytesOf(subject, 'subject', 16), ...(end ?? none) };
+    }
     case 'adoption': {
       const adoption = decodeAdoption(content);
       if (adoption === undefined) reader.fail('adoption', 'terms, a version and what counts');
@@ -219,6 +256,8 @@ function readContent(
     case 'closing':
     case 'retirement':
     case 'transfer':
+    case 'reservation':
+    case 'release':
       return {
         ...head,
         kind,
@@ -245,7 +284,9 @@ function readAccount(reader: ClaimReader, subject: CborValue | undefined): strin
 /** Items of an intent's content: nine, and then one for each thing that came later, up to the last that there is. */
 function itemsOf(kind: IntentEntry['kind'], content: CborValue): number {
   if (kind === 'retirement' || kind === 'transfer') return 10;
-  return kind === 'credential' && Array.isArray(content) && content.length > 9 ? 12 : 9;
+  if (!Array.isArray(content) || content.length === 9) return 9;
+  if (kind === 'reservation') return 11;
+  return kind === 'credential' ? 12 : 9;
 }
 
 function readIntent(
@@ -255,8 +296,12 @@ function readIntent(
 ): Omit<IntentEntry, 'kind' | 'sequence' | 'createdMs' | 'id'> {
   const isSettlement = kind === 'retirement' || kind === 'transfer';
   const count = itemsOf(kind, content);
-  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles, , approves] =
-    reader.listOf(content, 'content', count);
+  // At issuance a reservation is what is asked for, and reserves nothing.
+  const isReserve = kind === 'reservation' && count === 11;
+  const items = reader.listOf(content, 'content', count);
+  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take] = items;
+  const [settles, reserves, approves] = items.slice(9);
+  if (isReserve && settles !== null) reader.fail('settlement', 'null in a reservation');
   const intent = {
     issuer: reader.textOf(issuer, 'issuer', namePattern, nameAccepted),
     bodyHash: reader.bytesOf(bodyHash, 'bodyHash', 32),
@@ -269,6 +314,7 @@ function readIntent(
     take: take === null ? null : readTake(reader, take),
     settles: isSettlement ? readSettles(reader, settles) : null,
     approves: count === 12 ? readApproves(reader, approves) : null,
+    reserves: isReserve ? readReserves(reader, reserves) : null,
   };
   if (intent.orders !== null && intent.orders.length % orderBytes !== 0)
     reader.fail('orders', `${orderBytes} bytes an order`);
@@ -284,8 +330,10 @@ function readSerial(reader: ClaimReader, value: CborValue | undefined): { epoch:
 }
 
 function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
-  const [currency, amount, orders, atMs] = reader.listOf(value, 'take', 4);
+  const isOfReservation = Array.isArray(value) && value.length === 5;
+  const [currency, amount, orders, atMs, reservation] = reader.listOf(value, 'take', isOfReservation ? 5 : 4);
   return {
+    reservation: isOfReservation ? reader.bytesOf(reservation, 'take.reservation', 16) : null,
     currency: reader.currencyCodeOf(currency, 'take.currency'),
     amount: reader.amountOf(amount, 'take.amount'),
     orders: reader.integerOf(orders, 'take.orders', 1),
@@ -301,6 +349,16 @@ function readApproves(
   return {
     currency: reader.currencyCodeOf(currency, 'approves.currency'),
     amount: reader.amountOf(amount, 'approves.amount'),
+  };
+}
+
+function readReserves(reader: ClaimReader, value: CborValue | undefined): Reserves {
+  const [currency, amount, expiresMs, atMs] = reader.listOf(value, 'reserve', 4);
+  return {
+    currency: reader.currencyCodeOf(currency, 'reserve.currency'),
+    amount: reader.amountOf(amount, 'reserve.amount'),
+    expiresMs: reader.momentOf(expiresMs, 'reserve.expiresMs'),
+    atMs: reader.momentOf(atMs, 'reserve.atMs'),
   };
 }
 

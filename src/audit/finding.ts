@@ -69,7 +69,11 @@ export type FindingCode =
   | 'unit_mismatch'
   | 'unit_spent'
   | 'balance_too_low'
-  | 'returned_mismatch';
+  | 'returned_mismatch'
+  // Reservations.
+  | 'reservation_mismatch'
+  | 'reservation_exceeded'
+  | 'reservation_ended';
 
 export interface Finding {
   readonly code: FindingCode;

@@ -35,21 +35,26 @@ export function openPlaced<T extends { readonly issuedAt: number }>(
   context: AuditContext,
   place: EntryPlace | undefined,
   decode: Decode<T>,
-  sealed = false,
+  form: RecordForm = 'own',
 ): HeldRecord<T> | undefined {
   const system = place === undefined ? undefined : context.systems[place.system];
   return place === undefined || system === undefined
     ? undefined
-    : openRecord(context, system, place.offset, decode, sealed);
+    : openRecord(context, system, place.offset, decode, form);
 }
 
-/** `sealed`: what is handed out is the encrypted record, so that its signature cannot be seen here. */
+/**
+ * What a ledger has of a record: its own with its signature; its own `sealed`, encrypted as it was handed out, so that the signature cannot
+ * be seen here; or another system's that it has `received`, at whatever time.
+ */
+export type RecordForm = 'own' | 'sealed' | 'received';
+
 export function openRecord<T extends { readonly issuedAt: number }>(
   context: AuditContext,
   system: System,
   offset: number,
   decode: Decode<T>,
-  sealed = false,
+  form: RecordForm = 'own',
 ): HeldRecord<T> | undefined {
   const found = entryAt(system, offset);
   if (found === undefined) return undefined;
@@ -61,7 +66,7 @@ export function openRecord<T extends { readonly issuedAt: number }>(
   const unsigned = withoutSignature(entry.toBeSigned);
   if (unsigned === undefined)
     return find('record_malformed', 'what is to be signed is no record', `a ${entry.kind}`);
-  const decoded = decode(signed === null || sealed ? unsigned : signed);
+  const decoded = decode(signed === null || form === 'sealed' ? unsigned : signed);
   if (!decoded.ok) return find('record_malformed', decoded.message, `a ${entry.kind}`);
   if (!equalBytes(decoded.value.toBeSigned, entry.toBeSigned))
     return find(
@@ -70,7 +75,7 @@ export function openRecord<T extends { readonly issuedAt: number }>(
       'the record that was committed',
     );
   const { record } = decoded.value;
-  if (Math.abs(record.issuedAt - Math.floor(entry.createdMs / 1000)) > clockTolerance)
+  if (form !== 'received' && Math.abs(record.issuedAt - Math.floor(entry.createdMs / 1000)) > clockTolerance)
     find(
       'time_disordered',
       `the record is of ${record.issuedAt} s, its entry of ${Math.floor(entry.createdMs / 1000)} s`,

@@ -18,8 +18,9 @@ import {
 } from '../records/quota-change.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 import { faultOfApprovals, isStopProven } from './approval-check.ts';
-import type { AllocationEntry, ChangeEntry, IntentEntry, StopEntry } from './entry.ts';
+import type { AllocationEntry, ChangeEntry, IntentEntry, ReservationEndEntry, StopEntry } from './entry.ts';
 import type { FindingCode } from './finding.ts';
+import { ReservationReplay } from './reservation-replay.ts';
 import { type AuditContext, report, type System } from './system.ts';
 import { TakeLog } from './take-log.ts';
 
@@ -49,6 +50,8 @@ interface Account {
   retired: bigint;
   returned: bigint;
   credited: bigint;
+  /** What is left of its reservations that are open. */
+  held: bigint;
   clockMs: number;
   uses: readonly SlotUse[];
   readonly takes: TakeLog;
@@ -63,6 +66,7 @@ export class QuotaReplay {
   private readonly balances = new Map<string, bigint>();
   private readonly changes = new Set<string>();
   private readonly stops = new Set<string>();
+  private readonly reservations: ReservationReplay;
   /** Ordinal of the stop in force. */
   private stop: number | undefined;
   /** Quotas are allocated before anything else. */
@@ -71,6 +75,7 @@ export class QuotaReplay {
   constructor(context: AuditContext, system: System) {
     this.context = context;
     this.system = system;
+    this.reservations = new ReservationReplay(context, system);
   }
 
   accounts(): readonly ReplayedAccount[] {
@@ -113,6 +118,7 @@ export class QuotaReplay {
       retired: 0n,
       returned: 0n,
       credited: 0n,
+      held: 0n,
       clockMs: 0,
       uses: [],
       takes: new TakeLog(),
@@ -128,21 +134,13 @@ export class QuotaReplay {
       return;
     }
     const name = accountName(issuer, take.currency);
-    if (this.stop !== undefined)
-      this.find(
-        sequence,
-        'issuance_stopped',
-        'quota is taken while issuing is stopped',
-        'a start before it, which two people approve',
-      );
     const account = this.accountsByName.get(name);
     if (account === undefined) {
       this.find(sequence, 'quota_missing', `it takes of a quota ${name}`, 'a quota that was allocated');
       return;
     }
     const { terms } = account;
-    if (terms.frozen)
-      this.find(sequence, 'quota_frozen', `it takes of ${name}, which is frozen`, 'a quota that is not');
+    this.checkGoing(sequence, name, account, 'taken');
     const due = Math.max(createdMs, account.clockMs);
     if (take.atMs !== due)
       this.find(
@@ -153,18 +151,13 @@ export class QuotaReplay {
       );
     const atMs = Math.max(take.atMs, account.clockMs);
     const asked = { amount: take.amount, orders: take.orders };
-    const taken = account.taken + take.amount;
-    const kept = taken - account.returned;
-    if (kept > terms.allocated)
-      this.find(
-        sequence,
-        'quota_exceeded',
-        `with it ${kept} minor units are taken of ${name}, less what came back`,
-        `at most ${terms.allocated}, which are allocated`,
-      );
+    const use = this.reservations.use(sequence, account, take);
+    account.held -= use;
+    account.taken += take.amount;
+    const kept = this.checkTotal(sequence, name, account);
     // What was exceeded before does not keep the limits from being looked at.
     const allocated = kept > terms.allocated ? kept : terms.allocated;
-    const still = { reserved: account.taken - account.returned, issued: 0n };
+    const still = { reserved: kept - take.amount < 0n ? 0n : kept - take.amount, issued: 0n };
     const gone = { held: 0n, voided: 0n, retired: 0n, returned: 0n, credited: 0n };
     const position = positionOf({ ...account, ...terms, allocated, ...still, ...gone }, account.uses, {
       nowMs: atMs,
@@ -181,9 +174,68 @@ export class QuotaReplay {
         );
     }
     account.uses = chargesOf(position, asked).reduce<readonly SlotUse[]>(addUse, account.uses);
-    account.taken = taken;
     account.clockMs = atMs;
     account.takes.add({ sequence: ordinal, atMs, ...asked });
+  }
+
+  private checkGoing(sequence: number, name: string, { terms }: Account, what: 'taken' | 'reserved'): void {
+    if (this.stop !== undefined)
+      this.find(
+        sequence,
+        'issuance_stopped',
+        `quota is ${what} while issuing is stopped`,
+        'a start before it, which two people approve',
+      );
+    if (terms.frozen)
+      this.find(sequence, 'quota_frozen', `it is ${what} of ${name}, which is frozen`, 'a quota that is not');
+  }
+
+  /** Gives what is taken and held, less what came back. */
+  private checkTotal(sequence: number, name: string, { terms, taken, returned, held }: Account): bigint {
+    const kept = taken - returned + held;
+    if (kept > terms.allocated)
+      this.find(
+        sequence,
+        'quota_exceeded',
+        `with it ${kept} minor units are taken and held of ${name}, less what came back`,
+        `at most ${terms.allocated}, which are allocated`,
+      );
+    return kept;
+  }
+
+  /** What is kept for orders to come. */
+  reserve(entry: IntentEntry): void {
+    this.isOpen = false;
+    const { sequence, reserves, issuer, createdMs } = entry;
+    if (reserves === null) {
+      this.find(sequence, 'reservation_mismatch', 'a reservation that keeps nothing', 'what it keeps');
+      return;
+    }
+    const name = accountName(issuer, reserves.currency);
+    const account = this.accountsByName.get(name);
+    if (account === undefined) {
+      this.find(sequence, 'quota_missing', `it reserves of a quota ${name}`, 'a quota that was allocated');
+      return;
+    }
+    this.checkGoing(sequence, name, account, 'reserved');
+    const due = Math.max(createdMs, account.clockMs);
+    if (reserves.atMs !== due)
+      this.find(
+        sequence,
+        'take_time',
+        `it counts at ${reserves.atMs} ms`,
+        `${due} ms: when it was made, or where the quota's clock was`,
+      );
+    account.held += reserves.amount;
+    this.checkTotal(sequence, name, account);
+    this.reservations.add(entry, reserves);
+  }
+
+  endReservation(entry: ReservationEndEntry): void {
+    this.isOpen = false;
+    const ended = this.reservations.end(entry, (name) => this.accountsByName.get(name)?.clockMs ?? 0);
+    const account = ended === undefined ? undefined : this.accountsByName.get(ended.account);
+    if (account !== undefined && ended !== undefined) account.held -= ended.amount;
   }
 
   /** What is retired, and what moves between accounts. */
@@ -293,8 +345,8 @@ export class QuotaReplay {
     const fault =
       version !== account.version
         ? `it starts from version ${version} of ${name}, which is at version ${account.version}`
-        : terms.allocated < account.taken - account.returned
-          ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken - account.returned} are taken and did not come back`
+        : terms.allocated < account.taken - account.returned + account.held
+          ? `it allocates ${terms.allocated} to ${name}, of which ${account.taken - account.returned + account.held} are taken or held and did not come back`
           : known.ok
             ? undefined
             : known.message;

@@ -15,6 +15,7 @@ export interface RequestCase {
     readonly request: boolean;
     readonly credential: boolean;
     readonly controlBit: boolean;
+    readonly denial: boolean;
   };
   readonly request: HeldRecord<Request> | undefined;
   readonly credential: HeldRecord<Credential> | undefined;
@@ -22,6 +23,8 @@ export interface RequestCase {
   readonly controlBit: HeldRecord<ControlBit> | undefined;
   readonly currency: HeldRecord<CurrencyRecord> | undefined;
   readonly closing: HeldRecord<ClosingRecord> | undefined;
+  /** The denial that issuance keeps of a whole request. */
+  readonly kept: HeldRecord<Denial> | undefined;
 }
 
 /** The ids in a list of orders. */

@@ -14,6 +14,7 @@ import { checkCurrency } from './currency-check.ts';
 import { checkDecision } from './decision-check.ts';
 import { openPlaced, openResolution, verifyHeld } from './held-record.ts';
 import type { IdTable } from './id-table.ts';
+import { checkKeptDenial } from './kept-denial-check.ts';
 import type { RequestCase } from './request-case.ts';
 import { orderIdsOf } from './request-case.ts';
 import type { RequestIndex } from './request-index.ts';
@@ -42,6 +43,7 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
     controlBit: index.place(row, 'control-bit'),
     currency: index.place(row, 'currency'),
     closing: index.place(row, 'closing'),
+    kept: index.place(row, 'kept-denial'),
   };
   const one: RequestCase = {
     id,
@@ -49,13 +51,15 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
       request: places.request !== undefined,
       credential: places.credential !== undefined,
       controlBit: places.controlBit !== undefined,
+      denial: places.denial !== undefined,
     },
     request: openPlaced(context, places.request, decodeRequest),
-    credential: openPlaced(context, places.credential, decodeCredential, true),
+    credential: openPlaced(context, places.credential, decodeCredential, 'sealed'),
     denial: openPlaced(context, places.denial, decodeDenial),
     controlBit: openPlaced(context, places.controlBit, decodeControlBit),
     currency: openPlaced(context, places.currency, decodeCurrencyRecord),
     closing: openPlaced(context, places.closing, decodeClosing),
+    kept: openPlaced(context, places.kept, decodeDenial, 'received'),
   };
   checkRequestItself(context, one);
   if (one.credential !== undefined && !options.credentials.add(one.credential.record.id).isNew)
@@ -72,6 +76,7 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
   checkCurrency(context, one, options);
   checkClosing(context, one);
   checkResolution(context, one, openResolution(context, index.place(row, 'resolution')));
+  checkKeptDenial(context, one);
   if (one.request !== undefined && one.credential === undefined && one.denial === undefined)
     unfinished.add('undecided', one.request.system.label, one.request.entry.sequence, null);
 }

@@ -9,6 +9,7 @@ const parts = [
   'denial',
   'control-bit',
   'currency',
+  'kept-denial',
   'closing',
   'resolution',
 ] as const;

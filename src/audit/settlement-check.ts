@@ -2,13 +2,13 @@
  * Retirements and transfers in quota control's journal: each was signed by the owner, is what the receipt says, and spends units that are
  * this owner's, of batches that quota was taken for, each unit once.
  */
-import { equalBytes, sha256 } from '../kit/bytes.ts';
+import { equalBytes } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { unitLimit } from '../records/claims.ts';
-import { verifyRecord } from '../records/cose.ts';
+import { type Decoded, verifyRecord } from '../records/cose.ts';
 import { leafHash } from '../records/merkle.ts';
 import { ownerOfKey } from '../records/owner.ts';
-import type { OwnerInstruction } from '../records/owner-instruction.ts';
+import { namesInstruction, type OwnerInstruction } from '../records/owner-instruction.ts';
 import { decodeRetirement, type Retirement } from '../records/retirement.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
 import { decodeTransfer } from '../records/transfer.ts';
@@ -24,7 +24,7 @@ import type { Unfinished } from './unfinished.ts';
 
 /** What quota control kept of the owner's will. */
 interface Evidence {
-  readonly bytes: Uint8Array;
+  readonly decoded: Decoded<OwnerInstruction>;
   readonly instruction: OwnerInstruction;
   readonly isOwners: boolean;
   /** Of a retirement: the hashes of its units, and what opens the commitment of each. */
@@ -187,14 +187,14 @@ function checkReceipt({ entry, record }: HeldRecord<SettlementRecord>, settles: 
 function checkInstruction(
   { entry, record }: HeldRecord<SettlementRecord>,
   settles: Settles,
-  { bytes, instruction, isOwners }: Evidence,
+  { decoded, instruction, isOwners }: Evidence,
   find: Find,
 ): void {
   if (!isOwners) find('signature_invalid', 'the owner has not signed it', "the owner's signature");
   const { ownerKey, creditTo, issuedAt, expiresAt } = instruction;
   const from = entry.kind === 'transfer' ? ownerKey.keyId : null;
   if (
-    !equalBytes(sha256(bytes), entry.bodyHash) ||
+    !namesInstruction(entry.bodyHash, decoded) ||
     !equalBytes(instruction.id, entry.id) ||
     instruction.issuer !== entry.issuer ||
     instruction.currency.code !== settles.currency ||
@@ -233,9 +233,9 @@ function readEvidence(context: AuditContext, entry: IntentEntry, find: Find): Ev
     );
     return undefined;
   }
-  const { record: instruction, bytes } = decoded.value;
+  const { record: instruction } = decoded.value;
   return {
-    bytes,
+    decoded: decoded.value,
     instruction,
     isOwners: verifyRecord<OwnerInstruction>(decoded.value, instruction.ownerKey, context.verifySignature).ok,
     units: isRetirement ? (instruction as Retirement).units : [],

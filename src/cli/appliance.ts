@@ -11,6 +11,7 @@ import type { ListedEntry } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderState } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
+import type { Reservation } from '../roles/reservations.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { StoreAdministration } from './store-administration.ts';
@@ -68,6 +69,8 @@ export interface OrderFilter {
   readonly since?: string;
   /** A UUID. */
   readonly request?: string;
+  /** A UUID: one order. */
+  readonly id?: string;
 }
 
 /** The operator's connection to the running systems. */
@@ -93,6 +96,14 @@ export interface Operator {
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array): Promise<Result<Uint8Array>>;
+  /** The settlement of what has this id (16 bytes). */
+  receipt(kind: 'retirement' | 'transfer', id: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Has a part of the quota kept, by JSON that issuance signs; gives quota control's receipt. */
+  makeReservation(draft: Uint8Array): Promise<Result<Uint8Array>>;
+  /** Ends a reservation by the operator's right. */
+  releaseReservation(id: Uint8Array): Promise<Result<Reservation>>;
+  /** All of them, page after page; a refusal is the last that it gives. */
+  reservations(): AsyncIterable<Result<Reservation>>;
   /** Which units of a batch are spent. */
   units(range: UnitRange): Promise<Result<UnitStanding>>;
   /** What an account (32 bytes) has. */
@@ -332,6 +343,8 @@ export interface Appliance {
   lock(path: string): (() => void) | undefined;
   /** Has `at`, which does not run, forget the journal head that it holds of the other; gives whether it held any. */
   releaseHead(options: { home: string; of: Role; at: Role }): Promise<boolean>;
+  /** Has issuance, which does not run, take control bits again after quota control contradicted itself; gives what was found of it. */
+  releaseContradiction(options: { home: string; reason: string }): Promise<string | undefined>;
   /** The signer of modules, in the HSM of central management. */
   openModuleSigner(home: string): Promise<ModuleKey>;
   /** A thrown error as a code and a sentence; `undefined` for a bug. */

@@ -9,6 +9,7 @@ import { addAuditCommands } from './audit/commands.ts';
 import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
+import { addContradictionCommands } from './contradiction.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
@@ -18,9 +19,11 @@ import { addKeysCommands } from './keys/commands.ts';
 import { addOrdersCommands } from './orders/list.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
+import { addReservationCommands } from './reservation/commands.ts';
 import {
   addAccountCommands,
   addOwnerCommands,
+  addReceiptCommand,
   addRetireCommand,
   addUnitStatusCommand,
 } from './settlement/commands.ts';
@@ -251,6 +254,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     command('retire', 'take units out of circulation, for good or to have an account credited'),
     context,
   );
+  addReceiptCommand(
+    command('receipt', 'get the signed settlement of a retirement or a transfer, by its id'),
+    context,
+  );
   addAccountCommands(command('account', 'show accounts, and transfer between them'), context);
   addQuotaCommands(
     command('quota', 'show what is allocated, issued and left, or change it by what two people approve'),
@@ -259,6 +266,10 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   addWatchCommand(command('watch', 'show what happens in the systems, as it happens, until Ctrl-C'), context);
   addOrdersCommands(command('orders', 'list the orders that issuance has taken on'), context);
+  addReservationCommands(command('reservation', 'keep a part of the quota for orders to come'), {
+    ...context,
+    random,
+  });
   addJournalCommands(command('journal', 'show the journal of a running system'), context);
 
   command('stop', 'stop issuing at once: one person is enough')
@@ -290,6 +301,11 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   );
   addWitnessCommands(
     command('witness', 'journal heads that the systems hold of each other: keep, check and release them'),
+    context,
+  );
+
+  addContradictionCommands(
+    command('contradiction', 'what issuance holds against quota control: two control bits under one serial'),
     context,
   );
 

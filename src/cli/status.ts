@@ -1,8 +1,10 @@
 /** `ringmint status`: whether each system answers and its token signs, how far its journal is, and who holds which head of it. */
 import { type Refusal, refuse } from '../kit/result.ts';
+import { currencyShown } from '../records/iso4217.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import { type Appliance, roles } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
+import { warnOfCeilings } from './quota/key-ceiling.ts';
 import type { Terminal } from './terminal.ts';
 
 export async function runStatus(
@@ -14,6 +16,7 @@ export async function runStatus(
   const systems: Record<string, unknown>[] = [];
   const lines: string[] = [];
   const answered: RoleStatus[] = [];
+  const warnings: string[] = [];
   let firstRefusal: Refusal | undefined;
   try {
     for (const role of roles) {
@@ -25,7 +28,11 @@ export async function runStatus(
         lines.push(
           `${role.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`,
         );
-        if (stopped !== null)
+        if (stopped !== null && role === 'issuance')
+          lines.push(
+            `  issuance takes NOTHING OF QUOTA CONTROL: ${stopped.reason} (journal ${stopped.sequence}; \`ringmint contradiction\`)`,
+          );
+        else if (stopped !== null)
           lines.push(
             `  issuing is STOPPED by ${stopped.by}: ${stopped.reason} (journal ${stopped.sequence})`,
           );
@@ -35,9 +42,13 @@ export async function runStatus(
         lines.push(`${role.padEnd(9)} ${status.message} [${status.code}]`);
       }
     }
+    const positions = await operator.quotaPositions();
+    for (const position of positions.ok ? positions.value : [])
+      warnings.push(...warnOfCeilings(answered, position, currencyShown(position.currency)));
   } finally {
     await operator.close();
   }
+  lines.push(...warnings.map((line) => `  warning: ${line}`));
   for (const { role } of answered) {
     lines.push(`  head of ${role}: ${describeHolders(role, answered, given.nowMs)}`);
     if (isForked(role, answered))
@@ -49,9 +60,9 @@ export async function runStatus(
   for (const { role, witnessing } of answered)
     if (witnessing.state !== 'open')
       lines.push(`  ${role} signs nothing now, as far as its witnesses go: ${witnessing.state}`);
-  if (firstRefusal === undefined) return terminal.result({ systems }, lines);
+  if (firstRefusal === undefined) return terminal.result({ systems, warnings }, lines);
   for (const line of lines) terminal.say(line);
-  return terminal.refuse(firstRefusal, { systems });
+  return terminal.refuse(firstRefusal, { systems, warnings });
 }
 
 function describeHolders(role: RoleStatus['role'], answered: readonly RoleStatus[], nowMs: number): string {

@@ -22,6 +22,7 @@ export type EntryKind =
   | 'retirement'
   | 'transfer'
   | 'reservation'
+  | 'release'
   | 'void'
   | 'closing'
   | 'allocation'

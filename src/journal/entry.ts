@@ -1,7 +1,7 @@
 /** A journal's entries read back, for whoever lists or follows them: what is there was written by this program, or is refused. */
-import { type CborValue, decodeCbor } from '../kit/encoding.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
-import type { EntryContent, EntryKind } from './chain.ts';
+import { type EntryContent, type EntryKind, encodeEntry } from './chain.ts';
 
 /** What the entry of an intent says; src/store/row.ts writes it. */
 export interface IntentContent {
@@ -59,6 +59,24 @@ export function decodeIntentContent(content: Uint8Array): Result<IntentContent, 
     settles: readAmount(settles),
   });
 }
+
+/**
+ * Of which entries the context is not for whoever may only look at a journal: a request's is the seed of its units' salts, from which all
+ * of them can be derived, and a retirement's opens the commitments of its units' owner.
+ */
+const confidentialKinds: readonly EntryKind[] = ['request', 'retirement'];
+
+/** The entry's bytes without what opens commitments, or `undefined` where there is nothing of that kind in them. */
+export function withoutOpenings(entry: EntryContent): Uint8Array | undefined {
+  if (!confidentialKinds.includes(entry.kind)) return undefined;
+  const decoded = decodeCbor(entry.content);
+  const items: readonly CborValue[] = decoded.ok && Array.isArray(decoded.value) ? decoded.value : [];
+  const shown = items.map((item, place) => (place === contextPlace ? new Uint8Array() : item));
+  return encodeEntry({ ...entry, content: encodeCbor(shown) });
+}
+
+/** In the content of an intent's entry. */
+const contextPlace = 2;
 
 function readTake(value: CborValue | undefined): IntentContent['take'] {
   const taken = readAmount(value);

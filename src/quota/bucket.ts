@@ -70,7 +70,13 @@ export type QuotaCode =
 
 /** Whether less would have been accepted. */
 export function isExcess(code: string): boolean {
-  return ['quota_exceeded', 'daily_limit', 'rolling_limit', 'frequency_limit'].includes(code);
+  return [
+    'quota_exceeded',
+    'reservation_exceeded',
+    'daily_limit',
+    'rolling_limit',
+    'frequency_limit',
+  ].includes(code);
 }
 
 /**

@@ -123,6 +123,15 @@ export function encodeStopContent({ reason, by, evidence }: StopContent): Uint8A
   return encodeCbor([reason, by, evidence]);
 }
 
+/** What proves a stop, from the bytes of its journal entry. */
+export function stopEvidence(entry: Uint8Array): Uint8Array | null {
+  const decoded = decodeCbor(entry);
+  const inner = decoded.ok && Array.isArray(decoded.value) ? decoded.value[4] : undefined;
+  const content = inner instanceof Uint8Array ? decodeCbor(inner) : undefined;
+  const [, , evidence] = content?.ok === true && Array.isArray(content.value) ? content.value : [];
+  return evidence instanceof Uint8Array ? evidence : null;
+}
+
 /** Follows the entries of a ledger of `role`, in their order; refuses the first that does not follow from those before it. */
 export function replayHistory(
   entries: Iterable<QuotaEntry>,

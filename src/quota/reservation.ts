@@ -45,10 +45,6 @@ export function leftOf({ state, amount, used }: Reservation): bigint {
   return state === 'open' ? amount - used : 0n;
 }
 
-export function sumLeft(reservations: readonly Reservation[]): bigint {
-  return reservations.reduce((sum, one) => sum + leftOf(one), 0n);
-}
-
 /** Whether it is open where an entry has yet to say that it has expired. */
 export function isLapsed({ state, expiresMs }: Reservation, atMs: number): boolean {
   return state === 'open' && expiresMs <= atMs;

@@ -123,6 +123,8 @@ export const claim = {
   settledHash: -65593,
   /** minor units that came back to the quota */
   returned: -65594,
+  /** id of the reservation that a request's orders are issued of (16) */
+  issuedOf: -65595,
   /** SHA-256 of an audit report's bytes */
   reportHash: -65600,
   /** how many findings an audit report has */
@@ -182,6 +184,11 @@ export class ClaimReader {
 
   fail(name: string, accepted: string, code: RecordErrorCode = 'record_malformed'): void {
     this.refusal ??= refuse(code, `${name}: ${accepted} is accepted`, name);
+  }
+
+  /** Whether the record has the claim: for one that older records lack. */
+  has(key: number): boolean {
+    return this.claims.has(key);
   }
 
   take(key: number, name: string): CborValue | undefined {

@@ -43,6 +43,9 @@ export const recordType = {
   transfer: 'application/vnd.ringmint.transfer+cose',
   settlement: 'application/vnd.ringmint.settlement+cose',
   closing: 'application/vnd.ringmint.closing+cose',
+  reservationRequest: 'application/vnd.ringmint.reservation-request+cose',
+  reservation: 'application/vnd.ringmint.reservation+cose',
+  reservationRelease: 'application/vnd.ringmint.reservation-release+cose',
   auditStatement: 'application/vnd.ringmint.audit-statement+cose',
 } as const;
 

@@ -44,6 +44,8 @@ export interface Draft {
   readonly origin: string;
   readonly destination: string;
   readonly redeemUntil?: number;
+  /** The reservation that it is issued of, 16 bytes. */
+  readonly reservation?: Uint8Array;
 }
 
 const kind = 'ringmint.draft';
@@ -51,12 +53,14 @@ const version = 1;
 
 /** The draft as deterministic CBOR: the same draft, however it was written, has the same bytes. */
 export function encodeDraft(draft: Draft): Uint8Array {
-  const { id = null, currency, total, purpose, origin, destination, redeemUntil = null } = draft;
+  const { id = null, currency, total, purpose, origin, destination, redeemUntil = null, reservation } = draft;
   return concatBytes(
-    Uint8Array.of(0x8a),
+    // With one more item where there is a reservation: a draft without one has the bytes that it always had.
+    Uint8Array.of(reservation === undefined ? 0x8a : 0x8b),
     ...[kind, version, id, currency.code, total].map(encodeCbor),
     encodeLots(draft.lots),
     ...[purpose, origin, destination, redeemUntil].map(encodeCbor),
+    ...(reservation === undefined ? [] : [encodeCbor(reservation)]),
   );
 }
 
@@ -65,9 +69,9 @@ export function encodingOf(draft: Draft, bytes: Uint8Array): Uint8Array {
   return isCborDraft(bytes) ? bytes : encodeDraft(draft);
 }
 
-/** An array of ten, the first byte of every CBOR draft; no JSON begins with it. */
+/** An array of ten or eleven, the first byte of every CBOR draft; no JSON begins with it. */
 function isCborDraft(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x8a;
+  return bytes[0] === 0x8a || bytes[0] === 0x8b;
 }
 
 /** The array of the lots, of which there may be 65,536; a test holds it against the library's. */
@@ -106,10 +110,10 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   const reader = new ClaimReader(new Map());
-  const fields = reader.listOf(decoded.value, 'draft', 10);
+  const fields = reader.listOf(decoded.value, 'draft', bytes[0] === 0x8a ? 10 : 11);
   if (fields[0] !== kind || fields[1] !== version) reader.fail('draft', '`ringmint.draft`, version 1');
   if (reader.refusal !== undefined) return reader.refusal;
-  const [, , id, code, total, lots, purpose, origin, destination, redeemUntil] = fields;
+  const [, , id, code, total, lots, purpose, origin, destination, redeemUntil, reservation] = fields;
   const currency = readCurrency(code);
   if (!currency.ok) return currency;
   if (id !== null && !(id instanceof Uint8Array && id.length === 16))
@@ -121,6 +125,7 @@ function decodeCborDraft(bytes: Uint8Array): Result<Draft, DraftErrorCode> {
     lots: reader.listOf(lots, 'lots').map((item, index) => readCborLot(reader, item, `lots[${index}]`)),
     ...textFields(reader, { purpose, origin, destination }),
     ...(redeemUntil === null ? {} : { redeemUntil: reader.timeOf(redeemUntil, 'redeemUntil') }),
+    ...(fields.length === 10 ? {} : { reservation: reader.bytesOf(reservation, 'reservation', 16) }),
   };
   return reader.refusal ?? succeed(draft);
 }
@@ -166,6 +171,7 @@ const draftFields = [
   'origin',
   'destination',
   'redeemUntil',
+  'reservation',
 ];
 
 function decodeJsonDraft(bytes: Uint8Array, owner: Owner | undefined): Result<Draft, DraftErrorCode> {
@@ -204,8 +210,10 @@ function draftFromJson(
   const { purpose = '', origin, destination } = json;
   const texts = textFields(reader, { purpose, origin, destination });
   if (reader.refusal !== undefined) return { ...reader.refusal, code: 'draft_field_invalid' };
-  const id = readId(json['id']);
+  const id = readId(json['id'], 'id');
   if (!id.ok) return id;
+  const reservation = readId(json['reservation'], 'reservation');
+  if (!reservation.ok) return reservation;
   const redeemUntil = readDate(json['redeemUntil']);
   if (!redeemUntil.ok) return redeemUntil;
   return succeed({
@@ -215,6 +223,7 @@ function draftFromJson(
     lots: lots.value,
     ...texts,
     ...(redeemUntil.value === undefined ? {} : { redeemUntil: redeemUntil.value }),
+    ...(reservation.value === undefined ? {} : { reservation: reservation.value }),
   });
 }
 
@@ -288,7 +297,7 @@ function readItems(
   return succeed(lots);
 }
 
-function readObject(
+export function readObject(
   json: unknown,
   path: string,
   fields: readonly string[],
@@ -311,7 +320,11 @@ function readObject(
   return succeed(json as Record<string, unknown>);
 }
 
-function readAmount(value: unknown, currency: Currency, field: string): Result<bigint, DraftErrorCode> {
+export function readAmount(
+  value: unknown,
+  currency: Currency,
+  field: string,
+): Result<bigint, DraftErrorCode> {
   if (typeof value === 'string') return parseAmount(value, currency, field);
   if (value === undefined) return refuse('draft_field_missing', `${field} is missing`, field);
   return refuse(
@@ -321,7 +334,7 @@ function readAmount(value: unknown, currency: Currency, field: string): Result<b
   );
 }
 
-function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
+export function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
   const exponent = typeof value === 'string' ? currencyExponent(value) : undefined;
   if (typeof value === 'string' && exponent !== undefined) return succeed({ code: value, exponent });
   return refuse(
@@ -331,11 +344,11 @@ function readCurrency(value: unknown): Result<Currency, DraftErrorCode> {
   );
 }
 
-function readId(value: unknown): Result<Uint8Array | undefined, DraftErrorCode> {
+export function readId(value: unknown, field: string): Result<Uint8Array | undefined, DraftErrorCode> {
   if (value === undefined) return succeed(undefined);
   const id = typeof value === 'string' ? parseUuid(value) : undefined;
   return id === undefined
-    ? refuse('draft_field_invalid', `id: a UUID is accepted, not ${quote(value)}`, 'id')
+    ? refuse('draft_field_invalid', `${field}: a UUID is accepted, not ${quote(value)}`, field)
     : succeed(id);
 }
 

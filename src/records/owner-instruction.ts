@@ -1,5 +1,5 @@
 /** What a retirement and a transfer have in common: an owner's signed word to quota control that an amount leaves it. */
-import { equalBytes } from '../kit/bytes.ts';
+import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { CborValue } from '../kit/encoding.ts';
 import { type Result, refuse } from '../kit/result.ts';
 import {
@@ -82,4 +82,17 @@ export function checkOwnerKey<T extends OwnerInstruction>(
     'ownerKey: the key that the record names in its header is accepted',
     'ownerKey',
   );
+}
+
+/**
+ * What a retirement or transfer is known by: SHA-256 over the bytes that its owner signs, which name the owner's key. Not over the
+ * signature: (r, n - s) verifies wherever (r, s) does, so whoever carries a record can make another one of it.
+ */
+export function instructionHash({ toBeSigned }: Decoded<OwnerInstruction>): Uint8Array {
+  return sha256(toBeSigned);
+}
+
+/** Whether a ledger or a receipt means this one: those of before had the hash of the whole record, signature and all. */
+export function namesInstruction(hash: Uint8Array, decoded: Decoded<OwnerInstruction>): boolean {
+  return equalBytes(hash, instructionHash(decoded)) || equalBytes(hash, sha256(decoded.bytes));
 }

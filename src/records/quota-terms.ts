@@ -125,3 +125,18 @@ function readMaximum(reader: ClaimReader, value: CborValue | undefined, field: s
   reader.fail(field, `an integer from 0 to ${amountLimit}`);
   return 0n;
 }
+
+const daySeconds = 86_400;
+
+/**
+ * The most that the terms let be issued in some 24 hours, minor units: what the least of the limits on amounts leaves, and the total. Any 24
+ * hours touch two calendar days, and as many shorter windows as fit into them.
+ */
+export function mostInAnyDay({ allocated, limits }: Pick<QuotaTerms, 'allocated' | 'limits'>): bigint {
+  const perDay = limits.flatMap(({ counts, window, maximum }) => {
+    if (counts !== 'amount') return [];
+    const windows = window.kind === 'day' ? 2 : Math.ceil(daySeconds / window.seconds);
+    return maximum * BigInt(windows);
+  });
+  return perDay.reduce((least, most) => (most < least ? most : least), allocated);
+}

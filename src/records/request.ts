@@ -48,6 +48,8 @@ export interface Request {
   /** At least one, no two with the same id. */
   readonly orders: readonly Order[];
   readonly redeemUntil: number;
+  /** The reservation that all of its orders are issued of, 16 bytes: its quota is used, and none beside it. */
+  readonly reservation?: Uint8Array;
 }
 
 const audience = 'central';
@@ -71,6 +73,9 @@ export function encodeRequest(request: Request, keyId: Uint8Array): Uint8Array {
       [claim.total, request.total],
       [claim.orders, request.orders.map(encodeOrder)],
       [claim.redeemUntil, request.redeemUntil],
+      ...(request.reservation === undefined
+        ? []
+        : [[claim.issuedOf, request.reservation] as [number, CborValue]]),
     ]),
   );
 }
@@ -88,6 +93,7 @@ export function decodeRequest(bytes: Uint8Array): Result<Decoded<Request>, Recor
       total: reader.amount(claim.total, 'total'),
       orders: readOrders(reader),
       redeemUntil: reader.time(claim.redeemUntil, 'redeemUntil'),
+      ...(reader.has(claim.issuedOf) ? { reservation: reader.bytes(claim.issuedOf, 'reservation', 16) } : {}),
     };
     if (request.expiresAt <= request.issuedAt) reader.fail('expiresAt', 'a time after `issuedAt`');
     if (request.redeemUntil <= request.issuedAt) reader.fail('redeemUntil', 'a time after `issuedAt`');

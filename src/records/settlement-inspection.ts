@@ -3,10 +3,10 @@ import { toHex } from '../kit/bytes.ts';
 import { type Result, succeed } from '../kit/result.ts';
 import { formatMoney } from './amount.ts';
 import { claim, type RecordErrorCode } from './claims.ts';
-import { recordType } from './cose.ts';
+import { type Decoded, recordType } from './cose.ts';
 import { isoTime } from './key-ring.ts';
 import { ownerOfKey } from './owner.ts';
-import type { OwnerInstruction } from './owner-instruction.ts';
+import { instructionHash, type OwnerInstruction } from './owner-instruction.ts';
 import { formatUuid } from './request-id.ts';
 import { decodeRetirement, type Retirement } from './retirement.ts';
 import { decodeRetirementFile } from './retirement-file.ts';
@@ -37,7 +37,7 @@ function inspectRetirement(bytes: Uint8Array): Result<Inspection, RecordErrorCod
   return succeed({
     kind: 'retirement',
     explanation: 'an owner takes units out of circulation, each of them once',
-    fields: retirementFields(decoded.value.record),
+    fields: [...retirementFields(decoded.value.record), knownBy(decoded.value)],
   });
 }
 
@@ -47,7 +47,7 @@ function inspectTransfer(bytes: Uint8Array): Result<Inspection, RecordErrorCode>
   return succeed({
     kind: 'transfer',
     explanation: 'an amount leaves the account of the key that signs',
-    fields: instructionFields(decoded.value.record),
+    fields: [...instructionFields(decoded.value.record), knownBy(decoded.value)],
   });
 }
 
@@ -60,7 +60,11 @@ function inspectSettlement(bytes: Uint8Array): Result<Inspection, RecordErrorCod
     explanation: "quota control's receipt of a retirement or a transfer that it carried out",
     fields: [
       { name: 'id of what was settled', value: formatUuid(record.id), claim: claim.id },
-      { name: 'SHA-256 of it', value: toHex(record.settledHash), claim: claim.settledHash },
+      {
+        name: 'SHA-256 of what the owner signed',
+        value: toHex(record.settledHash),
+        claim: claim.settledHash,
+      },
       { name: 'issuer', value: record.issuer, claim: claim.subject },
       { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
       { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
@@ -82,7 +86,7 @@ export function inspectRetirementFile(bytes: Uint8Array): Result<Inspection, Rec
   return succeed({
     kind: 'retirement file',
     explanation: `a retirement with ${files.length} ${files.length === 1 ? 'file' : 'files'} of currency and what opens the owner commitments: keep it to yourself; the retirement says: (decoded, not verified)`,
-    fields: retirementFields(retirement.record),
+    fields: [...retirementFields(retirement.record), knownBy(retirement)],
   });
 }
 
@@ -107,6 +111,11 @@ function instructionFields(record: OwnerInstruction): Inspection['fields'] {
     { name: 'credit to', value: describeAccount(record.creditTo), claim: claim.creditTo },
     { name: 'reason', value: record.reason, claim: claim.reason },
   ];
+}
+
+/** The receipt names it. */
+function knownBy(decoded: Decoded<OwnerInstruction>): Inspection['fields'][number] {
+  return { name: 'SHA-256 of what is signed', value: toHex(instructionHash(decoded)) };
 }
 
 function describeAccount(account: Uint8Array | null): string {

@@ -20,7 +20,7 @@ import { retiredUnitLimit } from './retirement.ts';
 export interface SettlementRecord {
   /** Of the retirement or the transfer. */
   readonly id: Uint8Array;
-  /** SHA-256 of its bytes, 32 bytes. */
+  /** What it is known by (`instructionHash`), 32 bytes. */
   readonly settledHash: Uint8Array;
   readonly issuer: string;
   readonly issuedAt: number;

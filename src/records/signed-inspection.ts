@@ -20,6 +20,7 @@ import { isoTime } from './key-ring.ts';
 import { inspectQuotaApproval, inspectQuotaStop } from './quota-inspection.ts';
 import { decodeRequest, type Lot, type Request, sumLots } from './request.ts';
 import { formatUuid } from './request-id.ts';
+import { inspectReservation } from './reservation-inspection.ts';
 import type { Run } from './selection.ts';
 import { inspectOwnerRecord } from './settlement-inspection.ts';
 import { decodeTrustBundle, keySetId } from './trust-bundle.ts';
@@ -57,6 +58,9 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'total', value: formatMoney(record.total, record.currency), claim: claim.total },
         ...ordersOf(record),
         { name: 'redeem until', value: isoTime(record.redeemUntil), claim: claim.redeemUntil },
+        ...(record.reservation === undefined
+          ? []
+          : [{ name: 'of reservation', value: formatUuid(record.reservation), claim: claim.issuedOf }]),
       ]);
     }
     case recordType.credential: {
@@ -228,6 +232,12 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
         { name: 'issuer', value: record.issuer, claim: claim.issuer },
         { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
       ]);
+    }
+    case recordType.reservationRequest:
+    case recordType.reservation:
+    case recordType.reservationRelease: {
+      const record = inspectReservation(envelope.value.type, bytes);
+      return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
     }
     case recordType.ceremonyTranscript: {
       const decoded = decodeTranscript(bytes);

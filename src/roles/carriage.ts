@@ -5,11 +5,9 @@
 import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
-import { decodeCbor, encodeCbor } from '../kit/encoding.ts';
-import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { readToBeSigned } from '../records/cose.ts';
-import { encodeCurrencyRecord } from '../records/currency.ts';
 import { partExtractor } from '../records/currency-file.ts';
 import type { Decision } from '../records/decision.ts';
 import { type DeniedOrder, decodeDenial } from '../records/denial.ts';
@@ -19,11 +17,14 @@ import { encodePresentation } from '../records/presentation.ts';
 import { decodeRequest, lotsOf, type Order, type Request, sumOrders } from '../records/request.ts';
 import { select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { Intent, NewIntent } from '../store/store.ts';
+import type { Intent } from '../store/store.ts';
 import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
 import { refuseClosed } from './closings.ts';
+import { currencyIntent, decodeContext } from './currency-intent.ts';
 import { finishIntent } from './intent.ts';
+import { finishDenial, keepDenial } from './kept-denial.ts';
 import type { Ledger } from './ledger.ts';
+import { makeSerialGuard } from './serial-guard.ts';
 
 /** Central management and quota control as issuance sees them; behind these stands the network. */
 export interface IssuancePeers {
@@ -65,10 +66,7 @@ export function makeCarriage(
 ): (intent: Intent, request?: Request) => Promise<Result<Batch>> {
   const { issuer, ledger, signer, keys, peers, clock } = dependencies;
   const { store } = ledger;
-  /** Serials of control bits whose currency is being committed. */
-  const claimed = new Set<string>();
-  /** Two control bits under one serial were seen: nothing more of quota control's is taken, until this system is started again. */
-  let contradiction: Refusal<'control_bit_serial_used'> | undefined;
+  const serials = makeSerialGuard(ledger, clock);
 
   async function carry(intent: Intent, made?: Request): Promise<Result<Batch>> {
     const steps = new Steps(clock);
@@ -89,6 +87,15 @@ export function makeCarriage(
     // One that was just made cannot be closed.
     if (made === undefined && (await store.findIntent('closing', request.id)) !== undefined)
       return refuseClosed();
+    // A request that has just been made has none.
+    const kept = made === undefined ? await store.findIntent('denial', request.id) : undefined;
+    if (kept !== undefined) {
+      const denial = readDenial(signed, kept.context, Math.floor(kept.createdMs / 1000));
+      if (!denial.ok) return denial;
+      await finishDenial(ledger, kept);
+      tellDecision(steps, request, denial.value);
+      return succeed(deniedBatch(signed, denial.value, steps));
+    }
     const answer = await peers.submitRequest(requestBytes);
     if (!answer.ok) return answer;
     const { credential } = answer.value;
@@ -97,12 +104,18 @@ export function makeCarriage(
     const { denied, bytes: denialBytes } = denial.value;
     tellDecision(steps, request, denial.value);
     if (credential === null) {
-      if (denied.size === request.orders.length)
-        return succeed({ request, requestBytes, steps: steps.list, denied, denialBytes, issued: undefined });
-      return refuse(
-        'decision_incomplete',
-        'central management neither approved nor denied some of the orders',
-      );
+      if (denialBytes === null || denied.size < request.orders.length)
+        return refuse(
+          'decision_incomplete',
+          'central management neither approved nor denied some of the orders',
+        );
+      const stored = await keepDenial(ledger, {
+        requestId: request.id,
+        issuer,
+        denialBytes,
+        nowMs: clock.nowMs(),
+      });
+      return stored.ok ? succeed(deniedBatch(signed, denial.value, steps)) : stored;
     }
     steps.add(
       3,
@@ -112,7 +125,8 @@ export function makeCarriage(
       'signed, then encrypted to quota control: issuance cannot read it',
     );
     const presentation = encodePresentation({ credential, request: requestBytes, seed });
-    if (contradiction !== undefined) return contradiction;
+    const taken = await serials.check();
+    if (!taken.ok) return taken;
     const redeemed = await peers.redeemCredential(presentation);
     if (!redeemed.ok) return redeemed;
     steps.add(4, 'forwarding', 'issuance', null, `${presentation.length} bytes to quota control`);
@@ -225,7 +239,8 @@ export function makeCarriage(
     denialBytes: Uint8Array | null,
   ): Promise<Intent | Extract<Result<never>, { ok: false }>> {
     const { epoch, sequence, issuanceKey } = controlBit;
-    const now = clock.nowSeconds();
+    const nowMs = clock.nowMs();
+    const now = Math.floor(nowMs / 1000);
     // With the date of a clock that is wrong, or of a key that has ended, no verifier would take it, and it would be handed out for ever.
     const counts = keys.checkKey(
       issuanceKey,
@@ -233,74 +248,28 @@ export function makeCarriage(
       { madeAt: now, seenAt: Math.max(now, controlBit.issuedAt) },
     );
     if (!counts.ok) return counts;
-    const serial = `${epoch}/${sequence}`;
-    // Of two that come at once with one serial neither is found in the store.
-    if (contradiction !== undefined) return contradiction;
-    if (claimed.has(serial)) {
-      contradiction = refuseUsedSerial(controlBit);
-      return contradiction;
-    }
-    claimed.add(serial);
-    try {
-      const used = await store.findSerial(epoch, sequence);
-      if (used !== undefined && !equalBytes(used.id, request.id)) {
-        contradiction = refuseUsedSerial(controlBit);
-        return contradiction;
-      }
-      const [committed] = await ledger.commit([
-        currencyIntent(request, controlBit, controlBitBytes, denialBytes, now),
-      ]);
-      if (committed.ok) return committed.value.intent;
-      return committed.code === 'credential_spent' ? refuseClosed() : committed;
-    } finally {
-      claimed.delete(serial);
-    }
-  }
-
-  function currencyIntent(
-    request: Request,
-    controlBit: ControlBit,
-    controlBitBytes: Uint8Array,
-    denialBytes: Uint8Array | null,
-    now: number,
-  ): NewIntent {
-    const bodyHash = sha256(controlBitBytes);
-    return {
-      kind: 'currency',
-      id: request.id,
-      issuer,
-      bodyHash,
-      serial: { epoch: controlBit.epoch, number: controlBit.sequence },
-      spends: request.id,
-      createdMs: clock.nowMs(),
-      context: encodeCbor([controlBitBytes, denialBytes]),
-      toBeSigned: encodeCurrencyRecord(
-        {
-          requestId: request.id,
-          issuer,
-          issuedAt: now,
-          epoch: controlBit.epoch,
-          sequence: controlBit.sequence,
-          root: controlBit.root,
-          count: controlBit.count,
-          total: controlBit.total,
-          currency: controlBit.currency,
-          controlBitHash: bodyHash,
-        },
-        controlBit.issuanceKey,
-      ),
-    };
+    const { id: requestId } = request;
+    const committed = await serials.commit(
+      { requestId, epoch, sequence, bytes: controlBitBytes },
+      async () => {
+        const parts = { issuer, requestId, controlBit, controlBitBytes, denialBytes, nowMs };
+        const [one] = await ledger.commit([currencyIntent(parts)]);
+        return one;
+      },
+    );
+    if (committed.ok) return committed.value.intent;
+    return committed.code === 'credential_spent' ? refuseClosed() : committed;
   }
 
   return carry;
 }
 
-/** INVARIANT: of one serial one currency is signed, whatever quota control signs, or however many copies of it there are. */
-function refuseUsedSerial({ epoch, sequence }: ControlBit): Refusal<'control_bit_serial_used'> {
-  return refuse(
-    'control_bit_serial_used',
-    `quota control has signed two control bits under serial ${epoch}/${sequence}: it lies, or two copies of it run. The first one is accepted, and nothing more of quota control's until this system is started again (docs/OPERATIONS.md)`,
-  );
+function deniedBatch(
+  { request, requestBytes }: SignedRequest,
+  { denied, bytes }: ReadDenial,
+  { list }: Steps,
+): Batch {
+  return { request, requestBytes, steps: list, denied, denialBytes: bytes, issued: undefined };
 }
 
 function readStored(requestBytes: Uint8Array): Request {
@@ -344,18 +313,6 @@ export function withoutUnits(
     without.set(order, denied.get(order) ?? { order, reasons: [quotaTaken], wouldPass: null });
   }
   return without;
-}
-
-/** What a currency intent keeps, so that a retry needs neither of the other systems. */
-export function decodeContext(context: Uint8Array): { controlBit: Uint8Array; denial: Uint8Array | null } {
-  const decoded = decodeCbor(context);
-  assert(decoded.ok && Array.isArray(decoded.value), 'a currency intent has its context');
-  const [controlBit, denial] = decoded.value;
-  assert(
-    controlBit instanceof Uint8Array && (denial === null || denial instanceof Uint8Array),
-    'a currency intent keeps the control bit, and the denial where there is one',
-  );
-  return { controlBit, denial };
 }
 
 function checkControlBit(

@@ -10,6 +10,7 @@ import { concatBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { isExcess, leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
+import { leftOf } from '../quota/reservation.ts';
 import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
 import type { Decision } from '../records/decision.ts';
@@ -24,7 +25,7 @@ import type {
   IssuanceDecision,
   Decision as RuleDecision,
 } from '../rules/issuance-decision.ts';
-import type { Intent, NewIntent } from '../store/store.ts';
+import type { Intent, NewIntent, Reservation } from '../store/store.ts';
 import type { CentralAccount } from './central-account.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
@@ -57,6 +58,8 @@ export interface CentralDependencies {
   readonly decision: IssuanceDecision;
   readonly policy: CentralPolicy;
   readonly account: CentralAccount;
+  /** A reservation as quota control has it at this moment; `undefined` where there is none with that id. */
+  readonly quotaReservation: (id: Uint8Array) => Promise<Result<Reservation | undefined>>;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -71,8 +74,14 @@ export interface Central {
 /** How often a decision is made anew, where the account was changed while it was made. */
 const triesLimit = 8;
 
+/** The rules' decision on an order, with its reasons as they are told. */
+type Outcome = Omit<RuleDecision, 'reasons'> & { readonly reasons: readonly string[] };
+
 /** What is the same for all orders of a request when its decision begins. */
-type RequestInput = Omit<DecisionInput, 'amount' | 'requestsInWindow'>;
+interface RequestInput extends Omit<DecisionInput, 'amount' | 'requestsInWindow'> {
+  /** What `quota_exceeded` of the rules is told as: of a reservation it is that one's. */
+  readonly excess: string;
+}
 
 export function makeCentral(dependencies: CentralDependencies): Central {
   const { ledger, signer, keys, decision, policy, account, clock, random } = dependencies;
@@ -156,7 +165,8 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   }
 
   /** The decision on each order, with what those before it would take. */
-  async function decideOrders(request: Request, input: RequestInput): Promise<Result<RuleDecision[]>> {
+  async function decideOrders(request: Request, input: RequestInput): Promise<Result<Outcome[]>> {
+    const { excess, ...fixed } = input;
     let { dayRemaining } = input;
     // In its turn: of several at once each would have all of it.
     const own = await account.position(request.issuer, request.currency.code);
@@ -165,12 +175,13 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     let available = least(input.available, own.available);
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
-    const outcomes: RuleDecision[] = [];
+    const outcomes: Outcome[] = [];
     for (const { lots } of request.orders) {
       const amount = sumLots(lots).total;
-      const decided = decision.decide({ ...input, amount, available, dayRemaining, requestsInWindow });
+      const decided = decision.decide({ ...fixed, amount, available, dayRemaining, requestsInWindow });
       if (!decided.ok) return decided;
-      outcomes.push(decided.value);
+      const reasons = decided.value.reasons.map((one) => (one === 'quota_exceeded' ? excess : one));
+      outcomes.push({ ...decided.value, reasons });
       requestsInWindow++;
       if (!decided.value.approved) continue;
       available -= amount;
@@ -182,7 +193,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   function intentsOf(
     request: Request,
     requestHash: Uint8Array,
-    outcomes: readonly RuleDecision[],
+    outcomes: readonly Outcome[],
     now: number,
   ): NewIntent[] {
     const common = {
@@ -247,12 +258,33 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     // Neither is of the request, so it is answered and not recorded: the same request may come again.
     if (position.stopped) return refuseStopped();
     if (position.frozen) return refuseFrozen(position);
+    const kept = await keptFor(request);
+    if (!kept.ok) return kept;
     return succeed({
-      available: position.available,
+      ...(kept.value ?? { available: position.available, excess: 'quota_exceeded' }),
       dayRemaining: leastRemaining(position) ?? amountLimit,
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,
       ceiling: limits.ceiling,
+    });
+  }
+
+  /** What is left of the reservation that the request names, and why it is no more; never what is available beside it. */
+  async function keptFor({
+    reservation: id,
+    issuer,
+    currency,
+  }: Request): Promise<Result<Pick<RequestInput, 'available' | 'excess'> | undefined>> {
+    if (id === undefined) return succeed(undefined);
+    const found = await dependencies.quotaReservation(id);
+    if (!found.ok) return found;
+    const kept = found.value;
+    if (kept?.issuer !== issuer || kept.currency !== currency.code)
+      return succeed({ available: 0n, excess: 'reservation_unknown' });
+    const ended = kept.state === 'expired' || kept.state === 'released';
+    return succeed({
+      available: leftOf(kept),
+      excess: ended ? `reservation_${kept.state}` : 'reservation_exceeded',
     });
   }
 

@@ -12,7 +12,7 @@
  */
 import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
-import { assert, type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { attachSignature, readToBeSigned } from '../records/cose.ts';
 import { type Intent, StoreError } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
@@ -74,7 +74,10 @@ export function sameBody(
   known: { readonly bodyHash: Uint8Array },
   bodyHash: Uint8Array,
 ): Result<null, 'request_id_conflict'> {
-  if (equalBytes(known.bodyHash, bodyHash)) return succeed(null);
+  return equalBytes(known.bodyHash, bodyHash) ? succeed(null) : refuseOtherBody();
+}
+
+export function refuseOtherBody(): Refusal<'request_id_conflict'> {
   return refuse(
     'request_id_conflict',
     'this request id was used before with other content: send the first content again, or take a new id',

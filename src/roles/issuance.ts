@@ -19,6 +19,7 @@ import { type CarriageDependencies, makeCarriage } from './carriage.ts';
 import { type Closings, makeClosings } from './closings.ts';
 import { atMost, gather } from './gathering.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
+import { finishDenial } from './kept-denial.ts';
 
 export type { IssuanceOutcome, IssuanceStep } from './batch.ts';
 export type { IssuancePeers } from './carriage.ts';
@@ -55,6 +56,7 @@ interface NewOrder {
   readonly order: Order;
   readonly currency: Draft['currency'];
   readonly redeemUntil: number | undefined;
+  readonly reservation: Uint8Array | undefined;
   readonly total: bigint;
   readonly units: number;
   readonly bodyHash: Uint8Array;
@@ -72,7 +74,8 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   const findOrder = gather((ids: readonly Uint8Array[]) => store.findOrders(ids), { room: atMost(1_000) });
   const placeNew = gather(issueTogether, {
     room: roomOfRequest,
-    keyOf: ({ currency, redeemUntil }) => `${currency.code} ${redeemUntil ?? ''}`,
+    keyOf: ({ currency, redeemUntil, reservation }) =>
+      `${currency.code} ${redeemUntil ?? ''} ${reservation === undefined ? '' : toHex(reservation)}`,
     rounds: requestsAtOnce,
   });
 
@@ -113,7 +116,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   }
 
   function orderOf(draft: Draft, bodyHash: Uint8Array): Result<NewOrder> {
-    const { id, currency, redeemUntil, total, purpose, origin, destination } = draft;
+    const { id, currency, redeemUntil, reservation, total, purpose, origin, destination } = draft;
     if (id === undefined) {
       return refuse(
         'id_missing',
@@ -136,6 +139,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       order: { id, lots, purpose, origin, destination },
       currency,
       redeemUntil,
+      reservation,
       total,
       units: sumLots(lots).count,
       bodyHash,
@@ -166,6 +170,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       total: sumOrders(orders).total,
       orders,
       redeemUntil: first.redeemUntil ?? issuedAt + dependencies.defaultRedemptionSeconds,
+      ...(first.reservation === undefined ? {} : { reservation: first.reservation }),
     };
     const toBeSigned = encodeRequest(request, signer.publicKey.keyId);
     const [committed] = await ledger.commit([
@@ -217,7 +222,11 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
       },
     }),
     async finishUnsigned() {
-      return finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent));
+      const denials = (await store.unsigned()).filter(({ kind }) => kind === 'denial');
+      for (const denial of denials) await finishDenial(ledger, denial);
+      return (
+        denials.length + (await finishLeft(ledger, signer, (intent) => finishIntent(ledger, signer, intent)))
+      );
     },
   };
 }

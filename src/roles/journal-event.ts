@@ -7,8 +7,8 @@ import { assert } from '../kit/result.ts';
 import { readToBeSigned } from '../records/cose.ts';
 import { decodeChange } from '../records/quota-change.ts';
 import { formatUuid } from '../records/request-id.ts';
-import type { ReadEntry, Store } from '../store/store.ts';
-import { readOutcomes } from './order-outcomes.ts';
+import type { Order, ReadEntry, Store } from '../store/store.ts';
+import { type OrderOutcomes, readDeniedOf, readOutcomes } from './order-outcomes.ts';
 import { nameSubject } from './subject.ts';
 
 export interface OrderOutcome {
@@ -95,9 +95,12 @@ export async function eventOf(entry: ReadEntry, store: Store): Promise<JournalEv
   // A kind that this version does not know says what every entry says.
   if (intent === undefined || !intent.ok) return event;
   const told = { ...event, issuer: intent.value.issuer, ...tellIntent(intent.value) };
-  return kind === 'currency' && subject instanceof Uint8Array
-    ? { ...told, ...(await tellCurrency(intent.value, subject, store)) }
-    : told;
+  if (!(subject instanceof Uint8Array)) return told;
+  if (kind === 'currency') return { ...told, ...(await tellCurrency(intent.value, subject, store)) };
+  // Central management's says how many it decides on; issuance keeps one of all orders of its request.
+  if (kind === 'denial' && intent.value.decides === 0)
+    return { ...told, ...(await tellDenial(intent.value, subject, store)) };
+  return told;
 }
 
 function tellIntent({ orders, decides, take, settles, toBeSigned }: IntentContent): Told {
@@ -113,11 +116,19 @@ function tellIntent({ orders, decides, take, settles, toBeSigned }: IntentConten
 async function tellCurrency(intent: IntentContent, requestId: Uint8Array, store: Store): Promise<Told> {
   const orders = await store.reads().ordersOf('request', requestId);
   const { controlBit, denied } = readOutcomes(intent.context, orders);
+  return { ...tellOrders(orders, denied), units: controlBit.count };
+}
+
+async function tellDenial({ context }: IntentContent, requestId: Uint8Array, store: Store): Promise<Told> {
+  const orders = await store.reads().ordersOf('request', requestId);
+  return tellOrders(orders, readDeniedOf({ kind: 'denial', context }, orders));
+}
+
+function tellOrders(orders: readonly Order[], denied: OrderOutcomes['denied']): Told {
   return {
     orders: orders.length,
     issued: orders.length - denied.size,
     denied: denied.size,
-    units: controlBit.count,
     ...(orders.length > outcomesTold
       ? {}
       : {

@@ -1,5 +1,5 @@
 /** A system's own journal as the API shows it: in pages of bytes and hashes, and as events. */
-import { decodeEntry } from '../journal/entry.ts';
+import { decodeEntry, withoutOpenings } from '../journal/entry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { assert } from '../kit/result.ts';
 import { type JournalFeed, makeJournalFeed } from './journal-feed.ts';
@@ -13,8 +13,10 @@ export interface ListedEntry {
   /** An id as a UUID or, where it is longer, in hex; of an allocation the issuer and the currency. */
   readonly subject: string;
   readonly createdMs: number;
-  /** What `hash` is of, with the hash before. */
+  /** What `hash` is of, with the hash before; unless something is withheld of it. */
   readonly bytes: Uint8Array;
+  /** Whether `bytes` lack what opens commitments: of that, only whoever has the ledger itself, or its extract, can follow the hash. */
+  readonly withheld: boolean;
   readonly hash: Uint8Array;
 }
 
@@ -47,7 +49,16 @@ export function makeJournalReader(ledger: () => Ledger, turns: ReadTurns, clock:
             const decoded = decodeEntry(bytes);
             assert(decoded.ok, 'an entry of a checked journal decodes');
             const { kind, subject, createdMs } = decoded.value;
-            return { sequence: number, kind, subject: nameSubject(subject), createdMs, bytes, hash };
+            const shown = withoutOpenings(decoded.value);
+            return {
+              sequence: number,
+              kind,
+              subject: nameSubject(subject),
+              createdMs,
+              bytes: shown ?? bytes,
+              withheld: shown !== undefined,
+              hash,
+            };
           },
         );
         const last = entries.at(-1)?.sequence ?? sequence;

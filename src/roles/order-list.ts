@@ -6,12 +6,12 @@
  */
 import { assert } from '../kit/result.ts';
 import { decodeRequest, type Request, sumLots } from '../records/request.ts';
-import type { Intent } from '../store/store.ts';
+import type { Intent, Store } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
-import { asRecord, readOutcomes } from './order-outcomes.ts';
+import { asRecord, readDeniedOf } from './order-outcomes.ts';
 import type { ReadTurns } from './read-turns.ts';
 
-/** `open`: on its way, or all of its request was denied, which central management's journal has and this one has not. */
+/** `open`: it has no outcome yet. It is on its way, or waits for its caller to send it again. */
 export type OrderState = 'issued' | 'denied' | 'open';
 
 export interface ListedOrder {
@@ -59,6 +59,8 @@ export interface OrderList {
   page(query: OrderQuery): Promise<OrderPage>;
   /** The orders of one request; none where it is not known. */
   ofRequest(requestId: Uint8Array): Promise<readonly ListedOrder[]>;
+  /** The order with this id; none where it is not known. */
+  ofId(id: Uint8Array): Promise<readonly ListedOrder[]>;
   /** Where those made since then begin. */
   placeSince(sinceMs: number): Promise<OrderPlace>;
 }
@@ -79,8 +81,7 @@ export function makeOrderList(ledger: () => Ledger, turns: ReadTurns): OrderList
     const { store } = ledger();
     const intent = await store.findIntent('request', id);
     assert(intent !== undefined, 'a request of the journal is in the store');
-    const currency = await store.findIntent('currency', id);
-    const listed = listOf(intent, currency);
+    const listed = listOf(intent, await outcomeOf(store, id));
     if (listed.some(({ state }) => state === 'open')) return listed;
     decided.set(sequence, listed);
     for (const oldest of decided.keys()) {
@@ -119,13 +120,21 @@ export function makeOrderList(ledger: () => Ledger, turns: ReadTurns): OrderList
     return { orders, next: place, more: requests.length > requestsAtOnce };
   }
 
+  async function readRequest(requestId: Uint8Array): Promise<readonly ListedOrder[]> {
+    const { store } = ledger();
+    const intent = await store.findIntent('request', requestId);
+    return intent === undefined ? [] : listOf(intent, await outcomeOf(store, requestId));
+  }
+
   return {
     page: (query) => turns(() => readPage(query)),
-    ofRequest: (requestId) =>
+    ofRequest: (requestId) => turns(() => readRequest(requestId)),
+    ofId: (id) =>
       turns(async () => {
-        const { store } = ledger();
-        const intent = await store.findIntent('request', requestId);
-        return intent === undefined ? [] : listOf(intent, await store.findIntent('currency', requestId));
+        const [placed] = await ledger().store.findOrders([id]);
+        return placed === undefined
+          ? []
+          : (await readRequest(placed.intentId)).slice(placed.index, placed.index + 1);
       }),
     async placeSince(sinceMs) {
       // The lowest id of that millisecond (RFC 9562 §5.7).
@@ -144,23 +153,26 @@ export function makeOrderList(ledger: () => Ledger, turns: ReadTurns): OrderList
 /** Behind every order that a request can have. */
 const lastOrder = 0xffff;
 
-function listOf(intent: Intent, currencyIntent: Intent | undefined): readonly ListedOrder[] {
+/** The currency, or the denial of the whole request. */
+async function outcomeOf(store: Store, requestId: Uint8Array): Promise<Intent | undefined> {
+  return (await store.findIntent('currency', requestId)) ?? (await store.findIntent('denial', requestId));
+}
+
+function listOf(intent: Intent, outcome: Intent | undefined): readonly ListedOrder[] {
   const decoded = decodeRequest(asRecord(intent.toBeSigned));
   assert(decoded.ok, 'a stored request decodes');
   const request: Request = decoded.value.record;
   // What is not signed is not handed out yet, and may never be.
-  const outcomes =
-    currencyIntent === undefined || currencyIntent.signed === null
-      ? undefined
-      : readOutcomes(currencyIntent.context, request.orders);
+  const without =
+    outcome === undefined || outcome.signed === null ? undefined : readDeniedOf(outcome, request.orders);
   return request.orders.map(({ id, lots }, order): ListedOrder => {
     const { total, count } = sumLots(lots);
-    const denied = outcomes?.denied.get(order);
+    const denied = without?.get(order);
     return {
       id,
       requestId: request.id,
       issuer: request.issuer,
-      state: outcomes === undefined ? 'open' : denied === undefined ? 'issued' : 'denied',
+      state: without === undefined ? 'open' : denied === undefined ? 'issued' : 'denied',
       currency: request.currency.code,
       amount: total,
       units: count,

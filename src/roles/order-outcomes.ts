@@ -1,9 +1,12 @@
-/** What issuance's journal says that the orders of a request came to: from the currency intent, which keeps what both others signed. */
+/** What issuance's journal says that the orders of a request came to: from the currency intent, which keeps what both others signed, or from the denial. */
 import { assert } from '../kit/result.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { attachSignature } from '../records/cose.ts';
-import { type DeniedOrder, decodeDenial } from '../records/denial.ts';
-import { decodeContext, withoutUnits } from './carriage.ts';
+import type { DeniedOrder } from '../records/denial.ts';
+import type { Intent } from '../store/store.ts';
+import { withoutUnits } from './carriage.ts';
+import { decodeContext } from './currency-intent.ts';
+import { readKept } from './kept-denial.ts';
 
 export interface OrderOutcomes {
   readonly controlBit: ControlBit;
@@ -24,10 +27,17 @@ export function readOutcomes(context: Uint8Array, orders: readonly unknown[]): O
   };
 }
 
+/** Why an order has no units, by its number, as the intent of the currency or of the denial says. */
+export function readDeniedOf(
+  { kind, context }: Pick<Intent, 'kind' | 'context'>,
+  orders: readonly unknown[],
+): OrderOutcomes['denied'] {
+  if (kind === 'currency') return readOutcomes(context, orders).denied;
+  return new Map(readDenied(context).map((one) => [one.order, one]));
+}
+
 function readDenied(denialBytes: Uint8Array): readonly DeniedOrder[] {
-  const decoded = decodeDenial(denialBytes);
-  assert(decoded.ok, 'a stored denial decodes');
-  return decoded.value.record.denials;
+  return readKept(denialBytes).record.denials;
 }
 
 /** The record of bytes to be signed, to be read and not to be verified: it may not be signed yet. */

@@ -9,7 +9,8 @@ import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { checkTake, isExcess, refuseStopped } from '../quota/bucket.ts';
+import { type Asked, checkGoing, checkLimits, checkTake, isExcess, refuseStopped } from '../quota/bucket.ts';
+import { checkUse, refuseUnknownReservation } from '../quota/reservation.ts';
 import { recentTakes, usualOf } from '../quota/usual.ts';
 import { encodeControlBit } from '../records/control-bit.ts';
 import { type Credential, decodeCredential } from '../records/credential.ts';
@@ -20,7 +21,7 @@ import { decodePresentation, type Presentation } from '../records/presentation.t
 import { decodeRequest, lotsOf, type Order, type Request, sumLots, sumOrders } from '../records/request.ts';
 import { runsOf, select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
-import type { Intent, NewIntent, QuotaPosition } from '../store/store.ts';
+import type { Intent, NewIntent, QuotaPosition, Reservation } from '../store/store.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -127,18 +128,35 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         'currency',
       );
     }
+    const kept = await keptFor(request);
+    if (!kept.ok) return kept;
     const room: NumberedOrder[] = [];
     let refusal: Result<NumberedOrder[]> = succeed(room);
     let total = 0n;
     for (const order of approved) {
       const amount = sumLots(order.lots).total;
-      const fits = checkTake(position, { amount: total + amount, orders: room.length + 1 });
+      const asked = { amount: total + amount, orders: room.length + 1 };
+      const fits =
+        kept.value === undefined ? checkTake(position, asked) : checkOf(kept.value, position, asked);
       if (fits.ok) {
         total += amount;
         room.push(order);
       } else if (refusal.ok) refusal = fits;
     }
     return room.length > 0 ? succeed(room) : refusal;
+  }
+
+  /** The reservation that the request's orders are issued of, where it names one. */
+  async function keptFor({
+    reservation: id,
+    issuer,
+    currency,
+  }: Request): Promise<Result<Reservation | undefined>> {
+    if (id === undefined) return succeed(undefined);
+    const reservation = await store.findReservation(id, clock.nowMs());
+    return reservation?.issuer === issuer && reservation.currency === currency.code
+      ? succeed(reservation)
+      : refuseUnknownReservation(id);
   }
 
   /** The request, and the key that signed it: the currency is to be signed with the same one. */
@@ -299,6 +317,7 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         amount: total,
         orders: orders.length,
         atMs: createdMs,
+        ...(request.reservation === undefined ? {} : { reservation: request.reservation }),
       },
     };
   }
@@ -322,11 +341,19 @@ export function makeQuotaControl(dependencies: QuotaControlDependencies): QuotaC
         ledger,
         signer,
         (intent) => finishIntent(ledger, signer, intent),
-        // A stop stops issuing: what settles takes no quota.
-        ({ settles }) => !stopped || settles !== undefined,
+        // A stop stops issuing: what settles or reserves takes no quota.
+        ({ kind }) => !stopped || kind !== 'control-bit',
       );
     },
   };
+}
+
+/** Whether it fits into what is left of the reservation, and into each limit over a window; never into the open quota instead. */
+function checkOf(reservation: Reservation, position: QuotaPosition, asked: Asked): Result<null> {
+  const going = checkGoing(position);
+  if (!going.ok) return going;
+  const left = checkUse(reservation, asked.amount, position.atMs);
+  return left.ok ? checkLimits(position, asked) : left;
 }
 
 /**

@@ -8,14 +8,14 @@
  * A stop does not hold any of this up: it stops issuing, and this only takes money away or moves it.
  */
 import type { Signer } from '../../hsm/signer.ts';
-import { equalBytes, sha256 } from '../kit/bytes.ts';
+import { equalBytes } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
 import { type Decoded, verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';
-import type { OwnerInstruction } from '../records/owner-instruction.ts';
+import { instructionHash, namesInstruction, type OwnerInstruction } from '../records/owner-instruction.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { decodeRetirementFile, type RetirementFile } from '../records/retirement-file.ts';
 import { encodeSettlement } from '../records/settlement.ts';
@@ -23,7 +23,7 @@ import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
 import type { Balance, NewIntent, Settlement, UnitSerial } from '../store/store.ts';
 import { openBundle } from '../verifier/verify.ts';
-import { finishIntent, sameBody } from './intent.ts';
+import { finishIntent, refuseOtherBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
 
@@ -37,6 +37,8 @@ export interface SettlementsDependencies {
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
 }
+
+export type SettledKind = 'retirement' | 'transfer';
 
 /** Who asks: an issuer, for its own currency only, or an operator. */
 export type Asking = { readonly issuer: string } | 'operator';
@@ -63,6 +65,8 @@ export interface Settlements {
   retire(file: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
   /** Carries out a signed transfer; gives the signed settlement. */
   transfer(transfer: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
+  /** The signed settlement of the retirement or transfer with this id (16 bytes): of what was made before, whoever lost its receipt. */
+  receipt(kind: SettledKind, id: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
   /** Which of these units are spent. */
   units(range: UnitRange, asking: Asking): Promise<Result<UnitStanding>>;
   /** What the account (32 bytes) has, as far as it concerns whoever asks. */
@@ -71,7 +75,7 @@ export interface Settlements {
 
 /** What the role has verified, ready to be committed but for what depends on the quota's terms. */
 interface Accepted {
-  readonly kind: 'retirement' | 'transfer';
+  readonly kind: SettledKind;
   readonly decoded: Decoded<OwnerInstruction>;
   /** Kept with the intent: what an auditor needs to see that the owner wanted it. */
   readonly evidence: Uint8Array;
@@ -89,16 +93,16 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
     asking: Asking,
     accept: (now: number) => Promise<Result<Accepted>>,
   ): Promise<Result<Uint8Array>> {
-    const { record, bytes } = decoded;
+    const { record } = decoded;
     const permitted = checkIssuer(record.issuer, asking);
     if (!permitted.ok) return permitted;
     const verified = verifyRecord(decoded, record.ownerKey, verifySignature);
     if (!verified.ok) return verified;
     const known = await store.findIntent(kind, record.id);
-    if (known !== undefined) {
-      const same = sameBody(known, sha256(bytes));
-      return same.ok ? succeed(await finishIntent(ledger, signer, known)) : same;
-    }
+    if (known !== undefined)
+      return namesInstruction(known.bodyHash, decoded)
+        ? succeed(await finishIntent(ledger, signer, known))
+        : refuseOtherBody();
     const now = clock.nowSeconds();
     const timely = checkTimes(record, now, clockSkewSeconds);
     if (!timely.ok) return timely;
@@ -128,7 +132,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
         'currency',
       );
     const returned = creditTo === null && position.returns ? total : 0n;
-    const settledHash = sha256(decoded.bytes);
+    const settledHash = instructionHash(decoded);
     const settles: Settlement = {
       issuer,
       currency: currency.code,
@@ -191,6 +195,24 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
       if (!decoded.ok) return decoded;
       return settle('transfer', decoded.value, asking, async () =>
         succeed({ kind: 'transfer', decoded: decoded.value, evidence: bytes, units: [] }),
+      );
+    },
+    async receipt(kind, id, asking) {
+      const known = await store.findIntent(kind, id);
+      if (known === undefined)
+        return refuse(
+          'settlement_unknown',
+          `no ${kind} with the id ${formatUuid(id)} was settled here: the id of one that was is accepted`,
+          'id',
+        );
+      const permitted = checkIssuer(known.issuer, asking);
+      if (!permitted.ok) return permitted;
+      if (known.signed !== null) return succeed(known.signed);
+      // Whoever only looks has nothing signed: the record itself, sent again, or the next start does.
+      return refuse(
+        'in_progress',
+        `the ${kind} ${formatUuid(id)} is settled, and its receipt is not signed yet: ask again in a moment, or send the ${kind} again`,
+        'id',
       );
     },
     async units({ epoch, sequence, first, count }, asking) {

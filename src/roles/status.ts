@@ -2,6 +2,7 @@
 import type { Signer } from '../../hsm/signer.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Stop, Store } from '../store/store.ts';
+import { readContradiction } from './serial-guard.ts';
 import type { Witness } from './witness.ts';
 import type { WitnessedLedger, WitnessStanding } from './witnessed-ledger.ts';
 
@@ -13,8 +14,12 @@ export interface RoleStatus {
   readonly journal: { readonly sequence: number; readonly hash: string; readonly id: string };
   /** Intents that a crash left without a signature: a retry or the next start finishes them. */
   readonly unsigned: number;
-  /** At quota control: the stop in force, or null. */
+  /** At quota control: the stop in force, or null. At issuance: that quota control contradicts itself, and nothing of it is taken. */
   readonly stopped: Stop | null;
+  /** At issuance: the two control bits under one serial, as they were signed, hex; empty otherwise. */
+  readonly contradiction: readonly string[];
+  /** What its keys may sign for in any 24 hours, by currency, minor units: `signing.amountPerDay` of its configuration; null where there is no such limit. */
+  readonly amountPerDay: Readonly<Record<string, string>> | null;
   /** How it stands with those that hold its own head. */
   readonly witnessing: WitnessStanding;
   /** The heads of the others that it holds. */
@@ -43,15 +48,20 @@ export async function readStatus(
   store: Store,
   witness: Witness,
   own: WitnessedLedger,
+  amountPerDay: RoleStatus['amountPerDay'],
 ): Promise<RoleStatus> {
   await signer.check();
   const head = await store.head();
+  const stopped = await store.stopped();
+  const evidence = stopped === undefined || role !== 'issuance' ? null : await store.evidenceOf(stopped);
   return {
     role,
     keyId: toHex(signer.publicKey.keyId),
     journal: { sequence: head.sequence, hash: toHex(head.hash), id: toHex(await store.journalId()) },
     unsigned: (await store.unsigned()).length,
-    stopped: (await store.stopped()) ?? null,
+    stopped: stopped ?? null,
+    contradiction: (readContradiction(evidence) ?? []).map(toHex),
+    amountPerDay,
     witnessing: own.standing,
     holds: witness.held.map(({ record, signed, heldMs, contradiction }) => ({
       role: record.role,

@@ -137,6 +137,14 @@ export function explainReason(reason: string): string {
       return 'the amount is above the most of one request: split it';
     case 'issuer_ceiling':
       return 'the amount is above a confidential limit of this issuer: speak to central management';
+    case 'reservation_exceeded':
+      return 'the amount is above what is left of the reservation: ask for less, or without the reservation';
+    case 'reservation_unknown':
+      return 'quota control has no such reservation of this issuer in this currency: name another, or none';
+    case 'reservation_expired':
+      return 'the reservation has expired: make another, or ask without one';
+    case 'reservation_released':
+      return 'the reservation was released: make another, or ask without one';
     case 'quota_taken':
       return 'others took what was left of the quota before it came to this order: ask again under a new id';
     default:

@@ -32,6 +32,7 @@ export type IntentKind =
   | 'retirement'
   | 'transfer'
   | 'reservation'
+  | 'release'
   | 'void'
   | 'closing';
 
@@ -332,6 +333,8 @@ export interface Store {
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;
+  /** What proves the stop, as it was given: its journal entry has it. */
+  evidenceOf(stop: Stop): Promise<Uint8Array | null>;
   /** As it reads at `nowMs`, or at the latest moment that a take was counted at. */
   findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined>;
   /** The first `limit` whose ids come after `after`, by their ids; of one issuer where it is named. */

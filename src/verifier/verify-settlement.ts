@@ -4,11 +4,11 @@
  *
  * May import records and kit. That the settlement is in the journal, only the register or an audit of the journal can tell.
  */
-import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
+import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { type Decoded, decodeSign1, isSign1, recordType, verifyRecord } from '../records/cose.ts';
 import { type KeyRingCode, makeKeyRing } from '../records/key-ring.ts';
-import type { OwnerInstruction } from '../records/owner-instruction.ts';
+import { namesInstruction, type OwnerInstruction } from '../records/owner-instruction.ts';
 import { decodeRetirement } from '../records/retirement.ts';
 import { decodeRetirementFile } from '../records/retirement-file.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
@@ -100,13 +100,14 @@ function readInstructed(bytes: Uint8Array): Result<Instructed, SettlementVerific
 
 function checkSame(
   settlement: SettlementRecord,
-  { record, bytes }: Decoded<OwnerInstruction>,
+  decoded: Decoded<OwnerInstruction>,
   count: number,
 ): Result<null, 'settlement_mismatch'> {
+  const { record } = decoded;
   const account = (creditTo: Uint8Array | null): string => (creditTo === null ? '' : toHex(creditTo));
   const different = [
     ['id', equalBytes(settlement.id, record.id)],
-    ['hash', equalBytes(settlement.settledHash, sha256(bytes))],
+    ['hash', namesInstruction(settlement.settledHash, decoded)],
     ['issuer', settlement.issuer === record.issuer],
     ['currency', settlement.currency.code === record.currency.code],
     ['total', settlement.total === record.total],

@@ -71,6 +71,7 @@ const position = {
   currency: 'EUR',
   allocated: '10',
   reserved: '0',
+  held: '0',
   issued: '0',
   available: '10',
   version: 1,

@@ -211,6 +211,7 @@ describe('the events of a system', () => {
           createdMs: 0,
           toBeSigned,
           context,
+          decides: 1,
         },
       ]);
     };

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeCursor, encodeCursor } from '../../src/api/cursor.ts';
 import { genesisHash, verifyChain } from '../../src/journal/chain.ts';
+import { decodeEntry, decodeIntentContent } from '../../src/journal/entry.ts';
 import { fromHex, sha256, toHex } from '../../src/kit/bytes.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { formatUuid } from '../../src/records/request-id.ts';
@@ -41,7 +42,7 @@ beforeAll(async () => {
   await issue([5n]);
   wholeAt = systems.authorities.clock.nowMs();
   await issue(Array.from({ length: 30 }, (_, i) => BigInt(100 + i)));
-  // All of one request: issuance has no entry of its denial.
+  // All of one request: issuance keeps the denial by itself.
   await issue([70_001n]);
 });
 afterAll(async () => {
@@ -78,7 +79,7 @@ const listed = (order: ListedOrder) => ({
   amount: order.amount,
   state: order.state,
 });
-const known = () => sent.map((one) => ({ ...one, state: one.amount === 70_001n ? 'open' : one.state }));
+const known = () => sent.map((one) => ({ ...one }));
 
 describe('the list of orders', () => {
   it('has every order once, in the order of the journal, however small the pages are', async () => {
@@ -99,6 +100,11 @@ describe('the list of orders', () => {
     });
     expect(orders[2]).toMatchObject({ state: 'denied', amount: '70000', reasons: ['issuer_ceiling'] });
     expect(orders[0]?.['request']).toBe(orders[2]?.['request']);
+    const all = (await page('/orders?limit=1000')).orders;
+    expect(all.find(({ amount }) => amount === '70001')).toMatchObject({
+      state: 'denied',
+      reasons: ['issuer_ceiling'],
+    });
   });
 
   it('goes on after a page where new orders came since, with none left out or twice', async () => {
@@ -133,6 +139,13 @@ describe('the list of orders', () => {
       client.orders({ request: formatUuid(one?.requestId ?? new Uint8Array(16)) }),
     );
     expect(ofRequest.map(listed)).toEqual(known().slice(0, 4));
+    for (const place of [0, 2, 3])
+      expect((await collect(client.orders({ id: sent[place]?.id ?? '' }))).map(listed)).toEqual(
+        known().slice(place, place + 1),
+      );
+    expect(await collect(client.orders({ id: formatUuid(new Uint8Array(16)) }))).toEqual([]);
+    const both = await get(`/orders?id=${sent[0]?.id}&state=issued`);
+    expect([both.status, both.json()]).toMatchObject([400, { code: 'parameter_invalid', field: 'state' }]);
   });
 
   it('is empty where nothing is left, and tells what comes later from there', async () => {
@@ -169,9 +182,40 @@ describe('the journal over the network', () => {
     });
     const entries = await collect(client.journal(role, { limit: 3 }));
     const genesis = genesisHash(role, fromHex(id) ?? new Uint8Array());
-    const chain = verifyChain(entries, genesis);
-    expect(chain).toMatchObject({ ok: true, value: { sequence } });
-    expect(chain.ok && toHex(chain.value.hash)).toBe(hash);
+    // What is withheld is followed by its hash, and everything else by its bytes.
+    let before = genesis;
+    for (const { withheld, ...entry } of entries) {
+      if (!withheld) expect(verifyChain([entry], before, entry.sequence - 1)).toMatchObject({ ok: true });
+      before = entry.hash;
+    }
+    expect([entries.length, toHex(before)]).toEqual([sequence, hash]);
+    expect(new Set(entries.filter(({ withheld }) => withheld).map(({ kind }) => kind))).toEqual(
+      new Set(role === 'issuance' ? ['request'] : []),
+    );
+    // The ledger has what is not shown, and the hash is of that.
+    const stored = await systems.authorities.stores[role].journal(1, sequence);
+    expect(verifyChain(stored, genesis)).toMatchObject({ ok: true, value: { sequence } });
+  });
+
+  it('shows nobody the seeds, from which all units of a batch could be derived, and all else of a request', async () => {
+    const { issuance } = systems.authorities.stores;
+    const listed = await collect(systems.client('operator').journal('issuance'));
+    const stored = await issuance.journal(1, listed.length);
+    const seeds = (bytes: Uint8Array): { context: Uint8Array; orders: number; issuer: string } => {
+      const entry = decodeEntry(bytes);
+      const content = entry.ok ? decodeIntentContent(entry.value.content) : entry;
+      if (!content.ok) throw new Error(content.message);
+      return content.value;
+    };
+    const requests = listed.filter(({ kind }) => kind === 'request');
+    expect(requests.length).toBeGreaterThan(3);
+    const all = Buffer.concat(listed.map(({ bytes }) => bytes));
+    for (const { sequence, bytes } of requests) {
+      const whole = seeds(stored[sequence - 1]?.bytes ?? new Uint8Array());
+      expect(whole.context).toHaveLength(32);
+      expect(all.includes(Buffer.from(whole.context))).toBe(false);
+      expect(seeds(bytes)).toEqual({ ...whole, context: new Uint8Array() });
+    }
   });
 
   it('is for the operator only', async () => {
@@ -261,6 +305,7 @@ describe('a parameter', () => {
       'currency',
       'since',
       'request',
+      'id',
     ]);
   });
 });

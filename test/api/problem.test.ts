@@ -14,6 +14,7 @@ import {
 } from '../../src/api/problem-code.ts';
 import { changesRoute } from '../../src/api/quota-changes.ts';
 import { requestsRoute } from '../../src/api/requests.ts';
+import { reserveRoute } from '../../src/api/reservations.ts';
 import { problemsOf, type RouteDefinition } from '../../src/api/route.ts';
 import { retirementsRoute, transfersRoute } from '../../src/api/settlements.ts';
 
@@ -87,6 +88,7 @@ const bySettlementsOnly = {
 };
 
 const neverOfSettlements = {
+  settlement_unknown: 'it is asked for by GET',
   amount_malformed: 'amounts in records are integers',
   amount_fraction: 'amounts in records are integers',
   amount_not_positive: 'amounts in records are integers',
@@ -118,6 +120,28 @@ const neverOfTransfers = Object.fromEntries(
   ].map((code) => [code, 'a transfer has no units']),
 );
 
+const byReservationsOnly = {
+  reservation_unknown: 'a reservation is named by an order, or ended at /reservations/release',
+  reservation_expired: 'orders of a reservation come to /credentials',
+  reservation_released: 'orders of a reservation come to /credentials',
+  reservation_exceeded: 'orders of a reservation come to /credentials',
+  reservations_too_many: 'a reservation is made at /reservations',
+};
+
+const neverOfReservations = {
+  ...byPeopleOnly,
+  ...bySettlementsOnly,
+  ...byReservationsOnly,
+  amount_malformed: 'amounts in records are integers',
+  amount_fraction: 'amounts in records are integers',
+  amount_not_positive: 'amounts in records are integers',
+  credential_spent: 'a reservation has no credential',
+  daily_limit: 'limits over windows count when it is used',
+  rolling_limit: 'limits over windows count when it is used',
+  frequency_limit: 'limits over windows count when it is used',
+  stop_lifted: 'a stop comes to /stop',
+};
+
 const neverOfCentral = {
   rolling_limit: 'central management takes no quota: its denial is an answer',
   frequency_limit: 'central management takes no quota: its denial is an answer',
@@ -138,19 +162,30 @@ describe('a resource', () => {
       'POST /requests',
       requestsRoute,
       ['src/roles/central.ts', sqlite],
-      { ...never, ...byPeopleOnly, ...bySettlementsOnly, ...neverOfCentral },
+      { ...never, ...byPeopleOnly, ...bySettlementsOnly, ...byReservationsOnly, ...neverOfCentral },
     ],
     [
       'POST /credentials',
       credentialsRoute,
       ['src/roles/quota-control.ts', sqlite],
-      { ...never, ...byPeopleOnly, ...bySettlementsOnly },
+      {
+        ...never,
+        ...byPeopleOnly,
+        ...bySettlementsOnly,
+        reservations_too_many: 'a reservation is made at /reservations',
+      },
     ],
     [
       'POST /quota/changes',
       changesRoute,
       ['src/roles/quota-changes.ts', sqlite],
-      { ...never, ...neverOfChanges, ...bySettlementsOnly },
+      { ...never, ...neverOfChanges, ...bySettlementsOnly, ...byReservationsOnly },
+    ],
+    [
+      'POST /reservations',
+      reserveRoute,
+      ['src/roles/reservations.ts', sqlite],
+      { ...never, ...neverOfReservations },
     ],
     [
       'POST /retirements',
@@ -160,6 +195,7 @@ describe('a resource', () => {
         ...never,
         ...byPeopleOnly,
         ...neverOfSettlements,
+        ...byReservationsOnly,
         stop_lifted: 'a stop comes to /stop',
         balance_too_low: 'a retirement debits no account',
       },
@@ -173,6 +209,7 @@ describe('a resource', () => {
         ...byPeopleOnly,
         ...neverOfSettlements,
         ...neverOfTransfers,
+        ...byReservationsOnly,
         stop_lifted: 'a stop comes to /stop',
       },
     ],
@@ -180,7 +217,14 @@ describe('a resource', () => {
       'POST /issuances',
       issuancesRoute,
       ['src/roles/issuance.ts', 'src/api/client.ts', sqlite],
-      { ...never, ...byPeopleOnly, ...bySettlementsOnly, ...neverOfIssuance },
+      {
+        ...never,
+        ...byPeopleOnly,
+        ...bySettlementsOnly,
+        ...neverOfIssuance,
+        reservations_too_many: 'a reservation is made at /reservations',
+        reservation_time_invalid: 'a reservation is made at /reservations',
+      },
     ],
   ])('%s declares every code that the sources behind it refuse with', (_title, route, files, impossible) => {
     const declared = new Set<string>(problemsOf(route));
@@ -238,6 +282,8 @@ describe('the table', () => {
       'quota-control',
       'quota-changes',
       'settlements',
+      'reservations',
+      'issuer-reservations',
       'witness',
       'shown-head',
     ]

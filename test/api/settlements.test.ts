@@ -7,6 +7,7 @@ import { runUnitStatus } from '../../src/cli/settlement/unit-status.ts';
 import { makeTerminal } from '../../src/cli/terminal.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { decodeControlBit } from '../../src/records/control-bit.ts';
+import { formatUuid } from '../../src/records/request-id.ts';
 import { encodeRetirementFile } from '../../src/records/retirement-file.ts';
 import { decodeSettlement } from '../../src/records/settlement.ts';
 import { accepted, fill } from '../records/samples.ts';
@@ -226,5 +227,33 @@ describe('`ringmint unit status`', () => {
     }
     const [code, told] = await statusOf(issued.bytes.with(400, (issued.bytes[400] ?? 0) ^ 1));
     expect([code, told]).toMatchObject([4, { authentic: false }]);
+  });
+});
+
+describe('what was settled', () => {
+  it('has its receipt by its id for ever, for an operator and for the issuer, and for nobody else', async () => {
+    const credit = retirementOf(systems.authorities, ann, issued, [5], {
+      record: { creditTo: ann.key.keyId },
+    });
+    const retired = await ask('/retirements', 'operator', post(credit, 'cbor'));
+    const { id } = accepted(decodeSettlement(new Uint8Array(retired.bytes))).record;
+    const client = systems.client('issuance');
+    expect(toHex(accepted(await client.receipt('retirement', id)))).toBe(
+      toHex(new Uint8Array(retired.bytes)),
+    );
+    const paid = accepted(await client.transfer(transferOf(systems.authorities, ann, 1n, ben)));
+    const other = accepted(decodeSettlement(paid)).record.id;
+    expect(accepted(await systems.client('operator').receipt('transfer', other))).toEqual(paid);
+    const shown = await ask(`/transfers?id=${formatUuid(other).toUpperCase()}`);
+    expect([shown.status, shown.type]).toEqual([200, 'application/cose']);
+    // A transfer is no retirement.
+    expect(await client.receipt('retirement', other)).toMatchObject({
+      ok: false,
+      code: 'settlement_unknown',
+    });
+    expect((await ask(`/retirements?id=${formatUuid(other)}`)).status).toBe(404);
+    expect((await ask('/retirements?id=7')).json()).toMatchObject({ code: 'parameter_invalid', field: 'id' });
+    expect((await ask('/retirements')).json()).toMatchObject({ code: 'parameter_invalid' });
+    expect((await ask(`/transfers?id=${formatUuid(other)}`, 'central')).status).toBe(403);
   });
 });

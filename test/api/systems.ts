@@ -110,11 +110,12 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
     ...options,
     ...(options.rules === undefined ? {} : { limits: options.rules }),
     peers: () => issuanceClient,
+    reservationPeer: () => issuanceClient,
   });
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const services: readonly RoleService[] = [
     { role: 'central', central: authorities.central, quotaChanges: authorities.centralChanges },
-    { role: 'issuance', issuance: authorities.issuance },
+    { role: 'issuance', issuance: authorities.issuance, reservations: authorities.issuerReservations },
     {
       role: 'quota',
       quotaControl: authorities.quotaControl,
@@ -126,6 +127,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         clock: authorities.clock,
       }),
       settlements: authorities.settlements,
+      reservations: authorities.reservations,
     },
   ];
   const servers: Partial<Record<Role, Server>> = {};
@@ -163,7 +165,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         trustBundle: options.trustBundle ?? tokens.bundleBytes,
         jwkSet: () => jwkSetOf(tokens.bundle, authorities.clock.nowSeconds()),
       },
-      status: () => readStatus(role, signer, authorities.stores[role], witness, own),
+      status: () => readStatus(role, signer, authorities.stores[role], witness, own, null),
       figures: async () => '',
       clock: authorities.clock,
     });

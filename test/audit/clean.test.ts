@@ -3,9 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeReport, makeReport } from '../../src/audit/report.ts';
 import { csvOfReport, describeReport } from '../../src/audit/report-text.ts';
 import { openTrust } from '../../src/audit/trust.ts';
+import { sha256 } from '../../src/kit/bytes.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
+import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { releaseContradiction } from '../../src/roles/serial-guard.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import { auditBytes, putTogether, rechain, takeApart } from './ledgers.ts';
+import { auditBytes, placesOf, putTogether, rechain, takeApart } from './ledgers.ts';
 import { type Role, Run, roles, runWorld, signBundle, signedHead, type World } from './world.ts';
 
 let tokens: Tokens;
@@ -140,6 +145,62 @@ describe('an anchor that was set anew', () => {
       const extracts = Object.values(await run.extracts());
       const { findings } = auditBytes({ bundles: run.bundles }, extracts, { atRest: true });
       expect(findings.byCode().map(({ code }) => code)).toEqual(found);
+    } finally {
+      await run.authorities.close();
+    }
+  });
+});
+
+describe('what issuance holds against quota control', () => {
+  it('is found where two control bits under one serial show it, and a release changes nothing of that', async () => {
+    const run = await Run.begin(tokens);
+    try {
+      await run.issue({ value: 500n, count: 2 });
+      const { issuance, quota } = run.authorities.stores;
+      const { signed } = (await quota.findSerial(1, 1)) ?? {};
+      const decoded = decodeControlBit(signed ?? new Uint8Array());
+      if (!decoded.ok) throw new Error(decoded.message);
+      const again = async (changed: Partial<ControlBit>): Promise<Uint8Array> => {
+        const signer = tokens.of.quota;
+        const toBeSigned = encodeControlBit({ ...decoded.value.record, ...changed }, signer.publicKey.keyId);
+        return attachSignature(toBeSigned, await signer.sign(toBeSigned));
+      };
+      const { bytes } = decoded.value;
+      const found = async (other: Uint8Array): Promise<unknown> => {
+        const id = sha256(other).slice(0, 16);
+        const evidence = encodeCbor([bytes, other]);
+        await issuance.stop({ id, reason: 'twice', by: 'issuance', createdMs: run.now * 1000, evidence });
+        const { findings } = auditBytes({ bundles: run.bundles }, Object.values(await run.extracts()), {
+          atRest: true,
+        });
+        return findings.byCode();
+      };
+      expect(await found(await again({ reservation: new Uint8Array(16) }))).toEqual([
+        { code: 'serial_repeated', count: 1 },
+      ]);
+      await releaseContradiction(issuance, { reason: 'looked into', clock: run.authorities.clock });
+      // The same one under another signature, and one of another serial, show nothing.
+      expect(await found(await again({}))).toEqual([
+        { code: 'serial_repeated', count: 1 },
+        { code: 'stop_invalid', count: 1 },
+      ]);
+      expect(await found(await again({ sequence: 2 }))).toEqual([
+        { code: 'serial_repeated', count: 1 },
+        { code: 'stop_invalid', count: 2 },
+      ]);
+      await releaseContradiction(issuance, { reason: 'looked into', clock: run.authorities.clock });
+      // A release of what is not held.
+      const ledger = takeApart(await run.extract('issuance'));
+      ledger.entries = ledger.entries.toSpliced(placesOf(ledger, 'stop')[0] ?? 0, 1);
+      ledger.heads = [];
+      rechain(ledger);
+      const { central, quota: quotaExtract } = await run.extracts();
+      const { findings } = auditBytes(
+        { bundles: run.bundles },
+        [await putTogether(ledger), central, quotaExtract],
+        { atRest: true },
+      );
+      expect(findings.byCode().map(({ code }) => code)).toContain('change_invalid');
     } finally {
       await run.authorities.close();
     }

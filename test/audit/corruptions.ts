@@ -5,7 +5,7 @@
 import { liesOfCentral } from './central-lies.ts';
 import type { Corruption } from './corruption.ts';
 import { heads } from './head-corruptions.ts';
-import { liesOfIssuance, together } from './issuance-lies.ts';
+import { liesAboutDenials, liesOfIssuance, together } from './issuance-lies.ts';
 import { liesOfQuota } from './quota-lies.ts';
 import { liesAboutSettlements } from './settlement-lies.ts';
 import { handedOut, structural, unreadable } from './structural-corruptions.ts';
@@ -14,11 +14,13 @@ export const corruptions: readonly Corruption[] = [
   ...structural,
   handedOut('issuance', 'request', [...unreadable, 'request_missing']),
   handedOut('issuance', 'currency', unreadable),
+  handedOut('issuance', 'denial', [...unreadable, 'denial_mismatch']),
   handedOut('central', 'denial', unreadable),
   handedOut('quota', 'control-bit', unreadable),
   ...liesOfQuota,
   ...liesOfCentral,
   ...liesOfIssuance,
+  ...liesAboutDenials,
   ...together,
   ...liesAboutSettlements,
   ...heads,

@@ -7,6 +7,7 @@ import { encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
 import { decodeCurrencyRecord, encodeCurrencyRecord } from '../../src/records/currency.ts';
+import { decodeDenial, encodeDenial } from '../../src/records/denial.ts';
 import { merkleRoot } from '../../src/records/merkle.ts';
 import { decodeRequest, encodeRequest, lotsOf } from '../../src/records/request.ts';
 import { select } from '../../src/records/selection.ts';
@@ -16,11 +17,14 @@ import {
   type Corruption,
   controlBitAt,
   credentialAt,
+  entryOf,
+  forged,
   issuedPair,
   replaced,
   resign,
   type Signer,
   sameRequest,
+  subjectOf,
 } from './corruption.ts';
 import {
   contentItem,
@@ -225,6 +229,78 @@ export const liesOfIssuance: readonly Corruption[] = [
         (record) => record,
         tokens.of.quota,
       );
+      return true;
+    },
+  },
+];
+
+const entryOfIssuance = entryOf('issuance');
+
+/** What issuance may lie about of denials of whole requests. */
+export const liesAboutDenials: readonly Corruption[] = [
+  entryOfIssuance('kept denial that is none', ['record_malformed'], 'denial', field.context, () =>
+    Uint8Array.of(0xf6),
+  ),
+  entryOfIssuance(
+    'kept denial with a forged signature',
+    ['signature_invalid'],
+    'denial',
+    field.context,
+    forged,
+  ),
+  entryOfIssuance('kept denial of other bytes', ['denial_mismatch'], 'denial', field.bodyHash, (hash) =>
+    sha256(hash as Uint8Array),
+  ),
+  {
+    kind: 'kept denial of a request that was issued',
+    of: 'issuance',
+    power: 'signed',
+    found: ['denial_mismatch'],
+    apply(ledgers, draw) {
+      const { issuance } = ledgers;
+      const places = placesOf(issuance, 'denial');
+      const denial = issuance.entries[places[draw(places.length)] ?? 0];
+      const currency = issuance.entries[issuedPair(ledgers, draw).currency];
+      if (denial === undefined || currency === undefined) return false;
+      const subject = Buffer.from(subjectOf(currency), 'hex');
+      const bytes = editArray(denial.bytes, ([number, kind, , ...rest]) => [
+        number ?? 0,
+        kind ?? 0,
+        new Uint8Array(subject),
+        ...rest,
+      ]);
+      issuance.entries.push({ ...denial, bytes });
+      return true;
+    },
+  },
+  {
+    kind: 'kept denial before its request',
+    of: 'issuance',
+    power: 'signed',
+    found: ['denial_mismatch'],
+    apply({ issuance }) {
+      const [at = 0] = placesOf(issuance, 'denial');
+      const request = sameRequest(issuance, 'request', issuance.entries[at]);
+      const [denial] = issuance.entries.splice(at, 1);
+      if (denial !== undefined) issuance.entries.splice(request, 0, denial);
+      return true;
+    },
+  },
+  {
+    kind: 'kept denial that central management knows nothing of, with its stolen key',
+    of: 'issuance',
+    power: 'signed',
+    found: ['denial_mismatch'],
+    async apply({ issuance }, _, tokens) {
+      const [at = 0] = placesOf(issuance, 'denial');
+      const decoded = decodeDenial(issuance.entries[at]?.signed ?? new Uint8Array());
+      if (!decoded.ok) return false;
+      const { record } = decoded.value;
+      const denials = record.denials.map((one) => ({ ...one, reasons: ['quota_exceeded'] }));
+      const toBeSigned = encodeDenial({ ...record, denials }, tokens.of.central.publicKey.keyId);
+      const signed = await resign(issuance, at, toBeSigned, tokens.of.central);
+      editContent(issuance, at, field.context, () => signed);
+      editContent(issuance, at, field.bodyHash, () => sha256(signed));
       return true;
     },
   },

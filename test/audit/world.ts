@@ -73,7 +73,7 @@ async function extractOf(authorities: Authorities, role: Role): Promise<Uint8Arr
   );
 }
 
-async function extractsOf(authorities: Authorities): Promise<Record<Role, Uint8Array>> {
+export async function extractsOf(authorities: Authorities): Promise<Record<Role, Uint8Array>> {
   const [issuance, central, quota] = await Promise.all(roles.map((role) => extractOf(authorities, role)));
   return { issuance, central, quota } as Record<Role, Uint8Array>;
 }

@@ -151,7 +151,13 @@ it('ringmint issue tells the units and the amount of the order, and which part o
     stop: () => Promise.reject(new Error('not asked for')),
     retire: () => Promise.reject(new Error('not asked for')),
     transfer: () => Promise.reject(new Error('not asked for')),
+    receipt: () => Promise.reject(new Error('not asked for')),
     units: () => Promise.reject(new Error('not asked for')),
+    makeReservation: () => Promise.reject(new Error('not asked for')),
+    releaseReservation: () => Promise.reject(new Error('not asked for')),
+    reservations: () => {
+      throw new Error('not asked for');
+    },
     account: () => Promise.reject(new Error('not asked for')),
     status: () => Promise.reject(new Error('not asked for')),
     checkHead: () => Promise.reject(new Error('not asked for')),

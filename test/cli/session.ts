@@ -52,6 +52,7 @@ const appliance: Appliance = {
   lock: () => () => {},
   extractLedger: () => Promise.reject(new Error('there is no appliance here')),
   releaseHead: () => Promise.reject(new Error('there is no appliance here')),
+  releaseContradiction: () => Promise.reject(new Error('there is no appliance here')),
   openModuleSigner: () => Promise.reject(new Error('there is no appliance here')),
   describeFault: () => undefined,
 };

@@ -95,7 +95,9 @@ async function taken(authorities: Authorities): Promise<{ used: bigint; controlB
   return { used: position.allocated - position.available, controlBits: sequence - 2 };
 }
 
-async function countCalls(): Promise<number> {
+async function countCalls(
+  asked = (authorities: Authorities) => draft([{ value: 100n, count: 7 }], authorities.clock),
+): Promise<number> {
   const power = new Power(0, 'before');
   let authorities = await makeAuthorities(tokens);
   authorities = await authorities.restart({
@@ -105,7 +107,7 @@ async function countCalls(): Promise<number> {
     peers: (peers) => power.peers(peers),
   });
   power.armed = true;
-  await authorities.issuance.issue(draft([{ value: 100n, count: 7 }], authorities.clock));
+  await authorities.issuance.issue(asked(authorities));
   power.armed = false;
   await authorities.close();
   return power.calls;
@@ -146,6 +148,26 @@ describe('a power cut anywhere in an issue', () => {
       }
     });
   }
+
+  it('of which all orders are denied: the caller has the denial in the end, and quota control was not asked', async () => {
+    const asked = (authorities: Authorities) => draft([{ value: 90_000n, count: 1 }], authorities.clock);
+    const calls = await countCalls(asked);
+    for (let at = 1; at <= calls; at++) {
+      let authorities = await makeAuthorities(tokens);
+      const bytes = asked(authorities);
+      authorities = await issueWith(authorities, new Power(at, at % 2 === 0 ? 'before' : 'after'), bytes);
+      if (at % 3 === 0)
+        for (const role of [authorities.central, authorities.issuance]) await role.finishUnsigned();
+      const outcome = await authorities.issuance.issue(bytes);
+      expect(outcome, `call ${at}`).toMatchObject({ ok: true, value: { kind: 'denied' } });
+      const [request] = await authorities.stores.issuance.reads().intentsAfter('request', 0, 2);
+      const kept = await authorities.stores.issuance.findIntent('denial', request?.id ?? new Uint8Array(16));
+      expect(kept?.signed, `call ${at}`).toEqual(kept?.context);
+      expect(await authorities.stores.issuance.unsigned(), `call ${at}`).toEqual([]);
+      expect(await taken(authorities)).toEqual({ used: 0n, controlBits: 0 });
+      await authorities.close();
+    }
+  });
 
   it('before the reservation, and never retried: nothing is taken; after it: the quota is lost, and nothing is issued', async () => {
     const calls = await countCalls();

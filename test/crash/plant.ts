@@ -280,6 +280,7 @@ export class Plant {
           clockSkewSeconds: 60,
         },
         account,
+        quotaReservation: async () => succeed(undefined),
       });
       return;
     }

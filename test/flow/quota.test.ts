@@ -62,7 +62,7 @@ function expectRefused(ran: Ran, code: string, exit = 3): void {
   expect([ran.code, ran.json()], ran.err).toMatchObject([exit, { ok: false, code }]);
 }
 
-async function propose(out: string, ...words: string[]): Promise<void> {
+async function propose(out: string, ...words: string[]): Promise<Record<string, unknown>> {
   const made = await place.run(
     'quota',
     'propose',
@@ -75,6 +75,7 @@ async function propose(out: string, ...words: string[]): Promise<void> {
     '--json',
   );
   expect(made.json()).toMatchObject({ ok: true, file: out });
+  return made.json();
 }
 
 async function approve(change: string, ...names: string[]): Promise<string[]> {
@@ -141,7 +142,12 @@ describe('without approvers in the trust bundle', () => {
       version: 1,
       limits: [{ name: 'day', maximum: '2000000.00' }, { name: 'hour' }, { name: 'orders', maximum: '100' }],
     });
-    await propose('early.cbor', '--total', '20000000.00');
+    expect(await propose('early.cbor', '--total', '20000000.00')).toMatchObject({ warnings: [] });
+    // The keys' own ceiling of a day does not follow: whoever proposes is told of all three.
+    const larger = await propose('larger.cbor', '--limit', 'day=2000000.01/Europe/Berlin');
+    expect(larger['warnings']).toHaveLength(3);
+    const status = (await place.run('status', '--json')).json();
+    expect(status).toMatchObject({ warnings: [], systems: [{}, { amountPerDay: { EUR: '400000000' } }, {}] });
     const approved = await place.run('quota', 'approve', 'early.cbor', '--key', 'alice.pem', '--json');
     expectRefused(approved, 'approval_policy_missing');
     expect(String(approved.json()['message'])).toContain('ringmint ceremony plan --approvers');

@@ -92,6 +92,13 @@ describe('an owner with a key', () => {
     expect(spent['message']).toContain(String(receipt['id']));
     const told = await refused('unit_spent', 3, 'unit', 'status', currency);
     expect(told).toMatchObject({ authentic: true, unspent: 3, spent: [{ index: 0 }, { index: 1 }] });
+    // Whoever has lost the receipt gets it by the id that the register names.
+    const [first] = told['spent'] as { by: string }[];
+    const found = await done('receipt', String(first?.by), '--out', 'found.cose');
+    expect(found).toMatchObject({ id: receipt['id'], units: 2, total: '20.00', receipt: 'found.cose' });
+    expect(readFileSync(inFolder('found.cose'))).toEqual(bytes);
+    await refused('settlement_unknown', 3, 'receipt', String(first?.by), '--transfer');
+    await refused('usage', 2, 'receipt', 'none');
   });
 
   it('has an account credited, transfers from it though quota control is killed, and retires what is there', async () => {

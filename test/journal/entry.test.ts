@@ -1,7 +1,7 @@
 /** What is read back from an entry is what the stores write into it. */
 import { describe, expect, it } from 'vitest';
 import { encodeEntry } from '../../src/journal/chain.ts';
-import { decodeEntry, decodeIntentContent } from '../../src/journal/entry.ts';
+import { decodeEntry, decodeIntentContent, withoutOpenings } from '../../src/journal/entry.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import { entryOfIntent } from '../../src/store/row.ts';
 import type { NewIntent } from '../../src/store/store.ts';
@@ -36,6 +36,24 @@ describe('an entry', () => {
     const content = decodeIntentContent(written.content);
     const { context, toBeSigned } = intent;
     expect(content).toMatchObject({ ok: true, value: { issuer, context, toBeSigned, ...said } });
+  });
+
+  it.each([
+    ['request', true],
+    ['retirement', true],
+    ['credential', false],
+    ['denial', false],
+    ['control-bit', false],
+    ['currency', false],
+    ['transfer', false],
+  ] as const)('of a %s is shown without what opens commitments: %s', (kind, isWithheld) => {
+    const intent = newIntent(1, kind === 'retirement' ? { kind, settles } : { kind });
+    const entry = entryOfIntent(intent, 5);
+    const shown = withoutOpenings(entry);
+    expect(shown !== undefined).toBe(isWithheld);
+    if (shown === undefined) return;
+    const without = entryOfIntent({ ...intent, context: new Uint8Array() }, 5);
+    expect(decodeEntry(shown)).toEqual({ ok: true, value: without });
   });
 
   it.each([

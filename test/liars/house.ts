@@ -5,13 +5,14 @@ import type { Signer } from '../../hsm/signer.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
+import { succeed } from '../../src/kit/result.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
-import type { Central, IssuerLimits } from '../../src/roles/central.ts';
+import type { Central, CentralDependencies, IssuerLimits } from '../../src/roles/central.ts';
 import type { CentralAccountDependencies } from '../../src/roles/central-account.ts';
 import type { Issuance, IssuancePeers } from '../../src/roles/issuance.ts';
 import type { Ledger } from '../../src/roles/ledger.ts';
@@ -190,7 +191,11 @@ export class House {
   }
 
   /** Central management with its own account, and what resolves what it approved. */
-  makeCentral(peers: CentralPeers, clock: Clock = this.clock): Central & { resolution: Resolution } {
+  makeCentral(
+    peers: CentralPeers,
+    clock: Clock = this.clock,
+    quotaReservation: CentralDependencies['quotaReservation'] = async () => succeed(undefined),
+  ): Central & { resolution: Resolution } {
     const { code, keys } = this.options;
     const common = this.common('central', clock);
     const own = {
@@ -215,6 +220,7 @@ export class House {
         clockSkewSeconds: 60,
       },
       account,
+      quotaReservation,
     });
     return { ...central, resolution };
   }

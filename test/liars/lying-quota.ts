@@ -25,6 +25,7 @@ import { deriveLeaves } from '../../src/records/unit.ts';
 import type { FollowedChange } from '../../src/roles/followed-change.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
 import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
+import { releaseContradiction } from '../../src/roles/serial-guard.ts';
 import { makeWitness, type Witness } from '../../src/roles/witness.ts';
 import type { QuotaPosition } from '../../src/store/store.ts';
 import { Broken } from '../crash/auditor.ts';
@@ -148,11 +149,21 @@ class LyingQuota implements World {
     });
   }
 
+  /** Some of the time it is only started again, which changes nothing. */
+  private async released(): Promise<void> {
+    if (this.draw.chance(60))
+      await releaseContradiction(this.house.store('issuance'), {
+        reason: 'looked into',
+        clock: this.house.clock,
+      });
+    await this.serve();
+  }
+
   private async telling(act: () => Promise<string>): Promise<string> {
     this.told = [];
     const outcome = await act();
-    // It takes nothing more from one that was caught at it, until somebody starts it again.
-    if (outcome.includes('control_bit_serial_used') && this.draw.chance(60)) await this.serve();
+    // It takes nothing more from one that was caught at it, until somebody releases that.
+    if (outcome.includes('control_bit_serial_used')) await this.released();
     return `${[...new Set(this.told)].sort().join(', ') || 'not asked'}: ${outcome}`;
   }
 

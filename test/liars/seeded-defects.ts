@@ -129,8 +129,8 @@ export const seededDefects: readonly SeededDefect[] = [
   {
     name: 'a serial is used twice',
     by: 'a lying quota control',
-    file: 'roles/carriage.ts',
-    from: 'serial: { epoch: controlBit.epoch, number: controlBit.sequence },',
+    file: 'roles/currency-intent.ts',
+    from: 'serial: { epoch, number: sequence },',
     to: '',
   },
   {

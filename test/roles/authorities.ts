@@ -29,9 +29,15 @@ import {
   makeCentralChanges,
 } from '../../src/roles/central-account.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
+import {
+  type IssuerReservations,
+  makeIssuerReservations,
+  type ReservationPeer,
+} from '../../src/roles/issuer-reservations.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { makeReservations, type Reservations } from '../../src/roles/reservations.ts';
 import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
@@ -171,6 +177,8 @@ export interface Authorities {
   readonly centralChanges: QuotaChanges;
   readonly account: CentralAccount;
   readonly resolution: Resolution;
+  readonly reservations: Reservations;
+  readonly issuerReservations: IssuerReservations;
   closeStores(): Promise<void>;
   /** Opens the stores again; throws what keeps a role from starting. */
   reopen(changed?: AuthorityOptions): Promise<Authorities>;
@@ -182,6 +190,7 @@ export interface Authorities {
 export interface AuthorityOptions {
   /** What stands between issuance and the other two; a test puts a liar or a broken line there. */
   readonly peers?: (honest: IssuancePeers) => IssuancePeers;
+  readonly reservationPeer?: (honest: ReservationPeer) => ReservationPeer;
   readonly wrapStore?: (store: Store, role: 'central' | 'issuance' | 'quota') => Store;
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly wrapAnchor?: (anchor: Anchor, role: 'central' | 'issuance' | 'quota') => Anchor;
@@ -304,6 +313,13 @@ async function assemble(
     account,
   );
   const resolution = makeResolution({ ...ofCentral, keys, account });
+  const reservations = makeReservations({
+    keys,
+    clock,
+    ledger: ledgers.quota,
+    signer: wrapSigner(tokens.of.quota, 'quota'),
+    clockSkewSeconds: 60,
+  });
   const central = makeCentral({
     ...common,
     ledger: ledgers.central,
@@ -317,6 +333,7 @@ async function assemble(
       clockSkewSeconds: 60,
     },
     account,
+    quotaReservation: async (id) => ({ ok: true, value: await reservations.find(id) }),
   });
   const honest: IssuancePeers = {
     submitRequest: (request) => central.submit(request, issuer),
@@ -331,6 +348,19 @@ async function assemble(
     peers: options.peers?.(honest) ?? honest,
     requestLifetimeSeconds: 600,
     defaultRedemptionSeconds: 365 * 86_400,
+  });
+  const reservationPeer: ReservationPeer = {
+    sendReservation: (request) => reservations.reserve(request, issuer),
+    sendRelease: (release) => reservations.release(release, issuer),
+    listReservations: async (page) => ({ ok: true, value: await reservations.list({ ...page, issuer }) }),
+  };
+  const issuerReservations = makeIssuerReservations({
+    issuer,
+    keys,
+    clock,
+    ledger: ledgers.issuance,
+    signer: wrapSigner(tokens.of.issuance, 'issuance'),
+    peer: options.reservationPeer?.(reservationPeer) ?? reservationPeer,
   });
   const closeStores = (): Promise<unknown> =>
     Promise.all([stores.central.close(), stores.issuance.close(), stores.quota.close()]);
@@ -348,6 +378,8 @@ async function assemble(
     centralChanges,
     account,
     resolution,
+    reservations,
+    issuerReservations,
     async closeStores() {
       await closeStores();
     },

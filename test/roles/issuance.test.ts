@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { toHex } from '../../src/kit/bytes.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature } from '../../src/records/cose.ts';
@@ -8,11 +9,13 @@ import { decodeRequest, lotsOf, type Request, sumOrders } from '../../src/record
 import { select } from '../../src/records/selection.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
+import { readContradiction, releaseContradiction } from '../../src/roles/serial-guard.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import {
   type Authorities,
+  type AuthorityOptions,
   draft,
   issuer,
   limits,
@@ -319,8 +322,12 @@ describe('a quota control that lies', () => {
     return attachSignature(toBeSigned, await signer.sign(toBeSigned));
   }
 
-  async function restartForging(change: Parameters<typeof forge>[2]): Promise<void> {
+  async function restartForging(
+    change: Parameters<typeof forge>[2],
+    options: Pick<AuthorityOptions, 'wrapStore'> = {},
+  ): Promise<void> {
     authorities = await authorities.restart({
+      ...options,
       peers: (honest) => ({
         ...honest,
         async redeemCredential(presentation) {
@@ -367,6 +374,75 @@ describe('a quota control that lies', () => {
     // Whoever got it gets it for ever, and the other one nothing.
     const again = await Promise.all([first, other].map((bytes) => authorities.issuance.issue(bytes)));
     expect(again.map(({ ok }) => ok)).toEqual(outcomes.map(({ ok }) => ok));
+  });
+
+  it('is held against quota control with both control bits, through restarts, until an operator releases it', async () => {
+    await restartForging(() => ({ sequence: 7 }));
+    const one = (): Uint8Array => draft([{ value: 1n, count: 1 }], authorities.clock);
+    const first = one();
+    issued(await authorities.issuance.issue(first));
+    const second = one();
+    const refused = { ok: false, code: 'control_bit_serial_used' };
+    expect(await authorities.issuance.issue(second)).toMatchObject(refused);
+    // Restarted, and quota control is honest again: it is not forgotten, and takes no quota.
+    authorities = await authorities.restart({ peers: (honest) => honest });
+    const before = await available();
+    expect(await authorities.issuance.issue(one())).toMatchObject(refused);
+    expect(await available()).toBe(before);
+    const store = authorities.stores.issuance;
+    const stop = await store.stopped();
+    expect(stop).toMatchObject({ by: 'issuance', reason: expect.stringContaining('under serial 1/7') });
+    const proof = readContradiction(stop === undefined ? null : await store.evidenceOf(stop)) ?? [];
+    const held = proof.map((bytes) => decodeControlBit(bytes));
+    expect(held).toMatchObject([
+      { value: { record: { sequence: 7 } } },
+      { value: { record: { sequence: 7 } } },
+    ]);
+    const [a, b] = held.map((bit) => (bit.ok ? toHex(bit.value.record.requestId) : ''));
+    expect(a).not.toBe(b);
+    // Whoever had currency has it.
+    issued(await authorities.issuance.issue(first));
+
+    const { clock } = authorities;
+    expect(await releaseContradiction(store, { reason: 'looked into', clock })).toEqual(stop);
+    expect(await releaseContradiction(store, { reason: 'looked into', clock })).toBeUndefined();
+    await restartForging(() => ({}));
+    issued(await authorities.issuance.issue(one()));
+    // The same proof holds up its own order, and nothing else.
+    await restartForging((bit) => (bit.total === 1n ? { sequence: 7 } : {}));
+    expect(await authorities.issuance.issue(second)).toMatchObject(refused);
+    issued(await authorities.issuance.issue(draft([{ value: 2n, count: 1 }], authorities.clock)));
+    expect(await authorities.stores.issuance.stopped()).toBeUndefined();
+    // Another one stops it anew.
+    expect(await authorities.issuance.issue(one())).toMatchObject(refused);
+    expect(await authorities.stores.issuance.stopped()).toBeDefined();
+  });
+
+  it('takes nothing more of quota control even where the proof cannot be stored, until it is', async () => {
+    await restartForging(() => ({ sequence: 7 }));
+    const one = (): Uint8Array => draft([{ value: 1n, count: 1 }], authorities.clock);
+    issued(await authorities.issuance.issue(one()));
+    const second = one();
+    await restartForging(() => ({ sequence: 7 }), {
+      wrapStore: (store, role) =>
+        role !== 'issuance'
+          ? store
+          : new Proxy(store, {
+              get(target, name) {
+                if (name === 'stop') return () => Promise.reject(new Error('the disk is full'));
+                const method = Reflect.get(target, name) as unknown;
+                return typeof method === 'function' ? method.bind(target) : method;
+              },
+            }),
+    });
+    await expect(authorities.issuance.issue(second)).rejects.toThrow('the disk is full');
+    const refused = { ok: false, code: 'control_bit_serial_used' };
+    expect(await authorities.issuance.issue(one())).toMatchObject(refused);
+    // A crash then leaves nothing; whoever asks for the order again has it found again.
+    await restartForging(() => ({ sequence: 7 }));
+    expect(await authorities.stores.issuance.stopped()).toBeUndefined();
+    expect(await authorities.issuance.issue(second)).toMatchObject(refused);
+    expect(await authorities.stores.issuance.stopped()).toBeDefined();
   });
 
   it('is refused when the control bit of an earlier request comes back', async () => {

@@ -7,7 +7,7 @@ import { attachSignature } from '../../src/records/cose.ts';
 import { encodeCurrencyRecord } from '../../src/records/currency.ts';
 import { encodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { formatUuid } from '../../src/records/request-id.ts';
-import { encodeRetirementFile } from '../../src/records/retirement-file.ts';
+import { decodeRetirementFile, encodeRetirementFile } from '../../src/records/retirement-file.ts';
 import { decodeSettlement, type SettlementRecord } from '../../src/records/settlement.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
@@ -67,6 +67,19 @@ function freshEach(): void {
 
 const retire = (file: Uint8Array) => authorities.settlements.retire(file, 'operator');
 const transfer = (bytes: Uint8Array) => authorities.settlements.transfer(bytes, 'operator');
+/** The record with the other signature that verifies. */
+function otherSignature(record: Uint8Array): Uint8Array {
+  const s = BigInt(`0x${toHex(record.slice(-32))}`);
+  const turned = fromHex((p256.Point.Fn.ORDER - s).toString(16).padStart(64, '0')) ?? fill(32, 0);
+  return concatBytes(record.slice(0, -32), turned);
+}
+
+const verification = () => ({
+  bundle: tokens.bundleBytes,
+  at: authorities.clock.nowSeconds(),
+  verifySignature: makeNodeVerifySignature(),
+});
+
 const receiptOf = (bytes: Uint8Array): SettlementRecord => accepted(decodeSettlement(bytes)).record;
 
 async function position() {
@@ -121,11 +134,7 @@ describe('a retirement', () => {
       outstanding: 9_000n,
     });
     expect(await spentPlaces()).toEqual([0, 3]);
-    const options = {
-      bundle: tokens.bundleBytes,
-      at: authorities.clock.nowSeconds(),
-      verifySignature: makeNodeVerifySignature(),
-    };
+    const options = verification();
     expect(verifySettlement(receipt, file, options)).toMatchObject({
       ok: true,
       value: { ownerKeyId: ann.key.keyId },
@@ -291,15 +300,59 @@ describe('a unit is spent once', () => {
     expect((await position()).retired).toBe(1_000n);
   });
 
-  it("and a retirement whose signature was turned into the other one that verifies spends it once, and keeps the owner's bytes out", async () => {
+  it("and a retirement whose signature was turned into the other one that verifies spends it once, and the owner's own bytes get its receipt", async () => {
     const parts = retirementParts(authorities, ann, issued, [0]);
-    const order = p256.Point.Fn.ORDER;
-    const s = BigInt(`0x${toHex(parts.retirement.slice(-32))}`);
-    const other = fromHex((order - s).toString(16).padStart(64, '0')) ?? fill(32, 0);
-    const turned = concatBytes(parts.retirement.slice(0, -32), other);
-    accepted(await retire(encodeRetirementFile({ ...parts, retirement: turned })));
-    expect(codeOf(await retire(encodeRetirementFile(parts)))).toBe('request_id_conflict');
+    const own = encodeRetirementFile(parts);
+    const turned = encodeRetirementFile({ ...parts, retirement: otherSignature(parts.retirement) });
+    const receipt = accepted(await retire(turned));
+    expect(accepted(await retire(own))).toEqual(receipt);
+    for (const file of [own, turned])
+      expect(verifySettlement(receipt, file, verification())).toMatchObject({ ok: true });
     expect(await spentPlaces()).toEqual([0]);
+    expect((await position()).retired).toBe(1_000n);
+    authorities = await authorities.restart();
+    expect(accepted(await retire(own))).toEqual(receipt);
+    // Both at once, before either is there.
+    const both = retirementParts(authorities, ann, issued, [1]);
+    const files = [both.retirement, otherSignature(both.retirement)].map((retirement) =>
+      encodeRetirementFile({ ...both, retirement }),
+    );
+    const [one, two] = await Promise.all(files.map(retire));
+    expect(one).toEqual(two);
+    expect(await spentPlaces()).toEqual([0, 1]);
+  });
+
+  it('and so is a transfer: whichever of its two signatures comes first', async () => {
+    accepted(
+      await retire(retirementOf(authorities, ann, issued, [0], { record: { creditTo: ann.key.keyId } })),
+    );
+    const own = transferOf(authorities, ann, 400n, ben);
+    const receipt = accepted(await transfer(otherSignature(own)));
+    expect(accepted(await transfer(own))).toEqual(receipt);
+    expect(verifySettlement(receipt, own, verification())).toMatchObject({ ok: true });
+    expect([await balance(ann), await balance(ben)]).toEqual([600n, 400n]);
+  });
+
+  it('and a ledger of before, which knew it by its signed bytes, still gives its receipt and refuses other content', async () => {
+    const older = (bytes: Uint8Array): Uint8Array =>
+      sha256(accepted(decodeRetirementFile(bytes)).retirement.bytes);
+    const file = retirementOf(authorities, ann, issued, [0]);
+    authorities = await authorities.restart({
+      wrapStore: (store, role) =>
+        role !== 'quota'
+          ? store
+          : {
+              ...bound(store),
+              commit: (intents) =>
+                store.commit(intents.map((intent) => ({ ...intent, bodyHash: older(file) }))),
+            },
+    });
+    const receipt = accepted(await retire(file));
+    authorities = await authorities.restart({ wrapStore: (store) => store });
+    expect(accepted(await retire(file))).toEqual(receipt);
+    const { id } = receiptOf(receipt);
+    const conflicting = retirementOf(authorities, ann, issued, [1], { record: { id } });
+    expect(codeOf(await retire(conflicting))).toBe('request_id_conflict');
   });
 
   it('and one retirement that is sent many times at once has one receipt', async () => {
@@ -666,6 +719,21 @@ function dying(...purposes: string[]): NonNullable<AuthorityOptions['wrapSigner'
 
 describe('a crash', () => {
   freshEach();
+
+  it('between commit and signature has no receipt by its id until it is signed, and then the one that was stored', async () => {
+    const file = retirementOf(authorities, ann, issued, [0]);
+    const { id } = accepted(decodeRetirementFile(file)).retirement.record;
+    const receipt = () => authorities.settlements.receipt('retirement', id, 'operator');
+    expect(codeOf(await receipt())).toBe('settlement_unknown');
+    authorities = await authorities.restart({ wrapSigner: dying('retirement') });
+    await expect(retire(file)).rejects.toThrow();
+    expect(codeOf(await receipt())).toBe('in_progress');
+    authorities = await authorities.restart({ wrapSigner: (signer) => signer });
+    const signed = accepted(await retire(file));
+    expect(accepted(await receipt())).toEqual(signed);
+    const asking = { issuer: otherIssuer };
+    expect(codeOf(await authorities.settlements.receipt('retirement', id, asking))).toBe('issuer_mismatch');
+  });
 
   it('between commit and signature is finished by the caller as well as by the start', async () => {
     authorities = await authorities.restart({ wrapSigner: dying('retirement') });

@@ -196,6 +196,9 @@ export function describeQuotas(make: () => Promise<StoreUnderTest>, share: numbe
       expect(await under.store.stop(stopOf('fire'))).toEqual(stop);
       await under.reopen();
       expect(await under.store.stopped()).toEqual(stop);
+      expect(await under.store.evidenceOf(stop)).toBeNull();
+      const proven = await under.store.stop({ ...stopOf('smoke'), evidence: Uint8Array.of(1, 2, 3) });
+      expect(await under.store.evidenceOf(proven)).toEqual(Uint8Array.of(1, 2, 3));
       expect(await position()).toMatchObject({ stopped: true, reserved: 10n });
       expect(await commitOne(under.store, taking(2, 1n))).toMatchObject({ code: 'issuance_stopped' });
       await expect(recordOne(under.store, waiting.id, bytes(64, 1))).rejects.toMatchObject({

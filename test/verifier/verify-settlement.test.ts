@@ -30,7 +30,7 @@ const file = encodeRetirementFile({
   blindings: retirement.units.map(() => fill(32, 2)),
 });
 /** Of the retirement. */
-const right: SettlementRecord = { ...settlement, settledHash: sha256(retirementBytes) };
+const right: SettlementRecord = { ...settlement, settledHash: sha256(encodeRetirement(retirement)) };
 
 function receipt(changed: Partial<SettlementRecord> = {}, signer: TestKey = keys.quota): Uint8Array {
   return signed(encodeSettlement({ ...right, ...changed }, signer.key.keyId), signer);
@@ -56,11 +56,29 @@ describe('a settlement', () => {
 
   it('is verified against a transfer', () => {
     const { id, total, creditTo } = transfer;
-    const paid = { id, total, creditTo, returned: 0n, count: 0, settledHash: sha256(transferBytes) };
+    const paid = {
+      id,
+      total,
+      creditTo,
+      returned: 0n,
+      count: 0,
+      settledHash: sha256(encodeTransfer(transfer)),
+    };
     expect(verifySettlement(receipt(paid), transferBytes, options())).toMatchObject({ ok: true });
     expect(verifySettlement(receipt({ ...paid, count: 1 }), transferBytes, options())).toMatchObject({
       code: 'settlement_mismatch',
       field: 'count',
+    });
+  });
+
+  it('of before, which names its record with the signature, is verified against just that', () => {
+    const older = receipt({ settledHash: sha256(retirementBytes) });
+    expect(verifySettlement(older, retirementBytes, options())).toMatchObject({ ok: true });
+    // Another signature by the same key over the same: of that one it is not known to be.
+    const again = signed(encodeRetirement({ ...retirement, reason: 'another' }), keys.owner);
+    expect(verifySettlement(older, again, options())).toMatchObject({
+      code: 'settlement_mismatch',
+      field: 'hash',
     });
   });
 
@@ -87,7 +105,7 @@ describe('a settlement', () => {
 
   it('of a retirement that its owner did not sign is none, whatever quota control signed', () => {
     const forged = signed(encodeRetirement(retirement), keys.stranger);
-    const bytes = receipt({ settledHash: sha256(forged) });
+    const bytes = receipt({ settledHash: sha256(encodeRetirement(retirement)) });
     expect(verifySettlement(bytes, forged, options())).toMatchObject({ code: 'signature_invalid' });
   });
 

@@ -9,14 +9,16 @@ import type { Clock, RandomBytes } from '../../kit/clock.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { formatAmount } from '../../records/amount.ts';
 import { unitLimit } from '../../records/claims.ts';
+import { encodeReservationDraft, longestReservationSeconds } from '../../records/reservation-draft.ts';
 import { decodeTrustBundle } from '../../records/trust-bundle.ts';
-import type { Appliance } from '../appliance.ts';
+import type { Appliance, Operator } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { makeFolder, readInput } from '../file.ts';
 import { type PayeeTermOptions, readPayeeTerms } from '../payee-terms.ts';
 import type { Terminal } from '../terminal.ts';
 import { confirmTotal } from '../total-confirmation.ts';
 import type { StandardInput } from '../vm/standard-input.ts';
+import { reservationId } from './chunk-order.ts';
 import { type FailedChunk, runChunks } from './chunk-run.ts';
 import { type BulkFolder, openBulkFolder, readManifest, writeManifest } from './folder.ts';
 import { type BulkManifest, type BulkTerms, compareWithManifest, sumChunks } from './manifest.ts';
@@ -32,6 +34,7 @@ export interface BulkArguments extends PayeeTermOptions {
   readonly chunk: string;
   readonly patience: string;
   readonly again: boolean;
+  readonly reserve: boolean;
   readonly verify: boolean;
 }
 
@@ -84,7 +87,12 @@ async function readTerms(given: BulkArguments): Promise<Result<BulkTerms>> {
   const decoded = decodeTrustBundle(bundle.value);
   if (!decoded.ok) return decoded;
   const rootKeyId = toHex(decoded.value.record.rootKey.keyId);
-  return succeed({ ...terms.value, chunkPayees: chunkPayees.value, rootKeyId });
+  return succeed({
+    ...terms.value,
+    chunkPayees: chunkPayees.value,
+    rootKeyId,
+    ...(given.reserve ? { reserve: true } : {}),
+  });
 }
 
 function readWhole(name: string, text: string, least: number, most: number): Result<number, 'usage'> {
@@ -168,6 +176,13 @@ async function issueAll(
   const before = sumIssued(manifest, folder).payees;
   const { payees } = sumChunks(manifest.chunks);
   const operator = await appliance.connect(given.home);
+  if (manifest.terms.reserve !== undefined && before < payees) {
+    const kept = await keepTotal(manifest, operator);
+    if (!kept.ok) {
+      await operator.close();
+      return terminal.refuse(kept);
+    }
+  }
   const progress = startProgress(terminal, clock, payees, before);
   let failed: FailedChunk[];
   try {
@@ -190,6 +205,14 @@ async function issueAll(
   const state = { manifest, folder, issued, verified: given.verify };
   if (failed.length > 0) return describeFailures(terminal, state, failed);
   return describeIssued(terminal, state, { units: issued.payees - before, ms: clock.nowMs() - startedMs });
+}
+
+/** Before the first order, and again at each run: the id is the same, so that it is kept once. */
+function keepTotal(manifest: BulkManifest, operator: Operator): Promise<Result<unknown>> {
+  const { currency } = manifest.terms;
+  const { total } = sumChunks(manifest.chunks);
+  const asked = { id: reservationId(manifest), currency, total, seconds: longestReservationSeconds };
+  return operator.makeReservation(encodeReservationDraft(asked));
 }
 
 function sumIssued({ chunks }: BulkManifest, folder: BulkFolder): ReturnType<typeof sumChunks> {

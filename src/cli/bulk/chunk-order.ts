@@ -13,7 +13,17 @@ import type { PayeeChunk } from './payee-chunks.ts';
 export function orderId(manifest: BulkManifest, chunk: number, attempt: number): Uint8Array {
   const label = `ringmint.bulk-order.v1 ${chunk} ${attempt}`;
   const drawn = sha256(concatBytes(manifest.seed, utf8(label)));
-  const clock = { nowMs: () => manifest.createdMs, nowSeconds: () => Math.floor(manifest.createdMs / 1000) };
+  return idOf(manifest, drawn);
+}
+
+/** The id of the reservation of the whole: the same at each run, so that nothing is kept twice. */
+export function reservationId(manifest: BulkManifest): Uint8Array {
+  const drawn = sha256(concatBytes(manifest.seed, utf8('ringmint.bulk-reservation.v1')));
+  return idOf(manifest, drawn);
+}
+
+function idOf({ createdMs }: BulkManifest, drawn: Uint8Array): Uint8Array {
+  const clock = { nowMs: () => createdMs, nowSeconds: () => Math.floor(createdMs / 1000) };
   return makeRequestId(clock, (length) => drawn.slice(0, length));
 }
 
@@ -30,7 +40,8 @@ export interface ChunkOrder {
 
 /** Puts commitments in the place of names, each row with a blinding of its own: SHA-256(seed ‖ 'ringmint.bulk-blinding.v1' ‖ line, 8 bytes). */
 export function makeChunkOrder(manifest: BulkManifest, chunk: PayeeChunk): ChunkOrder {
-  const { currency, purpose, origin, destination } = manifest.terms;
+  const { currency, purpose, origin, destination, reserve } = manifest.terms;
+  const kept = reserve === undefined ? {} : { reservation: reservationId(manifest) };
   const { rows } = chunk;
   const blindingInput = concatBytes(manifest.seed, utf8('ringmint.bulk-blinding.v1'), new Uint8Array(8));
   const lineOfInput = new DataView(blindingInput.buffer, blindingInput.length - 8);
@@ -45,7 +56,7 @@ export function makeChunkOrder(manifest: BulkManifest, chunk: PayeeChunk): Chunk
   });
   return {
     lots,
-    terms: { currency, purpose, origin, destination, total: chunk.total },
+    terms: { currency, purpose, origin, destination, total: chunk.total, ...kept },
     openings: function* () {
       let text = '[';
       let separator = '\n';

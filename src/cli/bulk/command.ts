@@ -26,6 +26,7 @@ export function addBulkCommand(
     .option('--confirm-amount <total>', 'the total of the CSV, where nobody is there to type it')
     .option('--chunk <payees>', `payees in one request, at most ${unitLimit}`, String(chunkPayees))
     .option('--patience <seconds>', 'how long to wait for a system that does not answer', '60')
+    .option('--reserve', 'keep the whole total of the quota before the first order, for 7 days', false)
     .option('--again', 'send what was denied again, under new ids', false)
     .option('--verify', 'verify every currency file, and that it has one unit for each payee', false)
     .addHelpText(

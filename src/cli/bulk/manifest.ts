@@ -17,6 +17,8 @@ export interface BulkTerms extends PayeeTerms {
   readonly chunkPayees: number;
   /** Id of the root key, hex: under another appliance the same ids would be issued a second time. */
   readonly rootKeyId: string;
+  /** Whether the whole total is kept before the first order, and each order is issued of it. */
+  readonly reserve?: true;
 }
 
 export interface BulkManifest {
@@ -113,12 +115,21 @@ export function compareWithManifest(
 }
 
 function compareTerms(written: BulkTerms, given: BulkTerms): string | undefined {
-  const valuesOf = ({ currency, origin, destination, purpose, chunkPayees, rootKeyId }: BulkTerms) => ({
+  const valuesOf = ({
+    currency,
+    origin,
+    destination,
+    purpose,
+    chunkPayees,
+    rootKeyId,
+    reserve,
+  }: BulkTerms) => ({
     '--currency': currency.code,
     '--origin': origin,
     '--destination': destination,
     '--purpose': purpose,
     '--chunk': String(chunkPayees),
+    '--reserve': String(reserve === true),
     'the root key of the appliance': rootKeyId,
   });
   const before = Object.entries(valuesOf(written));

@@ -3,7 +3,7 @@ import { formatAmount } from '../../records/amount.ts';
 import { formatUuid } from '../../records/request-id.ts';
 import { type ExitCode, exitCodeOf } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
-import { orderId } from './chunk-order.ts';
+import { orderId, reservationId } from './chunk-order.ts';
 import type { FailedChunk } from './chunk-run.ts';
 import type { BulkFolder } from './folder.ts';
 import { type BulkManifest, sumChunks } from './manifest.ts';
@@ -78,11 +78,15 @@ export function describeFailures(
   const next = denied
     ? 'the same command goes on with the others; with `--again` it sends the refused ones too, under new ids'
     : 'the same command goes on from here, and issues nothing twice';
+  const kept =
+    manifest.terms.reserve === undefined
+      ? ''
+      : `; what is left of the reservation ${formatUuid(reservationId(manifest))} stays kept until it expires or is released (\`ringmint reservation release\`)`;
   const code = first?.refusal.code ?? 'peer_fault';
   return terminal.refuse(
     {
       code,
-      message: `${first?.refusal.message ?? ''}; issued so far: ${total} ${currency.code} to ${grouped(payees)} payees; ${rest} of ${manifest.chunks.length} chunks are left: ${next}`,
+      message: `${first?.refusal.message ?? ''}; issued so far: ${total} ${currency.code} to ${grouped(payees)} payees; ${rest} of ${manifest.chunks.length} chunks are left: ${next}${kept}`,
     },
     { ...summary(outcome), failed: list },
     exitCodeOf(code),

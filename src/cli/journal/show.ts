@@ -39,7 +39,7 @@ function entryJson({ bytes, hash, ...entry }: ListedEntry): Record<string, unkno
   return { ...entry, hash: toHex(hash), bytes: toHex(bytes) };
 }
 
-function entryLine({ sequence, kind, subject, createdMs, bytes, hash }: ListedEntry): string {
+function entryLine({ sequence, kind, subject, createdMs, bytes, withheld, hash }: ListedEntry): string {
   const made = new Date(createdMs).toISOString();
-  return `${String(sequence).padStart(8)}  ${made}  ${kind.padEnd(12)}  ${subject}  ${bytes.length} bytes, ${toHex(hash).slice(0, 16)}`;
+  return `${String(sequence).padStart(8)}  ${made}  ${kind.padEnd(12)}  ${subject}  ${bytes.length} bytes${withheld ? ' without openings' : ''}, ${toHex(hash).slice(0, 16)}`;
 }

@@ -25,6 +25,7 @@ export function addOrdersCommands(
     .option('--currency <code>', 'only of this currency')
     .option('--since <time>', 'of requests that were made then or later, such as 2026-11-20T08:00:00Z')
     .option('--request <id>', 'only of this request')
+    .option('--id <id>', 'only the order with this id, that of its draft')
     .addOption(listOption())
     .action(async (given: OrderFilter & { home: string; most?: number; json?: true }) => {
       const { home: folder, most, json: _json, ...filter } = given;

@@ -21,6 +21,7 @@ export async function writeProposal(
   action: QuotaAction,
   { reason, valid, out }: ProposalArguments,
   clock: Clock,
+  warnings: readonly string[] = [],
 ): Promise<ExitCode> {
   if (!/^\d{1,9}$/.test(valid) || Number(valid) < 1)
     return terminal.refuse(
@@ -36,11 +37,12 @@ export async function writeProposal(
   const id = toHex(changeId(bytes));
   const { expiresAt } = decoded.value;
   const lines = describeChange(decoded.value);
-  return terminal.result({ file: out, changeId: id, expiresAt, change: lines }, [
+  return terminal.result({ file: out, changeId: id, expiresAt, change: lines, warnings }, [
     `${out}: a change that two people or more have to approve`,
     ...lines.map((line) => `  ${line}`),
     `  change id  ${id}`,
     `  expires    ${isoTime(expiresAt)}`,
+    ...warnings.map((line) => `  warning: ${line}`),
     `  next: \`ringmint quota approve ${out} --key KEY\`, each on their own machine; then \`ringmint ${action.kind === 'anchor' ? 'store anchor-anew' : 'quota apply'} ${out} APPROVAL…\``,
   ]);
 }

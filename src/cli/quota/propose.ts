@@ -9,6 +9,7 @@ import type { QuotaPosition } from '../../roles/quota-control.ts';
 import type { Appliance, Operator } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
+import { askCeilings, type KeyCeiling, warnOfCeilings } from './key-ceiling.ts';
 import { readLimitOption } from './limit-option.ts';
 import { type ProposalArguments, writeProposal } from './proposal.ts';
 
@@ -34,8 +35,10 @@ export async function runPropose(
 ): Promise<ExitCode> {
   const operator = await appliance.connect(given.home);
   let position: Result<QuotaPosition>;
+  let ceilings: readonly KeyCeiling[];
   try {
     position = await findPosition(operator, given);
+    ceilings = await askCeilings(operator);
   } finally {
     await operator.close();
   }
@@ -51,6 +54,7 @@ export async function runPropose(
     { kind: 'terms', issuer, currency: code, version, terms: terms.value, clock: reset },
     given,
     clock,
+    warnOfCeilings(ceilings, terms.value, { code, exponent }),
   );
 }
 

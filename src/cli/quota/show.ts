@@ -6,6 +6,7 @@ import type { LimitPosition, QuotaPosition } from '../../roles/quota-control.ts'
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
+import { askCeilings, warnOfCeilings } from './key-ceiling.ts';
 
 export async function runQuota(
   appliance: Appliance,
@@ -17,7 +18,14 @@ export async function runQuota(
     const positions = await operator.quotaPositions();
     if (!positions.ok) return terminal.refuse(positions);
     const rows = positions.value.map(rowOf);
-    return terminal.result({ positions: rows }, rows.flatMap(describeRow));
+    const ceilings = await askCeilings(operator);
+    const warnings = positions.value.flatMap((position) =>
+      warnOfCeilings(ceilings, position, currencyShown(position.currency)),
+    );
+    return terminal.result({ positions: rows, warnings }, [
+      ...rows.flatMap(describeRow),
+      ...warnings.map((line) => `warning: ${line}`),
+    ]);
   } finally {
     await operator.close();
   }

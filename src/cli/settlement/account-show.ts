@@ -25,6 +25,7 @@ export async function runAccountShow(
     return terminal.result({ account: given.account, balances: rows }, [
       ...rows.map(({ issuer, currency, amount }) => `${issuer} ${currency}: ${amount}`),
       ...(rows.length === 0 ? ['nothing is in this account'] : []),
+      'what went in and out has receipts, by the id of each: `ringmint receipt ID`, of a transfer with `--transfer`',
     ]);
   } finally {
     await operator.close();

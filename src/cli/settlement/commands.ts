@@ -5,6 +5,7 @@ import type { RandomBytes } from '../../kit/clock.ts';
 import { type CommandContext, collect, subcommandsOf } from '../subcommands.ts';
 import { runAccountShow } from './account-show.ts';
 import { runOwnerCreate, runOwnerShow } from './owner-key.ts';
+import { runReceipt } from './receipt.ts';
 import { runRetire } from './retire.ts';
 import { runTransfer } from './transfer.ts';
 import { runUnitStatus } from './unit-status.ts';
@@ -114,6 +115,24 @@ export function addAccountCommands(account: Command, context: SettlementContext)
         done(await runTransfer(appliance, terminal, record, { clock, random }));
       },
     );
+}
+
+/** Adds arguments, options and action to `receipt`, which is `ringmint receipt`. */
+export function addReceiptCommand(receipt: Command, context: CommandContext): void {
+  const { appliance, terminal, clock, home, done } = context;
+  receipt
+    .argument('<id>', 'of the retirement, as `ringmint unit status` names it, or of the transfer')
+    .option('--transfer', 'it is of a transfer', false)
+    .option('--out <file>', 'where to write it, instead of ID.settlement.cose')
+    .addOption(home())
+    .option('--trust <file>', "the trust bundle; the appliance's unless given")
+    .option('--root <id>', 'id of the root key that must have signed the trust bundle')
+    .action(async (id: string, given: TrustGiven & { transfer: boolean; out?: string }) => {
+      const kind = given.transfer ? 'transfer' : 'retirement';
+      const nowSeconds = clock.nowSeconds();
+      const asked = { ...trustOf(given), id, kind, out: given.out, nowSeconds } as const;
+      done(await runReceipt(appliance, terminal, asked));
+    });
 }
 
 /** Adds `status` to `unit`, which is `ringmint unit`. */

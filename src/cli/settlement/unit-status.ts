@@ -86,6 +86,7 @@ function tell(terminal: Terminal, file: string, verified: Verification, spent: S
     ]);
   for (const { index, by } of spent.slice(0, shownSpent)) terminal.say(`  unit ${index}  spent by ${by}`);
   if (spent.length > shownSpent) terminal.say(`  and ${spent.length - shownSpent} more`);
+  terminal.say(`  its receipt: \`ringmint receipt ${spent[0]?.by ?? 'ID'}\``);
   return terminal.refuse(
     {
       code: 'unit_spent',

@@ -11,7 +11,7 @@
  * connection's transaction has ended, and looks whether the entry with the hash that was planned is there. It never writes
  * again without having looked.
  */
-import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
+import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { equalBytes } from '../../kit/bytes.ts';
 import { assert, type Result, succeed } from '../../kit/result.ts';
 import { positionOf, type QuotaPosition } from '../../quota/bucket.ts';
@@ -22,13 +22,12 @@ import {
   encodeChangeContent,
   encodeStopContent,
   type LedgerRole,
+  stopEvidence,
 } from '../../quota/history.ts';
-import { refuseUnknownReservation, standingOf } from '../../quota/reservation.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
-import { assertIntents, nextEntry, planCommit } from '../commit-plan.ts';
+import { assertIntents, planCommit } from '../commit-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
-import { type EndedReservation, endReservations, entryOfEnd } from '../reservation-end.ts';
 import {
   bytesOf,
   clockResetOf,
@@ -58,31 +57,28 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { readAddress } from './address.ts';
-import { CentralPart } from './central-part.ts';
 import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
 import { verifyLedger } from './integrity.ts';
 import { asStoreError } from './postgres-error.ts';
+import { QuotaPart } from './quota-part.ts';
 import {
   closeGate,
   findChange,
   findStop,
-  giveBack,
   insertQuota,
   lockQuotas,
   readAccounts,
   readChangeable,
-  readPositions,
-  readRecentAmounts,
   readStop,
   writeAccount,
 } from './quota-statement.ts';
-import { readReservation, readReservationsAfter, writeReservations } from './reservation-statement.ts';
+import { endInJournal, findStanding, listStandings, releaseReservation } from './reservation-end.ts';
 import { type Ask, causeOf, Session } from './session.ts';
 import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
-import { appendEntries, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
+import { appendEntry, readFound, type SeriesIntentRow, writePlan } from './statement.ts';
 
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** See `readAddress`. */
@@ -108,7 +104,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-class PostgresStore extends CentralPart implements Store {
+class PostgresStore extends QuotaPart implements Store {
   readonly reads = () => this.held.reads();
   private readonly held: HeldSeries;
   private readonly role: LedgerRole;
@@ -128,11 +124,12 @@ class PostgresStore extends CentralPart implements Store {
   }
 
   findIntent(kind: IntentKind, id: Uint8Array): Promise<Intent | undefined> {
+    return this.findOne('kind = $1 AND id = $2', [kind, id]);
+  }
+
+  private findOne(where: string, values: readonly unknown[]): Promise<Intent | undefined> {
     return this.read(async (ask) => {
-      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE kind = $1 AND id = $2', [
-        kind,
-        id,
-      ]);
+      const [row] = await ask<SeriesIntentRow>(`SELECT * FROM intent WHERE ${where}`, [...values]);
       return row === undefined ? undefined : this.intentOf(row);
     });
   }
@@ -146,13 +143,7 @@ class PostgresStore extends CentralPart implements Store {
   }
 
   findSerial(epoch: number, number: number): Promise<Intent | undefined> {
-    return this.read(async (ask) => {
-      const [row] = await ask<SeriesIntentRow>('SELECT * FROM intent WHERE epoch = $1 AND serial = $2', [
-        epoch,
-        number,
-      ]);
-      return row === undefined ? undefined : this.intentOf(row);
-    });
+    return this.findOne('epoch = $1 AND serial = $2', [epoch, number]);
   }
 
   findSpent(units: readonly UnitSerial[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -215,44 +206,18 @@ class PostgresStore extends CentralPart implements Store {
       if (created) {
         const content = encodeAllocationContent(terms);
         const subject = accountName(issuer, currency);
-        ({ head } = await this.append(ask, head, { kind: 'allocation', subject, createdMs, content }));
+        ({ head } = await appendEntry(ask, this.series.number, head, {
+          kind: 'allocation',
+          subject,
+          createdMs,
+          content,
+        }));
       } else {
         const same = checkSameAllocation(known.account, allocation);
         if (!same.ok) return { value: same, head };
       }
       return { value: succeed(positionOf(known.account, known.uses, { nowMs: createdMs, stopped })), head };
     });
-  }
-
-  /** Appends an entry that is of no intent; gives its number in the order of all series as well. */
-  protected async append(
-    ask: Ask,
-    head: JournalHead,
-    content: Omit<EntryContent, 'sequence'>,
-  ): Promise<{ head: JournalHead; ordinal: number }> {
-    const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
-    await appendEntries(ask, this.series.number, [entry]);
-    const [row] = await ask<{ ordinal: bigint }>(
-      'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
-      [this.series.number, entry.sequence],
-    );
-    return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
-  }
-
-  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
-    return this.read(async (ask) => (await readPositions(ask, nowMs, [{ issuer, currency }]))[0]);
-  }
-
-  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
-    return this.read((ask) => readPositions(ask, nowMs));
-  }
-
-  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
-    return this.read((ask) => readRecentAmounts(ask, { issuer, currency }, most));
-  }
-
-  findChange(id: Uint8Array): Promise<number | undefined> {
-    return this.read((ask) => findChange(ask, id));
   }
 
   applyChange({
@@ -277,8 +242,8 @@ class PostgresStore extends CentralPart implements Store {
       const decided = decideChange(change, moment, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
-      const ended = await this.end(ask, head, decided.value.ended, createdMs);
-      const appended = await this.append(ask, ended, {
+      const ended = await endInJournal(ask, this.series.number, head, decided.value.ended, createdMs);
+      const appended = await appendEntry(ask, this.series.number, ended, {
         kind: 'quota-change',
         subject: id,
         createdMs,
@@ -296,50 +261,16 @@ class PostgresStore extends CentralPart implements Store {
     });
   }
 
-  /** Each with its entry; what was left is available from then on. Gives where the journal then ends. */
-  private async end(
-    ask: Ask,
-    head: JournalHead,
-    ended: readonly EndedReservation[],
-    createdMs: number,
-  ): Promise<JournalHead> {
-    let last = head;
-    for (const one of ended) ({ head: last } = await this.append(ask, last, entryOfEnd(one, createdMs)));
-    await giveBack(ask, ended);
-    await writeReservations(
-      ask,
-      ended.map(({ reservation }) => reservation),
-    );
-    return last;
-  }
-
-  release({ id, by, evidence, createdMs }: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
-    return this.write<Result<Reservation, 'reservation_unknown'>>(async (ask, readingHead) => {
-      const head = await readingHead;
-      const named = await readReservation(ask, id);
-      if (named === undefined) return { value: refuseUnknownReservation(id), head };
-      // Read again under the lock: others may have used or ended it meanwhile.
-      await lockQuotas(ask, [named]);
-      const known = (await readReservation(ask, id)) ?? named;
-      const atMs = Math.max(createdMs, known.clockMs);
-      const ended = endReservations([known], { atMs, releasedBy: by, evidence });
-      const after = ended[0]?.reservation ?? known;
-      return { value: succeed(plain(after)), head: await this.end(ask, head, ended, createdMs) };
-    });
+  release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
+    return this.write((ask, head) => releaseReservation(ask, this.series.number, head, release));
   }
 
   findReservation(id: Uint8Array, nowMs: number): Promise<Reservation | undefined> {
-    return this.read(async (ask) => {
-      const known = await readReservation(ask, id);
-      return known === undefined ? undefined : plain(standingOf(known, Math.max(nowMs, known.clockMs)));
-    });
+    return this.read((ask) => findStanding(ask, id, nowMs));
   }
 
   reservations(page: Parameters<Store['reservations']>[0]): Promise<readonly Reservation[]> {
-    return this.read(async (ask) => {
-      const found = await readReservationsAfter(ask, page);
-      return found.map((one) => plain(standingOf(one, Math.max(page.nowMs, one.clockMs))));
-    });
+    return this.read((ask) => listStandings(ask, page));
   }
 
   stop({ id, reason, by, createdMs, evidence }: NewStop): Promise<Stop> {
@@ -349,7 +280,12 @@ class PostgresStore extends CentralPart implements Store {
       const known = await findStop(ask, id);
       if (known !== undefined) return { value: known, head };
       const content = encodeStopContent({ reason, by, evidence });
-      const appended = await this.append(ask, head, { kind: 'stop', subject: id, createdMs, content });
+      const appended = await appendEntry(ask, this.series.number, head, {
+        kind: 'stop',
+        subject: id,
+        createdMs,
+        content,
+      });
       const { ordinal } = appended;
       await ask(
         'INSERT INTO quota_stop (id, ordinal, reason, author, created_ms, lifted) VALUES ($1, $2, $3, $4, $5, NULL)',
@@ -361,6 +297,15 @@ class PostgresStore extends CentralPart implements Store {
 
   stopped(): Promise<Stop | undefined> {
     return this.read((ask) => readStop(ask));
+  }
+
+  evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
+    return this.read(async (ask) => {
+      const [row] = await ask<{ bytes: Uint8Array }>('SELECT bytes FROM journal WHERE ordinal = $1', [
+        sequence,
+      ]);
+      return row === undefined ? null : stopEvidence(bytesOf(row.bytes));
+    });
   }
 
   countDecided(issuer: string, sinceMs: number): Promise<number> {
@@ -447,9 +392,4 @@ class PostgresStore extends CentralPart implements Store {
   private intentOf(row: SeriesIntentRow): Intent {
     return intentOf(row, row.series === this.series.number);
   }
-}
-
-/** Without what is of its quota. */
-function plain({ id, issuer, currency, amount, used, expiresMs, state }: Reservation): Reservation {
-  return { id, issuer, currency, amount, used, expiresMs, state };
 }

@@ -51,12 +51,15 @@ export async function readOpen(ask: Ask, quotas: readonly QuotaName[]): Promise<
 }
 
 /** With where its quota's clock is. */
-export type ClockedReservation = Reservation & { readonly clockMs: number };
+export interface ClockedReservation {
+  readonly reservation: Reservation;
+  readonly clockMs: number;
+}
 
 const clockedSql = 'SELECT r.*, q.clock_ms FROM reservation r JOIN quota q USING (issuer, currency)';
 
 const clockedOf = (row: ReservationRow & { clock_ms: bigint }): ClockedReservation => ({
-  ...reservationOf(row),
+  reservation: reservationOf(row),
   clockMs: Number(row.clock_ms),
 });
 

@@ -1,7 +1,7 @@
 /** The statements of the PostgreSQL store. Groups go in as arrays, one a column, so that a group is one statement however large it is. */
-import type { JournalEntry, JournalHead } from '../../journal/chain.ts';
+import type { EntryContent, JournalEntry, JournalHead } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
-import type { CommitPlan, Found } from '../commit-plan.ts';
+import { type CommitPlan, type Found, nextEntry } from '../commit-plan.ts';
 import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
@@ -100,11 +100,23 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
   ]);
 }
 
-export async function appendEntries(
+/** Appends an entry that is of no intent; gives its number in the order of all series as well. */
+export async function appendEntry(
   ask: Ask,
   series: number,
-  entries: readonly JournalEntry[],
-): Promise<void> {
+  head: JournalHead,
+  content: Omit<EntryContent, 'sequence'>,
+): Promise<{ head: JournalHead; ordinal: number }> {
+  const entry = nextEntry(head, { ...content, sequence: head.sequence + 1 });
+  await appendEntries(ask, series, [entry]);
+  const [row] = await ask<{ ordinal: bigint }>(
+    'SELECT ordinal FROM journal WHERE series = $1 AND sequence = $2',
+    [series, entry.sequence],
+  );
+  return { head: { sequence: entry.sequence, hash: entry.hash }, ordinal: Number(row?.ordinal) };
+}
+
+async function appendEntries(ask: Ask, series: number, entries: readonly JournalEntry[]): Promise<void> {
   await ask(
     'INSERT INTO journal (series, sequence, bytes, hash) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS g (sequence, bytes, hash) ORDER BY sequence',
     [

@@ -12,19 +12,18 @@ import { type EntryContent, genesisHash, type JournalEntry, type JournalHead } f
 import { assert, quote, type Result } from '../../kit/result.ts';
 import { type QuotaPosition, refuseStopped } from '../../quota/bucket.ts';
 import type { ChangeCode } from '../../quota/change.ts';
+import { stopEvidence } from '../../quota/history.ts';
 import { assertIntents, type CommitPlan, type Found, nextEntry, planCommit } from '../commit-plan.ts';
 import type { LedgerReads } from '../ledger-reads.ts';
-import { encodeReserve } from '../reservation.ts';
 import {
   bytesOf,
-  encodeOrders,
   entryOf,
   type IntentRow,
   intentOf,
+  type JournalRow,
   type OrderRow,
   placedOrderOf,
 } from '../row.ts';
-import { encodeSettlement } from '../settlement.ts';
 import type {
   Allocation,
   ApprovedChange,
@@ -55,7 +54,7 @@ import { makeLedgerReads } from './ledger-reads.ts';
 import { type AppendEntry, QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
-import { prepareStatements, type Statements } from './statements.ts';
+import { intentParameters, prepareStatements, type Statements } from './statements.ts';
 
 /** Opens the store, checks that it is durable, whole and nobody else's, or throws a StoreError. */
 export function openSqliteStore(options: DatabaseOptions): Store {
@@ -226,30 +225,7 @@ class SqliteStore extends CentralPart implements Store {
   }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
-      this.statements.insertIntent.run({
-        kind: intent.kind,
-        id: intent.id,
-        issuer: intent.issuer,
-        bodyHash: intent.bodyHash,
-        sequence,
-        createdMs: intent.createdMs,
-        context: intent.context,
-        toBeSigned: intent.toBeSigned,
-        epoch: intent.serial?.epoch ?? null,
-        serial: intent.serial?.number ?? null,
-        orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
-        decides: intent.decides ?? 0,
-        spends: intent.spends ?? null,
-        takeCurrency: intent.take?.currency ?? null,
-        takeAmount: intent.take?.amount ?? null,
-        takeOrders: intent.take?.orders ?? null,
-        takeMs: intent.take?.atMs ?? null,
-        settles: intent.settles === undefined ? null : encodeSettlement(intent.settles),
-        takeReservation: intent.take?.reservation ?? null,
-        reserves: intent.reserves === undefined ? null : encodeReserve(intent.reserves),
-        approveCurrency: intent.approves?.currency ?? null,
-        approveAmount: intent.approves?.amount ?? null,
-      });
+      this.statements.insertIntent.run(intentParameters(intent, sequence));
       for (const [index, { id, bodyHash }] of (intent.orders ?? []).entries())
         this.statements.insertOrder.run(id, bodyHash, intent.id, index);
     }
@@ -334,6 +310,13 @@ class SqliteStore extends CentralPart implements Store {
 
   release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>> {
     return this.transact(() => this.quotas.release(release));
+  }
+
+  evidenceOf({ sequence }: Stop): Promise<Uint8Array | null> {
+    return this.run(() => {
+      const [row] = this.statements.journal.all(sequence, 1) as JournalRow[];
+      return row === undefined ? null : stopEvidence(row.bytes);
+    });
   }
 
   countDecided(issuer: string, sinceMs: number): Promise<number> {

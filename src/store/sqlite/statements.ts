@@ -1,5 +1,9 @@
 /** The SQL of the store, prepared once for each database. */
 import type Database from 'better-sqlite3';
+import { encodeReserve } from '../reservation.ts';
+import { encodeOrders } from '../row.ts';
+import { encodeSettlement } from '../settlement.ts';
+import type { NewIntent } from '../store.ts';
 
 const sql = {
   journal: 'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
@@ -31,4 +35,32 @@ export type Statements = Readonly<Record<keyof typeof sql, Database.Statement>>;
 export function prepareStatements(db: Database.Database): Statements {
   const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)] as const);
   return Object.fromEntries(prepared) as Statements;
+}
+
+/** What `insertIntent` is run with. */
+export function intentParameters(intent: NewIntent, sequence: number): Record<string, unknown> {
+  return {
+    kind: intent.kind,
+    id: intent.id,
+    issuer: intent.issuer,
+    bodyHash: intent.bodyHash,
+    sequence,
+    createdMs: intent.createdMs,
+    context: intent.context,
+    toBeSigned: intent.toBeSigned,
+    epoch: intent.serial?.epoch ?? null,
+    serial: intent.serial?.number ?? null,
+    orders: intent.orders === undefined ? null : encodeOrders(intent.orders),
+    decides: intent.decides ?? 0,
+    spends: intent.spends ?? null,
+    takeCurrency: intent.take?.currency ?? null,
+    takeAmount: intent.take?.amount ?? null,
+    takeOrders: intent.take?.orders ?? null,
+    takeMs: intent.take?.atMs ?? null,
+    settles: intent.settles === undefined ? null : encodeSettlement(intent.settles),
+    takeReservation: intent.take?.reservation ?? null,
+    reserves: intent.reserves === undefined ? null : encodeReserve(intent.reserves),
+    approveCurrency: intent.approves?.currency ?? null,
+    approveAmount: intent.approves?.amount ?? null,
+  };
 }

@@ -1,5 +1,6 @@
-/** The part of the store on PostgreSQL that is central management's own account, and the changes that it follows. */
-import type { EntryContent, JournalHead } from '../../journal/chain.ts';
+/** The part of the store on PostgreSQL that reads quotas and the changes of them, and is central management's own account. */
+import type { JournalHead } from '../../journal/chain.ts';
+import type { QuotaPosition } from '../../quota/bucket.ts';
 import { changeOf } from '../row.ts';
 import type { ApprovedChange, NewAdoption, NewResolution, NewReturn, Store } from '../store.ts';
 import {
@@ -10,10 +11,24 @@ import {
   resolveRequests,
 } from './central-statement.ts';
 import type { Outcome } from './held-series.ts';
+import { findChange, readPositions, readRecentAmounts } from './quota-statement.ts';
 import type { Ask } from './session.ts';
+import { appendEntry } from './statement.ts';
 
-export abstract class CentralPart
-  implements Pick<Store, 'changes' | 'adopt' | 'resolve' | 'resolvedUpTo' | 'bringBack'>
+export abstract class QuotaPart
+  implements
+    Pick<
+      Store,
+      | 'position'
+      | 'positions'
+      | 'recentAmounts'
+      | 'findChange'
+      | 'changes'
+      | 'adopt'
+      | 'resolve'
+      | 'resolvedUpTo'
+      | 'bringBack'
+    >
 {
   /** Of the store, its number. */
   protected abstract readonly seriesNumber: number;
@@ -21,12 +36,21 @@ export abstract class CentralPart
   protected abstract write<T>(
     work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>,
   ): Promise<T>;
-  /** Appends an entry that is of no intent; gives its number in the order of all series as well. */
-  protected abstract append(
-    ask: Ask,
-    head: JournalHead,
-    content: Omit<EntryContent, 'sequence'>,
-  ): Promise<{ head: JournalHead; ordinal: number }>;
+  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
+    return this.read(async (ask) => (await readPositions(ask, nowMs, [{ issuer, currency }]))[0]);
+  }
+
+  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
+    return this.read((ask) => readPositions(ask, nowMs));
+  }
+
+  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
+    return this.read((ask) => readRecentAmounts(ask, { issuer, currency }, most));
+  }
+
+  findChange(id: Uint8Array): Promise<number | undefined> {
+    return this.read((ask) => findChange(ask, id));
+  }
 
   changes(): Promise<readonly ApprovedChange[]> {
     return this.read(async (ask) => {
@@ -57,7 +81,7 @@ export abstract class CentralPart
     return this.write(async (ask, readingHead) => {
       let head = await readingHead;
       const value = await work(ask, async (content) => {
-        const appended = await this.append(ask, head, content);
+        const appended = await appendEntry(ask, this.seriesNumber, head, content);
         head = appended.head;
         return appended.ordinal;
       });
