@@ -17,10 +17,14 @@ function nobody(): never {
 }
 
 const services: readonly RoleService[] = [
-  { role: 'central', central: { submit: nobody, finishUnsigned: nobody } },
+  {
+    role: 'central',
+    central: { submit: nobody, finishUnsigned: nobody },
+    quotaChanges: { apply: nobody, stop: nobody, stopped: nobody, since: nobody },
+  },
   {
     role: 'issuance',
-    issuance: { issue: nobody, place: nobody, finishUnsigned: nobody },
+    issuance: { issue: nobody, place: nobody, closings: { lastWords: nobody }, finishUnsigned: nobody },
     reservations: { reserve: nobody, release: nobody, list: nobody },
   },
   {
@@ -32,7 +36,7 @@ const services: readonly RoleService[] = [
       usualPositions: nobody,
       finishUnsigned: nobody,
     },
-    quotaChanges: { apply: nobody, stop: nobody, stopped: nobody },
+    quotaChanges: { apply: nobody, stop: nobody, stopped: nobody, since: nobody },
     settlements: { retire: nobody, transfer: nobody, receipt: nobody, units: nobody, account: nobody },
     reservations: { reserve: nobody, release: nobody, releaseAs: nobody, find: nobody, list: nobody },
   },

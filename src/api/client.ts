@@ -5,16 +5,19 @@ import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeDecision } from '../records/decision.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { encodeReservationId } from '../records/reservation-draft.ts';
+import type { FollowedChange, QuotaVersion } from '../roles/followed-change.ts';
 import type { IssuancePeers } from '../roles/issuance.ts';
 import type { ReservationPeer } from '../roles/issuer-reservations.ts';
 import type { SystemEvent } from '../roles/journal-event.ts';
 import type { ListedEntry } from '../roles/journal-reader.ts';
+import type { LastWord } from '../roles/last-word.ts';
 import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Reservation } from '../roles/reservations.ts';
 import type { Balance, SettledKind, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import { closingsRoute, decodeLastWords, encodeAsked } from './closings.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
 import { type EventQuery, followEvents } from './following.ts';
@@ -29,7 +32,13 @@ import {
 import { decodeOrdersAnswer, encodeDrafts, issueInEvents, type OrdersAnswer, ordersRoute } from './orders.ts';
 import { type Endpoint, makeProcesses } from './processes.ts';
 import { positionFromJson, quotaRoute } from './quota.ts';
-import { changesRoute, encodeApprovedChange, stopRoute } from './quota-changes.ts';
+import {
+  changesRoute,
+  changesSinceRoute,
+  decodeChanges,
+  encodeApprovedChange,
+  stopRoute,
+} from './quota-changes.ts';
 import { requestsRoute } from './requests.ts';
 import { reservationFromJson } from './reservation-json.ts';
 import {
@@ -89,7 +98,16 @@ export interface Client extends IssuancePeers, ReservationPeer {
     series?: string | null,
   ): AsyncGenerator<Result<SystemEvent>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
-  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  /** Has quota control carry out a change, or central management take it into its own account. */
+  changeQuota(
+    role: 'central' | 'quota',
+    change: Uint8Array,
+    approvals: readonly Uint8Array[],
+  ): Promise<Result<AppliedChange>>;
+  /** The first changes of a quota from a version on, as they were approved. */
+  changesSince(from: QuotaVersion): Promise<Result<readonly FollowedChange[]>>;
+  /** Issuance's last word on each request. */
+  lastWords(requestIds: readonly Uint8Array[], close: boolean): Promise<Result<readonly LastWord[]>>;
   stop(order: Uint8Array): Promise<Result<Stop>>;
   /** Retires the units of a retirement file; gives the signed settlement. */
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
@@ -208,14 +226,22 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
       const answer = await callJson('quota', quotaRoute);
       return answer.ok ? succeed(answer.value.positions.map(positionFromJson)) : answer;
     },
-    async changeQuota(change, approvals) {
+    async changeQuota(role, change, approvals) {
       const body = encodeApprovedChange(change, approvals);
-      const changed = await callJson('quota', changesRoute, { body });
-      const known = endpoints('quota');
+      const changed = await callJson(role, changesRoute, { body });
+      const known = endpoints(role);
       // A start has each process sign what waited there; of one that is away it is its next start that does.
       if (changed.ok && known.length > 1)
-        await Promise.all(known.map((to) => exchangeJson(changesRoute, exchangeWith('quota', to), { body })));
+        await Promise.all(known.map((to) => exchangeJson(changesRoute, exchangeWith(role, to), { body })));
       return changed;
+    },
+    async changesSince({ issuer, currency, version }) {
+      const answer = await call('quota', changesSinceRoute, { query: { issuer, currency, version } });
+      return answer.ok ? decodeChanges(answer.value.bytes) : answer;
+    },
+    async lastWords(requestIds, close) {
+      const answer = await call('issuance', closingsRoute, { body: encodeAsked(requestIds, close) });
+      return answer.ok ? decodeLastWords(answer.value.bytes, requestIds.length) : answer;
     },
     stop: (order) => callJson('quota', stopRoute, { body: order }),
     async retire(file) {

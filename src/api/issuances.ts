@@ -63,6 +63,7 @@ export const issuancesRoute = defineRoute({
     'control_bit_serial_used',
     'control_bit_root_mismatch',
     'control_bit_key_mismatch',
+    'request_closed',
     // The others' refusals are passed on as they are.
     ...requestsRoute.problems,
     ...credentialsRoute.problems,

@@ -137,6 +137,10 @@ const statusOfCode = {
   change_stale: 409,
   unit_spent: 409,
   stop_lifted: 409,
+  request_closed: 409,
+  // Of one of many requests in a list: the call itself succeeds.
+  request_underway: 409,
+  request_unknown: 404,
   reservation_expired: 409,
   reservation_released: 409,
   too_large: 413,

@@ -37,6 +37,7 @@ export const requestsRoute = defineRoute({
     'request_id_conflict',
     'quota_missing',
     'quota_frozen',
+    'quota_exceeded',
     'rule_trapped',
     ...peerProblems,
     ...deviceProblems,

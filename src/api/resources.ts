@@ -14,6 +14,7 @@ import type { Settlements } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
 import type { Witness } from '../roles/witness.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
+import { addClosings } from './closings.ts';
 import { addCredentials } from './credentials.ts';
 import { addEvents } from './events.ts';
 import { addHealth } from './health.ts';
@@ -24,7 +25,7 @@ import { addMetrics } from './metrics.ts';
 import { addOrderList } from './order-list.ts';
 import { addOrders } from './orders.ts';
 import { addQuota } from './quota.ts';
-import { addQuotaChanges } from './quota-changes.ts';
+import { addChanges, addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
 import { addIssuerReservations, addReservations } from './reservations.ts';
 import type { Server } from './server.ts';
@@ -33,7 +34,7 @@ import { addStatus } from './status.ts';
 import { addWitness } from './witness.ts';
 
 export type RoleService =
-  | { readonly role: 'central'; readonly central: Central }
+  | { readonly role: 'central'; readonly central: Central; readonly quotaChanges: QuotaChanges }
   | {
       readonly role: 'issuance';
       readonly issuance: Issuance;
@@ -68,10 +69,12 @@ export function addResources(server: Server, resources: Resources): void {
   switch (service.role) {
     case 'central':
       addRequests(server, service.central);
+      addChanges(server, service.quotaChanges);
       break;
     case 'issuance':
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
+      addClosings(server, service.issuance.closings);
       addIssuerReservations(server, service.reservations);
       addOrderList(server, { orders: makeOrderList(ledger, turns), journal });
       break;

@@ -235,8 +235,12 @@ async function checkAction(
       'change_stale',
       `it gives up what is known up to entry ${lastOf(action.givenUp)}, ${action.unexplained} of it unexplained, and now entry ${lastOf(beyond)} is known, ${unexplained} unexplained: a new proposal is accepted`,
     );
-  if (role !== 'quota') return succeed(null);
-  if (older && (action.epoch === null || action.epoch <= (await lastEpoch(opened, evidence))))
+  if (role === 'issuance') return succeed(null);
+  if (
+    role === 'quota' &&
+    older &&
+    (action.epoch === null || action.epoch <= (await lastEpoch(opened, evidence)))
+  )
     return refuse(
       'change_stale',
       'it names an epoch in which serials may have been used: a new proposal is accepted',

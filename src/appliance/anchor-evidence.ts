@@ -6,9 +6,11 @@ import { decodeCbor } from '../kit/encoding.ts';
 import { quote } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
+import { attachSignature } from '../records/cose.ts';
 import { decodeJournalHead, type JournalHeadRecord } from '../records/journal-head.ts';
 import type { KeyRing } from '../records/key-ring.ts';
 import { decodeChange, type HeadPlace } from '../records/quota-change.ts';
+import { decodeRequest } from '../records/request.ts';
 import { WitnessError } from '../roles/witness-error.ts';
 import { type SeriesHead, type Store, StoreError } from '../store/store.ts';
 import type { Role } from './home.ts';
@@ -35,7 +37,10 @@ export interface Evidence {
   readonly older: boolean;
   /** Of what it lacks, how many entries are no control bits that issuance has; at least. */
   readonly unexplained: number;
-  /** At quota control: what issuance has control bits for that the ledger does not have, by `accountName`. */
+  /**
+   * At quota control: what issuance has control bits for that the ledger does not have, by `accountName`. At central management: what was asked
+   * for in requests that it has no decision on.
+   */
   readonly issued: ReadonlyMap<string, bigint>;
   /** The highest epoch that was seen; 0 where none was. */
   readonly epoch: number;
@@ -57,14 +62,9 @@ export async function gatherEvidence(sources: EvidenceSources): Promise<Evidence
   const certain = anchored.some(({ sequence }) => sequence === known);
   const unexplained = older ? Math.max(known - head.sequence - found.count, certain ? 0 : 1) : 0;
   const epoch = Math.max(found.epoch, ...held.map((record) => record.epoch ?? 0));
-  return {
-    head,
-    beyond,
-    older,
-    unexplained: role === 'quota' ? unexplained : 0,
-    issued: found.issued,
-    epoch,
-  };
+  const issued =
+    role === 'central' && older && issuance !== undefined ? await readForgotten(own, issuance) : found.issued;
+  return { head, beyond, older, unexplained: role === 'quota' ? unexplained : 0, issued, epoch };
 }
 
 /** Throws `journal_forked` where two of one number differ. */
@@ -165,6 +165,36 @@ async function readIssued({ own, keys }: EvidenceSources, issuance: OtherLedger)
     issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
   }
   return { issued, count: seen.size, epoch };
+}
+
+/**
+ * What central management may have approved and forgotten: all of the requests that issuance has, neither closed, and central management no
+ * decision on. Those that it denied, or never had, are among them: nobody can tell.
+ */
+async function readForgotten(own: Store, issuance: OtherLedger): Promise<ReadonlyMap<string, bigint>> {
+  const asked = new Map<string, { readonly name: string; readonly total: bigint }>();
+  for await (const entry of issuance.entries()) {
+    const read = decodeEntry(entry);
+    if (!read.ok || !(read.value.subject instanceof Uint8Array)) continue;
+    const { kind, subject: id, content } = read.value;
+    // It comes after its request.
+    if (kind === 'closing') asked.delete(toHex(id));
+    if (kind !== 'request') continue;
+    if ((await own.findIntent('credential', id)) ?? (await own.findIntent('denial', id))) continue;
+    const intent = decodeIntentContent(content);
+    const request = intent.ok
+      ? decodeRequest(attachSignature(intent.value.toBeSigned, new Uint8Array(64)))
+      : intent;
+    if (!request.ok)
+      throw forked(
+        `issuance's journal has an entry of a request that cannot be read (${toHex(entry).slice(0, 16)}…)`,
+      );
+    const { issuer, currency, total } = request.value.record;
+    asked.set(toHex(id), { name: accountName(issuer, currency.code), total });
+  }
+  const forgotten = new Map<string, bigint>();
+  for (const { name, total } of asked.values()) forgotten.set(name, (forgotten.get(name) ?? 0n) + total);
+  return forgotten;
 }
 
 /** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */

@@ -1,6 +1,6 @@
 /**
  * `ringmint init`: three tokens with their keys, the offline root and its trust bundle, certificates,
- * configuration, three empty ledgers and the quotas in the ledger of quota control.
+ * configuration, three empty ledgers and the quotas in the ledgers of quota control and of central management.
  *
  * A crash leaves a folder without appliance.json, which is written last: nothing was issued, and the next
  * `init` makes everything again but the tokens that were finished.
@@ -192,7 +192,7 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
 }
 
 /**
- * The ledgers, with the quotas in that of quota control, and the head of each anchored: from then on a ledger that was exchanged is
+ * The ledgers, with the quotas in those of quota control and of central management, and the head of each anchored: from then on a ledger that was exchanged is
  * known by it. An `init` that did not finish left ledgers that nothing was issued from: one that is anchored is kept, others are made anew.
  */
 async function makeLedgers(
@@ -232,7 +232,8 @@ async function removeLedger(home: Home, role: Role): Promise<void> {
 async function fillLedger(home: Home, role: Role, options: InitialisationOptions): Promise<JournalHead> {
   const store = openSqliteStore({ path: home.ledger(role), role, create: true, random: systemRandom });
   try {
-    for (const quota of role === 'quota' ? options.quotas : []) {
+    // Central management counts what it approves by itself, so that a quota control that lies gets no more.
+    for (const quota of role === 'issuance' ? [] : options.quotas) {
       const allocated = await store.allocate({
         issuer: options.issuer,
         currency: quota.currency,

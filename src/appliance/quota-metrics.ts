@@ -1,4 +1,5 @@
 /** Quotas and the stop for Prometheus: text exposition, version 0.0.4. */
+import type { ResolutionStanding } from '../roles/resolution.ts';
 import type { QuotaPosition, Stop } from '../store/store.ts';
 
 export function showQuotas(positions: readonly QuotaPosition[], stop: Stop | undefined): string {
@@ -16,6 +17,33 @@ export function showQuotas(positions: readonly QuotaPosition[], stop: Stop | und
         (part) => `ringmint_quota_minor_units{${labels(position)},part="${part}"} ${position[part]}`,
       ),
     ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Central management's own account. */
+export function showAccounts(
+  positions: readonly QuotaPosition[],
+  { open, resolved }: ResolutionStanding,
+): string {
+  const lines = [
+    '# HELP ringmint_account_minor_units What central management has approved of a quota, what of it is void or came back, and what it may still approve.',
+    '# TYPE ringmint_account_minor_units gauge',
+    ...positions.flatMap((position) => [
+      `ringmint_account_minor_units{${labels(position)},part="approved"} ${position.issued}`,
+      `ringmint_account_minor_units{${labels(position)},part="void"} ${position.voided}`,
+      `ringmint_account_minor_units{${labels(position)},part="returned"} ${position.returned}`,
+      `ringmint_account_minor_units{${labels(position)},part="available"} ${position.available}`,
+    ]),
+    '# HELP ringmint_account_version The version of the quota that central management follows.',
+    '# TYPE ringmint_account_version gauge',
+    ...positions.map((position) => `ringmint_account_version{${labels(position)}} ${position.version}`),
+    '# HELP ringmint_credentials_open Credentials that expired, and of which issuance has no last word yet.',
+    '# TYPE ringmint_credentials_open gauge',
+    `ringmint_credentials_open ${open}`,
+    '# HELP ringmint_requests_resolved_total Requests of which central management has freed what was not issued.',
+    '# TYPE ringmint_requests_resolved_total counter',
+    `ringmint_requests_resolved_total ${resolved}`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -13,12 +13,15 @@ import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
 import { makeCentral } from '../roles/central.ts';
+import { makeCentralAccount, makeCentralChanges } from '../roles/central-account.ts';
+import type { QuotaVersion } from '../roles/followed-change.ts';
 import { makeIssuance } from '../roles/issuance.ts';
 import { makeIssuerReservations } from '../roles/issuer-reservations.ts';
 import { type Ledger, openLedger } from '../roles/ledger.ts';
 import { makeQuotaChanges } from '../roles/quota-changes.ts';
 import { makeQuotaControl } from '../roles/quota-control.ts';
 import { makeReservations } from '../roles/reservations.ts';
+import { makeResolution, type ResolutionStanding } from '../roles/resolution.ts';
 import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
@@ -38,8 +41,9 @@ import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
 import { holdOtherAnchors } from './other-anchors.ts';
 import { showProcess } from './process-metrics.ts';
-import { showContradiction, showQuotas } from './quota-metrics.ts';
+import { showAccounts, showContradiction, showQuotas } from './quota-metrics.ts';
 import { filesOf, findQuotaProcess, isAbandoned, makeProcessFolder } from './quota-processes.ts';
+import { repeatResolution } from './resolution-rounds.ts';
 import { openRoleStore, readLedgerPlace } from './role-store.ts';
 import { openRoleToken, type RoleToken } from './role-token.ts';
 import { readTls } from './tls-files.ts';
@@ -88,6 +92,8 @@ interface Parts {
   readonly token: RoleToken;
   readonly ledger: Ledger;
   readonly client: Client;
+  /** Lines for the log. */
+  readonly report: (line: string) => void;
 }
 
 /** Starts the role; throws an error with a stable code where it cannot be started, and then leaves nothing running. */
@@ -138,7 +144,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => witnessing.close());
     const { witness, own } = witnessing;
     avoids = (journal) => isForkedJournal(witness, journal);
-    const { service, limits, finish } = await makeService(role, {
+    const { service, limits, finish, background, standing } = await makeService(role, {
       home,
       process,
       configuration,
@@ -146,7 +152,8 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       bundleBytes: bytes,
       token,
       ledger: own.ledger,
-      client: withoutForked(client, witness),
+      client: withoutForked(client, witness, configuration.issuer),
+      report: options.report,
     });
     const finished = await witnessing.begin(finish);
     const { version, logLevel } = options;
@@ -169,11 +176,13 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
         (role === 'quota'
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
           : '') +
-        (role === 'issuance' ? showContradiction(await store.stopped()) : ''),
+        (role === 'issuance' ? showContradiction(await store.stopped()) : '') +
+        (standing === undefined ? '' : showAccounts(await store.positions(systemClock.nowMs()), standing())),
       clock: systemClock,
     });
     const port = options.port ?? process?.port ?? configuration.ports[role];
     const url = await listen(server, configuration.host, port);
+    if (background !== undefined) closers.push(background());
     return { role: options.role, url, finished, witnessed: own.opened, halted: own.halted, close };
   } catch (error) {
     await close();
@@ -214,6 +223,10 @@ interface MadeService {
   readonly limits: ApiLimits;
   /** Signs what a crash left, and gives the count of that. */
   readonly finish: () => Promise<number>;
+  /** What it does beside its answers, from its start on; gives what ends that. */
+  readonly background?: () => () => Promise<void>;
+  /** Of central management. */
+  readonly standing?: () => ResolutionStanding;
 }
 
 async function makeService(role: Role, parts: Parts): Promise<MadeService> {
@@ -236,10 +249,32 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
       'trust_bundle_invalid',
       'the trust bundle has no valid key-agreement key of quota control',
     );
+  const verifySignature = makeNodeVerifySignature();
+  const keys = makeKeyRing(bundle, verifySignature);
+  const { clockSkewSeconds } = configuration;
+  const own = {
+    ledger,
+    keys,
+    policy: bundle.approval,
+    verifySignature,
+    clockSkewSeconds,
+    clock: systemClock,
+    quotaPositions: () => client.quotaPositions(),
+    quotaChanges: (from: QuotaVersion) => client.changesSince(from),
+    lastWords: (_issuer: string, ids: readonly Uint8Array[], close: boolean) => client.lastWords(ids, close),
+    report: parts.report,
+  };
+  const account = makeCentralAccount(own);
+  const resolution = makeResolution({ ...own, account });
+  // Stops and starts are quota control's.
+  const quotaChanges = makeCentralChanges(
+    makeQuotaChanges({ ...own, resume: () => Promise.resolve() }),
+    account,
+  );
   const central = makeCentral({
     ledger,
     signer: token.signer,
-    keys: makeKeyRing(bundle, makeNodeVerifySignature()),
+    keys,
     quotaKey,
     decision: loadIssuanceDecision(await readMachine()),
     policy: {
@@ -256,26 +291,19 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
       },
       frequencyWindowMs: configuration.frequencyWindowSeconds * 1000,
       credentialLifetimeSeconds: configuration.credentialLifetimeSeconds,
-      clockSkewSeconds: configuration.clockSkewSeconds,
+      clockSkewSeconds,
     },
-    async quotaPosition(issuer, currency) {
-      const positions = await client.quotaPositions();
-      if (!positions.ok) return positions;
-      return {
-        ok: true,
-        value: positions.value.find(
-          (position) => position.issuer === issuer && position.currency === currency,
-        ),
-      };
-    },
+    account,
     quotaReservation: (id) => client.findReservation(id),
     clock: systemClock,
     random: systemRandom,
   });
   return {
-    service: { role: 'central', central },
+    service: { role: 'central', central, quotaChanges },
     limits: configuration.api,
     finish: () => central.finishUnsigned(),
+    background: () => repeatResolution(resolution, parts.report),
+    standing: () => resolution.standing,
   };
 }
 

@@ -123,7 +123,7 @@ export function isForkedJournal(witness: Witness, journal: string): boolean {
 }
 
 /** The others as a role works with them: not with one whose journal heads contradict each other. */
-export function withoutForked(client: Client, witness: Witness): Client {
+export function withoutForked(client: Client, witness: Witness, issuer: string): Client {
   const check = (role: 'central' | 'quota') => witness.check({ role, name: role });
   /** INVARIANT: no control bit is taken of an epoch whose journal is known to be two, whichever process hands it out. */
   const checkControlBit = (controlBit: Uint8Array): Result<Uint8Array> => {
@@ -136,6 +136,7 @@ export function withoutForked(client: Client, witness: Witness): Client {
       `the control bit is of epoch ${epoch}, whose process has signed two journal heads that no one journal has: nothing of it is taken (docs/OPERATIONS.md, Witnesses)`,
     );
   };
+  const checkIssuance = () => witness.check({ role: 'issuance', name: issuer });
   return {
     ...client,
     async submitRequest(request) {
@@ -151,6 +152,14 @@ export function withoutForked(client: Client, witness: Witness): Client {
     async quotaPositions() {
       const checked = check('quota');
       return checked.ok ? client.quotaPositions() : checked;
+    },
+    async changesSince(from) {
+      const checked = check('quota');
+      return checked.ok ? client.changesSince(from) : checked;
+    },
+    async lastWords(requestIds, close) {
+      const checked = checkIssuance();
+      return checked.ok ? client.lastWords(requestIds, close) : checked;
     },
     async sendReservation(request) {
       const checked = check('quota');

@@ -8,9 +8,8 @@ import type { KnownJournal } from './heads.ts';
 import { type AuditContext, makeFind, type System } from './system.ts';
 
 /**
- * Gives up, of the journal, what an approved change of its own says. Of central management it is all that a change may be, and of issuance
- * but for the release of what it holds against quota control; what one makes of quotas, and its approvals at quota control, the replay of
- * the quotas looks at.
+ * Gives up, of the journal, what an approved change of its own says. Of issuance it is all that a change may be, but for the release of what it
+ * holds against quota control; what one makes of quotas and of accounts, and its approvals there, their replays look at.
  */
 export function checkAnchorChange(
   context: AuditContext,
@@ -24,10 +23,12 @@ export function checkAnchorChange(
   const action = decoded.ok ? decoded.value.action : undefined;
   const id = system.extract.header.journals[place]?.id ?? new Uint8Array();
   if (action?.kind !== 'anchor') {
-    if (system.role !== 'quota' && !(system.role === 'issuance' && action?.kind === 'start'))
-      find('change_invalid', 'a change of a quota', 'changes of quotas in the journal of quota control');
+    if (system.role === 'issuance' && action?.kind !== 'start')
+      find('change_invalid', 'a change of a quota', 'changes of quotas where quotas are counted');
     return;
   }
+  // Its account follows what quota control wrote off.
+  if (system.role === 'central' && action.role === 'quota') return;
   if (
     action.role !== system.role ||
     !equalBytes(action.journalId, id) ||

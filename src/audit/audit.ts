@@ -9,6 +9,7 @@ import { toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
 import { isoTime } from '../records/key-ring.ts';
 import type { VerifySignature } from '../records/signature.ts';
+import { AccountReplay } from './account-replay.ts';
 import { checkAnchorChange } from './anchor-change-check.ts';
 import { ContradictionCheck } from './contradiction-check.ts';
 import type { Entry, IntentEntry } from './entry.ts';
@@ -159,6 +160,7 @@ class FirstPass {
   accounts: readonly ReplayedAccount[] = [];
   provenFrom = Number.POSITIVE_INFINITY;
   unproven = 0;
+  private account: AccountReplay | undefined;
   private readonly spent = new IdTable(0);
   private readonly missingIssuers = new Set<string>();
   private readonly context: AuditContext;
@@ -182,6 +184,7 @@ class FirstPass {
 
   read(system: System, known: readonly KnownEntry[]): void {
     const replay = new QuotaReplay(this.context, system);
+    if (system.role === 'central') this.account = new AccountReplay(this.context, system);
     const contradictions = new ContradictionCheck(this.context, system);
     const orders = new IdTable(0);
     const instructions = new InstructionCheck(this.context);
@@ -194,7 +197,10 @@ class FirstPass {
     });
     this.ends.push(...ends);
     this.counted.push({ system, entries: ends.reduce((sum, { sequence }) => sum + sequence, 0) });
-    if (system.role === 'quota') this.accounts = replay.accounts();
+    if (system.role !== 'quota') return;
+    // It is the last one that is read.
+    this.accounts = replay.accounts();
+    this.account?.finish(this.accounts);
   }
 
   private take(
@@ -205,12 +211,24 @@ class FirstPass {
   ): void {
     switch (entry.kind) {
       case 'allocation':
-        replay.allocate(entry);
+        if (system.role === 'central') this.account?.allocate(entry);
+        else replay.allocate(entry);
         return;
       case 'quota-change':
-        // Of another system it is an anchor that was set anew, or a release, and nothing of a quota.
+        // Of issuance it is an anchor that was set anew, or a release, and nothing of a quota.
         if (system.role === 'quota') replay.change(entry, ordinal);
+        else if (system.role === 'central') this.account?.change(entry);
         else contradictions.release(entry);
+        return;
+      case 'adoption':
+        this.account?.adopt(entry);
+        return;
+      case 'return':
+        this.account?.bringBack(entry);
+        return;
+      case 'resolution':
+        this.account?.resolve(entry);
+        this.index.add(entry.id, 'resolution', { system: system.index, offset });
         return;
       case 'stop':
         if (system.role === 'quota') replay.stopIssuing(entry, ordinal);
@@ -245,6 +263,7 @@ class FirstPass {
         `a ${entry.kind} of request ${toHex(entry.id)} is there already`,
       );
     this.checkIssuer(system, entry);
+    if (entry.kind === 'credential') this.account?.approve(entry);
     if (entry.kind === 'control-bit') {
       replay.take(entry, ordinal);
       if (isNew) this.settlements.know(entry, row);

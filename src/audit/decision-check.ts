@@ -28,6 +28,13 @@ function checkCredential(context: AuditContext, one: RequestCase): void {
       `its entry decides on ${entry.decides} orders`,
       `${countOf(record.approved)}, which it approves`,
     );
+  const { approves } = entry;
+  if (approves !== null && (approves.amount !== record.total || approves.currency !== record.currency.code))
+    find(
+      'account_mismatch',
+      `its entry counts ${approves.amount} minor units of ${approves.currency}`,
+      `${record.total} of ${record.currency.code}, which it approves`,
+    );
   if (placed.signed !== null) {
     const envelope = decodeEnvelope(placed.signed, encryptedCredentialType);
     const known =

@@ -1,6 +1,13 @@
 /** A journal's entry as an auditor reads it: decoded strictly, from bytes that may be forged. */
 import type { EntryKind } from '../journal/chain.ts';
 import { type CborValue, decodeCbor } from '../kit/encoding.ts';
+import {
+  type Adoption,
+  decodeAdoption,
+  decodeResolution,
+  decodeReturn,
+  type Resolution,
+} from '../quota/central-account.ts';
 import { type ReservationEnd, readReservationEnd } from '../quota/reservation.ts';
 import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
 import { type QuotaTerms, readTerms } from '../records/quota-terms.ts';
@@ -12,6 +19,7 @@ export interface IntentEntry {
     | 'denial'
     | 'control-bit'
     | 'currency'
+    | 'closing'
     | 'retirement'
     | 'transfer'
     | 'reservation'
@@ -32,6 +40,8 @@ export interface IntentEntry {
   readonly take: Take | null;
   /** Of a retirement and a transfer only. */
   readonly settles: Settles | null;
+  /** Of a credential: what it counts in central management's account; null in a ledger of before there was one. */
+  readonly approves: { readonly currency: string; readonly amount: bigint } | null;
   /** Of a reservation at quota control only. */
   readonly reserves: Reserves | null;
 }
@@ -104,17 +114,45 @@ export interface ReservationEndEntry extends Decided, ReservationEnd {
   readonly id: Uint8Array;
 }
 
-export type Entry = IntentEntry | AllocationEntry | ChangeEntry | StopEntry | ReservationEndEntry;
+/** Central management takes a quota over into its own account. */
+export interface AdoptionEntry extends Decided, Adoption {
+  readonly kind: 'adoption';
+  /** `issuer/currency` */
+  readonly account: string;
+}
+
+export interface ResolutionEntry extends Decided, Resolution {
+  readonly kind: 'resolution';
+  /** Of the request, 16 bytes. */
+  readonly id: Uint8Array;
+}
+
+export interface ReturnEntry extends Decided {
+  readonly kind: 'return';
+  /** `issuer/currency` */
+  readonly account: string;
+  readonly total: bigint;
+}
+
+export type Entry =
+  | IntentEntry
+  | AllocationEntry
+  | ChangeEntry
+  | StopEntry
+  | AdoptionEntry
+  | ResolutionEntry
+  | ReturnEntry
+  | ReservationEndEntry;
 
 /** Bytes of an order's id and body hash. */
 export const orderBytes = 48;
 
 /** Which entries a system writes. */
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
-  // A change of theirs is an anchor that two people had set anew.
-  central: ['credential', 'denial', 'quota-change'],
-  // A stop is what it holds against quota control, and a change its release.
-  issuance: ['request', 'currency', 'denial', 'reservation', 'release', 'quota-change', 'stop'],
+  // Central management follows the changes of quotas.
+  central: ['credential', 'denial', 'allocation', 'quota-change', 'adoption', 'resolution', 'return'],
+  // A change is an anchor that two people had set anew; a stop is what it holds against quota control, and a change its release.
+  issuance: ['request', 'currency', 'denial', 'closing', 'reservation', 'release', 'quota-change', 'stop'],
   quota: [
     'control-bit',
     'retirement',
@@ -189,11 +227,33 @@ function readContent(
       const none = { how: 'expired', amount: 0n, atMs: 0, by: null, evidence: null } as const;
       return { ...head, kind, id: reader.bytesOf(subject, 'subject', 16), ...(end ?? none) };
     }
+    case 'adoption': {
+      const adoption = decodeAdoption(content);
+      if (adoption === undefined) reader.fail('adoption', 'terms, a version and what counts');
+      return adoption === undefined
+        ? undefined
+        : { ...head, kind, ...adoption, account: readAccount(reader, subject) };
+    }
+    case 'resolution': {
+      const resolution = decodeResolution(content);
+      if (resolution === undefined)
+        reader.fail('resolution', 'what was approved and freed, and by which word');
+      return resolution === undefined
+        ? undefined
+        : { ...head, kind, ...resolution, id: reader.bytesOf(subject, 'subject', 16) };
+    }
+    case 'return': {
+      const total = decodeReturn(content);
+      return total === undefined
+        ? undefined
+        : { ...head, kind, total, account: readAccount(reader, subject) };
+    }
     case 'request':
     case 'credential':
     case 'denial':
     case 'control-bit':
     case 'currency':
+    case 'closing':
     case 'retirement':
     case 'transfer':
     case 'reservation':
@@ -217,16 +277,30 @@ function anyBytes(reader: ClaimReader, value: CborValue | undefined, name: strin
   return new Uint8Array();
 }
 
+function readAccount(reader: ClaimReader, subject: CborValue | undefined): string {
+  return reader.textOf(subject, 'subject', accountPattern, 'an issuer and a currency');
+}
+
+/** Items of an intent's content: nine, and then one for each thing that came later, up to the last that there is. */
+function itemsOf(kind: IntentEntry['kind'], content: CborValue): number {
+  if (kind === 'retirement' || kind === 'transfer') return 10;
+  if (!Array.isArray(content) || content.length === 9) return 9;
+  if (kind === 'reservation') return 11;
+  return kind === 'credential' ? 12 : 9;
+}
+
 function readIntent(
   reader: ClaimReader,
   content: CborValue,
   kind: IntentEntry['kind'],
 ): Omit<IntentEntry, 'kind' | 'sequence' | 'createdMs' | 'id'> {
   const isSettlement = kind === 'retirement' || kind === 'transfer';
+  const count = itemsOf(kind, content);
   // At issuance a reservation is what is asked for, and reserves nothing.
-  const isReserve = kind === 'reservation' && Array.isArray(content) && content.length !== 9;
-  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take, settles, reserves] =
-    reader.listOf(content, 'content', isReserve ? 11 : isSettlement ? 10 : 9);
+  const isReserve = kind === 'reservation' && count === 11;
+  const items = reader.listOf(content, 'content', count);
+  const [issuer, bodyHash, context, toBeSigned, serial, orders, decides, spends, take] = items;
+  const [settles, reserves, approves] = items.slice(9);
   if (isReserve && settles !== null) reader.fail('settlement', 'null in a reservation');
   const intent = {
     issuer: reader.textOf(issuer, 'issuer', namePattern, nameAccepted),
@@ -239,6 +313,7 @@ function readIntent(
     spends: spends === null ? null : reader.bytesOf(spends, 'spends', 16),
     take: take === null ? null : readTake(reader, take),
     settles: isSettlement ? readSettles(reader, settles) : null,
+    approves: count === 12 ? readApproves(reader, approves) : null,
     reserves: isReserve ? readReserves(reader, reserves) : null,
   };
   if (intent.orders !== null && intent.orders.length % orderBytes !== 0)
@@ -263,6 +338,17 @@ function readTake(reader: ClaimReader, value: CborValue | undefined): Take {
     amount: reader.amountOf(amount, 'take.amount'),
     orders: reader.integerOf(orders, 'take.orders', 1),
     atMs: reader.momentOf(atMs, 'take.atMs'),
+  };
+}
+
+function readApproves(
+  reader: ClaimReader,
+  value: CborValue | undefined,
+): { currency: string; amount: bigint } {
+  const [currency, amount] = reader.listOf(value, 'approves', 2);
+  return {
+    currency: reader.currencyCodeOf(currency, 'approves.currency'),
+    amount: reader.amountOf(amount, 'approves.amount'),
   };
 }
 

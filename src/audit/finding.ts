@@ -58,6 +58,11 @@ export type FindingCode =
   | 'change_invalid'
   | 'change_unproven'
   | 'stop_invalid'
+  // The account of central management.
+  | 'account_exceeded'
+  | 'account_mismatch'
+  | 'resolution_mismatch'
+  | 'closing_mismatch'
   // Retirements and accounts.
   | 'settlement_mismatch'
   | 'unit_unknown'

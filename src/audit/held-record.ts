@@ -5,7 +5,7 @@ import { decodeCbor } from '../kit/encoding.ts';
 import type { Result } from '../kit/result.ts';
 import { type Decoded, encodeSign1 } from '../records/cose.ts';
 import type { KeyHolder, Moments } from '../records/key-ring.ts';
-import { decodeEntry, type IntentEntry } from './entry.ts';
+import { decodeEntry, type IntentEntry, type ResolutionEntry } from './entry.ts';
 import type { FindingCode } from './finding.ts';
 import type { EntryPlace } from './request-index.ts';
 import { type AuditContext, clockTolerance, report, type System } from './system.ts';
@@ -82,6 +82,17 @@ export function openRecord<T extends { readonly issuedAt: number }>(
       `at most ${clockTolerance} seconds between them`,
     );
   return { system, placed, entry, record, decoded: decoded.value, isSigned: signed !== null };
+}
+
+/** The resolution at a place of the index. */
+export function openResolution(
+  { systems }: AuditContext,
+  place: EntryPlace | undefined,
+): { readonly system: System; readonly entry: ResolutionEntry } | undefined {
+  const system = place === undefined ? undefined : systems[place.system];
+  if (place === undefined || system === undefined) return undefined;
+  const read = decodeEntry(system.extract.entryAt(place.offset).bytes);
+  return 'entry' in read && read.entry.kind === 'resolution' ? { system, entry: read.entry } : undefined;
 }
 
 /** The record with 64 zero bytes in the place of its signature; `undefined` where the bytes are none of a record. */

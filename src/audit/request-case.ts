@@ -1,4 +1,5 @@
 /** What the ledgers have of one request, each record opened; `undefined` where there is none that can be read. */
+import type { ClosingRecord } from '../records/closing.ts';
 import type { ControlBit } from '../records/control-bit.ts';
 import type { Credential } from '../records/credential.ts';
 import type { CurrencyRecord } from '../records/currency.ts';
@@ -21,6 +22,7 @@ export interface RequestCase {
   readonly denial: HeldRecord<Denial> | undefined;
   readonly controlBit: HeldRecord<ControlBit> | undefined;
   readonly currency: HeldRecord<CurrencyRecord> | undefined;
+  readonly closing: HeldRecord<ClosingRecord> | undefined;
   /** The denial that issuance keeps of a whole request. */
   readonly kept: HeldRecord<Denial> | undefined;
 }

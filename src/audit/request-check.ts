@@ -3,6 +3,7 @@
  * issuance made of it have to fit each other, and every unit is derived anew.
  */
 import { equalBytes, toHex } from '../kit/bytes.ts';
+import { decodeClosing } from '../records/closing.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
 import { decodeCredential } from '../records/credential.ts';
 import { decodeCurrencyRecord } from '../records/currency.ts';
@@ -11,12 +12,13 @@ import { decodeRequest } from '../records/request.ts';
 import { checkControlBit } from './control-bit-check.ts';
 import { checkCurrency } from './currency-check.ts';
 import { checkDecision } from './decision-check.ts';
-import { openPlaced, verifyHeld } from './held-record.ts';
+import { openPlaced, openResolution, verifyHeld } from './held-record.ts';
 import type { IdTable } from './id-table.ts';
 import { checkKeptDenial } from './kept-denial-check.ts';
 import type { RequestCase } from './request-case.ts';
 import { orderIdsOf } from './request-case.ts';
 import type { RequestIndex } from './request-index.ts';
+import { checkClosing, checkResolution } from './resolution-check.ts';
 import { type AuditContext, mayBeLater, report, type System, secondsOfId, systemOf } from './system.ts';
 import type { Totals } from './totals.ts';
 import type { Unfinished } from './unfinished.ts';
@@ -40,6 +42,7 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
     denial: index.place(row, 'denial'),
     controlBit: index.place(row, 'control-bit'),
     currency: index.place(row, 'currency'),
+    closing: index.place(row, 'closing'),
     kept: index.place(row, 'kept-denial'),
   };
   const one: RequestCase = {
@@ -55,6 +58,7 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
     denial: openPlaced(context, places.denial, decodeDenial),
     controlBit: openPlaced(context, places.controlBit, decodeControlBit),
     currency: openPlaced(context, places.currency, decodeCurrencyRecord),
+    closing: openPlaced(context, places.closing, decodeClosing),
     kept: openPlaced(context, places.kept, decodeDenial, 'received'),
   };
   checkRequestItself(context, one);
@@ -70,6 +74,8 @@ export function checkRequest(context: AuditContext, row: number, options: Reques
   checkDecision(context, one);
   checkControlBit(context, one, options);
   checkCurrency(context, one, options);
+  checkClosing(context, one);
+  checkResolution(context, one, openResolution(context, index.place(row, 'resolution')));
   checkKeptDenial(context, one);
   if (one.request !== undefined && one.credential === undefined && one.denial === undefined)
     unfinished.add('undecided', one.request.system.label, one.request.entry.sequence, null);

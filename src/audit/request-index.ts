@@ -3,7 +3,16 @@ import { assert } from '../kit/result.ts';
 import { IdTable } from './id-table.ts';
 
 /** What the three systems have of one request. */
-const parts = ['request', 'credential', 'denial', 'control-bit', 'currency', 'kept-denial'] as const;
+const parts = [
+  'request',
+  'credential',
+  'denial',
+  'control-bit',
+  'currency',
+  'kept-denial',
+  'closing',
+  'resolution',
+] as const;
 export type Part = (typeof parts)[number];
 
 /** An entry of a system, by the place of its frame. */

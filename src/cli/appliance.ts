@@ -89,7 +89,12 @@ export interface Operator {
   ): AsyncIterable<Result<SystemEvent>>;
   issue(draft: Uint8Array): Promise<Result<IssuanceAnswer>>;
   quotaPositions(): Promise<Result<readonly UsualPosition[]>>;
-  changeQuota(change: Uint8Array, approvals: readonly Uint8Array[]): Promise<Result<AppliedChange>>;
+  /** At quota control, and at central management, which keeps an account of its own. */
+  changeQuota(
+    role: 'central' | 'quota',
+    change: Uint8Array,
+    approvals: readonly Uint8Array[],
+  ): Promise<Result<AppliedChange>>;
   /** A signed stop, or `[id, reason]`. */
   stop(order: Uint8Array): Promise<Result<Stop>>;
   /** Retires the units of a retirement file; gives the signed settlement. */

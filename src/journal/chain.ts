@@ -28,12 +28,18 @@ export type EntryKind =
   | 'allocation'
   | 'quota-change'
   | 'stop'
-  | 'reservation-end';
+  | 'reservation-end'
+  | 'adoption'
+  | 'resolution'
+  | 'return';
 
 export interface EntryContent {
   readonly sequence: number;
   readonly kind: EntryKind;
-  /** A request id of 16 bytes, for an allocation `issuer/currency`, of a change its id (32 bytes), of a stop or a reservation's end its id (16 bytes). */
+  /**
+   * A request id of 16 bytes; of an allocation, an adoption and a return `issuer/currency`; of a change its id (32 bytes), of a stop or a
+   * reservation's end its id (16 bytes).
+   */
   readonly subject: Uint8Array | string;
   readonly createdMs: number;
   /** Deterministic CBOR: of an intent all that it says, of an allocation its terms, of a change it and its approvals, of a stop what it says. */

@@ -145,12 +145,7 @@ export function checkRoom(position: QuotaPosition, amount: bigint): Result<null,
   const { available, currency } = position;
   const going = checkGoing(position);
   if (!going.ok) return going;
-  if (amount > available)
-    return refuse(
-      'quota_exceeded',
-      `${amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
-    );
-  return succeed(null);
+  return amount > available ? refuseExceeded(currency, amount, available) : succeed(null);
 }
 
 /** Whether anything is issued or reserved of it at all. */
@@ -166,6 +161,20 @@ export function checkLimits(position: QuotaPosition, asked: Asked): Result<null,
       return refuse(limitCode(limit), describeExcess(position, limit, asked));
   }
   return succeed(null);
+}
+
+/** Whether central management may approve as much, by its own account. */
+export function checkApproval(account: QuotaAccount, amount: bigint): Result<null, QuotaCode> {
+  if (account.frozen) return refuseFrozen(account);
+  const available = account.allocated - takenOf(account);
+  return amount > available ? refuseExceeded(account.currency, amount, available) : succeed(null);
+}
+
+function refuseExceeded(currency: string, amount: bigint, available: bigint): Refusal<'quota_exceeded'> {
+  return refuse(
+    'quota_exceeded',
+    `${amount} minor units of ${currency} asked for, ${available} available: at most that is accepted, or a larger quota is needed`,
+  );
 }
 
 export function refuseFrozen({

@@ -42,6 +42,7 @@ export const recordType = {
   retirement: 'application/vnd.ringmint.retirement+cose',
   transfer: 'application/vnd.ringmint.transfer+cose',
   settlement: 'application/vnd.ringmint.settlement+cose',
+  closing: 'application/vnd.ringmint.closing+cose',
   reservationRequest: 'application/vnd.ringmint.reservation-request+cose',
   reservation: 'application/vnd.ringmint.reservation+cose',
   reservationRelease: 'application/vnd.ringmint.reservation-release+cose',

@@ -69,7 +69,10 @@ export interface AnchorAction {
   readonly unexplained: number;
   /** Of the control bits from now on, where entries of quota control are given up: none of its serials was ever used. */
   readonly epoch: number | null;
-  /** The quotas from which what may have been issued since is written off, as they are to be. */
+  /**
+   * The quotas from which what may have been issued since is written off, as they are to be. Of central management's ledger: by how much less
+   * is allocated, what it may have approved since counts as approved in its account; the quotas stay what they are.
+   */
   readonly quotas: readonly ChangedQuota[];
 }
 
@@ -190,8 +193,10 @@ function readAnchor(reader: ClaimReader, items: readonly CborValue[]): AnchorAct
   const names = action.quotas.map(({ issuer, currency }) => `${issuer}/${currency}`);
   if (names.some((name, index) => index > 0 && name <= String(names[index - 1])))
     reader.fail('action.quotas', 'each quota once, by issuer and then by currency,');
-  if (action.role !== 'quota' && (action.epoch !== null || names.length > 0))
-    reader.fail('action.quotas', 'an epoch and quotas of quota control only,');
+  if (action.role !== 'quota' && action.epoch !== null)
+    reader.fail('action.epoch', 'one of quota control only,');
+  if (action.role === 'issuance' && names.length > 0)
+    reader.fail('action.quotas', 'quotas of quota control and of central management only,');
   return action;
 }
 

@@ -8,6 +8,7 @@ import { decodeApproval } from './ceremony-approval.ts';
 import { decodePlan, describeAction, planId } from './ceremony-plan.ts';
 import { decodeTranscript } from './ceremony-transcript.ts';
 import { type Currency, claim, type RecordErrorCode } from './claims.ts';
+import { decodeClosing } from './closing.ts';
 import { decodeControlBit } from './control-bit.ts';
 import { decodeSign1, recordType } from './cose.ts';
 import { decodeCredential } from './credential.ts';
@@ -221,6 +222,16 @@ export function inspectSigned(bytes: Uint8Array): Result<Inspection, RecordError
     case recordType.settlement: {
       const record = inspectOwnerRecord(envelope.value.type, bytes);
       return record.ok ? done(record.value.kind, record.value.explanation, record.value.fields) : record;
+    }
+    case recordType.closing: {
+      const decoded = decodeClosing(bytes);
+      if (!decoded.ok) return decoded;
+      const { record } = decoded.value;
+      return done('closing', 'issuance says that it has issued nothing in a request, and never will', [
+        { name: 'request id', value: formatUuid(record.requestId), claim: claim.id },
+        { name: 'issuer', value: record.issuer, claim: claim.issuer },
+        { name: 'issued at', value: isoTime(record.issuedAt), claim: claim.issuedAt },
+      ]);
     }
     case recordType.reservationRequest:
     case recordType.reservation:

@@ -19,6 +19,7 @@ import { select } from '../records/selection.ts';
 import { deriveLeaves } from '../records/unit.ts';
 import type { Intent } from '../store/store.ts';
 import { type Batch, placesOf, quotaTaken, Steps } from './batch.ts';
+import { refuseClosed } from './closings.ts';
 import { currencyIntent, decodeContext } from './currency-intent.ts';
 import { finishIntent } from './intent.ts';
 import { finishDenial, keepDenial } from './kept-denial.ts';
@@ -83,6 +84,9 @@ export function makeCarriage(
       if (!denial.ok) return denial;
       return complete({ ...signed, seed, denial: denial.value }, stored.controlBit, steps, known);
     }
+    // One that was just made cannot be closed.
+    if (made === undefined && (await store.findIntent('closing', request.id)) !== undefined)
+      return refuseClosed();
     // A request that has just been made has none.
     const kept = made === undefined ? await store.findIntent('denial', request.id) : undefined;
     if (kept !== undefined) {
@@ -253,7 +257,8 @@ export function makeCarriage(
         return one;
       },
     );
-    return committed.ok ? committed.value.intent : committed;
+    if (committed.ok) return committed.value.intent;
+    return committed.code === 'credential_spent' ? refuseClosed() : committed;
   }
 
   return carry;

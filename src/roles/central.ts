@@ -8,8 +8,8 @@
 import type { Signer } from '../../hsm/signer.ts';
 import { concatBytes, sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
-import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import { leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+import { isExcess, leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
 import { leftOf } from '../quota/reservation.ts';
 import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
@@ -25,7 +25,8 @@ import type {
   IssuanceDecision,
   Decision as RuleDecision,
 } from '../rules/issuance-decision.ts';
-import type { Intent, NewIntent, QuotaPosition, Reservation } from '../store/store.ts';
+import type { Intent, NewIntent, Reservation } from '../store/store.ts';
+import type { CentralAccount } from './central-account.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -56,8 +57,7 @@ export interface CentralDependencies {
   readonly quotaKey: VerificationKey;
   readonly decision: IssuanceDecision;
   readonly policy: CentralPolicy;
-  /** Quota control's numbers of this moment; `undefined` where nothing is allocated. */
-  readonly quotaPosition: (issuer: string, currency: string) => Promise<Result<QuotaPosition | undefined>>;
+  readonly account: CentralAccount;
   /** A reservation as quota control has it at this moment; `undefined` where there is none with that id. */
   readonly quotaReservation: (id: Uint8Array) => Promise<Result<Reservation | undefined>>;
   readonly clock: Clock;
@@ -71,6 +71,9 @@ export interface Central {
   finishUnsigned(): Promise<number>;
 }
 
+/** How often a decision is made anew, where the account was changed while it was made. */
+const triesLimit = 8;
+
 /** The rules' decision on an order, with its reasons as they are told. */
 type Outcome = Omit<RuleDecision, 'reasons'> & { readonly reasons: readonly string[] };
 
@@ -81,7 +84,7 @@ interface RequestInput extends Omit<DecisionInput, 'amount' | 'requestsInWindow'
 }
 
 export function makeCentral(dependencies: CentralDependencies): Central {
-  const { ledger, signer, keys, decision, policy, clock, random } = dependencies;
+  const { ledger, signer, keys, decision, policy, account, clock, random } = dependencies;
   const { store } = ledger;
 
   /** Requests that are being decided: the same one, sent twice at once, is decided once. */
@@ -126,21 +129,26 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     const now = clock.nowSeconds();
     const fresh = checkTimes(request, now, policy.clockSkewSeconds);
     if (!fresh.ok) return fresh;
-    const input = await gatherInput(request);
-    if (!input.ok) return input;
-    const committed = await inTurn(request.issuer, async () => {
-      const outcomes = await decideOrders(request, input.value);
-      if (!outcomes.ok) return outcomes;
-      // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
-      return succeed(await ledger.commit(intentsOf(request, requestHash, outcomes.value, now)));
-    });
-    if (!committed.ok) return committed;
-    const intents: Intent[] = [];
-    for (const one of committed.value) {
-      if (!one.ok) return one;
-      intents.push(one.value.intent);
+    for (let tries = 0; ; tries++) {
+      const input = await gatherInput(request);
+      if (!input.ok) return input;
+      const committed = await inTurn(request.issuer, async () => {
+        const outcomes = await decideOrders(request, input.value);
+        if (!outcomes.ok) return outcomes;
+        // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
+        return succeed(await ledger.commit(intentsOf(request, requestHash, outcomes.value, now)));
+      });
+      if (!committed.ok) return committed;
+      const intents: Intent[] = [];
+      const refused = committed.value.find((one) => !one.ok);
+      if (refused === undefined) {
+        for (const one of committed.value) if (one.ok) intents.push(one.value.intent);
+        return succeed(await finishAll(intents));
+      }
+      // The account was changed since the look at it, by people or by another process: look again.
+      const isChanged = !refused.ok && (isExcess(refused.code) || refused.code === 'quota_frozen');
+      if (!refused.ok && (!isChanged || tries === triesLimit)) return refused;
     }
-    return succeed(await finishAll(intents));
   }
 
   /** An issuer's decisions are counted and committed one after another: of several at once each would have the cap for itself. */
@@ -158,7 +166,12 @@ export function makeCentral(dependencies: CentralDependencies): Central {
 
   /** The decision on each order, with what those before it would take. */
   async function decideOrders(request: Request, input: RequestInput): Promise<Result<Outcome[]>> {
-    let { available, dayRemaining } = input;
+    let { dayRemaining } = input;
+    // In its turn: of several at once each would have all of it.
+    const own = await account.position(request.issuer, request.currency.code);
+    if (own === undefined) return refuseMissing(request);
+    if (own.frozen) return refuseFrozen(own);
+    let available = least(input.available, own.available);
     const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
     let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
     const outcomes: Outcome[] = [];
@@ -202,7 +215,13 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     };
     const { keyId } = signer.publicKey;
     const intents: NewIntent[] = [];
-    const add = (kind: 'credential' | 'denial', decides: number, toBeSigned: Uint8Array): void => {
+    const add = (
+      kind: 'credential' | 'denial',
+      decides: number,
+      toBeSigned: Uint8Array,
+      approved?: bigint,
+    ): void => {
+      const approves = { issuer: request.issuer, currency: request.currency.code, amount: approved ?? 0n };
       intents.push({
         kind,
         id: request.id,
@@ -212,6 +231,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         context: new Uint8Array(),
         toBeSigned,
         decides,
+        ...(approved === undefined ? {} : { approves }),
       });
     };
     const approved = runsOf(outcomes.length, (index) => outcomes[index]?.approved === true);
@@ -226,7 +246,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         total: sumOrders(orders).total,
         buckets: ['day', 'total'],
       };
-      add('credential', orders.length, encodeCredential(credential, keyId));
+      add('credential', orders.length, encodeCredential(credential, keyId), credential.total);
     }
     const denials = outcomes.flatMap(({ approved: passes, reasons, wouldPass }, order) =>
       passes ? [] : [{ order, reasons, wouldPass }],
@@ -239,24 +259,20 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   }
 
   async function gatherInput(request: Request): Promise<Result<RequestInput>> {
-    const limits = policy.limits(request.issuer, request.currency.code);
-    const position = await dependencies.quotaPosition(request.issuer, request.currency.code);
-    if (!position.ok) return position;
-    if (limits === undefined || position.value === undefined) {
-      return refuse(
-        'quota_missing',
-        `issuer ${quote(request.issuer)} has no quota in ${quote(request.currency.code)}: ask for one to be allocated, or send a request in another currency`,
-        'currency',
-      );
-    }
+    const { issuer, currency } = request;
+    const limits = policy.limits(issuer, currency.code);
+    const positions = await account.ask();
+    if (!positions.ok) return positions;
+    const position = positions.value.find((one) => one.issuer === issuer && one.currency === currency.code);
+    if (limits === undefined || position === undefined) return refuseMissing(request);
     // Neither is of the request, so it is answered and not recorded: the same request may come again.
-    if (position.value.stopped) return refuseStopped();
-    if (position.value.frozen) return refuseFrozen(position.value);
+    if (position.stopped) return refuseStopped();
+    if (position.frozen) return refuseFrozen(position);
     const kept = await keptFor(request);
     if (!kept.ok) return kept;
     return succeed({
-      ...(kept.value ?? { available: position.value.available, excess: 'quota_exceeded' }),
-      dayRemaining: leastRemaining(position.value) ?? amountLimit,
+      ...(kept.value ?? { available: position.available, excess: 'quota_exceeded' }),
+      dayRemaining: leastRemaining(position) ?? amountLimit,
       frequencyCap: BigInt(limits.frequencyCap),
       requestMaximum: limits.requestMaximum,
       ceiling: limits.ceiling,
@@ -307,6 +323,18 @@ export function makeCentral(dependencies: CentralDependencies): Central {
       return finishLeft(ledger, signer, finish);
     },
   };
+}
+
+function refuseMissing({ issuer, currency }: Request): Refusal<'quota_missing'> {
+  return refuse(
+    'quota_missing',
+    `issuer ${quote(issuer)} has no quota in ${quote(currency.code)}: ask for one to be allocated, or send a request in another currency`,
+    'currency',
+  );
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 function checkTimes(request: Request, now: number, skew: number): Result<null> {

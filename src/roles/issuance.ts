@@ -16,6 +16,7 @@ import { makeRequestId } from '../records/request-id.ts';
 import type { Intent, PlacedOrder } from '../store/store.ts';
 import { type Batch, type IssuanceOutcome, outcomeOf } from './batch.ts';
 import { type CarriageDependencies, makeCarriage } from './carriage.ts';
+import { type Closings, makeClosings } from './closings.ts';
 import { atMost, gather } from './gathering.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import { finishDenial } from './kept-denial.ts';
@@ -41,6 +42,8 @@ export interface Issuance {
   issue(draftBytes: Uint8Array): Promise<Result<IssuanceOutcome>>;
   /** The same, of many drafts: what each came to, when all have come to something; those that went together have the same batch. `settled` is called at each. */
   place(drafts: readonly Uint8Array[], settled?: () => void): Promise<readonly Result<PlacedBatch>[]>;
+  /** What became of requests, for central management. */
+  readonly closings: Closings;
   /** Signs what a crash left between commit and signature; gives their count. */
   finishUnsigned(): Promise<number>;
 }
@@ -289,6 +292,16 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
   return {
     issue,
     place,
+    closings: makeClosings({
+      issuer,
+      ledger,
+      signer,
+      clock,
+      async carryOn(request) {
+        const carried = await carryOnce(request);
+        return carried.ok ? undefined : carried;
+      },
+    }),
     async finishUnsigned() {
       const denials = (await store.unsigned()).filter(({ kind }) => kind === 'denial');
       for (const denial of denials) await finishDenial(ledger, denial);

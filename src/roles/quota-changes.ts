@@ -11,10 +11,11 @@ import { type Result, refuse, succeed } from '../kit/result.ts';
 import { type ApprovalPolicy, approverOf } from '../records/approval-policy.ts';
 import { isSign1, verifyRecord } from '../records/cose.ts';
 import { checkQuotaQuorum } from '../records/quota-approval.ts';
-import { changeId, decodeChange } from '../records/quota-change.ts';
+import { changeId, decodeChange, termsActionsOf } from '../records/quota-change.ts';
 import { decodeStop, readStopOrder } from '../records/quota-stop.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import type { NewStop, Stop } from '../store/store.ts';
+import { type FollowedChange, followedLimit, type QuotaVersion } from './followed-change.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface QuotaChangesDependencies {
@@ -38,6 +39,8 @@ export interface QuotaChanges {
   /** Stops issuing, by an approver's signed stop, or by `[id, reason]` of an operator, whom `peer` names. */
   stop(bytes: Uint8Array, peer: string | undefined): Promise<Result<Stop>>;
   stopped(): Promise<Stop | undefined>;
+  /** The first changes of a quota from a version on, in their order: for central management, which follows them. */
+  since(from: QuotaVersion): Promise<readonly FollowedChange[]>;
 }
 
 export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaChanges {
@@ -114,7 +117,17 @@ export function makeQuotaChanges(dependencies: QuotaChangesDependencies): QuotaC
       return succeed(stop);
     },
     stopped: () => store.stopped(),
+    async since(from) {
+      const all = await store.changes();
+      return all.filter(({ change }) => isOf(change, from)).slice(0, followedLimit);
+    },
   };
+}
+
+function isOf(change: Uint8Array, { issuer, currency, version }: QuotaVersion): boolean {
+  const decoded = decodeChange(change);
+  const actions = decoded.ok ? termsActionsOf(decoded.value.action) : [];
+  return actions.some((one) => one.issuer === issuer && one.currency === currency && one.version >= version);
 }
 
 export type { Stop } from '../store/store.ts';

@@ -1,9 +1,16 @@
 /** What becomes of a quota by a change, decided from what the database held of it and nothing else. */
 import { assert, type Result, succeed } from '../kit/result.ts';
 import type { QuotaAccount } from '../quota/bucket.ts';
+import { followEvent } from '../quota/central-account.ts';
 import { type ChangeCode, changeAccount, checkChangeTime, checkStart } from '../quota/change.ts';
+import { isCountedAnew, type LedgerRole, writeOffEvent } from '../quota/history.ts';
 import type { Reservation } from '../quota/reservation.ts';
-import { type QuotaChange, termsActionsOf } from '../records/quota-change.ts';
+import {
+  type QuotaAction,
+  type QuotaChange,
+  type TermsAction,
+  termsActionsOf,
+} from '../records/quota-change.ts';
 import { refuseUnknownChange } from './refusal.ts';
 import { type EndedReservation, endReservations, sumEnded } from './reservation-end.ts';
 
@@ -16,6 +23,15 @@ export interface Changeable {
   readonly stop: { readonly sequence: number } | undefined;
 }
 
+/** When and where a change is carried out. */
+export interface ChangeMoment {
+  readonly nowMs: number;
+  /** Whose ledger it is. */
+  readonly role: LedgerRole;
+  /** Whether quota control carried it out before: its time was held there. */
+  readonly followed: boolean;
+}
+
 export interface DecidedChange {
   /** What the quotas become; none for a start. */
   readonly accounts: readonly QuotaAccount[];
@@ -25,10 +41,10 @@ export interface DecidedChange {
 
 export function decideChange(
   change: QuotaChange,
-  nowMs: number,
+  { nowMs, role, followed }: ChangeMoment,
   { accounts, reservations, stop }: Changeable,
 ): Result<DecidedChange, ChangeCode> {
-  const timely = checkChangeTime(change, nowMs);
+  const timely = followed ? succeed(null) : checkChangeTime(change, nowMs);
   if (!timely.ok) return timely;
   const { action } = change;
   if (action.kind === 'start') {
@@ -52,7 +68,7 @@ export function decideChange(
     });
     ended.push(...ends);
     const held = account.held - sumEnded(ends);
-    const after = changeAccount({ ...account, held }, one);
+    const after = changeOne({ ...account, held }, one, action, role);
     if (!after.ok) return after;
     assert(
       !changed.some(({ issuer, currency }) => issuer === one.issuer && currency === one.currency),
@@ -61,4 +77,19 @@ export function decideChange(
     changed.push(after.value);
   }
   return succeed({ accounts: changed, ended });
+}
+
+/** A write-off is otherwise in central management's account: there it counts what was lost, and leaves as much room as there is. */
+function changeOne(
+  account: QuotaAccount,
+  one: TermsAction,
+  action: QuotaAction,
+  role: LedgerRole,
+): ReturnType<typeof changeAccount> {
+  if (role !== 'central' || action.kind !== 'anchor') return changeAccount(account, one);
+  const counted = followEvent(account, writeOffEvent(action, account, one.terms));
+  if (!isCountedAnew(role, action)) return changeAccount(counted, one);
+  // The version is quota control's, so that its next change fits.
+  const fits = changeAccount(account, one);
+  return fits.ok ? succeed(counted) : fits;
 }

@@ -13,6 +13,7 @@ import { equalBytes, mapKey, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
 import type { Reservation } from '../quota/reservation.ts';
 import {
+  type Approved,
   type Counted,
   type FoundQuota,
   type FoundReservations,
@@ -36,7 +37,7 @@ export interface Found {
   /** Of the group's orders and spent credentials those that are there, by id. */
   readonly orders: readonly Uint8Array[];
   readonly spent: readonly Uint8Array[];
-  /** One for each quota that the group takes from, reserves or settles of, where there is one. */
+  /** One for each quota that the group takes from, reserves, settles or approves of, where there is one. */
   readonly quotas: readonly FoundQuota[];
   readonly reservations: FoundReservations;
   /** Of the units that the group spends those that are spent. */
@@ -53,6 +54,7 @@ export interface CommitPlan {
   readonly created: readonly { readonly intent: NewIntent; readonly sequence: number }[];
   readonly entries: readonly JournalEntry[];
   readonly taken: readonly Taken[];
+  readonly approved: readonly Approved[];
   /** Made, used or ended, as they are then. */
   readonly reserved: readonly Reservation[];
   readonly retired: readonly Retired[];
@@ -64,7 +66,7 @@ export interface CommitPlan {
 
 export function assertIntents(intents: readonly NewIntent[]): void {
   for (const intent of intents) {
-    const { id, bodyHash, issuer, take } = intent;
+    const { id, bodyHash, issuer, take, approves } = intent;
     assert(
       id.length === 16 && bodyHash.length === 32,
       'an intent has an id of 16 and a body hash of 32 bytes',
@@ -74,6 +76,10 @@ export function assertIntents(intents: readonly NewIntent[]): void {
       take === undefined || (take.amount > 0n && take.orders > 0),
       'quota is taken in amounts above zero, for an order or more',
     );
+    assert(
+      approves === undefined || (approves.issuer === issuer && approves.amount > 0n && take === undefined),
+      'an intent approves an amount above zero of the quota of its own issuer, and takes none',
+    );
     assertSettlement(intent);
     assertReserve(intent);
   }
@@ -82,7 +88,8 @@ export function assertIntents(intents: readonly NewIntent[]): void {
 /**
  * Decides the intents one after another, each as if those before it were stored already.
  *
- * INVARIANT: a refused intent leaves nothing in the plan.
+ * INVARIANT: a refused intent leaves nothing in the plan; nor does one that follows it under its id, so that what is decided of one request is
+ * stored together or not at all.
  */
 export function planCommit(intents: readonly NewIntent[], found: Found): CommitPlan {
   const known = new Map(found.intents.map((intent) => [intentKey(intent.kind, intent.id), intent]));
@@ -92,6 +99,7 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   const settlements = new SettlementPlan(found.units, found.balances);
   const created: { intent: NewIntent; sequence: number }[] = [];
   const entries: JournalEntry[] = [];
+  const refused = new Map<string, Extract<Committed, { ok: false }>>();
   let head = found.head;
 
   function append(content: EntryContent): void {
@@ -101,6 +109,14 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   function decide(intent: NewIntent): Committed {
+    const before = refused.size === 0 ? undefined : refused.get(toHex(intent.id));
+    if (before !== undefined) return before;
+    const decided = decideOne(intent);
+    if (!decided.ok) refused.set(toHex(intent.id), decided);
+    return decided;
+  }
+
+  function decideOne(intent: NewIntent): Committed {
     const there = known.get(intentKey(intent.kind, intent.id));
     if (there !== undefined)
       return equalBytes(there.bodyHash, intent.bodyHash)
@@ -125,6 +141,10 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
       ({ ended } = reserved.value);
       counted = { ...intent, reserves: { ...intent.reserves, atMs: reserved.value.atMs } };
     }
+    if (intent.approves !== undefined) {
+      const approved = quotas.approve(intent.approves);
+      if (!approved.ok) return approved;
+    }
     if (intent.settles !== undefined) {
       const possible = settlements.check(intent.settles);
       if (!possible.ok) return possible;
@@ -145,9 +165,9 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  const { taken, reserved, retired } = quotas;
+  const { taken, approved, reserved, retired } = quotas;
   const { units, balances } = settlements;
-  return { committed, created, entries, taken, reserved, retired, units, balances, head };
+  return { committed, created, entries, taken, approved, reserved, retired, units, balances, head };
 }
 
 /** The entry that follows `head`. */

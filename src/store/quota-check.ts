@@ -3,9 +3,12 @@ import { decodeEntry } from '../journal/entry.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { quote } from '../kit/result.ts';
+import { followEvent } from '../quota/central-account.ts';
 import {
   accountName,
+  type LedgerRole,
   type QuotaEntry,
+  type QuotaEntryKind,
   type QuotaHistory,
   type RecordedAccount,
   replayHistory,
@@ -13,15 +16,27 @@ import {
 import { makeTally, type Tally } from '../quota/tally.ts';
 import { encodeTerms } from '../records/quota-terms.ts';
 import {
+  type ApprovalRow,
   accountOf,
   bytesOf,
   type JournalRow,
   type QuotaRow,
+  type ResolutionRow,
   type SlotRow,
   type StopRow,
   type TakeRow,
   takeOf,
 } from './row.ts';
+
+const quotaEntryKinds: readonly QuotaEntryKind[] = [
+  'allocation',
+  'quota-change',
+  'stop',
+  'reservation-end',
+  'adoption',
+  'resolution',
+  'return',
+];
 
 /** Makes the error that is thrown for the first number that does not follow. */
 export type Corrupt = (message: string) => Error;
@@ -38,30 +53,31 @@ export type WholeStopRow = StopRow & { id: Uint8Array; lifted: bigint | null };
 
 /** What the entries that are of no intent come to; `rows` in the order in which they were written, each with its number in it. */
 export function replayRows(
-  rows: readonly Pick<JournalRow, 'sequence' | 'bytes'>[],
+  rows: Iterable<Pick<JournalRow, 'sequence' | 'bytes'>>,
+  role: LedgerRole,
   corrupt: Corrupt,
 ): QuotaHistory {
-  const replayed = replayHistory(
-    rows.map(({ sequence, bytes }) => {
-      const entry = decodeQuotaEntry(bytesOf(bytes));
-      if (entry === undefined) throw corrupt(`entry ${sequence} is of neither an intent nor a quota`);
-      return { ...entry, sequence: Number(sequence) };
-    }),
-  );
+  const replayed = replayHistory(decodeRows(rows, corrupt), role);
   if (!replayed.ok) throw corrupt(replayed.message);
   return replayed.value;
+}
+
+function* decodeRows(
+  rows: Iterable<Pick<JournalRow, 'sequence' | 'bytes'>>,
+  corrupt: Corrupt,
+): Generator<QuotaEntry> {
+  for (const { sequence, bytes } of rows) {
+    const entry = decodeQuotaEntry(bytesOf(bytes));
+    if (entry === undefined) throw corrupt(`entry ${sequence} is of neither an intent nor a quota`);
+    yield { ...entry, sequence: Number(sequence) };
+  }
 }
 
 function decodeQuotaEntry(bytes: Uint8Array): QuotaEntry | undefined {
   const decoded = decodeEntry(bytes);
   if (!decoded.ok) return undefined;
-  const { kind } = decoded.value;
-  if (!isQuotaKind(kind)) return undefined;
-  return { ...decoded.value, kind };
-}
-
-function isQuotaKind(kind: string): kind is QuotaEntry['kind'] {
-  return ['allocation', 'quota-change', 'stop', 'reservation-end'].includes(kind);
+  const kind = quotaEntryKinds.find((one) => one === decoded.value.kind);
+  return kind === undefined ? undefined : { ...decoded.value, kind };
 }
 
 /** The accounts of the history, by row: throws where one is another, or gone. */
@@ -97,9 +113,10 @@ export class AccountCheck {
   private readonly corrupt: Corrupt;
   private readonly tally: Tally;
   private reserved = 0n;
-  private issued = 0n;
+  private sums = { issued: 0n, voided: 0n, returned: 0n };
   private clockMs = 0;
   private next = 0;
+  private nextEvent = 0;
 
   constructor(row: QuotaRow, recorded: RecordedAccount, corrupt: Corrupt) {
     this.row = row;
@@ -110,7 +127,7 @@ export class AccountCheck {
 
   /** The next take, in the order in which they were written. */
   add(take: TakeRow, signed: boolean): void {
-    if (signed) this.issued += take.take_amount;
+    if (signed) this.count(take.take_amount);
     else this.reserved += take.take_amount;
     this.passResets(Number(take.sequence));
     if (Number(take.take_ms) < this.clockMs)
@@ -119,12 +136,25 @@ export class AccountCheck {
     this.tally.add(takeOf(take));
   }
 
+  /** What central management approved next, in the order in which it was written. */
+  approve({ sequence, approve_amount }: ApprovalRow): void {
+    this.passEvents(Number(sequence));
+    this.count(approve_amount);
+  }
+
+  private count(amount: bigint): void {
+    this.sums = { ...this.sums, issued: this.sums.issued + amount };
+  }
+
   finish(slots: readonly SlotRow[]): void {
     this.passResets(Number.POSITIVE_INFINITY);
+    this.passEvents(Number.POSITIVE_INFINITY);
     const { row } = this;
     const name = quote(accountName(row.issuer, row.currency));
-    if (row.reserved !== this.reserved || row.issued !== this.issued)
+    if (row.reserved !== this.reserved || row.issued !== this.sums.issued)
       throw this.corrupt(`the quota of ${name} is not the sum of what was taken`);
+    if (row.voided !== this.sums.voided)
+      throw this.corrupt(`what is void of ${name} is not what was freed and written off`);
     if (Number(row.clock_ms) !== this.clockMs)
       throw this.corrupt(`the clock of the quota ${name} is not at its last take`);
     const show = (limit: string, slot: bigint | number, used: bigint): string => `${limit} ${slot} ${used}`;
@@ -133,6 +163,16 @@ export class AccountCheck {
     expected.sort();
     if (found.length !== expected.length || found.some((one, index) => one !== expected[index]))
       throw this.corrupt(`what ${name} used of its limits is not the sum of what was taken`);
+  }
+
+  private passEvents(before: number): void {
+    const { events } = this.recorded;
+    for (
+      let next = events[this.nextEvent];
+      next !== undefined && next.sequence < before;
+      next = events[++this.nextEvent]
+    )
+      this.sums = followEvent(this.sums, next.event);
   }
 
   private passResets(before: number): void {
@@ -178,4 +218,24 @@ export function checkStops(rows: readonly WholeStopRow[], { stops }: QuotaHistor
       throw corrupt(`the stop of entry ${sequence} is not what the journal has`);
   }
   if (rows.length !== stops.size) throw corrupt('a stop is gone');
+}
+
+export function checkResolutions(
+  rows: Iterable<ResolutionRow>,
+  { resolutions }: QuotaHistory,
+  corrupt: Corrupt,
+): void {
+  let count = 0;
+  for (const { id, sequence, issuer, currency, freed } of rows) {
+    count++;
+    const known = resolutions.get(toHex(bytesOf(id)));
+    if (
+      known?.sequence !== Number(sequence) ||
+      known.issuer !== issuer ||
+      known.currency !== currency ||
+      known.freed !== freed
+    )
+      throw corrupt(`the resolution of entry ${sequence} is not what the journal has`);
+  }
+  if (count !== resolutions.size) throw corrupt('a resolution is gone');
 }

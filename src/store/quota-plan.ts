@@ -5,6 +5,7 @@ import {
   addUse,
   type Charge,
   chargesOf,
+  checkApproval,
   checkGoing,
   checkLimits,
   checkRoom,
@@ -24,7 +25,7 @@ import {
 } from '../quota/reservation.ts';
 import { refuseQuotaMissing } from './refusal.ts';
 import { type EndedReservation, endReservations, sumEnded } from './reservation-end.ts';
-import type { CommitCode, QuotaTake, Reserve, Settlement } from './store.ts';
+import type { Approval, CommitCode, QuotaTake, Reserve, Settlement } from './store.ts';
 
 /** A quota as the database holds it, with what is in its slots. */
 export interface FoundQuota {
@@ -52,6 +53,13 @@ export interface Taken {
   readonly charges: readonly Charge[];
 }
 
+/** What a group approves of one quota, in central management's account. */
+export interface Approved {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly amount: bigint;
+}
+
 /** What a group's settlements add to one quota. */
 export interface Retired {
   readonly issuer: string;
@@ -72,6 +80,7 @@ interface Planned {
   account: QuotaAccount;
   uses: readonly SlotUse[];
   taken: bigint;
+  approved: bigint;
   open: number;
   touched: boolean;
   charges: readonly Charge[];
@@ -95,6 +104,7 @@ export class QuotaPlan {
           account,
           uses,
           taken: 0n,
+          approved: 0n,
           open: open.get(name) ?? 0,
           touched: false,
           charges: [],
@@ -196,6 +206,17 @@ export class QuotaPlan {
     this.written.add(name);
   }
 
+  /** Counts what central management approves at once, whatever becomes of it: it has no windows, no stop and no clock. */
+  approve({ issuer, currency, amount }: Approval): Result<null, CommitCode> {
+    const known = this.quotas.get(accountName(issuer, currency));
+    if (known === undefined) return refuseQuotaMissing(issuer, currency);
+    const fits = checkApproval(known.account, amount);
+    if (!fits.ok) return fits;
+    known.account = { ...known.account, issued: known.account.issued + amount };
+    known.approved += amount;
+    return succeed(null);
+  }
+
   /** Counts what is settled; whether its units and accounts are what they should be, is the settlement plan's. */
   settle({ issuer, currency, amount, from, to, returned }: Settlement): Result<null, CommitCode> {
     const known = this.quotas.get(accountName(issuer, currency));
@@ -237,6 +258,12 @@ export class QuotaPlan {
         clockMs,
         charges,
       }));
+  }
+
+  get approved(): readonly Approved[] {
+    return [...this.quotas.values()]
+      .filter(({ approved }) => approved > 0n)
+      .map(({ account: { issuer, currency }, approved: amount }) => ({ issuer, currency, amount }));
   }
 
   /** Those that are made, used or ended, as they are then. */

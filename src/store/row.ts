@@ -1,6 +1,6 @@
 /** The rows of either database as the rest of the program holds them, and as the journal has them. Both drivers give bigint for integers and a Buffer for bytes. */
 import type { EntryContent, JournalEntry } from '../journal/chain.ts';
-import { orderBytes } from '../journal/entry.ts';
+import { decodeEntry, orderBytes } from '../journal/entry.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
 import type { QuotaAccount, SlotUse } from '../quota/bucket.ts';
@@ -13,6 +13,7 @@ import { decodeReserve, reserveValue } from './reservation.ts';
 import { decodeSettlement, settlementValue } from './settlement.ts';
 import type { AccountBalance, SpentUnit } from './settlement-plan.ts';
 import {
+  type ApprovedChange,
   type Intent,
   type IntentKind,
   type NewIntent,
@@ -98,6 +99,20 @@ export interface SlotRow {
   name: string;
   slot: bigint;
   used: bigint;
+}
+
+/** An intent by which central management approved. */
+export interface ApprovalRow {
+  sequence: bigint;
+  approve_amount: bigint;
+}
+
+export interface ResolutionRow {
+  id: Uint8Array;
+  sequence: bigint;
+  issuer: string;
+  currency: string;
+  freed: bigint;
 }
 
 export interface TakeRow {
@@ -322,6 +337,19 @@ export function entryOf(row: JournalRow): JournalEntry {
 /** A plain Uint8Array: a Buffer compares and prints otherwise than what the rest of the program holds. */
 export function bytesOf(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
+}
+
+/** The change of a journal's entry, as it was approved. */
+export function changeOf(entry: Uint8Array): ApprovedChange {
+  const decoded = decodeEntry(bytesOf(entry));
+  const content = decoded.ok ? decodeCbor(decoded.value.content) : decoded;
+  const [change, approvals] = content.ok && Array.isArray(content.value) ? content.value : [];
+  assert(
+    decoded.ok && change instanceof Uint8Array && Array.isArray(approvals),
+    'the entry of a change has it, with its approvals',
+  );
+  const { createdMs } = decoded.value;
+  return { change, approvals: approvals.filter((one) => one instanceof Uint8Array), createdMs };
 }
 
 export interface StopRow {

@@ -85,7 +85,8 @@ export class SettlementCheck {
       throw this.corrupt(`${units} units are spent, where the journal has ${this.units}`);
     for (const row of quotas) {
       const name = accountName(row.issuer, row.currency);
-      const sums = this.quotas.get(name) ?? { retired: 0n, returned: 0n, credited: 0n };
+      const told = toldReturn(this.history.accounts.get(name));
+      const sums = this.quotas.get(name) ?? { retired: told, returned: told, credited: 0n };
       for (const what of ['retired', 'returned', 'credited'] as const)
         if (row[what] !== sums[what])
           throw this.corrupt(
@@ -107,4 +108,10 @@ export class SettlementCheck {
 /** Whether what was retired came back by the terms that were in force when the entry was written. */
 function returnsAt({ returns }: RecordedAccount, sequence: number): boolean {
   return returns.findLast((one) => one.sequence < sequence)?.returns ?? false;
+}
+
+/** At central management, which settles nothing: what quota control last said that came back. */
+function toldReturn(recorded: RecordedAccount | undefined): bigint {
+  const last = recorded?.events.findLast(({ event }) => event.kind === 'returned')?.event;
+  return last?.kind === 'returned' ? last.total : 0n;
 }

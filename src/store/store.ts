@@ -12,6 +12,7 @@
 import type { JournalEntry, JournalHead } from '../journal/chain.ts';
 import type { Result } from '../kit/result.ts';
 import type { QuotaCode, QuotaPosition } from '../quota/bucket.ts';
+import type { Adoption, Resolution } from '../quota/central-account.ts';
 import type { ChangeCode } from '../quota/change.ts';
 import type { Reservation, ReservationCode } from '../quota/reservation.ts';
 import type { JournalHeadRecord } from '../records/journal-head.ts';
@@ -62,7 +63,7 @@ export interface NewIntent extends Omit<Intent, 'signed' | 'sequence' | 'own'> {
   readonly orders?: readonly Order[];
   /** How many orders this decides on; `countDecided` adds them up. */
   readonly decides?: number;
-  /** Id of the credential that this uses up, 16 bytes. */
+  /** What this uses up for ever, 16 bytes: of a control bit the credential's id, of a currency and a closing the request's. */
   readonly spends?: Uint8Array;
   readonly take?: QuotaTake;
   /** Quota that is kept for orders to come; the reservation has the intent's id. */
@@ -197,6 +198,31 @@ export interface ApprovedChange {
   readonly change: Uint8Array;
   readonly approvals: readonly Uint8Array[];
   readonly createdMs: number;
+  /** At central management: quota control carried it out before, so its time is not looked at again. */
+  readonly followed?: true;
+}
+
+/** Central management takes a quota over that quota control has: in an appliance that was made without an account of its own. */
+export interface NewAdoption extends Adoption {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly createdMs: number;
+}
+
+/** What became of a request that central management approved of, by issuance's word. */
+export interface NewResolution extends Omit<Resolution, 'freed' | 'approved'> {
+  readonly requestId: Uint8Array;
+  /** What was issued in it, or 0. */
+  readonly used: bigint;
+  readonly createdMs: number;
+}
+
+/** What came back to a quota by then, as quota control tells it. */
+export interface NewReturn {
+  readonly issuer: string;
+  readonly currency: string;
+  readonly total: bigint;
+  readonly createdMs: number;
 }
 
 export interface NewStop {
@@ -305,6 +331,19 @@ export interface Store {
   findChange(id: Uint8Array): Promise<number | undefined>;
   /** Carries it out, as a journal entry, whose number it gives; or nothing of it. One that was carried out before changes nothing. */
   applyChange(change: ApprovedChange): Promise<Result<number, ChangeCode>>;
+  /** The changes that were carried out, in the order of the journal. */
+  changes(): Promise<readonly ApprovedChange[]>;
+  /** Central management's account: takes quotas over, as journal entries, where it has none at all; gives whether it did. */
+  adopt(adoptions: readonly NewAdoption[]): Promise<boolean>;
+  /**
+   * Frees what was approved and not issued, as journal entries: of each request once, and only of one whose approval is in the account. Gives of
+   * how many that was.
+   */
+  resolve(resolutions: readonly NewResolution[]): Promise<number>;
+  /** The mark of the last resolution, or 0. */
+  resolvedUpTo(): Promise<number>;
+  /** Counts what came back, as a journal entry; a total that is not above what is counted changes nothing. */
+  bringBack(returned: NewReturn): Promise<void>;
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;

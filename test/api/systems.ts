@@ -116,7 +116,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
   });
   const keys = makeKeyRing(tokens.bundle, makeNodeVerifySignature());
   const services: readonly RoleService[] = [
-    { role: 'central', central: authorities.central },
+    { role: 'central', central: authorities.central, quotaChanges: authorities.centralChanges },
     { role: 'issuance', issuance: authorities.issuance, reservations: authorities.issuerReservations },
     {
       role: 'quota',

@@ -127,6 +127,7 @@ export const field = {
   spends: 7,
   take: 8,
   settles: 9,
+  approves: 11,
 };
 
 /** All items of the content of entry `index`, edited together. */

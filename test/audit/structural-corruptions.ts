@@ -62,7 +62,7 @@ const foreignKind: Edit = (ledger, draw) => {
 };
 
 function isIntent(entry: ExtractedEntry): boolean {
-  return !['allocation', 'quota-change', 'stop'].includes(kindOf(entry));
+  return !['allocation', 'quota-change', 'stop', 'adoption', 'resolution', 'return'].includes(kindOf(entry));
 }
 
 /** The same thing done to any of the three ledgers. */

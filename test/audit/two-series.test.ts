@@ -5,6 +5,7 @@ import { audit } from '../../src/audit/audit.ts';
 import { openTrust } from '../../src/audit/trust.ts';
 import { openExtract } from '../../src/journal/extract.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
+import { succeed } from '../../src/kit/result.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import { encodeTrustBundle, keySetId } from '../../src/records/trust-bundle.ts';
@@ -84,10 +85,11 @@ describe.skipIf(skipReason !== undefined)(title, () => {
       let turn = 0;
       const either = (): QuotaControl => controls[turn++ % 2] as QuotaControl;
       for (const role of ['central', 'issuance', 'other'] as const) await house.open(role);
-      const central = house.makeCentral(async (name, currency) => ({
-        ok: true,
-        value: await either().position(name, currency),
-      }));
+      const central = house.makeCentral({
+        quotaPositions: async () => succeed(await either().positions()),
+        quotaChanges: async () => succeed([]),
+        lastWords: async () => succeed([]),
+      });
       const issuances = (
         [
           ['issuance', issuer],

@@ -416,6 +416,10 @@ export async function runWorld(tokens: Tokens): Promise<World> {
     await run.issue({ value: 320n, count: 3 });
     await run.retireLast();
     await run.together([51n, 52n, 61_000n, 53n]);
+    minutes(10);
+    // What nobody asked for again is freed, by closings.
+    const round = await run.authorities.resolution.run();
+    if (!round.ok || round.value === 0) throw new Error('something was to be freed');
     await run.showHeads();
     minutes(10);
     return { bundles: run.bundles, extracts: await run.extracts(), earlier, tokens: run.tokens };

@@ -9,6 +9,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeExtract } from '../../src/journal/extract.ts';
+import { succeed } from '../../src/kit/result.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
@@ -30,10 +31,11 @@ const draw = drawFrom('audit scale');
 const house = new House({ code: asItIs, keys, draw, allocated: 10n ** 14n, dayLimit: 10n ** 14n });
 for (const role of ['central', 'issuance', 'other', 'quota'] as const) await house.open(role);
 const quotaControl = house.makeQuotaControl();
-const central = house.makeCentral(async (name, currency) => ({
-  ok: true,
-  value: await quotaControl.position(name, currency),
-}));
+const central = house.makeCentral({
+  quotaPositions: async () => succeed(await quotaControl.positions()),
+  quotaChanges: async () => succeed([]),
+  lastWords: async () => succeed([]),
+});
 const peersOf = (name: string) => ({
   submitRequest: (bytes: Uint8Array) => central.submit(bytes, name),
   redeemCredential: (bytes: Uint8Array) => quotaControl.redeem(bytes, name),

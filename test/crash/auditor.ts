@@ -3,7 +3,7 @@
  * reads the databases by their journals. A broken invariant throws, with its name first.
  */
 import { genesisHash, type JournalHead, verifyChain } from '../../src/journal/chain.ts';
-import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
+import { equalBytes, sha256, toHex, utf8 } from '../../src/kit/bytes.ts';
 import { decodeCbor } from '../../src/kit/encoding.ts';
 import type { Result } from '../../src/kit/result.ts';
 import { decodeControlBit } from '../../src/records/control-bit.ts';
@@ -26,7 +26,7 @@ export class Broken extends Error {}
 const noSignature = new Uint8Array(64);
 const kindsOf: Readonly<Record<Role, readonly IntentKind[]>> = {
   central: ['credential', 'denial'],
-  issuance: ['request', 'currency'],
+  issuance: ['request', 'currency', 'closing'],
   quota: ['control-bit', 'retirement', 'transfer'],
 };
 
@@ -66,6 +66,8 @@ export class Auditor implements Watch {
       'one content: the token was asked to sign',
     );
     if (kind === 'control-bit') this.takeOf(message);
+    if (kind === 'currency' || kind === 'closing')
+      this.keep(this.signed, `end of request ${intent}`, utf8(kind), 'one end: currency or a closing');
     const stored = await this.plant.storeOf(role).findIntent(kind, Buffer.from(intent, 'hex'));
     if (stored === undefined || !equalBytes(stored.toBeSigned, message))
       throw new Broken(`commit before sign: ${role} signs a ${purpose} that is not stored`);
@@ -139,6 +141,13 @@ export class Auditor implements Watch {
         `settlement: ${retired} is retired and ${credited} in accounts, and the journal has ${this.settled.retired} and ${this.settled.credited}`,
       );
     this.sums.taken = taken;
+    const own = await this.plant.storeOf('central').position(issuer, 'EUR', this.plant.clock.nowMs());
+    if (own === undefined) throw new Broken('account: central management has none');
+    if (own.issued - own.voided < issued + reserved)
+      throw new Broken(
+        `account: ${own.issued - own.voided} is counted by central management, and ${issued + reserved} is taken`,
+      );
+    if (own.issued - own.voided > own.allocated) throw new Broken('account: more is approved than allocated');
   }
 
   private async checkJournal(role: Role): Promise<void> {

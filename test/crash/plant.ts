@@ -13,10 +13,14 @@ import { type Result, succeed } from '../../src/kit/result.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import { type Central, makeCentral } from '../../src/roles/central.ts';
+import { makeCentralAccount } from '../../src/roles/central-account.ts';
+import type { FollowedChange, QuotaVersion } from '../../src/roles/followed-change.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
+import type { LastWord } from '../../src/roles/last-word.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -79,6 +83,7 @@ export class Plant {
     quota: makeMemoryAnchor(),
   };
   central!: Central;
+  resolution!: Resolution;
   issuance!: Issuance;
   quotaControl!: QuotaControl;
   quotaChanges!: QuotaChanges;
@@ -101,7 +106,7 @@ export class Plant {
     const plant = new Plant(options);
     for (const role of roles) {
       const store = openSqliteStore({ ...plant.databaseOf(role), create: true });
-      if (role === 'quota') {
+      if (role !== 'issuance') {
         const made = await store.allocate({
           issuer,
           currency: 'EUR',
@@ -110,7 +115,7 @@ export class Plant {
         });
         if (!made.ok) throw new Error(made.message);
         // As `ringmint init` does it.
-        plant.anchors.quota.head = await store.head();
+        plant.anchors[role].head = await store.head();
       }
       await store.close();
       copyFileSync(plant.databaseOf(role).path, plant.pathOfOld(role));
@@ -243,6 +248,36 @@ export class Plant {
       return;
     }
     if (role === 'central') {
+      const own = {
+        ...common,
+        policy,
+        verifySignature: makeNodeVerifySignature(),
+        quotaPositions: () =>
+          power.send(
+            'quota',
+            'position',
+            async (): Promise<Result<readonly QuotaPosition[]>> =>
+              succeed(await this.quotaControl.positions()),
+          ),
+        quotaChanges: (from: QuotaVersion) =>
+          power.send(
+            'quota',
+            'changes',
+            async (): Promise<Result<readonly FollowedChange[]>> =>
+              succeed(await this.quotaChanges.since(from)),
+          ),
+        lastWords: (_: string, ids: readonly Uint8Array[], close: boolean) =>
+          power.send(
+            'issuance',
+            'last words',
+            async (): Promise<Result<readonly LastWord[]>> =>
+              succeed(await this.issuance.closings.lastWords(ids, close)),
+          ),
+        clockSkewSeconds: 60,
+        report: () => undefined,
+      };
+      const account = makeCentralAccount(own);
+      this.resolution = makeResolution({ ...own, account });
       this.central = makeCentral({
         ...common,
         signer,
@@ -254,13 +289,7 @@ export class Plant {
           credentialLifetimeSeconds: 300,
           clockSkewSeconds: 60,
         },
-        quotaPosition: (name, currency) =>
-          power.send(
-            'quota',
-            'position',
-            async (): Promise<Result<QuotaPosition | undefined>> =>
-              succeed(await this.quotaControl.position(name, currency)),
-          ),
+        account,
         quotaReservation: async () => succeed(undefined),
       });
       return;

@@ -20,7 +20,8 @@ import { type Sent, Settling } from './settling.ts';
 
 /** What is issued under the cut; each has points of its own. */
 const kinds = ['single', 'group', 'denied', 'mixed', 'scarce', 'stopped', 'settled'] as const;
-type Kind = (typeof kinds)[number];
+/** Or nothing is issued, and central management frees what was not. */
+type Kind = (typeof kinds)[number] | 'resolved';
 
 /** Issues over the same databases: more make each start slower, which verifies the whole journal. */
 const issuesPerPlant = 15;
@@ -120,7 +121,8 @@ class Run implements SweepReport {
       await this.settling.begin();
       for (let issue = 0; issue < issuesPerPlant && this.cuts < cuts; issue++) {
         this.plant.clock.advanceMs(1_000);
-        await this.issue(this.draw.pick(kinds));
+        if (this.draw.chance(15)) await this.resolve();
+        else await this.issue(this.draw.pick(kinds));
       }
       await this.startFromOlder(this.draw.pick(roles));
       this.orders += this.auditor.sums.orders;
@@ -164,6 +166,35 @@ class Run implements SweepReport {
     if (draw.chance(50)) for (const role of roles) await plant.finishUnsigned(role);
     await this.auditor.check();
     await this.askAgain();
+  }
+
+  /** An order that nobody asks for again, and then a round of central management's, cut and run again until it went through. */
+  private async resolve(): Promise<void> {
+    const { draw, plant } = this;
+    this.last.push('resolved');
+    const name = 'issuance → quota credential';
+    plant.meter.arm({ at: { name, skip: 0 }, side: draw.pick(['before', 'after']), scope: 'line' });
+    await Promise.all(this.makeOrders('group').map(({ bytes }) => plant.issuance.issue(bytes)));
+    plant.meter.arm(undefined);
+    // Its credential expires, and clocks may be apart.
+    plant.clock.advanceMs(430_000);
+    if (draw.chance(10)) await this.stop();
+    for (let attempt = 0; ; attempt++) {
+      plant.meter.arm(
+        attempt < 4 ? this.makePlan('resolved', attempt > 0 ? nearPoints : undefined) : undefined,
+      );
+      const lost = await this.restart(false);
+      const [round] = lost ? [] : await Promise.allSettled([plant.resolution.run()]);
+      if (round !== undefined) this.assertExpected(round);
+      const passed = plant.meter.passed.length;
+      const wasCut = this.count('resolved', attempt > 0);
+      if (!wasCut) this.lengths.set('resolved', Math.max(passed, this.lengths.get('resolved') ?? 0));
+      plant.meter.arm(undefined);
+      if (!wasCut && !lost && attempt > 0) break;
+    }
+    await this.restart(false);
+    await this.start();
+    await this.auditor.check();
   }
 
   /** Opens what has no power; gives whether it was cut again in that. */
@@ -225,6 +256,8 @@ class Run implements SweepReport {
     if (got.code === 'peer_unavailable' || got.code === 'issuance_stopped') return false;
     // Others took what was left while the whole request was under way: nothing is issued for it.
     if (got.code === 'quota_exceeded' || got.code === 'daily_limit') return true;
+    // It was cut for so long that its request was closed.
+    if (got.code === 'request_closed' || got.code === 'credential_expired') return true;
     throw new Broken(`refusal: an order got \`${got.code}\`: ${got.message}`);
   }
 

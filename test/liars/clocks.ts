@@ -154,10 +154,15 @@ class WrongClocks implements World {
   private serve(): void {
     const quotaControl = this.house.makeQuotaControl(this.clocks.quota);
     // It is told of no limit over a window, so that each is held by quota control alone.
-    const central = this.house.makeCentral(async (name, currency) => {
-      const position = await quotaControl.position(name, currency);
-      return succeed(position === undefined ? undefined : { ...position, limits: [] });
-    }, this.clocks.central);
+    const central = this.house.makeCentral(
+      {
+        quotaPositions: async () =>
+          succeed((await quotaControl.positions()).map((position) => ({ ...position, limits: [] }))),
+        quotaChanges: async () => succeed([]),
+        lastWords: async (_, ids, close) => succeed(await this.issuance.closings.lastWords(ids, close)),
+      },
+      this.clocks.central,
+    );
     this.issuance = this.house.makeIssuance(
       'issuance',
       {

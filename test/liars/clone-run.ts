@@ -58,9 +58,11 @@ export async function runClones(code: Code, seed: string, patienceMs = 8_000): P
     }
     const [a, b] = copies as [Copy, Copy];
     const either = (): Copy => (draw.chance(50) ? a : b);
-    const central = house.makeCentral(async (name, currency) =>
-      succeed(await either().quotaControl.position(name, currency)),
-    );
+    const central = house.makeCentral({
+      quotaPositions: async () => succeed(await either().quotaControl.positions()),
+      quotaChanges: async () => succeed([]),
+      lastWords: async (_, ids, close) => succeed(await issuance.closings.lastWords(ids, close)),
+    });
     const issuance = house.makeIssuance('issuance', {
       submitRequest: (bytes) => central.submit(bytes, issuer),
       async redeemCredential(bytes): Promise<Result<Uint8Array>> {

@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { makeCentral } from '../../src/roles/central.ts';
+import { makeCentralAccount } from '../../src/roles/central-account.ts';
 import { makeIssuance } from '../../src/roles/issuance.ts';
 import { openLedger } from '../../src/roles/ledger.ts';
+import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl } from '../../src/roles/quota-control.ts';
+import { makeResolution } from '../../src/roles/resolution.ts';
 import { makeWitness } from '../../src/roles/witness.ts';
 import { makeWitnessedLedger, witnessPolicy } from '../../src/roles/witnessed-ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -18,6 +21,9 @@ import { verifyFile } from '../../src/verifier/verify.ts';
 
 export interface Code {
   readonly makeCentral: typeof makeCentral;
+  readonly makeCentralAccount: typeof makeCentralAccount;
+  readonly makeResolution: typeof makeResolution;
+  readonly makeQuotaChanges: typeof makeQuotaChanges;
   readonly makeIssuance: typeof makeIssuance;
   readonly makeQuotaControl: typeof makeQuotaControl;
   readonly makeKeyRing: typeof makeKeyRing;
@@ -32,6 +38,9 @@ export interface Code {
 
 export const asItIs: Code = {
   makeCentral,
+  makeCentralAccount,
+  makeResolution,
+  makeQuotaChanges,
   makeIssuance,
   makeQuotaControl,
   makeKeyRing,
@@ -68,6 +77,9 @@ export async function loadChanged({ file, from, to }: Change): Promise<Code & { 
   const parts = await Promise.all(
     [
       'roles/central.ts',
+      'roles/central-account.ts',
+      'roles/resolution.ts',
+      'roles/quota-changes.ts',
       'roles/issuance.ts',
       'roles/quota-control.ts',
       'roles/ledger.ts',

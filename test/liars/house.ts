@@ -5,7 +5,7 @@ import type { Signer } from '../../hsm/signer.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { type Clock, fixedClock } from '../../src/kit/clock.ts';
-import { type Result, succeed } from '../../src/kit/result.ts';
+import { succeed } from '../../src/kit/result.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential } from '../../src/records/credential.ts';
 import type { KeyRing } from '../../src/records/key-ring.ts';
@@ -13,12 +13,14 @@ import { encodeChange } from '../../src/records/quota-change.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import type { Central, CentralDependencies, IssuerLimits } from '../../src/roles/central.ts';
+import type { CentralAccountDependencies } from '../../src/roles/central-account.ts';
 import type { Issuance, IssuancePeers } from '../../src/roles/issuance.ts';
 import type { Ledger } from '../../src/roles/ledger.ts';
-import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
+import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
+import type { Resolution } from '../../src/roles/resolution.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
-import type { QuotaPosition, Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
@@ -29,6 +31,8 @@ import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import type { Code } from './code.ts';
 import { type LiarKeys, startMs } from './keys.ts';
+
+export type CentralPeers = Pick<CentralAccountDependencies, 'quotaPositions' | 'quotaChanges' | 'lastWords'>;
 
 export type RoleName = 'central' | 'issuance' | 'other' | 'quota';
 
@@ -82,7 +86,7 @@ export class House {
       random: this.random,
     });
     const anchor = this.anchors.get(role) ?? makeMemoryAnchor();
-    if (isNew && role === 'quota') {
+    if (isNew && (role === 'quota' || role === 'central')) {
       const { allocated, dayLimit } = this.options;
       for (const name of [issuer, otherIssuer]) {
         const made = await store.allocate({
@@ -127,7 +131,6 @@ export class House {
 
   /** Two people put the clock of the quota right (`ringmint quota propose --clock`); gives why not, where they could not. */
   async resetQuotaClock(nowSeconds: number): Promise<string> {
-    const { ledger } = this.common('quota', this.clock);
     const position = await this.store('quota').position(issuer, 'EUR', 0);
     if (position === undefined) throw new Error('there is a quota');
     const { version, allocated, frozen, limits, returns } = position;
@@ -153,15 +156,20 @@ export class House {
       approveChange(change, name, samples[name], nowSeconds),
     );
     const right = fixedClock(nowSeconds * 1000);
-    const changes = makeQuotaChanges({
-      ledger,
+    const changes = this.makeChanges('quota', right);
+    const applied = await changes.apply(change, approvals);
+    return applied.ok ? 'ok' : applied.code;
+  }
+
+  /** What people bring to quota control, or to central management. */
+  makeChanges(role: 'central' | 'quota', clock: Clock = this.clock): QuotaChanges {
+    return this.options.code.makeQuotaChanges({
+      ledger: this.common(role, clock).ledger,
       policy,
       verifySignature: makeNodeVerifySignature(),
       resume: () => Promise.resolve(),
-      clock: right,
+      clock,
     });
-    const applied = await changes.apply(change, approvals);
-    return applied.ok ? 'ok' : applied.code;
   }
 
   private common(role: RoleName, clock: Clock) {
@@ -182,14 +190,26 @@ export class House {
     });
   }
 
+  /** Central management with its own account, and what resolves what it approved. */
   makeCentral(
-    quotaPosition: (issuer: string, currency: string) => Promise<Result<QuotaPosition | undefined>>,
+    peers: CentralPeers,
     clock: Clock = this.clock,
     quotaReservation: CentralDependencies['quotaReservation'] = async () => succeed(undefined),
-  ): Central {
+  ): Central & { resolution: Resolution } {
     const { code, keys } = this.options;
-    return code.makeCentral({
-      ...this.common('central', clock),
+    const common = this.common('central', clock);
+    const own = {
+      ...common,
+      ...peers,
+      policy,
+      verifySignature: makeNodeVerifySignature(),
+      clockSkewSeconds: 60,
+      report: () => undefined,
+    };
+    const account = code.makeCentralAccount(own);
+    const resolution = code.makeResolution({ ...own, account });
+    const central = code.makeCentral({
+      ...common,
       signer: keys.of.central,
       quotaKey: keys.agreement.publicKey,
       decision: this.decision,
@@ -199,9 +219,10 @@ export class House {
         credentialLifetimeSeconds: credentialSeconds,
         clockSkewSeconds: 60,
       },
-      quotaPosition,
+      account,
       quotaReservation,
     });
+    return { ...central, resolution };
   }
 
   makeIssuance(role: 'issuance' | 'other', peers: IssuancePeers, clock: Clock = this.clock): Issuance {

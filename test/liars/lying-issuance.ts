@@ -5,10 +5,12 @@
  * What holds: whatever verifies offline as authentic is under a control bit that quota control has signed, counted and not exceeded; every
  * control bit is for orders that central management approved, once a request and once a credential; and so Σ authentic ≤ Σ quota.
  */
+import { decodeEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
-import type { Result } from '../../src/kit/result.ts';
-import { succeed } from '../../src/kit/result.ts';
+import { refuse, succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
+import { decodeClosing, encodeClosing } from '../../src/records/closing.ts';
+import { decodeCurrencyRecord, encodeCurrencyRecord } from '../../src/records/currency.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { decodePresentation, encodePresentation, type Presentation } from '../../src/records/presentation.ts';
 import {
@@ -20,7 +22,8 @@ import {
 } from '../../src/records/request.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import { select } from '../../src/records/selection.ts';
-import type { Central } from '../../src/roles/central.ts';
+import type { Issuance } from '../../src/roles/issuance.ts';
+import type { LastWord } from '../../src/roles/last-word.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
@@ -51,9 +54,9 @@ class LyingIssuance implements World {
   private readonly options: WorldOptions;
   private readonly draw: Draw;
   private readonly observer: Observer;
-  private central!: Central;
+  private central!: ReturnType<House['makeCentral']>;
   private quotaControl!: QuotaControl;
-  private other!: { issue(draft: Uint8Array): Promise<Result<unknown>> };
+  private other!: Issuance;
   private readonly orders = new Seen<Order>();
   private readonly requests = new Seen<{ request: Request; bytes: Uint8Array }>();
   private readonly approved = new Seen<Approved>();
@@ -62,6 +65,8 @@ class LyingIssuance implements World {
   private readonly othersGrants = new Seen<Grant>();
   private readonly ofRequest = new Map<string, Uint8Array>();
   private readonly credentials = new Set<string>();
+  /** Of central management's journal. */
+  private read = 0;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -105,6 +110,7 @@ class LyingIssuance implements World {
       ['redeems at once', 12, () => this.race()],
       ['signs', 16, () => this.mint()],
       ['lets time pass', 4, async () => this.wait()],
+      ['central asks what became of requests', 3, () => this.resolve()],
       ['another issuer issues', 1, () => this.othersIssue()],
     ];
   }
@@ -113,9 +119,16 @@ class LyingIssuance implements World {
     const { house } = this;
     for (const role of ['central', 'quota', 'other'] as const) await house.open(role);
     this.quotaControl = house.makeQuotaControl();
-    this.central = house.makeCentral(async (name, currency) =>
-      succeed(await this.quotaControl.position(name, currency)),
-    );
+    this.central = house.makeCentral({
+      quotaPositions: async () => succeed(await this.quotaControl.positions()),
+      quotaChanges: async () => succeed([]),
+      lastWords: async (name, ids, close) =>
+        succeed(
+          name === issuer
+            ? await Promise.all(ids.map((id) => this.lieOf(id)))
+            : await this.other.closings.lastWords(ids, close),
+        ),
+    });
     // What the honest issuer sends and gets, the liar sees.
     this.other = house.makeIssuance('other', {
       submitRequest: async (bytes) => {
@@ -149,6 +162,44 @@ class LyingIssuance implements World {
     for (const order of request.orders) this.orders.add(order);
     this.requests.add({ request, bytes });
     if (credential !== null) this.approved.add({ request, bytes, credential, seed, issuer: whose });
+  }
+
+  /** Central management looks at what expired; whatever it is told, quota control's own bound holds. */
+  private async resolve(): Promise<string> {
+    const round = await this.central.resolution.run();
+    return round.ok ? (round.value > 0 ? 'resolved' : 'nothing resolved') : round.code;
+  }
+
+  /** Its last word on a request of its own: mostly that nothing was issued, whatever was. */
+  private async lieOf(requestId: Uint8Array): Promise<LastWord> {
+    const { draw } = this;
+    const { issuance, other, revoked } = this.options.keys.of;
+    const by = draw.pick([issuance, issuance, issuance, other, revoked]);
+    const issuedAt = this.house.clock.nowSeconds();
+    const id = draw.chance(10) ? (this.requests.pick(draw)?.request.id ?? requestId) : requestId;
+    const closing = encodeClosing({ requestId: id, issuer, issuedAt }, by.publicKey.keyId);
+    const record = {
+      ...{
+        requestId: id,
+        issuer,
+        issuedAt,
+        epoch: 1,
+        sequence: 1,
+        root: draw.bytes(32),
+        count: 1,
+        total: 1n,
+      },
+      currency: { code: 'EUR', exponent: 2 },
+      controlBitHash: draw.bytes(32),
+    };
+    return draw.pick<() => Promise<LastWord>>([
+      async () => succeed(await signAs(by, encodeCurrencyRecord(record, by.publicKey.keyId))),
+      async () => succeed(await signAs(by, closing)),
+      async () => succeed(await signAs(by, closing)),
+      async () => succeed(flipped(await signAs(by, closing), draw)),
+      async () => succeed(null),
+      async () => refuse('request_underway', 'a lie'),
+    ])();
   }
 
   private makeOrder(): Order {
@@ -400,6 +451,29 @@ class LyingIssuance implements World {
       throw new Broken('another issuer: its units are authentic with the signature of this one');
     const [day] = position.limits;
     if (day === undefined || day.used > dayLimit) throw new Broken('the limit of the day');
+    await this.checkFreed();
+  }
+
+  /** INVARIANT: what central management frees, it frees by a word that this issuance signed, of that very request, after its credential expired. */
+  private async checkFreed(): Promise<void> {
+    const store = this.house.store('central');
+    for (const { bytes, sequence } of await store.journal(this.read + 1, 1_000)) {
+      this.read = sequence;
+      const entry = decodeEntry(bytes);
+      if (!('entry' in entry) || entry.entry.kind !== 'resolution') continue;
+      const { id, word, issuer: of } = entry.entry;
+      const closing = decodeClosing(word);
+      const decoded = closing.ok ? closing : decodeCurrencyRecord(word);
+      if (!decoded.ok) throw new Broken(`freed: by ${decoded.message}`);
+      const { record } = decoded.value;
+      const moments = { madeAt: record.issuedAt, seenAt: this.house.clock.nowSeconds() };
+      const key = this.house.keyRing.checkKey(decoded.value.keyId, { role: 'issuance', name: of }, moments);
+      if (!key.ok || !equalBytes(record.requestId, id))
+        throw new Broken(`freed: request ${toHex(id)} by a word that is not issuance's on it`);
+      const credential = await this.house.credentialOf(id);
+      if (credential === undefined || credential.expiresAt >= this.house.clock.nowSeconds())
+        throw new Broken(`freed: request ${toHex(id)} before its credential expired`);
+    }
   }
 
   /** All that it could sign, signed: exactly what quota control has counted, and every bit of it is in its journal. */

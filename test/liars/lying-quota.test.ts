@@ -1,6 +1,6 @@
 import { expect, vi } from 'vitest';
 import { testLiar } from './liar-runs.ts';
-import { beyondQuota, openLyingQuota } from './lying-quota.ts';
+import { lies, openLyingQuota } from './lying-quota.ts';
 
 vi.mock('../../src/records/encryption.ts', async (original) =>
   (await import('./encryption.ts')).quickened(await original()),
@@ -9,7 +9,7 @@ vi.mock('../../src/records/encryption.ts', async (original) =>
 testLiar({
   liar: 'a quota control that lies',
   holds:
-    'nothing is authentic but orders that issuance signed a request for and central management approved, each once',
+    'nothing is authentic but orders that issuance signed a request for and central management approved, each once, within what people allowed',
   open: openLyingQuota,
   expected: [
     'orders: tells the truth: issued',
@@ -39,9 +39,14 @@ testLiar({
     'orders: twice: issued',
     'an order again: not asked: issued',
     'signs what nobody asked for: control_bit_mismatch',
+    'orders: that the credential expired, and keeps a control bit: credential_expired',
+    'an order again: not asked: request_closed',
+    'people change the quota: changed',
+    'people change the quota: withheld',
+    'central asks what became of requests: resolved',
+    'central asks what became of requests: nothing resolved',
     'shows a journal head: journal_forked, resolved',
     'orders: not asked: journal_forked',
   ],
-  // It is what the quota is trusted to: alone it has more issued, of orders that the other two agreed to.
-  seen: () => expect(beyondQuota.worlds).toBeGreaterThan(beyondQuota.of / 2),
+  seen: () => expect(lies.worlds).toBeGreaterThan(lies.of / 4),
 });

@@ -1,10 +1,12 @@
 /**
  * A quota control that lies, between a real issuance and a real central management: it has both of its keys, everything that it was ever
- * presented, and the line to issuance. What it tells central management of its quotas is a lie too.
+ * presented, and the line to issuance. What it tells central management of its quotas, and of the changes that people approved, is a lie too.
  *
  * What holds: nothing is authentic but orders that a caller placed, that issuance has put into a signed request, each in one and once, and that
- * central management has approved by rules of its own; no serial is used twice. The quota is not held: it is what quota control is for.
+ * central management has approved by rules of its own; no serial is used twice; and Σ authentic ≤ what central management counts in its own account
+ * ≤ what two people allowed.
  */
+import { decodeEntry, type ResolutionEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
 import { claim } from '../../src/records/claims.ts';
@@ -15,17 +17,22 @@ import { decryptWith, encryptedCredentialType } from '../../src/records/encrypti
 import { encodeJournalHead } from '../../src/records/journal-head.ts';
 import { merkleRoot } from '../../src/records/merkle.ts';
 import { decodePresentation } from '../../src/records/presentation.ts';
+import { encodeChange } from '../../src/records/quota-change.ts';
 import { decodeRequest, lotsOf, type Request, sumOrders } from '../../src/records/request.ts';
 import { runsOf, select } from '../../src/records/selection.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
+import type { FollowedChange } from '../../src/roles/followed-change.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
+import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { releaseContradiction } from '../../src/roles/serial-guard.ts';
 import { makeWitness, type Witness } from '../../src/roles/witness.ts';
 import type { QuotaPosition } from '../../src/store/store.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
+import { approveChange, keys as samples } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
+import { terms } from '../store/intents.ts';
 import { Callers } from './callers.ts';
 import { flipped, signAs, withClaims } from './forgery.ts';
 import { House } from './house.ts';
@@ -33,7 +40,7 @@ import { makeSigner } from './keys.ts';
 import { Observer } from './observer.ts';
 import { Seen, type World, type WorldOptions } from './sequences.ts';
 
-/** What it has told the world; nobody but itself keeps it to that. */
+/** What people allowed at first. */
 const allocated = 3_000n;
 const stranger = makeSigner('stranger');
 const owner = { role: 'quota', name: 'quota' } as const;
@@ -72,6 +79,14 @@ class LyingQuota implements World {
   private readonly presented = new Seen<Presented>();
   told: string[] = [];
   private forked = false;
+  private central!: ReturnType<House['makeCentral']>;
+  private changes!: QuotaChanges;
+  /** What people allowed, by the quota's version. */
+  private readonly totals = new Map([[1, allocated]]);
+  private readonly approved: FollowedChange[] = [];
+  /** Of central management's journal. */
+  private read = 0;
+  private readonly freed = new Map<string, ResolutionEntry>();
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -91,6 +106,8 @@ class LyingQuota implements World {
       ['an order again', 30, () => this.telling(() => this.callers.again())],
       ['signs what nobody asked for', 6, () => this.signAlone()],
       ['shows a journal head', 6, () => this.showHead()],
+      ['people change the quota', 3, () => this.change()],
+      ['central asks what became of requests', 10, () => this.resolve()],
       ['time passes', 10, async () => this.wait()],
       ['issuance restarts', 1, () => this.restart()],
     ];
@@ -104,7 +121,16 @@ class LyingQuota implements World {
 
   private async serve(): Promise<void> {
     const { house } = this;
-    const central = house.makeCentral(async () => this.position());
+    this.central = house.makeCentral({
+      quotaPositions: async () => {
+        const told = this.position();
+        return told.ok ? succeed(told.value === undefined ? [] : [told.value]) : told;
+      },
+      quotaChanges: async () => this.lieOfChanges(),
+      lastWords: async (_, ids, close) => succeed(await this.issuance.closings.lastWords(ids, close)),
+    });
+    this.changes = house.makeChanges('central');
+    const { central } = this;
     this.witness = await makeWitness({
       store: house.store('issuance'),
       keys: house.keyRing,
@@ -150,10 +176,10 @@ class LyingQuota implements World {
     return succeed({
       issuer,
       currency: 'EUR',
-      version: 1,
+      version: draw.pick([1, this.totals.size, this.totals.size, 1_000]),
       allocated: available,
       reserved: 0n,
-      issued: 0n,
+      issued: draw.pick([0n, 0n, 0n, 10n ** 15n]),
       available,
       frozen: draw.chance(3),
       stopped: draw.chance(3),
@@ -162,11 +188,72 @@ class LyingQuota implements World {
       outstanding: 0n,
       returns: false,
       retired: 0n,
-      returned: 0n,
+      returned: draw.pick([0n, 0n, 0n, 10n ** 12n]),
       credited: 0n,
       held: 0n,
       voided: 0n,
     });
+  }
+
+  /** Two people change the quota, by one above or below; central management hears of it from them, or not. */
+  private async change(): Promise<string> {
+    const { draw } = this;
+    const version = this.totals.size;
+    const before = this.totals.get(version) ?? 0n;
+    const to = draw.chance(70) ? before + BigInt(draw.below(3_000)) : (before * BigInt(draw.below(10))) / 10n;
+    if (draw.chance(15)) {
+      const alone = this.makeChange(version, to, ['alice']);
+      const applied = await this.changes.apply(alone.change, alone.approvals);
+      return applied.ok ? 'one alone changed it' : applied.code;
+    }
+    const made = this.makeChange(version, to, ['alice', 'bob']);
+    // One that central management has not had yet, and has no room for, is never made: people would see it refused.
+    const own = await this.house.store('central').position(issuer, 'EUR', 0);
+    if (own?.version !== version) return 'waits for the one before';
+    if (to < own.issued - own.voided) return 'no room for it';
+    this.totals.set(version + 1, to);
+    this.approved.push(made);
+    if (draw.chance(30)) return 'withheld';
+    const applied = await this.changes.apply(made.change, made.approvals);
+    return applied.ok ? 'changed' : applied.code;
+  }
+
+  private makeChange(version: number, total: bigint, by: readonly ('alice' | 'bob')[]): FollowedChange {
+    const now = this.house.clock.nowSeconds();
+    const change = encodeChange({
+      madeAt: now,
+      expiresAt: now + 600,
+      reason: 'people want it',
+      action: { kind: 'terms', issuer, currency: 'EUR', version, terms: terms(total, total), clock: null },
+    });
+    return { change, approvals: by.map((name) => approveChange(change, name, samples[name], now)) };
+  }
+
+  /** Changes as it tells them: what people approved, or something near to it. */
+  private lieOfChanges(): Result<readonly FollowedChange[]> {
+    const { draw } = this;
+    const version = this.totals.size;
+    const much = 10n ** 14n;
+    const real = this.approved.at(-1);
+    return draw.pick<() => Result<readonly FollowedChange[]>>([
+      () => succeed(this.approved),
+      () => succeed(this.approved.slice(-2)),
+      () => succeed([]),
+      () => refuse('peer_unavailable', 'a lie'),
+      () => succeed([this.makeChange(version, much, [])]),
+      () => succeed([this.makeChange(version, much, ['alice'])]),
+      () => succeed([this.makeChange(version, much, ['bob', 'bob'])]),
+      () =>
+        succeed([{ change: this.makeChange(version, much, []).change, approvals: real?.approvals ?? [] }]),
+      () => succeed(real === undefined ? [] : [{ ...real, change: flipped(real.change, draw) }]),
+      () => succeed([...this.approved].reverse()),
+      () => succeed(real === undefined ? [] : [real, real]),
+    ])();
+  }
+
+  private async resolve(): Promise<string> {
+    const round = await this.central.resolution.run();
+    return round.ok ? (round.value > 0 ? 'resolved' : 'nothing resolved') : round.code;
   }
 
   private async answer(bytes: Uint8Array): Promise<Result<Uint8Array>> {
@@ -320,6 +407,11 @@ class LyingQuota implements World {
     'the request itself': async ({ bytes }) => succeed(bytes),
     nothing: async () => refuse('peer_unavailable', 'a lie'),
     'that the quota is exceeded': async () => refuse('quota_exceeded', 'a lie'),
+    'that the credential expired, and keeps a control bit': async (one) => {
+      const kept = await this.make(one);
+      if (kept.ok) this.bits.add(kept.value);
+      return refuse('credential_expired', 'a lie');
+    },
   };
 
   /** A control bit that nobody asked for, in the place of the one that issuance has signed the currency of: what a verifier takes is counted. */
@@ -392,7 +484,37 @@ class LyingQuota implements World {
     return 'the same databases';
   }
 
-  async check(): Promise<void> {}
+  /** INVARIANT: what is authentic is counted by central management, within what two people allowed in that version. */
+  async check(): Promise<void> {
+    const own = await this.house.store('central').position(issuer, 'EUR', 0);
+    if (own === undefined) throw new Broken('account: central management has none');
+    const { version, issued, voided } = own;
+    if (own.allocated !== this.totals.get(version))
+      throw new Broken(`account: ${own.allocated} is allocated in version ${version}, which nobody approved`);
+    const authentic = this.observer.total();
+    if (authentic > issued - voided)
+      throw new Broken(`bound: ${authentic} is authentic, and ${issued - voided} counted`);
+    if (issued - voided > own.allocated)
+      throw new Broken(`bound: ${issued - voided} of ${own.allocated} is approved`);
+    await this.checkFreed();
+  }
+
+  /** INVARIANT: of each request what was freed, and what is authentic, come to what was approved. */
+  private async checkFreed(): Promise<void> {
+    for (const { bytes, sequence } of await this.house.store('central').journal(this.read + 1, 1_000)) {
+      this.read = sequence;
+      const entry = decodeEntry(bytes);
+      if ('entry' in entry && entry.entry.kind === 'resolution')
+        this.freed.set(toHex(entry.entry.id), entry.entry);
+    }
+    for (const { bit, sum } of this.observer.batches.values()) {
+      const resolved = this.freed.get(toHex(bit.requestId));
+      if (resolved !== undefined && resolved.freed + sum > resolved.approved)
+        throw new Broken(
+          `freed: ${resolved.freed} of ${resolved.approved}, and ${sum} of the request is authentic`,
+        );
+    }
+  }
 
   /** Every order that is authentic was approved: there is a credential of central management's for it. */
   async finish(): Promise<void> {
@@ -416,8 +538,11 @@ class LyingQuota implements World {
     }
     const authentic = this.observer.total();
     if (authentic > asked) throw new Broken(`approved: ${authentic} is authentic of ${asked}`);
-    if (authentic > allocated) beyondQuota.worlds++;
-    beyondQuota.of++;
+    const most = [...this.totals.values()].reduce((a, b) => (a > b ? a : b));
+    if (authentic > most) throw new Broken(`bound: ${authentic} is authentic of at most ${most}`);
+    const own = await this.house.store('central').position(issuer, 'EUR', 0);
+    if (own !== undefined && own.issued > most) lies.worlds++;
+    lies.of++;
   }
 
   remove(): Promise<void> {
@@ -425,8 +550,8 @@ class LyingQuota implements World {
   }
 }
 
-/** How many worlds had more authentic than the quota that quota control was given: what it alone is trusted with. */
-export const beyondQuota = { worlds: 0, of: 0 };
+/** In how many worlds more was approved in all than was ever allowed: there only what was freed kept the bound from being reached. */
+export const lies = { worlds: 0, of: 0 };
 
 export function openLyingQuota(options: WorldOptions): Promise<World> {
   return new LyingQuota(options).open();

@@ -22,12 +22,15 @@ function changed(sequence: number, version: number, to: Partial<QuotaTerms>): Qu
 describe('the history of a quota', () => {
   it('tells since which entry what is retired comes back, and since which no more', () => {
     const content = encodeAllocationContent(terms);
-    const replayed = replayHistory([
-      { sequence: 1, kind: 'allocation', subject: 'demo-issuer/EUR', createdMs: 1, content },
-      changed(4, 1, { returns: true }),
-      changed(7, 2, { returns: true, allocated: 2_000n }),
-      changed(9, 3, { returns: false }),
-    ]);
+    const replayed = replayHistory(
+      [
+        { sequence: 1, kind: 'allocation', subject: 'demo-issuer/EUR', createdMs: 1, content },
+        changed(4, 1, { returns: true }),
+        changed(7, 2, { returns: true, allocated: 2_000n }),
+        changed(9, 3, { returns: false }),
+      ],
+      'quota',
+    );
     expect(replayed.ok && replayed.value.accounts.get('demo-issuer/EUR')?.returns).toEqual([
       { sequence: 1, returns: false },
       { sequence: 4, returns: true },

@@ -60,7 +60,7 @@ describe('a change that anchors a journal anew', () => {
     ['another system', { role: 'operator' as 'quota' }],
     ['a quota twice', { quotas: [quota('EUR'), quota('EUR')] }],
     ['quotas out of their order', { quotas: [quota('JPY'), quota('EUR')] }],
-    ['quotas of another system', { role: 'central', epoch: null }],
+    ['quotas of a system that has none', { role: 'issuance', epoch: null }],
     ['an epoch of another system', { role: 'issuance', quotas: [] }],
   ])('is refused with %s', (_, changed) => {
     expect(decodeChange(change(changed))).toMatchObject({ ok: false, code: 'record_malformed' });

@@ -59,6 +59,7 @@ describe('inspection', () => {
     ['retirement', 'retirement'],
     ['transfer', 'transfer'],
     ['settlement', 'settlement'],
+    ['closing', 'closing'],
   ])('knows a %s, and says that nothing was verified', (name, kindName) => {
     const kind = recordKinds.find((candidate) => candidate.name === name);
     const inspection = accepted(inspectRecord(kind?.bytes ?? fill(0, 0)));

@@ -24,6 +24,7 @@ import {
   encodeTranscript,
 } from '../../src/records/ceremony-transcript.ts';
 import { header, type RecordErrorCode } from '../../src/records/claims.ts';
+import { type ClosingRecord, decodeClosing, encodeClosing } from '../../src/records/closing.ts';
 import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
 import { attachSignature, type Decoded, type RecordType, recordType } from '../../src/records/cose.ts';
 import { type Credential, decodeCredential, encodeCredential } from '../../src/records/credential.ts';
@@ -341,6 +342,8 @@ export const settlement: SettlementRecord = {
   returned: 10_500n,
 };
 
+export const closing: ClosingRecord = { requestId: fill(16, 2), issuer, issuedAt: now + 3 };
+
 /** One type of record with a valid sample of it, its record type erased so that all can be walked alike. */
 export interface RecordKind {
   readonly name: string;
@@ -450,6 +453,7 @@ export const recordKinds: readonly RecordKind[] = [
   kindOf('retirement', recordType.retirement, keys.owner, retirement, encodeRetirement, decodeRetirement),
   kindOf('transfer', recordType.transfer, keys.owner, transfer, encodeTransfer, decodeTransfer),
   kindOf('settlement', recordType.settlement, keys.quota, settlement, encodeSettlement, decodeSettlement),
+  kindOf('closing', recordType.closing, keys.issuance, closing, encodeClosing, decodeClosing),
 ];
 
 export type Parts = {

@@ -15,6 +15,7 @@ import type { Anchor } from '../../src/journal/anchor.ts';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { fixedClock } from '../../src/kit/clock.ts';
+import { succeed } from '../../src/kit/result.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
@@ -22,6 +23,11 @@ import { makeRequestId } from '../../src/records/request-id.ts';
 import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
 import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
+import {
+  type CentralAccount,
+  makeCentralAccount,
+  makeCentralChanges,
+} from '../../src/roles/central-account.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
 import {
   type IssuerReservations,
@@ -29,8 +35,10 @@ import {
   type ReservationPeer,
 } from '../../src/roles/issuer-reservations.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
+import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import { makeReservations, type Reservations } from '../../src/roles/reservations.ts';
+import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -39,6 +47,7 @@ import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type Machine, startMachine } from '../../vm/host.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { policy } from '../records/samples.ts';
 import { terms } from '../store/intents.ts';
 
 const startMs = Date.parse('2026-11-20T12:00:00Z');
@@ -164,6 +173,10 @@ export interface Authorities {
   readonly issuance: Issuance;
   readonly quotaControl: QuotaControl;
   readonly settlements: Settlements;
+  readonly quotaChanges: QuotaChanges;
+  readonly centralChanges: QuotaChanges;
+  readonly account: CentralAccount;
+  readonly resolution: Resolution;
   readonly reservations: Reservations;
   readonly issuerReservations: IssuerReservations;
   closeStores(): Promise<void>;
@@ -197,18 +210,20 @@ export async function makeAuthorities(tokens: Tokens, options: AuthorityOptions 
   const first = openStores(folder, true);
   for (const name of [issuer, otherIssuer]) {
     const { total, dayLimit } = options.quota ?? quota;
-    const allocated = await first.quota.allocate({
-      issuer: name,
-      currency: 'EUR',
-      terms: terms(total, dayLimit),
-      createdMs: startMs,
-    });
-    if (!allocated.ok) throw new Error(allocated.message);
+    for (const store of [first.quota, first.central]) {
+      const allocated = await store.allocate({
+        issuer: name,
+        currency: 'EUR',
+        terms: terms(total, dayLimit),
+        createdMs: startMs,
+      });
+      if (!allocated.ok) throw new Error(allocated.message);
+    }
   }
   const anchors = {
-    central: makeMemoryAnchor(),
     issuance: makeMemoryAnchor(),
     // As `ringmint init` does it, after it has allocated the quotas.
+    central: makeMemoryAnchor(await first.central.head()),
     quota: makeMemoryAnchor(await first.quota.head()),
   };
   return assemble(tokens, folder, clock, first, anchors, options);
@@ -273,6 +288,31 @@ async function assemble(
     clockSkewSeconds: 60,
     clock,
   });
+  const ofChanges = { policy, verifySignature: makeNodeVerifySignature(), clock };
+  const quotaChanges = makeQuotaChanges({
+    ...ofChanges,
+    ledger: ledgers.quota,
+    resume: () => quotaControl.finishUnsigned(),
+  });
+  const ofCentral = {
+    ledger: ledgers.central,
+    lastWords: async (_: string, ids: readonly Uint8Array[], close: boolean) =>
+      succeed(await issuance.closings.lastWords(ids, close)),
+    clockSkewSeconds: 60,
+    clock,
+    report: () => undefined,
+  };
+  const account = makeCentralAccount({
+    ...ofCentral,
+    ...ofChanges,
+    quotaPositions: async () => succeed(await quotaControl.positions()),
+    quotaChanges: async (from) => succeed(await quotaChanges.since(from)),
+  });
+  const centralChanges = makeCentralChanges(
+    makeQuotaChanges({ ...ofChanges, ledger: ledgers.central, resume: () => Promise.resolve() }),
+    account,
+  );
+  const resolution = makeResolution({ ...ofCentral, keys, account });
   const reservations = makeReservations({
     keys,
     clock,
@@ -292,10 +332,7 @@ async function assemble(
       credentialLifetimeSeconds: 300,
       clockSkewSeconds: 60,
     },
-    quotaPosition: async (name, currency) => ({
-      ok: true,
-      value: await quotaControl.position(name, currency),
-    }),
+    account,
     quotaReservation: async (id) => ({ ok: true, value: await reservations.find(id) }),
   });
   const honest: IssuancePeers = {
@@ -337,6 +374,10 @@ async function assemble(
     issuance,
     quotaControl,
     settlements,
+    quotaChanges,
+    centralChanges,
+    account,
+    resolution,
     reservations,
     issuerReservations,
     async closeStores() {

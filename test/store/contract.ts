@@ -6,6 +6,7 @@ import { equalBytes } from '../../src/kit/bytes.ts';
 import type { JournalHeadRecord } from '../../src/records/journal-head.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
+import { describeCentral } from './central-contract.ts';
 import {
   allocated,
   bytes,
@@ -31,8 +32,11 @@ export interface StoreUnderTest {
   remove(): Promise<void>;
 }
 
+/** A ledger of quota control's, unless another is asked for. */
+export type MakeStore = (role?: 'central' | 'quota') => Promise<StoreUnderTest>;
+
 /** `share`: of the properties' runs; a store that takes long to make has fewer. */
-export function describeStore(name: string, make: () => Promise<StoreUnderTest>, share = 1): void {
+export function describeStore(name: string, make: MakeStore, share = 1): void {
   describe(`${name} store`, () => {
     let under: StoreUnderTest;
 
@@ -41,6 +45,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>,
     });
     afterEach(() => under.remove());
 
+    describeCentral(make, share);
     describeQuotas(make, share);
     describeReads(make);
     describeReservations(make, share);

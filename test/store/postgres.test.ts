@@ -17,18 +17,18 @@ describe.skipIf(skipReason !== undefined)(title, () => {
 
   // Emptied and used again: that a database is made or dropped waits for a checkpoint each time.
   const free: string[] = [];
-  const open = (database: string, series = 'main', create = true): Promise<Store> =>
-    openPostgresStore({ url: server.url(database), role: 'quota', series, create, random: randomBytes });
+  const open = (database: string, role: string, create: boolean): Promise<Store> =>
+    openPostgresStore({ url: server.url(database), role, series: 'main', create, random: randomBytes });
 
   describeStore(
     'the PostgreSQL',
-    async () => {
+    async (role = 'quota') => {
       const database = free.pop() ?? server.makeDatabase();
       const under = {
-        store: await open(database),
+        store: await open(database, role, true),
         async reopen() {
           await under.store.close();
-          under.store = await open(database, 'main', false);
+          under.store = await open(database, role, false);
         },
         async remove() {
           await under.store.close();

@@ -12,11 +12,12 @@ const returns = [
   { sequence: 4, returns: true },
   { sequence: 8, returns: false },
 ];
-const recorded = { terms: terms(1_000n, 600n), version: 3, resets: [], returns };
+const recorded = { terms: terms(1_000n, 600n), version: 3, resets: [], returns, events: [] };
 const history: QuotaHistory = {
   accounts: new Map([[`${issuer}/EUR`, recorded]]),
   changes: new Map(),
   stops: new Map(),
+  resolutions: new Map(),
   ends: new Map(),
 };
 

@@ -13,10 +13,10 @@ import { nightly } from '../nightly.ts';
 import { describeStore } from './contract.ts';
 import { allocated, bytes, commitOne, day, issuer, newIntent, noon, recordOne, take } from './intents.ts';
 
-describeStore('the SQLite', async () => {
+describeStore('the SQLite', async (role = 'quota') => {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
   const open = (create: boolean): Store =>
-    openSqliteStore({ path: join(folder, 'ledger.db'), role: 'quota', create, random: randomBytes });
+    openSqliteStore({ path: join(folder, 'ledger.db'), role, create, random: randomBytes });
   const under = {
     store: open(true),
     async reopen() {

@@ -27,14 +27,41 @@ export async function runApply(
   if (!approvals.ok) return terminal.refuse(approvals);
   const operator = await appliance.connect(home);
   try {
-    const applied = await operator.changeQuota(change.value, approvals.value);
+    const applied = await operator.changeQuota('quota', change.value, approvals.value);
     if (!applied.ok) return terminal.refuse(applied);
     const { sequence } = applied.value;
+    // A start is of no quota.
+    const counts = decoded.value.action.kind === 'terms';
+    const account = counts ? await operator.changeQuota('central', change.value, approvals.value) : undefined;
+    // Away, it follows once it is back. What it refuses, it may have no room for until credentials have expired.
+    if (account?.ok === false && account.code !== 'peer_unavailable')
+      return terminal.refuse(
+        {
+          ...account,
+          message: `quota control has carried it out, as entry ${sequence}; central management's own account has not, and tries again by itself: ${account.message}`,
+        },
+        { sequence },
+      );
     const lines = describeChange(decoded.value);
-    return terminal.result({ changeId: toHex(changeId(change.value)), sequence, change: lines }, [
-      `carried out, as entry ${sequence} of quota control's journal`,
-      ...lines.map((line) => `  ${line}`),
-    ]);
+    return terminal.result(
+      {
+        changeId: toHex(changeId(change.value)),
+        sequence,
+        ...(account === undefined ? {} : { account: account.ok ? account.value.sequence : null }),
+        change: lines,
+      },
+      [
+        `carried out, as entry ${sequence} of quota control's journal`,
+        ...(account === undefined
+          ? []
+          : [
+              account.ok
+                ? `and as entry ${account.value.sequence} of central management's, in its own account`
+                : 'central management is away: its own account follows once it is back',
+            ]),
+        ...lines.map((line) => `  ${line}`),
+      ],
+    );
   } finally {
     await operator.close();
   }

@@ -1,11 +1,13 @@
 /** Feeds what a PostgreSQL database holds to the check of a ledger, as it is at one moment: other processes may be writing. */
 import { orderBytes } from '../../journal/entry.ts';
+import type { LedgerRole } from '../../quota/history.ts';
 import { LedgerCheck } from '../ledger-check.ts';
 import {
   AccountCheck,
   type ChangeRow,
   type Corrupt,
   checkChanges,
+  checkResolutions,
   checkStops,
   pairAccounts,
   replayRows,
@@ -14,10 +16,12 @@ import {
 import { ReservationCheck, type ReservingRow } from '../reservation-check.ts';
 import {
   type AccountRow,
+  type ApprovalRow,
   bytesOf,
   type JournalRow,
   type QuotaRow,
   type ReservationRow,
+  type ResolutionRow,
   type SlotRow,
   type TakeRow,
 } from '../row.ts';
@@ -57,21 +61,24 @@ export async function verifyRows(ask: Ask, role: string, shown: string): Promise
     'SELECT (SELECT count(*) FROM intent) AS intents, (SELECT count(*) FROM caller_order) AS orders',
   );
   check.finish(counted ?? { intents: -1n, orders: -1n });
-  await verifyQuotas(ask, corrupt);
+  await verifyQuotas(ask, role as LedgerRole, corrupt);
   await readHeldHeads(ask, shown);
 }
 
-async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
+async function verifyQuotas(ask: Ask, role: LedgerRole, corrupt: Corrupt): Promise<void> {
   const history = replayRows(
     await ask<JournalRow>(`SELECT j.ordinal AS sequence, j.bytes FROM journal j
       WHERE NOT EXISTS (SELECT FROM intent i WHERE i.series = j.series AND i.sequence = j.sequence) ORDER BY j.ordinal`),
+    role,
     corrupt,
   );
   const [strange] = await ask<{
     sequence: bigint;
-  }>(`SELECT sequence FROM intent i WHERE take_amount IS NOT NULL
-    AND NOT EXISTS (SELECT FROM quota q WHERE q.issuer = i.issuer AND q.currency = i.take_currency) LIMIT 1`);
-  if (strange !== undefined) throw corrupt(`entry ${strange.sequence} takes of a quota that is not there`);
+  }>(`SELECT sequence FROM intent i WHERE (take_amount IS NOT NULL OR approve_amount IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM quota q
+      WHERE q.issuer = i.issuer AND q.currency = coalesce(i.take_currency, i.approve_currency)) LIMIT 1`);
+  if (strange !== undefined)
+    throw corrupt(`entry ${strange.sequence} takes or approves of a quota that is not there`);
   const quotas = await ask<QuotaRow>('SELECT * FROM quota');
   const reservations = new ReservationCheck(history, corrupt);
   for await (const page of pagesOf<ReservingRow>(ask, reservingSql, pageSize))
@@ -83,6 +90,7 @@ async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
       check.add(take, signed);
       reservations.take(take, row);
     }
+    for await (const approval of readApprovals(ask, row)) check.approve(approval);
     check.finish(
       await ask<SlotRow>('SELECT name, slot, used FROM quota_slot WHERE issuer = $1 AND currency = $2', [
         row.issuer,
@@ -93,6 +101,11 @@ async function verifyQuotas(ask: Ask, corrupt: Corrupt): Promise<void> {
   for await (const row of readAllReservations(ask)) reservations.row(row);
   reservations.finish(quotas);
   checkChanges(await ask<ChangeRow>('SELECT *, ordinal AS sequence FROM quota_change'), history, corrupt);
+  checkResolutions(
+    await ask<ResolutionRow>('SELECT *, ordinal AS sequence FROM resolution'),
+    history,
+    corrupt,
+  );
   checkStops(await ask<WholeStopRow>('SELECT *, ordinal AS sequence FROM quota_stop'), history, corrupt);
   await verifySettlements(ask, new SettlementCheck(history, corrupt), quotas);
 }
@@ -185,6 +198,22 @@ async function* readTakes(
       from = take.sequence;
     }
     if (page.length < pageSize) return;
+  }
+}
+
+async function* readApprovals(ask: Ask, { issuer, currency }: QuotaRow): AsyncGenerator<ApprovalRow> {
+  let from = 0n;
+  for (;;) {
+    const page = await ask<ApprovalRow>(
+      `SELECT j.ordinal AS sequence, approve_amount FROM intent i JOIN journal j USING (series, sequence)
+        WHERE issuer = $1 AND approve_currency = $2 AND approve_amount IS NOT NULL AND j.ordinal > $3
+        ORDER BY j.ordinal LIMIT $4`,
+      [issuer, currency, from, pageSize],
+    );
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    from = last.sequence;
   }
 }
 

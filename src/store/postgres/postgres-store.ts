@@ -21,6 +21,7 @@ import {
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
+  type LedgerRole,
   stopEvidence,
 } from '../../quota/history.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
@@ -62,6 +63,7 @@ import { holdHead, readHeldHeads, releaseHead } from './held-heads.ts';
 import { HeldSeries, lockSeries, type Outcome } from './held-series.ts';
 import { verifyLedger } from './integrity.ts';
 import { asStoreError } from './postgres-error.ts';
+import { QuotaPart } from './quota-part.ts';
 import {
   closeGate,
   findChange,
@@ -70,8 +72,6 @@ import {
   lockQuotas,
   readAccounts,
   readChangeable,
-  readPositions,
-  readRecentAmounts,
   readStop,
   writeAccount,
 } from './quota-statement.ts';
@@ -107,20 +107,21 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     // The server misses a process that was killed in the middle of a statement within 2 seconds (client_connection_check_interval).
     await lockSeries(session, series, 3_000);
     await verifyLedger(session, options.role);
-    return new PostgresStore(await HeldSeries.begin(session, series, options), options.role);
+    return new PostgresStore(await HeldSeries.begin(session, series, options), options.role as LedgerRole);
   } catch (error) {
     await session.close();
     throw asStoreError(causeOf(error), address.shown);
   }
 }
 
-class PostgresStore implements Store {
+class PostgresStore extends QuotaPart implements Store {
   readonly reads = () => this.held.reads();
   readonly seriesOf: Store['seriesOf'] = (kind, id) => this.read((ask) => readSeriesOf(ask, kind, id));
   private readonly held: HeldSeries;
-  private readonly role: string;
+  private readonly role: LedgerRole;
 
-  constructor(held: HeldSeries, role: string) {
+  constructor(held: HeldSeries, role: LedgerRole) {
+    super();
     this.held = held;
     this.role = role;
   }
@@ -224,23 +225,12 @@ class PostgresStore implements Store {
     });
   }
 
-  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
-    return this.read(async (ask) => (await readPositions(ask, nowMs, [{ issuer, currency }]))[0]);
-  }
-
-  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
-    return this.read((ask) => readPositions(ask, nowMs));
-  }
-
-  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
-    return this.read((ask) => readRecentAmounts(ask, { issuer, currency }, most));
-  }
-
-  findChange(id: Uint8Array): Promise<number | undefined> {
-    return this.read((ask) => findChange(ask, id));
-  }
-
-  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Promise<Result<number, ChangeCode>> {
+  applyChange({
+    change: bytes,
+    approvals,
+    createdMs,
+    followed,
+  }: ApprovedChange): Promise<Result<number, ChangeCode>> {
     const id = changeId(bytes);
     const decoded = decodeChange(bytes);
     assert(decoded.ok, 'a change that was approved can be read');
@@ -253,7 +243,8 @@ class PostgresStore implements Store {
       else await lockQuotas(ask, termsActionsOf(action));
       const known = await findChange(ask, id);
       if (known !== undefined) return { value: succeed(known), head };
-      const decided = decideChange(change, createdMs, await readChangeable(ask, action));
+      const moment = { nowMs: createdMs, role: this.role, followed: followed === true };
+      const decided = decideChange(change, moment, await readChangeable(ask, action));
       if (!decided.ok) return { value: decided, head };
       const content = encodeChangeContent(bytes, approvals);
       const ended = await endInJournal(ask, this.series.number, head, decided.value.ended, createdMs);
@@ -379,15 +370,19 @@ class PostgresStore implements Store {
     return this.held.close();
   }
 
+  protected get seriesNumber(): number {
+    return this.series.number;
+  }
+
   private get series(): Series {
     return this.held.series;
   }
 
-  private read<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+  protected read<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
     return this.held.read(work);
   }
 
-  private write<T>(work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>): Promise<T> {
+  protected write<T>(work: (ask: Ask, head: Promise<JournalHead>) => Promise<Outcome<T>>): Promise<T> {
     return this.held.write(work);
   }
 

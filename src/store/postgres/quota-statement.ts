@@ -239,12 +239,16 @@ export async function insertQuota(ask: Ask, account: QuotaName & QuotaTerms): Pr
 
 /** Writes the quota's new terms, and its slots anew from what was taken: a limit counts what was taken before it was there, too. */
 export async function writeAccount(ask: Ask, account: QuotaAccount): Promise<void> {
-  const { issuer, currency, version, limits, clockMs } = account;
+  const { issuer, currency, version, limits, clockMs, issued, voided } = account;
   const row = termsRowOf(account);
   await ask(
-    `UPDATE quota SET version = $3, allocated = $4, frozen = $5, limits = $6, clock_ms = $7, returns = $8
+    `UPDATE quota SET version = $3, allocated = $4, frozen = $5, limits = $6, clock_ms = $7, returns = $8,
+        issued = $9, voided = $10
       WHERE issuer = $1 AND currency = $2`,
-    [issuer, currency, version, row.allocated, row.frozen, row.limits, clockMs, row.returns],
+    [
+      ...[issuer, currency, version, row.allocated, row.frozen, row.limits, clockMs, row.returns],
+      ...[issued, voided],
+    ],
   );
   const resets = await ask<{ ordinal: bigint; reset_ms: bigint }>(
     'SELECT ordinal, reset_ms FROM quota_change WHERE issuer = $1 AND currency = $2 AND reset_ms IS NOT NULL',

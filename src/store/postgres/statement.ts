@@ -6,6 +6,7 @@ import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
+import { approveQuotas } from './central-statement.ts';
 import { lockQuotas, readAccounts, retireQuotas, takeQuotas } from './quota-statement.ts';
 import { readReservations, writeReservations } from './reservation-statement.ts';
 import type { Ask } from './session.ts';
@@ -77,7 +78,9 @@ export async function readFound(
   series: number,
   intents: readonly NewIntent[],
 ): Promise<Omit<Found, 'head'>> {
-  const quotas = intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []);
+  const quotas = intents.flatMap(
+    ({ take, reserves, settles, approves }) => take ?? reserves ?? settles ?? approves ?? [],
+  );
   const settlements = intents.flatMap(({ settles }) => settles ?? []);
   const orders = intents.flatMap(({ orders = [] }) => orders.map(({ id }) => id));
   const spends = intents.flatMap(({ spends }) => (spends === undefined ? [] : [spends]));
@@ -119,6 +122,7 @@ export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Pro
     // First: what comes back may be taken in the same group.
     retireQuotas(ask, plan.retired),
     takeQuotas(ask, plan.taken),
+    approveQuotas(ask, plan.approved),
     writeReservations(ask, plan.reserved),
     appendEntries(ask, series, plan.entries),
     insertIntents(ask, series, plan.created),

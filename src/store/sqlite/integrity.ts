@@ -1,6 +1,7 @@
 /** What is checked before a database is served: that its rows say what its journal says, all of them. */
 import type Database from 'better-sqlite3';
 import { equalBytes } from '../../kit/bytes.ts';
+import type { LedgerRole } from '../../quota/history.ts';
 import { LedgerCheck } from '../ledger-check.ts';
 import type { Corrupt } from '../quota-check.ts';
 import { decodeOrders, type IntentRow, type JournalRow, type OrderRow } from '../row.ts';
@@ -35,7 +36,7 @@ export function verifyWhole(
     if (intent !== undefined) verifyOrders(intent, findOrder, corrupt);
   }
   check.finish(db.prepare(sql.count).get() as { intents: bigint; orders: bigint });
-  verifyQuotas(db, corrupt);
+  verifyQuotas(db, role as LedgerRole, corrupt);
 }
 
 /** Each order that an intent stands for is found by its id: a lost one could be issued again. */

@@ -9,6 +9,7 @@ import {
   encodeAllocationContent,
   encodeChangeContent,
   encodeStopContent,
+  type LedgerRole,
 } from '../../quota/history.ts';
 import { type Reservation, refuseUnknownReservation, standingOf } from '../../quota/reservation.ts';
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
@@ -37,11 +38,13 @@ export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
 
 export class QuotaTables {
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly role: LedgerRole;
   private readonly append: AppendEntry;
   readonly reservations: ReservationTable;
 
-  constructor(db: Database.Database, append: AppendEntry) {
+  constructor(db: Database.Database, role: string, append: AppendEntry) {
     this.statements = prepare(db);
+    this.role = role as LedgerRole;
     this.reservations = new ReservationTable(db);
     this.append = append;
   }
@@ -141,7 +144,7 @@ export class QuotaTables {
     return row === undefined ? undefined : Number(row.sequence);
   }
 
-  applyChange({ change: bytes, approvals, createdMs }: ApprovedChange): Result<number, ChangeCode> {
+  applyChange({ change: bytes, approvals, createdMs, followed }: ApprovedChange): Result<number, ChangeCode> {
     const id = changeId(bytes);
     const known = this.findChange(id);
     if (known !== undefined) return succeed(known);
@@ -149,7 +152,8 @@ export class QuotaTables {
     assert(decoded.ok, 'a change that was approved can be read');
     const { action } = decoded.value;
     const accounts = termsActionsOf(action).flatMap((one) => this.account(one.issuer, one.currency) ?? []);
-    const decided = decideChange(decoded.value, createdMs, {
+    const moment = { nowMs: createdMs, role: this.role, followed: followed === true };
+    const decided = decideChange(decoded.value, moment, {
       accounts,
       reservations: accounts.flatMap((account) => this.reservations.open(account)),
       stop: this.stopped(),
@@ -200,8 +204,11 @@ export class QuotaTables {
 
   /** The quota's new terms, and its slots anew from what was taken. */
   private write(account: QuotaAccount): void {
-    const { issuer, currency, version, limits, clockMs } = account;
-    this.statements.changeQuota.run({ issuer, currency, version, ...termsRowOf(account), clockMs });
+    const { issuer, currency, version, limits, clockMs, issued, voided } = account;
+    this.statements.changeQuota.run({
+      ...{ issuer, currency, version, issued, voided, clockMs },
+      ...termsRowOf(account),
+    });
     // A limit counts what was taken before it was there, too.
     const tally = makeTally(limits, clockMs, this.clockResets(issuer, currency));
     const takes = this.statements.takes.iterate(issuer, currency, tallyStart(limits, clockMs));
@@ -241,7 +248,7 @@ function prepare(db: Database.Database) {
       db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
       VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`),
     changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
-        limits = :limits, returns = :returns, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
+        limits = :limits, returns = :returns, issued = :issued, voided = :voided, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
     takeTotal:
       db.prepare(`UPDATE quota SET reserved = reserved + :amount, held = held + :held, clock_ms = :atMs
       WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount + :held`),

@@ -45,12 +45,14 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
+import { CentralPart } from './central-part.ts';
+import { CentralTables } from './central-tables.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import { makeLedgerReads } from './ledger-reads.ts';
-import { QuotaTables } from './quota-tables.ts';
+import { type AppendEntry, QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 import { intentParameters, prepareStatements, type Statements } from './statements.ts';
@@ -75,19 +77,21 @@ export function openSqliteStore(options: DatabaseOptions): Store {
   return withStoreErrors(options.path, () => new SqliteStore(options));
 }
 
-class SqliteStore implements Store {
+class SqliteStore extends CentralPart implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
   private readonly unlock: () => void;
   private readonly statements: Statements;
   private readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
+  protected readonly central: CentralTables;
   private readonly genesis: Uint8Array;
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
   private readonly pages: LedgerReads;
 
   constructor(options: DatabaseOptions) {
+    super();
     this.path = options.path;
     const release = lockFile(`${options.path}.lock`);
     if (release === undefined)
@@ -107,7 +111,9 @@ class SqliteStore implements Store {
     }
     try {
       this.statements = prepareStatements(this.db);
-      this.quotas = new QuotaTables(this.db, (content) => this.append(content));
+      const append: AppendEntry = (content) => this.append(content);
+      this.quotas = new QuotaTables(this.db, options.role, append);
+      this.central = new CentralTables(this.db, append);
       this.settlements = new SettlementTables(this.db);
       verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
@@ -198,7 +204,9 @@ class SqliteStore implements Store {
     const spends = intents.flatMap((intent) => intent.spends ?? []);
     const settlements = intents.flatMap(({ settles }) => settles ?? []);
     const quotas = this.quotas.quotas(
-      intents.flatMap(({ take, reserves, settles }) => take ?? reserves ?? settles ?? []),
+      intents.flatMap(
+        ({ take, reserves, settles, approves }) => take ?? reserves ?? settles ?? approves ?? [],
+      ),
     );
     return {
       head: this.readHead(),
@@ -216,7 +224,16 @@ class SqliteStore implements Store {
     };
   }
 
-  private writePlan({ entries, created, taken, reserved, retired, units, balances }: CommitPlan): void {
+  private writePlan({
+    entries,
+    created,
+    taken,
+    approved,
+    reserved,
+    retired,
+    units,
+    balances,
+  }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
       const parameters = intentParameters(intent, sequence);
@@ -228,6 +245,7 @@ class SqliteStore implements Store {
     // First: what comes back may be taken in the same group.
     this.quotas.retire(retired);
     this.quotas.take(taken);
+    this.central.approve(approved);
     this.quotas.reservations.write(reserved);
     this.settlements.write({ units, balances });
   }
@@ -379,7 +397,7 @@ class SqliteStore implements Store {
     return Promise.resolve();
   }
 
-  private run<T>(read: () => T): Promise<T> {
+  protected run<T>(read: () => T): Promise<T> {
     return new Promise((resolve) => {
       resolve(withStoreErrors(this.path, read));
     });
@@ -391,7 +409,7 @@ class SqliteStore implements Store {
     return this.run(() => transaction.deferred());
   }
 
-  private transact<T>(write: () => T): Promise<T> {
+  protected transact<T>(write: () => T): Promise<T> {
     const transaction = this.db.transaction(write);
     return this.run(() => transaction.immediate());
   }

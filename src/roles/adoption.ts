@@ -1,0 +1,91 @@
+/**
+ * Central management takes quotas over into its own account, in an appliance that was made before there was one: once, where it has none
+ * at all. The terms are quota control's word; what counts is what its own credentials came to, by issuance's word.
+ *
+ * A crash before the commit leaves no account, and the next request or round begins again; after it, the account is there.
+ */
+import type { Clock } from '../kit/clock.ts';
+import { type Result, succeed } from '../kit/result.ts';
+import { accountName } from '../quota/history.ts';
+import type { QuotaPosition } from '../store/store.ts';
+import { byIssuer, type Granted, readGranted } from './granted.ts';
+import { type AskLastWords, lastWordLimit, readUsed } from './last-word.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface AdoptionDependencies {
+  readonly ledger: Ledger;
+  readonly lastWords: AskLastWords;
+  /** How far apart the systems' clocks may be. */
+  readonly clockSkewSeconds: number;
+  readonly clock: Clock;
+}
+
+/** Gives how many quotas were taken over: none where there is an account. */
+export async function adoptQuotas(
+  dependencies: AdoptionDependencies,
+  positions: readonly QuotaPosition[],
+): Promise<Result<number>> {
+  const { ledger, clock } = dependencies;
+  const { store } = ledger;
+  if (positions.length === 0 || (await store.positions(clock.nowMs())).length > 0) return succeed(0);
+  const counted = new Map<string, bigint>();
+  for (let after = 0; ; ) {
+    const page = await readGranted(store, after, lastWordLimit);
+    after = page.at(-1)?.sequence ?? after;
+    const added = await countPage(dependencies, page, counted);
+    if (!added.ok) return added;
+    if (page.length < lastWordLimit) break;
+  }
+  const adoptions = positions.map(
+    ({ issuer, currency, version, allocated, reserved, issued, frozen, limits, returns }) => ({
+      issuer,
+      currency,
+      version,
+      createdMs: clock.nowMs(),
+      // Its own ledger may be an older one; and what did not come back was within what was allocated.
+      counted: least(allocated, most(counted.get(accountName(issuer, currency)) ?? 0n, reserved + issued)),
+      terms: {
+        allocated,
+        frozen,
+        returns,
+        limits: limits.map(({ name, counts, window, maximum }) => ({ name, counts, window, maximum })),
+      },
+    }),
+  );
+  if (!(await store.adopt(adoptions))) return succeed(0);
+  await ledger.follow();
+  return succeed(adoptions.length);
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function most(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+async function countPage(
+  { lastWords, clockSkewSeconds, clock }: AdoptionDependencies,
+  page: readonly Granted[],
+  counted: Map<string, bigint>,
+): Promise<Result<null>> {
+  const expiredBefore = clock.nowSeconds() - 2 * clockSkewSeconds;
+  const isExpired = ({ credential }: Granted): boolean => credential.expiresAt < expiredBefore;
+  for (const [issuer, granted] of byIssuer(page)) {
+    for (const close of [true, false]) {
+      const some = granted.filter((one) => isExpired(one) === close);
+      const ids = some.map(({ requestId }) => requestId);
+      const words = ids.length === 0 ? succeed([]) : await lastWords(issuer, ids, close);
+      if (!words.ok) return words;
+      for (const [i, { credential }] of some.entries()) {
+        const word = words.value[i];
+        // What may still be issued counts whole, and is not freed later: it is of the last minutes before.
+        const used = word?.ok === true && word.value !== null ? readUsed(word.value) : undefined;
+        const name = accountName(issuer, credential.currency.code);
+        counted.set(name, (counted.get(name) ?? 0n) + (used ?? credential.total));
+      }
+    }
+  }
+  return succeed(null);
+}

@@ -1,0 +1,122 @@
+/** The statements on central management's own account: what it approved, and what was freed of it. */
+import type { EntryContent } from '../../journal/chain.ts';
+import { assert } from '../../kit/result.ts';
+import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/central-account.ts';
+import { accountName } from '../../quota/history.ts';
+import { freedOf, markOf, returnedOf } from '../central-plan.ts';
+import type { Approved } from '../quota-plan.ts';
+import { type ApprovalRow, bytesOf, termsRowOf } from '../row.ts';
+import type { NewAdoption, NewResolution, NewReturn } from '../store.ts';
+import { closeGate, lockQuotas, readAccounts } from './quota-statement.ts';
+import type { Ask, Written } from './session.ts';
+
+/** Appends an entry with the next number; gives its number in the order of all series. */
+export type AppendEntry = (content: Omit<EntryContent, 'sequence'>) => Promise<number>;
+
+/** Writes what a group approves: one row for each quota. */
+export async function approveQuotas(ask: Ask, approved: readonly Approved[]): Promise<void> {
+  if (approved.length === 0) return;
+  const written = (await ask(
+    `UPDATE quota q SET issued = q.issued + g.amount
+      FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (issuer, currency, amount)
+      WHERE q.issuer = g.issuer AND q.currency = g.currency
+        AND q.allocated - q.reserved - q.held - q.issued + q.voided + q.returned >= g.amount`,
+    [
+      approved.map(({ issuer }) => issuer),
+      approved.map(({ currency }) => currency),
+      approved.map(({ amount }) => amount),
+    ],
+  )) as unknown as Written;
+  assert(written.count === approved.length, 'what was found to fit into an account fits, under its lock');
+}
+
+export async function adoptQuotas(
+  ask: Ask,
+  append: AppendEntry,
+  adoptions: readonly NewAdoption[],
+): Promise<boolean> {
+  // Of two processes the second waits here, and then finds them there.
+  await closeGate(ask);
+  if ((await ask('SELECT 1 FROM quota LIMIT 1')).length > 0) return false;
+  for (const adoption of adoptions) {
+    const { issuer, currency, version, counted, createdMs } = adoption;
+    const terms = termsRowOf(adoption.terms);
+    await ask(
+      `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+        VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8)`,
+      [issuer, currency, version, terms.allocated, counted, terms.frozen, terms.limits, terms.returns],
+    );
+    const subject = accountName(issuer, currency);
+    await append({ kind: 'adoption', subject, createdMs, content: encodeAdoption(adoption) });
+  }
+  return true;
+}
+
+export async function resolveRequests(
+  ask: Ask,
+  append: AppendEntry,
+  resolutions: readonly NewResolution[],
+): Promise<number> {
+  await lockQuotas(ask, resolutions);
+  let resolved = 0;
+  for (const one of resolutions) {
+    const { requestId, issuer, currency, createdMs } = one;
+    const known = await ask('SELECT 1 FROM resolution WHERE id = $1', [requestId]);
+    const [found] = await ask<ApprovalRow>(
+      `SELECT sequence, approve_amount FROM intent
+        WHERE kind = 'credential' AND id = $1 AND issuer = $2 AND approve_currency = $3`,
+      [requestId, issuer, currency],
+    );
+    if (known.length > 0 || found === undefined) continue;
+    const { approve_amount: approved } = found;
+    const freed = freedOf(await accountOf(ask, one), approved, one);
+    const content = encodeResolution({ ...one, approved, freed });
+    const ordinal = await append({ kind: 'resolution', subject: requestId, createdMs, content });
+    await ask('INSERT INTO resolution (id, ordinal, issuer, currency, freed) VALUES ($1, $2, $3, $4, $5)', [
+      requestId,
+      ordinal,
+      issuer,
+      currency,
+      freed,
+    ]);
+    await ask('UPDATE quota SET voided = voided + $3 WHERE issuer = $1 AND currency = $2', [
+      issuer,
+      currency,
+      freed,
+    ]);
+    resolved++;
+  }
+  return resolved;
+}
+
+export async function readResolvedUpTo(ask: Ask, series: number): Promise<number> {
+  const [row] = await ask<{ bytes: Uint8Array }>(
+    `SELECT j.bytes FROM resolution r JOIN journal j USING (ordinal) WHERE j.series = $1
+      ORDER BY j.ordinal DESC LIMIT 1`,
+    [series],
+  );
+  return row === undefined ? 0 : markOf(bytesOf(row.bytes));
+}
+
+export async function bringBack(ask: Ask, append: AppendEntry, one: NewReturn): Promise<void> {
+  await lockQuotas(ask, [one]);
+  const { issuer, currency, createdMs } = one;
+  const account = await accountOf(ask, one);
+  const total = returnedOf(account, one);
+  if (total === account.returned) return;
+  const subject = accountName(issuer, currency);
+  await append({ kind: 'return', subject, createdMs, content: encodeReturn(total) });
+  // It is all in one: quota control tells what came back, and not what of the rest is retired.
+  await ask('UPDATE quota SET retired = $3, returned = $3 WHERE issuer = $1 AND currency = $2', [
+    issuer,
+    currency,
+    total,
+  ]);
+}
+
+async function accountOf(ask: Ask, { issuer, currency }: { issuer: string; currency: string }) {
+  const { quotas } = await readAccounts(ask, [{ issuer, currency }]);
+  const [found] = quotas;
+  assert(found !== undefined, 'what is resolved was approved of a quota');
+  return found.account;
+}

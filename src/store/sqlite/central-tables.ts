@@ -1,0 +1,115 @@
+/** Central management's own account: what it approved, and what was freed of it. Each method runs inside of a transaction of the store's. */
+import type Database from 'better-sqlite3';
+import { assert } from '../../kit/result.ts';
+import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/central-account.ts';
+import { accountName } from '../../quota/history.ts';
+import { freedOf, markOf, returnedOf } from '../central-plan.ts';
+import type { Approved } from '../quota-plan.ts';
+import { type ApprovalRow, accountOf, bytesOf, changeOf, type QuotaRow, termsRowOf } from '../row.ts';
+import type { ApprovedChange, NewAdoption, NewResolution, NewReturn } from '../store.ts';
+import type { AppendEntry } from './quota-tables.ts';
+
+export class CentralTables {
+  private readonly statements: ReturnType<typeof prepare>;
+  private readonly append: AppendEntry;
+
+  constructor(db: Database.Database, append: AppendEntry) {
+    this.statements = prepare(db);
+    this.append = append;
+  }
+
+  /** Writes what a group approves: the table's own check holds the total once more. */
+  approve(approved: readonly Approved[]): void {
+    for (const one of approved) {
+      const written = this.statements.approve.run({ ...one });
+      assert(written.changes === 1, 'what was checked fits, in the same transaction');
+    }
+  }
+
+  changes(): readonly ApprovedChange[] {
+    return (this.statements.changes.all() as { bytes: Uint8Array }[]).map(({ bytes }) => changeOf(bytes));
+  }
+
+  adopt(adoptions: readonly NewAdoption[]): boolean {
+    if (this.statements.anyQuota.get() !== undefined) return false;
+    for (const adoption of adoptions) {
+      const { issuer, currency, terms, version, counted, createdMs } = adoption;
+      this.statements.insert.run({ issuer, currency, version, issued: counted, ...termsRowOf(terms) });
+      this.append({
+        kind: 'adoption',
+        subject: accountName(issuer, currency),
+        createdMs,
+        content: encodeAdoption(adoption),
+      });
+    }
+    return true;
+  }
+
+  resolve(resolutions: readonly NewResolution[]): number {
+    let resolved = 0;
+    for (const one of resolutions) {
+      const { requestId, issuer, currency, createdMs } = one;
+      const found = this.statements.findApproval.get(requestId, issuer, currency);
+      if (found === undefined || this.statements.findResolution.get(requestId) !== undefined) continue;
+      const { approve_amount: approved } = found as ApprovalRow;
+      const freed = freedOf(this.account(issuer, currency), approved, one);
+      const content = encodeResolution({ ...one, approved, freed });
+      const sequence = this.append({ kind: 'resolution', subject: requestId, createdMs, content });
+      this.statements.insertResolution.run({ id: requestId, sequence, issuer, currency, freed });
+      this.statements.free.run({ issuer, currency, freed });
+      resolved++;
+    }
+    return resolved;
+  }
+
+  resolvedUpTo(): number {
+    const row = this.statements.lastResolution.get() as { bytes: Uint8Array } | undefined;
+    return row === undefined ? 0 : markOf(bytesOf(row.bytes));
+  }
+
+  bringBack(one: NewReturn): void {
+    const { issuer, currency, createdMs } = one;
+    const account = this.account(issuer, currency);
+    const total = returnedOf(account, one);
+    if (total === account.returned) return;
+    const subject = accountName(issuer, currency);
+    this.append({ kind: 'return', subject, createdMs, content: encodeReturn(total) });
+    this.statements.bringBack.run({ issuer, currency, total });
+  }
+
+  private account(issuer: string, currency: string) {
+    const row = this.statements.quota.get(issuer, currency) as QuotaRow | undefined;
+    assert(row !== undefined, 'what is resolved was approved of a quota');
+    return accountOf(row);
+  }
+}
+
+function prepare(db: Database.Database) {
+  return {
+    quota: db.prepare('SELECT * FROM quota WHERE issuer = ? AND currency = ?'),
+    anyQuota: db.prepare('SELECT 1 FROM quota LIMIT 1'),
+    changes: db.prepare(
+      'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
+    ),
+    approve:
+      db.prepare(`UPDATE quota SET issued = issued + :amount WHERE issuer = :issuer AND currency = :currency
+      AND allocated - reserved - held - issued + voided + returned >= :amount`),
+    insert:
+      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+      VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns)`),
+    findApproval: db.prepare(`SELECT sequence, approve_amount FROM intent
+      WHERE kind = 'credential' AND id = ? AND issuer = ? AND approve_currency = ?`),
+    findResolution: db.prepare('SELECT 1 FROM resolution WHERE id = ?'),
+    insertResolution: db.prepare(`INSERT INTO resolution (id, sequence, issuer, currency, freed)
+      VALUES (:id, :sequence, :issuer, :currency, :freed)`),
+    lastResolution: db.prepare(`SELECT j.bytes FROM journal j
+      WHERE j.sequence = (SELECT max(sequence) FROM resolution)`),
+    free: db.prepare(
+      'UPDATE quota SET voided = voided + :freed WHERE issuer = :issuer AND currency = :currency',
+    ),
+    // It is all in one: quota control tells what came back, and not what of the rest is retired.
+    bringBack: db.prepare(
+      'UPDATE quota SET retired = :total, returned = :total WHERE issuer = :issuer AND currency = :currency',
+    ),
+  };
+}
