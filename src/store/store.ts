@@ -22,6 +22,7 @@ import type { LedgerReads } from './ledger-reads.ts';
 export type { QuotaPosition } from '../quota/bucket.ts';
 export type { Reservation, ReservationState } from '../quota/reservation.ts';
 export type { LedgerReads, ReadEntry } from './ledger-reads.ts';
+export { StoreError, type StoreErrorCode } from './store-error.ts';
 
 export type IntentKind =
   | 'request'
@@ -380,36 +381,4 @@ export interface Store {
   /** Forgets what is held of a system, or of one journal of it; gives whether anything was. An operator's decision, never the program's. */
   releaseHead(role: string, name: string, journal?: Uint8Array): Promise<boolean>;
   close(): Promise<void>;
-}
-
-export type StoreErrorCode =
-  | 'store_in_use'
-  | 'store_older'
-  | 'store_unreachable'
-  | 'store_denied'
-  | 'store_read_only'
-  | 'store_busy'
-  | 'store_rewound'
-  | 'store_unsupported'
-  | 'store_several_series'
-  | 'store_address_invalid'
-  | 'epoch_in_use'
-  | 'in_progress'
-  | 'store_corrupt'
-  | 'store_foreign'
-  | 'store_newer'
-  | 'store_not_durable'
-  | 'store_missing'
-  | 'store_full'
-  | 'store_io'
-  | 'issuance_stopped';
-
-/** A broken or unusable database: nothing was decided, so it is thrown and not a refusal. */
-export class StoreError extends Error {
-  readonly code: StoreErrorCode;
-  constructor(code: StoreErrorCode, message: string) {
-    super(message);
-    this.name = 'StoreError';
-    this.code = code;
-  }
 }

@@ -208,21 +208,21 @@ export function describeQuotas(make: () => Promise<StoreUnderTest>, share: numbe
       expect(await commitOne(under.store, newIntent('other', { kind: 'currency' }))).toMatchObject({
         ok: true,
       });
-      expect((await under.store.stop(stopOf('more fire'))).sequence).toBe(5);
+      expect((await under.store.stop(stopOf('more fire'))).sequence).toBe(6);
       expect(await under.store.applyChange(changeOf({ kind: 'start', stop: 3 }, start))).toMatchObject({
         code: 'change_stale',
       });
-      const lift = changeOf({ kind: 'start', stop: 5 }, start);
-      expect(await under.store.applyChange(lift)).toEqual({ ok: true, value: 6 });
+      const lift = changeOf({ kind: 'start', stop: 6 }, start);
+      expect(await under.store.applyChange(lift)).toEqual({ ok: true, value: 7 });
       expect(await under.store.stopped()).toBeUndefined();
       expect(await recordOne(under.store, waiting.id, bytes(64, 1))).toMatchObject({ signed: bytes(64, 1) });
       // Neither an old start nor an old stop does anything again.
-      expect(await under.store.applyChange(lift)).toEqual({ ok: true, value: 6 });
+      expect(await under.store.applyChange(lift)).toEqual({ ok: true, value: 7 });
       expect((await under.store.stop(stopOf('fire'))).sequence).toBe(3);
       await under.reopen();
       expect(await under.store.stopped()).toBeUndefined();
       expect(
-        await under.store.applyChange(changeOf({ kind: 'start', stop: 5 }, start, 'once more')),
+        await under.store.applyChange(changeOf({ kind: 'start', stop: 6 }, start, 'once more')),
       ).toMatchObject({ code: 'issuance_not_stopped' });
     });
 

@@ -45,13 +45,13 @@ import type {
   UnitSerial,
 } from '../store.ts';
 import { StoreError } from '../store.ts';
-import { CentralPart } from './central-part.ts';
 import { CentralTables } from './central-tables.ts';
 import { type DatabaseOptions, movedFile, openDatabase } from './database.ts';
 import { lockFile } from './file-lock.ts';
 import { HeldHeads } from './held-heads.ts';
 import { verifyWhole } from './integrity.ts';
 import { makeLedgerReads } from './ledger-reads.ts';
+import { QuotaPart } from './quota-part.ts';
 import { type AppendEntry, QuotaTables } from './quota-tables.ts';
 import { SettlementTables } from './settlement-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
@@ -77,12 +77,12 @@ export function openSqliteStore(options: DatabaseOptions): Store {
   return withStoreErrors(options.path, () => new SqliteStore(options));
 }
 
-class SqliteStore extends CentralPart implements Store {
+class SqliteStore extends QuotaPart implements Store {
   private readonly path: string;
   private readonly db: Database.Database;
   private readonly unlock: () => void;
   private readonly statements: Statements;
-  private readonly quotas: QuotaTables;
+  protected readonly quotas: QuotaTables;
   private readonly settlements: SettlementTables;
   protected readonly central: CentralTables;
   private readonly genesis: Uint8Array;
@@ -285,22 +285,6 @@ class SqliteStore extends CentralPart implements Store {
     return this.transact(() => this.quotas.allocate(allocation));
   }
 
-  position(issuer: string, currency: string, nowMs: number): Promise<QuotaPosition | undefined> {
-    return this.read(() => this.quotas.position(issuer, currency, nowMs));
-  }
-
-  positions(nowMs: number): Promise<readonly QuotaPosition[]> {
-    return this.read(() => this.quotas.positions(nowMs));
-  }
-
-  recentAmounts(issuer: string, currency: string, most: number): Promise<readonly bigint[]> {
-    return this.run(() => this.quotas.recentAmounts(issuer, currency, most));
-  }
-
-  findChange(id: Uint8Array): Promise<number | undefined> {
-    return this.run(() => this.quotas.findChange(id));
-  }
-
   applyChange(change: ApprovedChange): Promise<Result<number, ChangeCode>> {
     return this.transact(() => this.quotas.applyChange(change));
   }
@@ -403,8 +387,7 @@ class SqliteStore extends CentralPart implements Store {
     });
   }
 
-  /** Several reads of one state. */
-  private read<T>(read: () => T): Promise<T> {
+  protected read<T>(read: () => T): Promise<T> {
     const transaction = this.db.transaction(read);
     return this.run(() => transaction.deferred());
   }
