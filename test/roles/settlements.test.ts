@@ -341,11 +341,10 @@ describe('a unit is spent once', () => {
       wrapStore: (store, role) =>
         role !== 'quota'
           ? store
-          : {
-              ...bound(store),
+          : exchanged(store, {
               commit: (intents) =>
                 store.commit(intents.map((intent) => ({ ...intent, bodyHash: older(file) }))),
-            },
+            }),
     });
     const receipt = accepted(await retire(file));
     authorities = await authorities.restart({ wrapStore: (store) => store });
@@ -363,7 +362,7 @@ describe('a unit is spent once', () => {
     // One that looked for itself before another of it was committed, and for its units after.
     authorities = await authorities.restart({
       wrapStore: (store, role) =>
-        role !== 'quota' ? store : { ...bound(store), findIntent: () => Promise.resolve(undefined) },
+        role !== 'quota' ? store : exchanged(store, { findIntent: () => Promise.resolve(undefined) }),
     });
     expect(accepted(await retire(file))).toEqual(receipts[0]?.ok === true ? receipts[0].value : undefined);
     const { id } = receiptOf(accepted(receipts[0] ?? { ok: false, code: '', message: '' }));
@@ -692,12 +691,14 @@ describe('a stop', () => {
   });
 });
 
-/** A store's methods, each of it: for one that is to be exchanged. */
-function bound(store: Store): Store {
-  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(store)) as (keyof Store)[];
-  return Object.fromEntries(
-    names.filter((name) => typeof store[name] === 'function').map((name) => [name, store[name].bind(store)]),
-  ) as unknown as Store;
+/** The store with some of its methods exchanged. */
+function exchanged(store: Store, others: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, name: keyof Store) {
+      const method = others[name] ?? target[name];
+      return typeof method === 'function' ? method.bind(target) : method;
+    },
+  });
 }
 
 /** A signer of quota control that fails for these purposes, as if the process had ended there. */
