@@ -98,6 +98,7 @@ const position = {
 };
 const status = {
   role: 'quota',
+  series: null,
   keyId: 'ab'.repeat(32),
   journal: { sequence: 1, hash: 'cd'.repeat(32), id: 'ef'.repeat(16) },
   unsigned: 0,

@@ -224,6 +224,8 @@ describe('a resource', () => {
         ...neverOfIssuance,
         reservations_too_many: 'a reservation is made at /reservations',
         reservation_time_invalid: 'a reservation is made at /reservations',
+        request_unknown: 'what became of a request is asked at /closings, in a list',
+        request_underway: 'what became of a request is asked at /closings, in a list',
       },
     ],
   ])('%s declares every code that the sources behind it refuse with', (_title, route, files, impossible) => {
@@ -257,7 +259,7 @@ describe('the table', () => {
 
   it.each([
     ['hsm/signer.ts', 'SignerErrorCode', deviceProblems],
-    ['src/store/store.ts', 'StoreErrorCode', storeProblems.filter((code) => code !== 'disk_full')],
+    ['src/store/store-error.ts', 'StoreErrorCode', storeProblems.filter((code) => code !== 'disk_full')],
   ] as const)('has every code of %s as 503', (file, union, codes) => {
     const text = new RegExp(`type ${union} =([^;]*);`).exec(read(file))?.[1] ?? '';
     const declared = [...text.matchAll(/'([a-z_]+)'/g)].map((match) => match[1] ?? '');

@@ -50,7 +50,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
   async function runAll(): Promise<Uint8Array[]> {
     const url = server.url(server.makeDatabase());
     const draw = drawFrom('two series');
-    const house = new House({ code: asItIs, keys, draw, allocated: 1n, dayLimit: 1n });
+    const house = new House({ code: asItIs, keys, draw, allocated: 100_000n, dayLimit: 100_000n });
     const common = { url, role: 'quota', random: randomBytes };
     const stores: Store[] = [await openPostgresStore({ ...common, series: 'quota-1', create: true })];
     try {
