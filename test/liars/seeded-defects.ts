@@ -17,7 +17,7 @@ export const seededDefects: readonly SeededDefect[] = [
   {
     name: 'the id of a spent credential is not stored',
     by: 'a lying central management',
-    file: 'store/sqlite/sqlite-store.ts',
+    file: 'store/sqlite/statements.ts',
     from: 'spends: intent.spends ?? null,',
     to: 'spends: null,',
   },
@@ -32,8 +32,8 @@ export const seededDefects: readonly SeededDefect[] = [
     name: 'the room that was seen is taken for permission',
     by: 'a lying issuance',
     file: 'store/quota-plan.ts',
-    from: 'if (!fits.ok) return fits;',
-    to: '',
+    from: 'this.checkUse(position, take);\n    if (!fits.ok) return fits;',
+    to: 'this.checkUse(position, take);',
   },
   {
     name: 'the peer is not held against the issuer',
