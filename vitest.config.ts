@@ -1,4 +1,19 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files that take minutes, the longest first: none of them is to be left alone at the end. */
+const long = ['test/crash/sweep', 'test/liars/', 'test/flow/', 'test/vm/seeded-defects'];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = long.findIndex((part) => moduleId.includes(part));
+      return place === -1 ? long.length : place;
+    };
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +22,7 @@ export default defineConfig({
     pool: 'forks',
     // Most of the time goes into waiting for processes, disks and HSMs.
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     // The longer sweeps of `npm run test:nightly` take their time.
     testTimeout: process.env['RINGMINT_NIGHTLY'] === undefined ? 60_000 : 3_600_000,
     hookTimeout: 120_000,
