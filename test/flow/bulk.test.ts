@@ -29,9 +29,7 @@ const quotas = [
 
 beforeAll(async () => {
   place = makeWorkplace();
-  writeFileSync(inFolder('quotas.json'), JSON.stringify(quotas));
-  const made = await place.run('init', '--quotas', 'quotas.json');
-  if (made.code !== 0) throw new Error(made.err);
+  await place.init(quotas);
   systems = await place.up();
 });
 

@@ -1,34 +1,21 @@
 /** Ledgers that are backed up while the systems issue, put back, and gone on from, with the compiled program. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
 import { lockFile } from '../../src/store/sqlite/file-lock.ts';
-import { writeApprovers } from './approvers.ts';
-import {
-  makeWorkplace,
-  processesOf,
-  project,
-  type Ran,
-  type Systems,
-  type Workplace,
-  waitFor,
-} from './ringmint.ts';
+import { type LedgerPlace, makeLedgerPlace } from './ledger-place.ts';
+import { processesOf, project, type Ran, type Systems, waitFor } from './ringmint.ts';
 
 // Each command is a process of its own.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
-let place: Workplace;
+let place: LedgerPlace;
 let systems: Systems | undefined;
-const inFolder = (name: string): string => join(place.folder, name);
 
 beforeAll(async () => {
-  place = makeWorkplace();
-  await place.init();
-  writeApprovers(place.folder, 2);
-  await succeed('ceremony', 'plan', '--approvers', 'approvers.json', '--out', 'plan.cbor');
-  await succeed('ceremony', 'run', 'plan.cbor', '--out', 'plan.cose');
+  place = await makeLedgerPlace();
 });
 
 afterAll(async () => {
@@ -36,37 +23,8 @@ afterAll(async () => {
   place.remove();
 });
 
-async function succeed(...words: string[]): Promise<Record<string, unknown>> {
-  const ran = await place.run(...words, '--json');
-  expect([ran.code, ran.out], `${words.join(' ')}: ${ran.err}`).toEqual([0, expect.any(String)]);
-  return ran.json();
-}
-
 function expectRefused(ran: Ran, exit: number, code: string): void {
   expect([ran.code, ran.json()], ran.err).toMatchObject([exit, { ok: false, code }]);
-}
-
-async function issue(name: string): Promise<Buffer> {
-  if (!existsSync(inFolder(`${name}.cbor`)))
-    await succeed('request', join(project, 'samples/request.json'), '--out', `${name}.cbor`);
-  expect(await succeed('issue', `${name}.cbor`, '--out', name)).toMatchObject({
-    kind: 'issued',
-    total: '250000.00',
-  });
-  return readFileSync(inFolder(`${name}/currency.cbor`));
-}
-
-async function euro(): Promise<Record<string, unknown>> {
-  const { positions } = (await succeed('quota')) as { positions: Record<string, unknown>[] };
-  return positions.find(({ currency }) => currency === 'EUR') ?? {};
-}
-
-/** Starts the systems, which is to be refused, and leaves nothing running. */
-async function expectHalted(code: string): Promise<void> {
-  const ran = await place.run('up');
-  expect(ran.err).toContain(`[${code}]`);
-  expect(ran.code).toBe(6);
-  expect(processesOf(place.folder)).toEqual([]);
 }
 
 async function stop(): Promise<void> {
@@ -88,12 +46,6 @@ const propose = (out: string, ...words: string[]): Promise<Ran> =>
     '--json',
   );
 
-async function approve(change: string): Promise<string[]> {
-  for (const name of ['alice', 'bob'])
-    await succeed('quota', 'approve', change, '--key', `${name}.pem`, '--out', `${change}-${name}.cose`);
-  return [`${change}-alice.cose`, `${change}-bob.cose`];
-}
-
 describe('a ledger of quota control', () => {
   let approvals: string[] = [];
   let second: Buffer;
@@ -101,16 +53,16 @@ describe('a ledger of quota control', () => {
   it('is backed up while the systems issue, and the backup is behind what is issued after it', async () => {
     systems = await place.up();
     const [made] = await Promise.all([
-      succeed('store', 'backup', '--role', 'quota', '--out', 'early'),
-      issue('meanwhile'),
+      place.succeed('store', 'backup', '--role', 'quota', '--out', 'early'),
+      place.issue('meanwhile'),
     ]);
     expect(made).toMatchObject({ role: 'quota', folder: 'early' });
     // From here on nothing is in flight: what is missing later is one control bit.
-    await succeed('store', 'backup', '--role', 'quota', '--out', 'backup');
-    second = await issue('second');
+    await place.succeed('store', 'backup', '--role', 'quota', '--out', 'backup');
+    second = await place.issue('second');
     expectRefused(await place.run('store', 'restore', 'backup', '--json'), 6, 'store_in_use');
     await stop();
-    const { head, standings } = (await succeed('store', 'verify', 'backup')) as {
+    const { head, standings } = (await place.succeed('store', 'verify', 'backup')) as {
       head: { sequence: number };
       standings: unknown[];
     };
@@ -133,7 +85,7 @@ describe('a ledger of quota control', () => {
     ]);
     expect(restored.out).toContain('will not start on it (journal_behind_anchor)');
     expect(restored.out).toContain('ringmint store propose-anchor');
-    await expectHalted('journal_behind_anchor');
+    await place.expectHalted('journal_behind_anchor');
   });
 
   it('is gone on from when two people say so, with what was issued since written off', async () => {
@@ -144,7 +96,7 @@ describe('a ledger of quota control', () => {
     expect(proposed.err).toContain('issuance has 250000.00 demo-issuer/EUR that this ledger does not count');
     expect(proposed.out).toMatch(/GIVEN UP: 1 entry after it[\s\S]*allocated 9750000.00/);
     expect(proposed.out).toContain('ringmint store anchor-anew anchor.cbor');
-    approvals = await approve('anchor.cbor');
+    approvals = await place.approve('anchor.cbor');
     const alone = await place.run('store', 'anchor-anew', 'anchor.cbor', approvals[0] ?? '', '--json');
     expectRefused(alone, 3, 'approvals_too_few');
   });
@@ -159,36 +111,36 @@ describe('a ledger of quota control', () => {
     'killed before %s it is known to anchor and witnesses as %j, and the same command goes on',
     async (step, standings, code) => {
       const script = join(import.meta.dirname, 'cut-anchor.ts');
-      const files = ['anchor.cbor', ...approvals].map(inFolder);
+      const files = ['anchor.cbor', ...approvals].map(place.inFolder);
       const words = ['--import', 'tsx', script, place.home, project, step, ...files];
       const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
       expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
       const path = join(place.home, 'quota/ledger.db');
       const verified = await verifyLedger({ home: place.home, path, progress: () => undefined }, project);
       expect(verified.standings.map(({ standing }) => standing)).toEqual(standings);
-      if (code !== undefined) await expectHalted(code);
+      if (code !== undefined) await place.expectHalted(code);
     },
   );
 
   it('issues again, and no more than its quota with what was issued from the lost ledger', async () => {
-    const anchored = await succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
+    const anchored = await place.succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
     expect(anchored).toMatchObject({ role: 'quota', epoch: 2, released: ['issuance'] });
-    const again = await succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
+    const again = await place.succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
     expect(again).toMatchObject({ sequence: anchored['sequence'], released: [] });
     systems = await place.up();
-    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '250000.00', frozen: false });
-    expect((await issue('second')).equals(second)).toBe(true);
-    await issue('third');
+    expect(await place.euro()).toMatchObject({ allocated: '9750000.00', issued: '250000.00', frozen: false });
+    expect((await place.issue('second')).equals(second)).toBe(true);
+    await place.issue('third');
     // Of 10000000.00 that were allocated 500000.00 are issued by this ledger, and 250000.00 by the lost one.
-    expect(await euro()).toMatchObject({ issued: '500000.00', available: '9250000.00' });
+    expect(await place.euro()).toMatchObject({ issued: '500000.00', available: '9250000.00' });
     for (const name of ['second', 'third'])
-      expect(await succeed('verify', `${name}/currency.cbor`)).toMatchObject({ authentic: true });
+      expect(await place.succeed('verify', `${name}/currency.cbor`)).toMatchObject({ authentic: true });
     await stop();
   });
 
   it('put back once more is not let through by what was approved before', async () => {
-    const restored = await succeed('store', 'restore', 'backup', '--set-aside');
-    await expectHalted('journal_behind_anchor');
+    const restored = await place.succeed('store', 'restore', 'backup', '--set-aside');
+    await place.expectHalted('journal_behind_anchor');
     const again = await place.run('store', 'anchor-anew', 'anchor.cbor', ...approvals, '--json');
     expectRefused(again, 3, 'change_stale');
     rmSync(join(place.home, 'quota/ledger.db'));
@@ -199,23 +151,28 @@ describe('a ledger of quota control', () => {
 describe('a token that was restored from an older backup', () => {
   it('is anchored anew where the ledger is the newest, with nothing written off', async () => {
     const tokens = join(place.home, 'quota/token/tokens');
-    mkdirSync(inFolder('older'));
-    cpSync(tokens, inFolder('older/tokens'), { recursive: true });
+    mkdirSync(place.inFolder('older'));
+    cpSync(tokens, place.inFolder('older/tokens'), { recursive: true });
     systems = await place.up();
-    await issue('fourth');
+    await place.issue('fourth');
     await stop();
     rmSync(tokens, { recursive: true });
-    cpSync(inFolder('older/tokens'), tokens, { recursive: true });
-    await expectHalted('anchor_behind');
+    cpSync(place.inFolder('older/tokens'), tokens, { recursive: true });
+    await place.expectHalted('anchor_behind');
     const proposed = await propose('token.cbor');
     expect(proposed.code, proposed.err).toBe(0);
     expect((proposed.json()['change'] as string[]).join('\n')).toContain(
       'no entry after it is known anywhere',
     );
-    const anchored = await succeed('store', 'anchor-anew', 'token.cbor', ...(await approve('token.cbor')));
+    const anchored = await place.succeed(
+      'store',
+      'anchor-anew',
+      'token.cbor',
+      ...(await place.approve('token.cbor')),
+    );
     expect(anchored).toMatchObject({ epoch: null, released: [] });
     systems = await place.up();
-    expect(await euro()).toMatchObject({ allocated: '9750000.00', issued: '750000.00' });
+    expect(await place.euro()).toMatchObject({ allocated: '9750000.00', issued: '750000.00' });
   });
 });
 

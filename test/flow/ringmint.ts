@@ -1,6 +1,14 @@
 /** The compiled program as its users run it: one process a command, in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,8 +28,8 @@ export interface Workplace {
   readonly home: string;
   /** Runs a command to its end. */
   run(...words: string[]): Promise<Ran>;
-  /** Makes the appliance of samples/quotas.json. */
-  init(): Promise<void>;
+  /** Makes the appliance of these quotas, or of samples/quotas.json. */
+  init(quotas?: readonly object[]): Promise<void>;
   /** Starts the three systems and waits until they serve. */
   up(): Promise<Systems>;
   remove(): void;
@@ -56,8 +64,10 @@ export function makeWorkplace(): Workplace {
     folder,
     home,
     run,
-    async init() {
-      const made = await run('init', '--quotas', join(project, 'samples/quotas.json'));
+    async init(quotas) {
+      const file = join(quotas === undefined ? join(project, 'samples') : folder, 'quotas.json');
+      if (quotas !== undefined) writeFileSync(file, JSON.stringify(quotas));
+      const made = await run('init', '--quotas', file);
       if (made.code !== 0) throw new Error(made.err);
     },
     async up() {

@@ -17,9 +17,7 @@ beforeAll(async () => {
   const [euro] = JSON.parse(
     readFileSync(join(import.meta.dirname, '../../samples/quotas.json'), 'utf8'),
   ) as object[];
-  writeFileSync(inFolder('quotas.json'), JSON.stringify([{ ...euro, returns: true }]));
-  const made = await place.run('init', '--quotas', 'quotas.json');
-  if (made.code !== 0) throw new Error(made.err);
+  await place.init([{ ...euro, returns: true }]);
   systems = await place.up();
 });
 
