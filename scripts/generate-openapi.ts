@@ -24,7 +24,13 @@ const services: readonly RoleService[] = [
   },
   {
     role: 'issuance',
-    issuance: { issue: nobody, place: nobody, closings: { lastWords: nobody }, finishUnsigned: nobody },
+    issuance: {
+      issue: nobody,
+      place: nobody,
+      closings: { lastWords: nobody },
+      vouching: { vouch: nobody },
+      finishUnsigned: nobody,
+    },
     reservations: { reserve: nobody, release: nobody, list: nobody },
   },
   {
@@ -37,7 +43,14 @@ const services: readonly RoleService[] = [
       finishUnsigned: nobody,
     },
     quotaChanges: { apply: nobody, stop: nobody, stopped: nobody, since: nobody },
-    settlements: { retire: nobody, transfer: nobody, receipt: nobody, units: nobody, account: nobody },
+    settlements: {
+      retire: nobody,
+      transfer: nobody,
+      receipt: nobody,
+      units: nobody,
+      list: nobody,
+      account: nobody,
+    },
     reservations: { reserve: nobody, release: nobody, releaseAs: nobody, find: nobody, list: nobody },
   },
 ];

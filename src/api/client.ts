@@ -15,8 +15,10 @@ import type { ListedOrder } from '../roles/order-list.ts';
 import type { AppliedChange, Stop } from '../roles/quota-changes.ts';
 import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Reservation } from '../roles/reservations.ts';
+import type { ListSettled } from '../roles/settled-list.ts';
 import type { Balance, SettledKind, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { ShownRetirement, Vouched } from '../roles/vouching.ts';
 import { closingsRoute, decodeLastWords, encodeAsked } from './closings.ts';
 import { credentialsRoute } from './credentials.ts';
 import { type Answer, type Exchange, exchange, exchangeJson, type JsonRoute, type Sent } from './exchange.ts';
@@ -49,6 +51,7 @@ import {
   reserveRoute,
 } from './reservations.ts';
 import type { RouteDefinition } from './route.ts';
+import { decodeSettled, settledRoute } from './settled-list.ts';
 import {
   accountQuery,
   accountsRoute,
@@ -64,6 +67,7 @@ import {
   unitsRoute,
 } from './settlements.ts';
 import { statusRoute } from './status.ts';
+import { decodeVouched, encodeShown, vouchingRoute } from './vouching.ts';
 import { decodeHeads, headCheckRoute, heldHeadsRoute, showHeadRoute } from './witness.ts';
 
 export interface ClientOptions {
@@ -108,6 +112,10 @@ export interface Client extends IssuancePeers, ReservationPeer {
   changesSince(from: QuotaVersion): Promise<Result<readonly FollowedChange[]>>;
   /** Issuance's last word on each request. */
   lastWords(requestIds: readonly Uint8Array[], close: boolean): Promise<Result<readonly LastWord[]>>;
+  /** Whether the units of each retirement are issuance's. */
+  vouch(retirements: readonly ShownRetirement[]): Promise<Result<readonly Vouched[]>>;
+  /** What was settled of a quota, with what its owners signed. */
+  readonly settled: ListSettled;
   stop(order: Uint8Array): Promise<Result<Stop>>;
   /** Retires the units of a retirement file; gives the signed settlement. */
   retire(file: Uint8Array): Promise<Result<Uint8Array>>;
@@ -242,6 +250,14 @@ export function makeClient(options: ClientOptions, endpoints: Endpoints): Client
     async lastWords(requestIds, close) {
       const answer = await call('issuance', closingsRoute, { body: encodeAsked(requestIds, close) });
       return answer.ok ? decodeLastWords(answer.value.bytes, requestIds.length) : answer;
+    },
+    async vouch(retirements) {
+      const answer = await call('issuance', vouchingRoute, { body: encodeShown(retirements) });
+      return answer.ok ? decodeVouched(answer.value.bytes, retirements.length) : answer;
+    },
+    async settled(query) {
+      const answer = await call('quota', settledRoute, { query: { ...query } });
+      return answer.ok ? decodeSettled(answer.value.bytes) : answer;
     },
     stop: (order) => callJson('quota', stopRoute, { body: order }),
     async retire(file) {

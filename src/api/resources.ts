@@ -29,8 +29,10 @@ import { addChanges, addQuotaChanges } from './quota-changes.ts';
 import { addRequests } from './requests.ts';
 import { addIssuerReservations, addReservations } from './reservations.ts';
 import type { Server } from './server.ts';
+import { addSettledList } from './settled-list.ts';
 import { addSettlements } from './settlements.ts';
 import { addStatus } from './status.ts';
+import { addVouching } from './vouching.ts';
 import { addWitness } from './witness.ts';
 
 export type RoleService =
@@ -75,6 +77,7 @@ export function addResources(server: Server, resources: Resources): void {
       addIssuances(server, service.issuance);
       addOrders(server, service.issuance);
       addClosings(server, service.issuance.closings);
+      addVouching(server, service.issuance.vouching);
       addIssuerReservations(server, service.reservations);
       addOrderList(server, { orders: makeOrderList(ledger, turns), journal });
       break;
@@ -83,6 +86,7 @@ export function addResources(server: Server, resources: Resources): void {
       addQuota(server, service.quotaControl);
       addQuotaChanges(server, service.quotaChanges);
       addSettlements(server, service.settlements);
+      addSettledList(server, service.settlements.list);
       addReservations(server, service.reservations);
       break;
   }

@@ -24,6 +24,7 @@ import { makeReservations } from '../roles/reservations.ts';
 import { makeResolution, type ResolutionStanding } from '../roles/resolution.ts';
 import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
+import type { ShownRetirement } from '../roles/vouching.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
 import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
@@ -262,6 +263,8 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     quotaPositions: () => client.quotaPositions(),
     quotaChanges: (from: QuotaVersion) => client.changesSince(from),
     lastWords: (_issuer: string, ids: readonly Uint8Array[], close: boolean) => client.lastWords(ids, close),
+    settlements: client.settled,
+    vouching: (_issuer: string, retirements: readonly ShownRetirement[]) => client.vouch(retirements),
     report: parts.report,
   };
   const account = makeCentralAccount(own);

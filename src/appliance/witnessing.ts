@@ -161,6 +161,14 @@ export function withoutForked(client: Client, witness: Witness, issuer: string):
       const checked = checkIssuance();
       return checked.ok ? client.lastWords(requestIds, close) : checked;
     },
+    async vouch(retirements) {
+      const checked = checkIssuance();
+      return checked.ok ? client.vouch(retirements) : checked;
+    },
+    async settled(query) {
+      const checked = check('quota');
+      return checked.ok ? client.settled(query) : checked;
+    },
     async sendReservation(request) {
       const checked = check('quota');
       return checked.ok ? client.sendReservation(request) : checked;

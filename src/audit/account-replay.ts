@@ -108,6 +108,22 @@ export class AccountReplay {
     this.apply(name, sequence, { kind: 'freed', amount: freed });
   }
 
+  /** A settlement that it has followed; that it is one of quota control's is looked at with those. */
+  settle({ sequence, issuer, settles }: IntentEntry): void {
+    if (settles === null) return;
+    const name = accountName(issuer, settles.currency);
+    const account = this.accounts.get(name);
+    if (settles.returned > 0n && account?.terms.returns === false)
+      this.find(
+        sequence,
+        'returned_mismatch',
+        `what is retired of ${name} comes back`,
+        'nothing, by the terms of the quota',
+      );
+    const total = (account?.returned ?? 0n) + settles.returned;
+    this.apply(name, sequence, { kind: 'returned', total });
+  }
+
   bringBack({ account: name, total, sequence }: ReturnEntry): void {
     const before = this.accounts.get(name);
     if (before !== undefined && total <= before.returned)

@@ -14,6 +14,7 @@ import { checkAnchorChange } from './anchor-change-check.ts';
 import { ContradictionCheck } from './contradiction-check.ts';
 import type { Entry, IntentEntry } from './entry.ts';
 import { Findings } from './finding.ts';
+import { FollowedCheck } from './followed-check.ts';
 import { checkForeign, collectHeld, type KnownEntry } from './heads.ts';
 import { IdTable } from './id-table.ts';
 import { type JournalEnd, readJournals } from './journal-pass.ts';
@@ -166,6 +167,7 @@ class FirstPass {
   private readonly context: AuditContext;
   private readonly progress: AuditOptions['progress'];
   private readonly settlements: SettlementCheck;
+  private readonly followed: FollowedCheck;
   private readonly unfinished: Unfinished;
 
   constructor(
@@ -179,6 +181,7 @@ class FirstPass {
     this.context = context;
     this.progress = progress;
     this.unfinished = unfinished;
+    this.followed = new FollowedCheck(context);
     this.settlements = new SettlementCheck(context, { index: this.index, totals, unfinished });
   }
 
@@ -201,6 +204,7 @@ class FirstPass {
     // It is the last one that is read.
     this.accounts = replay.accounts();
     this.account?.finish(this.accounts);
+    this.followed.finish();
   }
 
   private take(
@@ -247,8 +251,14 @@ class FirstPass {
         return;
       case 'retirement':
       case 'transfer':
-        replay.settle(entry);
-        this.settlements.check(system, entry, offset);
+        if (system.role === 'central') {
+          this.account?.settle(entry);
+          this.followed.follow(system, entry, offset);
+        } else {
+          replay.settle(entry);
+          this.settlements.check(system, entry, offset);
+          this.followed.settle(system, entry, offset);
+        }
         this.checkIssuer(system, entry);
         return;
       default:

@@ -1,8 +1,9 @@
 /** Units by their serials, derived from the request and the control bit that they are of. */
+import { unitFinder } from '../records/batch-unit.ts';
 import { decodeControlBit } from '../records/control-bit.ts';
-import { decodeRequest, type Lot, lotsOf } from '../records/request.ts';
+import { decodeRequest, lotsOf } from '../records/request.ts';
 import { select } from '../records/selection.ts';
-import { deriveSalt, type Unit } from '../records/unit.ts';
+import type { Unit } from '../records/unit.ts';
 import { Findings } from './finding.ts';
 import { openPlaced } from './held-record.ts';
 import type { RequestIndex } from './request-index.ts';
@@ -40,54 +41,20 @@ export class BatchUnits {
     const { record, isSigned } = bit;
     const request = openPlaced(this.context, this.index.place(row, 'request'), decodeRequest);
     const orders = request === undefined ? undefined : select(request.record.orders, record.orders);
-    const places = placesOf(orders === undefined ? [] : lotsOf(orders));
     const seed = request?.entry.context ?? new Uint8Array();
+    const find =
+      orders === undefined || seed.length !== 32
+        ? undefined
+        : unitFinder({ ...record, lots: lotsOf(orders), notBefore: record.issuedAt, seed });
     const batch: Batch = {
       issuer: record.issuer,
       count: record.count,
       isSigned,
-      unit(index) {
-        const lot = lotAt(places, index);
-        if (lot === undefined || seed.length !== 32 || index >= record.count) return undefined;
-        const { currency, epoch, sequence, reservation, keySet, redeemUntil } = record;
-        return {
-          currency,
-          value: lot.value,
-          epoch,
-          sequence,
-          index,
-          owner: lot.owner,
-          reservation,
-          keySet,
-          notBefore: record.issuedAt,
-          redeemUntil,
-          salt: deriveSalt(seed, index),
-        };
-      },
+      unit: (index) => (index < record.count ? find?.(index) : undefined),
     };
     const [oldest] = this.held.keys();
     if (this.held.size >= heldBatches && oldest !== undefined) this.held.delete(oldest);
     this.held.set(row, batch);
     return batch;
   }
-}
-
-/** By halves: a batch may have as many lots as units. */
-function lotAt(places: ReturnType<typeof placesOf>, index: number): Lot | undefined {
-  let [from, to] = [0, places.length];
-  while (to - from > 1) {
-    const middle = Math.floor((from + to) / 2);
-    if ((places[middle]?.first ?? 0) <= index) from = middle;
-    else to = middle;
-  }
-  return places[from]?.lot;
-}
-
-function placesOf(lots: readonly Lot[]): { readonly first: number; readonly lot: Lot }[] {
-  let next = 0;
-  return lots.map((lot) => {
-    const first = next;
-    next += lot.count;
-    return { first, lot };
-  });
 }

@@ -150,7 +150,18 @@ export const orderBytes = 48;
 /** Which entries a system writes. */
 export const kindsOf: Readonly<Record<'central' | 'issuance' | 'quota', readonly EntryKind[]>> = {
   // Central management follows the changes of quotas.
-  central: ['credential', 'denial', 'allocation', 'quota-change', 'adoption', 'resolution', 'return'],
+  // Retirements and transfers are quota control's, which it follows.
+  central: [
+    'credential',
+    'denial',
+    'retirement',
+    'transfer',
+    'allocation',
+    'quota-change',
+    'adoption',
+    'resolution',
+    'return',
+  ],
   // A change is an anchor that two people had set anew; a stop is what it holds against quota control, and a change its release.
   issuance: ['request', 'currency', 'denial', 'closing', 'reservation', 'release', 'quota-change', 'stop'],
   quota: [

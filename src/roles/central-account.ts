@@ -1,7 +1,7 @@
 /**
  * Central management's own account of each quota, so that Σ of what it approves stays within what people allowed, whatever quota control
- * says. It follows the changes that people approved, and nothing else of quota control's word widens it, but for what the quota's terms
- * say that comes back.
+ * says. It follows the changes that people approved and, of a quota whose terms say that what is retired comes back, what owners have
+ * settled; nothing of quota control's word widens it.
  *
  * A crash at any step leaves the account as it was, or the change in it; the next request, or the next round, goes on.
  */
@@ -10,21 +10,22 @@ import { accountName } from '../quota/history.ts';
 import type { ApprovalPolicy } from '../records/approval-policy.ts';
 import { checkQuotaQuorum } from '../records/quota-approval.ts';
 import { decodeChange, termsActionsOf } from '../records/quota-change.ts';
-import type { VerifySignature } from '../records/signature.ts';
 import type { QuotaPosition } from '../store/store.ts';
 import { type AdoptionDependencies, adoptQuotas } from './adoption.ts';
 import type { FollowedChange, QuotaVersion } from './followed-change.ts';
 import type { QuotaChanges } from './quota-changes.ts';
+import {
+  type FollowingDependencies,
+  makeSettlementFollowing,
+  type QuotaName,
+} from './settlement-following.ts';
 
-export interface CentralAccountDependencies extends AdoptionDependencies {
+export interface CentralAccountDependencies extends AdoptionDependencies, FollowingDependencies {
   /** Of the trust bundle. */
   readonly policy: ApprovalPolicy | null;
-  readonly verifySignature: VerifySignature;
   readonly quotaPositions: () => Promise<Result<readonly QuotaPosition[]>>;
   /** The changes of a quota from a version on, in their order, as far as quota control tells them. */
   readonly quotaChanges: (from: QuotaVersion) => Promise<Result<readonly FollowedChange[]>>;
-  /** A line for the log. */
-  readonly report: (line: string) => void;
 }
 
 export interface CentralAccount {
@@ -32,18 +33,25 @@ export interface CentralAccount {
   position(issuer: string, currency: string): Promise<QuotaPosition | undefined>;
   /** Quota control's numbers, after it has brought its own account up to date with them. */
   ask(): Promise<Result<readonly QuotaPosition[]>>;
+  /** Follows all that was settled of quotas to which something comes back: so that little of it is left where it is needed. */
+  followSettlements(): Promise<void>;
 }
 
 /** What cannot be followed is asked for again after this time. */
 const retryMs = 5_000;
+/** Of settlements, while a request waits for them. */
+const pagesMeanwhile = 5;
+/** Of settlements, in a round: a quota control that lies has no end of them. */
+const pagesOfRound = 1_000;
 
 export function makeCentralAccount(dependencies: CentralAccountDependencies): CentralAccount {
   const { ledger, clock, report } = dependencies;
   const { store } = ledger;
   /** When a change that is lacking may be asked for again, by quota. */
   const retries = new Map<string, number>();
-  /** What of its own account it knows without a look: the version only ever goes up, and so does what came back. */
+  /** What it knows without a look: its own version, and up to what quota control said came back it has looked. Both only ever go up. */
   const known = new Map<string, Pick<QuotaPosition, 'version' | 'returned'>>();
+  const following = makeSettlementFollowing(dependencies);
   let adopting: Promise<Result<number>> | undefined;
 
   async function learn(positions: readonly QuotaPosition[]): Promise<Result<null>> {
@@ -65,9 +73,10 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
       if (own === undefined) continue;
       const isBehind = told.version > own.version;
       // Before a change that may say that nothing comes back any more: what did until then counts.
-      const returned = await countReturns(own, told, isBehind);
+      const isNeeded = isBehind || own.available < told.available;
+      const isAll = !isNeeded || !own.returns || (await followSome(own, pagesMeanwhile));
       if (isBehind) await follow(own);
-      known.set(name, { version: own.version, returned });
+      known.set(name, { version: own.version, returned: isNeeded && isAll ? told.returned : own.returned });
     }
     return succeed(null);
   }
@@ -113,17 +122,13 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
     return { ok: true, value: null };
   }
 
-  /**
-   * Its word is all that there is of what came back. It counts where the quota's terms say that anything does, and where it is needed; gives
-   * up to what it was looked at.
-   */
-  async function countReturns(own: QuotaPosition, told: QuotaPosition, always: boolean): Promise<bigint> {
-    if (!own.returns || told.returned <= own.returned) return own.returned;
-    if (!always && own.available >= told.available) return own.returned;
-    const { issuer, currency } = own;
-    await store.bringBack({ issuer, currency, total: told.returned, createdMs: clock.nowMs() });
-    await ledger.follow();
-    return told.returned;
+  /** Gives whether that was all. */
+  async function followSome({ issuer, currency }: QuotaName, pages: number): Promise<boolean> {
+    const followed = await following.follow({ issuer, currency }, pages);
+    if (followed.ok) return followed.value;
+    const name = accountName(issuer, currency);
+    report(`central cannot follow what is settled of ${name}: ${followed.code}: ${followed.message}`);
+    return false;
   }
 
   return {
@@ -133,6 +138,10 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
       if (!positions.ok) return positions;
       const learnt = await learn(positions.value);
       return learnt.ok ? positions : learnt;
+    },
+    async followSettlements() {
+      const positions = await store.positions(clock.nowMs());
+      for (const one of positions) if (one.returns) await followSome(one, pagesOfRound);
     },
   };
 }

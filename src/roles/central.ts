@@ -29,6 +29,7 @@ import type { Intent, NewIntent, Reservation } from '../store/store.ts';
 import type { CentralAccount } from './central-account.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
+import { finishFollowed } from './settlement-following.ts';
 
 export { explainReason } from '../rules/issuance-decision.ts';
 
@@ -320,7 +321,9 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   return {
     submit,
     async finishUnsigned() {
-      return finishLeft(ledger, signer, finish);
+      const followed = (await store.unsigned()).filter(({ settles }) => settles !== undefined);
+      for (const one of followed) await finishFollowed(ledger, one);
+      return followed.length + (await finishLeft(ledger, signer, finish));
     },
   };
 }

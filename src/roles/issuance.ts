@@ -20,6 +20,7 @@ import { type Closings, makeClosings } from './closings.ts';
 import { atMost, gather } from './gathering.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import { finishDenial } from './kept-denial.ts';
+import { makeVouching, type Vouching } from './vouching.ts';
 
 export type { IssuanceOutcome, IssuanceStep } from './batch.ts';
 export type { IssuancePeers } from './carriage.ts';
@@ -44,6 +45,8 @@ export interface Issuance {
   place(drafts: readonly Uint8Array[], settled?: () => void): Promise<readonly Result<PlacedBatch>[]>;
   /** What became of requests, for central management. */
   readonly closings: Closings;
+  /** Whether units that are retired are its own, for central management too. */
+  readonly vouching: Vouching;
   /** Signs what a crash left between commit and signature; gives their count. */
   finishUnsigned(): Promise<number>;
 }
@@ -302,6 +305,7 @@ export function makeIssuance(dependencies: IssuanceDependencies): Issuance {
         return carried.ok ? undefined : carried;
       },
     }),
+    vouching: makeVouching(issuer, store),
     async finishUnsigned() {
       const denials = (await store.unsigned()).filter(({ kind }) => kind === 'denial');
       for (const denial of denials) await finishDenial(ledger, denial);

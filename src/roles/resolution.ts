@@ -60,6 +60,7 @@ export function makeResolution(dependencies: ResolutionDependencies): Resolution
   async function run(): Promise<Result<number>> {
     const told = await account.ask();
     if (!told.ok) return told;
+    await account.followSettlements();
     if (!(await isAnythingOpen(told.value))) return succeed(0);
     await gatherExpired();
     const before = resolved;

@@ -27,6 +27,7 @@ import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
 import { finishIntent, refuseOtherBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits, describeSerial } from './retired-units.ts';
+import { type ListSettled, makeSettledList, type SettledKind } from './settled-list.ts';
 
 export interface SettlementsDependencies {
   readonly ledger: Ledger;
@@ -40,8 +41,6 @@ export interface SettlementsDependencies {
   readonly isAbandoned?: IsAbandoned;
   readonly clock: Clock;
 }
-
-export type SettledKind = 'retirement' | 'transfer';
 
 /** Who asks: an issuer, for its own currency only, or an operator. */
 export type Asking = { readonly issuer: string } | 'operator';
@@ -72,6 +71,8 @@ export interface Settlements {
   receipt(kind: SettledKind, id: Uint8Array, asking: Asking): Promise<Result<Uint8Array>>;
   /** Which of these units are spent. */
   units(range: UnitRange, asking: Asking): Promise<Result<UnitStanding>>;
+  /** What was settled of a quota, for central management. */
+  readonly list: ListSettled;
   /** What the account (32 bytes) has, as far as it concerns whoever asks. */
   account(account: Uint8Array, asking: Asking): Promise<readonly Balance[]>;
 }
@@ -189,6 +190,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
   }
 
   return {
+    list: makeSettledList(dependencies),
     async retire(bytes, asking) {
       const file = decodeRetirementFile(bytes);
       if (!file.ok) return file;
@@ -282,4 +284,5 @@ function checkTimes(
   return succeed(null);
 }
 
-export type { Balance } from '../store/store.ts';
+export type { Balance, UnitSerial } from '../store/store.ts';
+export type { SettledKind } from './settled-list.ts';

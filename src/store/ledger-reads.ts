@@ -3,7 +3,7 @@
  * so that whoever reads a ledger of any length holds up nobody who writes it.
  */
 import type { JournalEntry } from '../journal/chain.ts';
-import type { IntentKind, Order } from './store.ts';
+import type { Intent, IntentKind, Order } from './store.ts';
 
 export interface ReadEntry extends JournalEntry {
   /** Whether what it stands for has been signed; null of an entry that is of no intent. */
@@ -22,6 +22,19 @@ export interface NumberedIntent {
   readonly sequence: number;
 }
 
+/** Up to where a journal was looked through. */
+export interface Mark {
+  readonly journal: Uint8Array;
+  readonly sequence: number;
+}
+
+export interface SettledPage {
+  /** In the order in which they were committed, over all journals of the database; signed or not. */
+  readonly settled: readonly { readonly journal: Uint8Array; readonly intent: Intent }[];
+  /** Up to where each journal was looked through: the next page begins there. */
+  readonly marks: readonly Mark[];
+}
+
 /** All of the series that the store serves. */
 export interface LedgerReads {
   /** Entries above `sequence`, in their order. */
@@ -35,6 +48,15 @@ export interface LedgerReads {
   firstSince(kind: IntentKind, id: Uint8Array): Promise<number | undefined>;
   /** The orders that an intent stands for; none where there is no such intent. */
   ordersOf(kind: IntentKind, id: Uint8Array): Promise<readonly Order[]>;
+  /** What was settled of a quota after `marks`, of all journals; a journal that is not in `marks` from its beginning. */
+  settlementsAfter(
+    issuer: string,
+    currency: string,
+    marks: readonly Mark[],
+    page: PageSize,
+  ): Promise<SettledPage>;
+  /** The last of the series' intents that settles of this quota. */
+  lastSettlement(issuer: string, currency: string): Promise<Intent | undefined>;
 }
 
 /** So many ids are looked at for the lowest number: more than requests that are made in one millisecond. */

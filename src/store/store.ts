@@ -21,7 +21,7 @@ import type { LedgerReads } from './ledger-reads.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 export type { Reservation, ReservationState } from '../quota/reservation.ts';
-export type { LedgerReads, ReadEntry } from './ledger-reads.ts';
+export type { LedgerReads, Mark, ReadEntry, SettledPage } from './ledger-reads.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
 
 export type IntentKind =
@@ -150,6 +150,8 @@ export interface Settlement {
    * with `quota_changed` where the terms say otherwise by then: what is to be signed names it, and has to be made anew.
    */
   readonly returned: bigint;
+  /** At central management: quota control settled it before. Nothing may come back of it though the terms say that it does. */
+  readonly followed?: true;
 }
 
 /** What an account has of one issuer's currency: above zero. */

@@ -21,7 +21,9 @@ import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
+import type { SettledQuery } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
+import type { ShownRetirement, Vouched } from '../../src/roles/vouching.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
@@ -272,6 +274,15 @@ export class Plant {
             'last words',
             async (): Promise<Result<readonly LastWord[]>> =>
               succeed(await this.issuance.closings.lastWords(ids, close)),
+          ),
+        settlements: (query: SettledQuery) =>
+          power.send('quota', 'settled', () => this.settlements.list(query)),
+        vouching: (_: string, shown: readonly ShownRetirement[]) =>
+          power.send(
+            'issuance',
+            'vouch',
+            async (): Promise<Result<readonly Vouched[]>> =>
+              succeed(await this.issuance.vouching.vouch(shown)),
           ),
         clockSkewSeconds: 60,
         report: () => undefined,

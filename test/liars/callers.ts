@@ -40,6 +40,8 @@ export class Callers {
   private readonly clock: Clock;
   private readonly draw: Draw;
   private readonly denialsLast: boolean;
+  private readonly commitment: () => Uint8Array;
+  private readonly got: (file: Uint8Array) => void;
 
   constructor(parts: {
     observer: Observer;
@@ -48,7 +50,13 @@ export class Callers {
     draw: Draw;
     /** Whether what was denied stays denied: a central management that lies may take it back. */
     denialsLast: boolean;
+    /** Of an order's owner; of nobody without it. */
+    commitment?: () => Uint8Array;
+    /** Hears of each file that a caller is handed out. */
+    got?: (file: Uint8Array) => void;
   }) {
+    this.got = parts.got ?? (() => undefined);
+    this.commitment = parts.commitment ?? (() => this.draw.bytes(32));
     this.denialsLast = parts.denialsLast;
     this.observer = parts.observer;
     this.issuance = parts.issuance;
@@ -88,7 +96,7 @@ export class Callers {
 
   private makeOrder(): Placed {
     const id = makeRequestId(this.clock, (length) => this.draw.bytes(length));
-    const owner = { commitment: this.draw.bytes(32) };
+    const owner = { commitment: this.commitment() };
     const amount = this.draw.chance(20) ? limits.ceiling + 1n : BigInt(2 + this.draw.below(60));
     const half = amount / 2n;
     const values = this.draw.chance(40) ? [half, amount - half] : [amount];
@@ -136,6 +144,7 @@ export class Callers {
     const judged = this.observer.judge(file);
     if (judged !== 'authentic') throw new Broken(`authentic: a caller got what is ${judged}`);
     this.files.add(file);
+    this.got(file);
     const { leaves, controlBit } = partsOf(file);
     const bit = decodeControlBit(controlBit);
     if (!bit.ok) throw new Broken(bit.message);

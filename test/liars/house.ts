@@ -32,7 +32,8 @@ import { terms } from '../store/intents.ts';
 import type { Code } from './code.ts';
 import { type LiarKeys, startMs } from './keys.ts';
 
-export type CentralPeers = Pick<CentralAccountDependencies, 'quotaPositions' | 'quotaChanges' | 'lastWords'>;
+export type CentralPeers = Pick<CentralAccountDependencies, 'quotaPositions' | 'quotaChanges' | 'lastWords'> &
+  Partial<Pick<CentralAccountDependencies, 'settlements' | 'vouching'>>;
 
 export type RoleName = 'central' | 'issuance' | 'other' | 'quota';
 
@@ -200,6 +201,9 @@ export class House {
     const common = this.common('central', clock);
     const own = {
       ...common,
+      // Where nothing is settled.
+      settlements: async () => succeed({ items: [], next: '', more: false }),
+      vouching: async () => succeed([]),
       ...peers,
       policy,
       verifySignature: makeNodeVerifySignature(),

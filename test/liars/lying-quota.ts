@@ -18,6 +18,7 @@ import { encodeJournalHead } from '../../src/records/journal-head.ts';
 import { merkleRoot } from '../../src/records/merkle.ts';
 import { decodePresentation } from '../../src/records/presentation.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
+import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import { decodeRequest, lotsOf, type Request, sumOrders } from '../../src/records/request.ts';
 import { runsOf, select } from '../../src/records/selection.ts';
 import { keySetId } from '../../src/records/trust-bundle.ts';
@@ -39,6 +40,7 @@ import { House } from './house.ts';
 import { makeSigner } from './keys.ts';
 import { Observer } from './observer.ts';
 import { Seen, type World, type WorldOptions } from './sequences.ts';
+import { SettledLies } from './settled-lies.ts';
 
 /** What people allowed at first. */
 const allocated = 3_000n;
@@ -87,12 +89,22 @@ class LyingQuota implements World {
   /** Of central management's journal. */
   private read = 0;
   private readonly freed = new Map<string, ResolutionEntry>();
+  private readonly settled: SettledLies;
+  /** Whether what is retired comes back, by the terms that people approved. */
+  private readonly returns: boolean;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.draw = options.draw;
-    this.house = new House({ ...options, allocated, dayLimit: allocated });
+    this.returns = this.draw.chance(50);
+    this.house = new House({
+      ...options,
+      allocated,
+      dayLimit: allocated,
+      terms: this.termsOf(allocated),
+    });
     const { clock } = this.house;
+    this.settled = new SettledLies({ ...options, clock });
     this.observer = new Observer({ ...options, clock });
     this.callers = new Callers({
       observer: this.observer,
@@ -100,6 +112,8 @@ class LyingQuota implements World {
       clock,
       draw: this.draw,
       denialsLast: true,
+      commitment: () => this.settled.commitment(),
+      got: (file) => this.settled.got(file),
     });
     this.actions = [
       ['orders', 60, () => this.telling(() => this.callers.place())],
@@ -107,6 +121,7 @@ class LyingQuota implements World {
       ['signs what nobody asked for', 6, () => this.signAlone()],
       ['shows a journal head', 6, () => this.showHead()],
       ['people change the quota', 3, () => this.change()],
+      ['owners settle', 12, () => this.settled.settle()],
       ['central asks what became of requests', 10, () => this.resolve()],
       ['time passes', 10, async () => this.wait()],
       ['issuance restarts', 1, () => this.restart()],
@@ -128,6 +143,8 @@ class LyingQuota implements World {
       },
       quotaChanges: async () => this.lieOfChanges(),
       lastWords: async (_, ids, close) => succeed(await this.issuance.closings.lastWords(ids, close)),
+      settlements: this.settled.list,
+      vouching: async (_, shown) => succeed(await this.issuance.vouching.vouch(shown)),
     });
     this.changes = house.makeChanges('central');
     const { central } = this;
@@ -186,7 +203,7 @@ class LyingQuota implements World {
       atMs: this.house.clock.nowMs(),
       limits: [],
       outstanding: 0n,
-      returns: false,
+      returns: draw.chance(80),
       retired: 0n,
       returned: draw.pick([0n, 0n, 0n, 10n ** 12n]),
       credited: 0n,
@@ -210,7 +227,7 @@ class LyingQuota implements World {
     // One that central management has not had yet, and has no room for, is never made: people would see it refused.
     const own = await this.house.store('central').position(issuer, 'EUR', 0);
     if (own?.version !== version) return 'waits for the one before';
-    if (to < own.issued - own.voided) return 'no room for it';
+    if (to < own.issued - own.voided - own.returned) return 'no room for it';
     this.totals.set(version + 1, to);
     this.approved.push(made);
     if (draw.chance(30)) return 'withheld';
@@ -224,9 +241,13 @@ class LyingQuota implements World {
       madeAt: now,
       expiresAt: now + 600,
       reason: 'people want it',
-      action: { kind: 'terms', issuer, currency: 'EUR', version, terms: terms(total, total), clock: null },
+      action: { kind: 'terms', issuer, currency: 'EUR', version, terms: this.termsOf(total), clock: null },
     });
     return { change, approvals: by.map((name) => approveChange(change, name, samples[name], now)) };
+  }
+
+  private termsOf(total: bigint): QuotaTerms {
+    return { ...terms(total, total), returns: this.returns };
   }
 
   /** Changes as it tells them: what people approved, or something near to it. */
@@ -488,14 +509,17 @@ class LyingQuota implements World {
   async check(): Promise<void> {
     const own = await this.house.store('central').position(issuer, 'EUR', 0);
     if (own === undefined) throw new Broken('account: central management has none');
-    const { version, issued, voided } = own;
+    const { version, issued, voided, returned } = own;
     if (own.allocated !== this.totals.get(version))
       throw new Broken(`account: ${own.allocated} is allocated in version ${version}, which nobody approved`);
     const authentic = this.observer.total();
     if (authentic > issued - voided)
       throw new Broken(`bound: ${authentic} is authentic, and ${issued - voided} counted`);
-    if (issued - voided > own.allocated)
-      throw new Broken(`bound: ${issued - voided} of ${own.allocated} is approved`);
+    if (issued - voided - returned > own.allocated)
+      throw new Broken(`bound: ${issued - voided - returned} of ${own.allocated} is approved`);
+    if (!this.returns && returned > 0n)
+      throw new Broken(`returned: ${returned} came back, where nothing does`);
+    this.settled.check(own);
     await this.checkFreed();
   }
 
@@ -539,10 +563,12 @@ class LyingQuota implements World {
     const authentic = this.observer.total();
     if (authentic > asked) throw new Broken(`approved: ${authentic} is authentic of ${asked}`);
     const most = [...this.totals.values()].reduce((a, b) => (a > b ? a : b));
-    if (authentic > most) throw new Broken(`bound: ${authentic} is authentic of at most ${most}`);
+    const outstanding = authentic - (this.returns ? this.settled.gone : 0n);
+    if (outstanding > most) throw new Broken(`bound: ${outstanding} is outstanding of at most ${most}`);
     const own = await this.house.store('central').position(issuer, 'EUR', 0);
     if (own !== undefined && own.issued > most) lies.worlds++;
     lies.of++;
+    if (own !== undefined && own.returned > 0n) lies.returned++;
   }
 
   remove(): Promise<void> {
@@ -551,7 +577,7 @@ class LyingQuota implements World {
 }
 
 /** In how many worlds more was approved in all than was ever allowed: there only what was freed kept the bound from being reached. */
-export const lies = { worlds: 0, of: 0 };
+export const lies = { worlds: 0, of: 0, returned: 0 };
 
 export function openLyingQuota(options: WorldOptions): Promise<World> {
   return new LyingQuota(options).open();

@@ -39,7 +39,9 @@ import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-chang
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
 import { makeReservations, type Reservations } from '../../src/roles/reservations.ts';
 import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
+import type { ListSettled } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
+import type { ShownRetirement } from '../../src/roles/vouching.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -195,6 +197,10 @@ export interface AuthorityOptions {
   readonly wrapSigner?: (signer: Signer, role: 'central' | 'issuance' | 'quota') => Signer;
   readonly wrapAnchor?: (anchor: Anchor, role: 'central' | 'issuance' | 'quota') => Anchor;
   readonly wrapLedger?: (ledger: Ledger, role: 'central' | 'issuance' | 'quota') => Ledger;
+  /** What quota control tells central management of settlements. */
+  readonly settled?: (honest: ListSettled) => ListSettled;
+  /** Hears central management's lines for the log. */
+  readonly report?: (line: string) => void;
   readonly limits?: IssuerLimits;
   /** Of each issuer, at the first start. */
   readonly quota?: typeof quota;
@@ -298,9 +304,13 @@ async function assemble(
     ledger: ledgers.central,
     lastWords: async (_: string, ids: readonly Uint8Array[], close: boolean) =>
       succeed(await issuance.closings.lastWords(ids, close)),
+    keys,
+    settlements: options.settled?.(settlements.list) ?? settlements.list,
+    vouching: async (_: string, shown: readonly ShownRetirement[]) =>
+      succeed(await issuance.vouching.vouch(shown)),
     clockSkewSeconds: 60,
     clock,
-    report: () => undefined,
+    report: options.report ?? (() => undefined),
   };
   const account = makeCentralAccount({
     ...ofCentral,
@@ -312,7 +322,7 @@ async function assemble(
     makeQuotaChanges({ ...ofChanges, ledger: ledgers.central, resume: () => Promise.resolve() }),
     account,
   );
-  const resolution = makeResolution({ ...ofCentral, keys, account });
+  const resolution = makeResolution({ ...ofCentral, account });
   const reservations = makeReservations({
     keys,
     clock,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { succeed } from '../../src/kit/result.ts';
+import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
 import { decodeRequest } from '../../src/records/request.ts';
 import { makeCentralAccount } from '../../src/roles/central-account.ts';
@@ -252,7 +253,7 @@ describe('an appliance of before there was an account', () => {
     line = 'whole';
     afterExpiry();
     // As its ledger was then: the same decisions, and no account.
-    const { folder, clock, stores, quotaControl, issuance } = authorities;
+    const { folder, clock, stores, quotaControl, settlements, issuance } = authorities;
     const store = openSqliteStore({
       path: `${folder}/old.db`,
       role: 'central',
@@ -278,6 +279,9 @@ describe('an appliance of before there was an account', () => {
         quotaPositions: async () => succeed(await quotaControl.positions()),
         quotaChanges: async () => succeed([]),
         lastWords: async (_, ids, close) => succeed(await issuance.closings.lastWords(ids, close)),
+        keys: makeKeyRing(tokens.bundle, makeNodeVerifySignature()),
+        settlements: settlements.list,
+        vouching: async (_, shown) => succeed(await issuance.vouching.vouch(shown)),
         clockSkewSeconds: 60,
         clock,
         report: (one) => lines.push(one),
@@ -295,46 +299,4 @@ describe('an appliance of before there was an account', () => {
       await store.close();
     }
   });
-});
-
-it('lets come back what quota control says, where the terms of the quota do, and nowhere else', async () => {
-  const { stores, clock } = authorities;
-  const now = clock.nowMs();
-  expect(await issue(900n)).toBe('issued');
-  const told = async (returned: bigint) =>
-    makeCentralAccount({
-      ledger: authorities.ledgers.central,
-      policy,
-      verifySignature: makeNodeVerifySignature(),
-      quotaPositions: async () =>
-        succeed(
-          (await authorities.quotaControl.positions()).map((one) => ({
-            ...one,
-            returned,
-            available: 1_000n,
-          })),
-        ),
-      quotaChanges: async () => succeed([]),
-      lastWords: async () => succeed([]),
-      clockSkewSeconds: 60,
-      clock,
-      report: () => undefined,
-    }).ask();
-  await told(500n);
-  expect(await own()).toMatchObject({ returned: 0n, available: 100n });
-  const action = {
-    kind: 'terms',
-    issuer,
-    currency: 'EUR',
-    version: 1,
-    terms: { ...terms(1_000n, 1_000n), returns: true },
-    clock: null,
-  } as const;
-  const change = encodeChange({ madeAt: now / 1000, expiresAt: now / 1000 + 60, reason: 'back', action });
-  await stores.central.applyChange({ change, approvals: [], createdMs: now });
-  await told(500n);
-  expect(await own()).toMatchObject({ returned: 500n, available: 600n });
-  // Never more than was approved.
-  await told(10n ** 12n);
-  expect(await own()).toMatchObject({ returned: 900n, available: 1_000n });
 });
