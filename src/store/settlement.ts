@@ -78,10 +78,12 @@ function decodeUnits(bytes: Uint8Array): readonly UnitSerial[] {
 /** What the role has to see to before it asks the store. */
 export function assertSettlement({ issuer, take, settles }: NewIntent): void {
   if (settles === undefined) return;
-  const { amount, units, from, to, returned } = settles;
+  const { currency, amount, units, from, to, returned } = settles;
   assert(take === undefined, 'what settles takes no quota');
   assert(settles.issuer === issuer, 'an intent settles what its own issuer has issued');
   assert(amount > 0n, 'amounts above zero are settled');
+  // So it has one place in the bytes, by which both databases have an index (`settledCurrency`).
+  assert(/^[A-Z]{3}$/.test(currency), 'a currency has three letters');
   assert(units.length > 0 !== (from !== null), 'either units are spent, or an account is debited');
   assert(
     [from, to].every((account) => account === null || account.length === accountBytes),

@@ -21,7 +21,7 @@ import type { LedgerReads } from './ledger-reads.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 export type { Reservation, ReservationState } from '../quota/reservation.ts';
-export type { LedgerReads, ReadEntry } from './ledger-reads.ts';
+export type { LedgerReads, Mark, PageSize, ReadEntry, SettledPage } from './ledger-reads.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
 
 export type IntentKind =
