@@ -42,8 +42,8 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
   const { store } = ledger;
   /** When a change that is lacking may be asked for again, by quota. */
   const retries = new Map<string, number>();
-  /** What of its own account it knows without a look: the version only ever goes up, and so does what came back. */
-  const known = new Map<string, Pick<QuotaPosition, 'version' | 'returned'>>();
+  /** The version of its own account that it knows without a look: it only ever goes up. */
+  const known = new Map<string, number>();
   let adopting: Promise<Result<number>> | undefined;
 
   async function learn(positions: readonly QuotaPosition[]): Promise<Result<null>> {
@@ -59,15 +59,12 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
     for (const told of positions) {
       const name = accountName(told.issuer, told.currency);
       const seen = known.get(name);
-      if (seen !== undefined && told.version <= seen.version && told.returned <= seen.returned) continue;
+      if (seen !== undefined && told.version <= seen) continue;
       const own = await store.position(told.issuer, told.currency, clock.nowMs());
       // A quota that nobody allocated here: only people could, and there is no such change.
       if (own === undefined) continue;
-      const isBehind = told.version > own.version;
-      // Before a change that may say that nothing comes back any more: what did until then counts.
-      const returned = await countReturns(own, told, isBehind);
-      if (isBehind) await follow(own);
-      known.set(name, { version: own.version, returned });
+      if (told.version > own.version) await follow(own);
+      known.set(name, own.version);
     }
     return succeed(null);
   }
@@ -111,19 +108,6 @@ export function makeCentralAccount(dependencies: CentralAccountDependencies): Ce
       if (!applied.ok) return applied;
     }
     return { ok: true, value: null };
-  }
-
-  /**
-   * Its word is all that there is of what came back. It counts where the quota's terms say that anything does, and where it is needed; gives
-   * up to what it was looked at.
-   */
-  async function countReturns(own: QuotaPosition, told: QuotaPosition, always: boolean): Promise<bigint> {
-    if (!own.returns || told.returned <= own.returned) return own.returned;
-    if (!always && own.available >= told.available) return own.returned;
-    const { issuer, currency } = own;
-    await store.bringBack({ issuer, currency, total: told.returned, createdMs: clock.nowMs() });
-    await ledger.follow();
-    return told.returned;
   }
 
   return {

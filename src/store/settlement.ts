@@ -14,6 +14,12 @@ import { type NewIntent, type Settlement, StoreError, type UnitSerial } from './
 const unitBytes = 20;
 const accountBytes = 32;
 
+/** What of it is stored. */
+export function storedSettlement(settlement: Settlement): Settlement {
+  const { issuer, currency, amount, units, from, to, returned } = settlement;
+  return { issuer, currency, amount, units, from, to, returned };
+}
+
 export function settlementValue({ currency, amount, units, from, to, returned }: Settlement): CborValue {
   return [currency, amount, encodeUnits(units), from, to, returned];
 }

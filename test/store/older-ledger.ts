@@ -5,7 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
+import type { JournalEntry } from '../../src/journal/chain.ts';
 import { toHex } from '../../src/kit/bytes.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
+import { accountName } from '../../src/quota/history.ts';
+import { nextEntry } from '../../src/store/commit-plan.ts';
 import { migrations } from '../../src/store/postgres/schema.ts';
 import { applicationId } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -96,6 +100,18 @@ export async function fillOlder(store: Store, version: OlderLedger['version']): 
   if (version < 3) return;
   await commitOne(store, settling('old r', 50n, { units: units(1, 7) }));
   await commitOne(store, settling('old a', 30n, { units: units(1, 8), to: account('old') }));
+}
+
+/** The next entry of a ledger of central management's that was told how much of its quota came back. */
+export async function toldEntry(store: Store, total: bigint): Promise<JournalEntry> {
+  const head = await store.head();
+  return nextEntry(head, {
+    sequence: head.sequence + 1,
+    kind: 'return',
+    subject: accountName(issuer, 'EUR'),
+    createdMs: noon(day),
+    content: encodeCbor([total]),
+  });
 }
 
 /** What it shows of itself: the same before and after it is brought up. */

@@ -190,7 +190,7 @@ class SqliteStore extends QuotaPart implements Store {
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
-    assertIntents(intents);
+    assertIntents(intents, this.quotas.role);
     return this.transact(() => {
       const plan = planCommit(intents, this.findForPlan(intents));
       this.writePlan(plan);
