@@ -5,13 +5,14 @@
  * ```
  * adoption    [ terms, version, counted ]                          once a quota, where the appliance was made without such an account
  * resolution  [ issuer, currency, approved, freed, word, mark ]    word: issuance's record of the request; freed once a request
- * return      [ total ]                                            what came back to the quota, as quota control says
+ * return      [ total ]                                            written no more: what came back to the quota, as quota control said
  * ```
  * Amounts are minor units.
  */
 import { type CborValue, encodeCbor } from '../kit/encoding.ts';
 import { ClaimReader, nameAccepted, namePattern } from '../records/claims.ts';
 import { encodeTerms, type QuotaTerms, readTerms } from '../records/quota-terms.ts';
+import { least } from './sum.ts';
 
 /** What counts in central management's account of a quota. */
 export interface CentralSums {
@@ -39,8 +40,7 @@ export function followEvent<S extends CentralSums>(sums: S, event: CentralEvent)
       return { ...sums, voided: sums.voided + event.amount };
     case 'written-off': {
       // Above what is approved and not void there is nothing that could have been lost: the room is gone then.
-      const known = sums.issued - sums.voided;
-      return { ...sums, voided: sums.voided + (event.amount < known ? event.amount : known) };
+      return { ...sums, voided: sums.voided + least(event.amount, sums.issued - sums.voided) };
     }
     case 'returned':
       return { ...sums, returned: event.total };
@@ -101,10 +101,6 @@ export function decodeResolution(content: CborValue): Resolution | undefined {
   };
   if (resolution.freed > resolution.approved) reader.fail('freed', 'at most what was approved');
   return reader.refusal === undefined ? resolution : undefined;
-}
-
-export function encodeReturn(total: bigint): Uint8Array {
-  return encodeCbor([total]);
 }
 
 export function decodeReturn(content: CborValue): bigint | undefined {

@@ -76,6 +76,8 @@ export interface RecordedResolution {
 }
 
 export interface QuotaHistory {
+  /** Whose ledger it is of. */
+  readonly role: LedgerRole;
   /** By `issuer/currency`. */
   readonly accounts: ReadonlyMap<string, RecordedAccount>;
   /** Number of the entry, by the change's id in hex. */

@@ -11,6 +11,7 @@ import {
 } from '../journal/chain.ts';
 import { equalBytes, mapKey, toHex } from '../kit/bytes.ts';
 import { assert, succeed } from '../kit/result.ts';
+import type { LedgerRole } from '../quota/history.ts';
 import type { Reservation } from '../quota/reservation.ts';
 import {
   type Approved,
@@ -25,7 +26,7 @@ import { refuseConflict, refuseSpent } from './refusal.ts';
 import { assertReserve } from './reservation.ts';
 import { entryOfEnd } from './reservation-end.ts';
 import { entryOfIntent } from './row.ts';
-import { assertSettlement } from './settlement.ts';
+import { assertSettlement, storedSettlement } from './settlement.ts';
 import { type AccountBalance, SettlementPlan, type SpentUnit } from './settlement-plan.ts';
 import type { Committed, Intent, IntentKind, NewIntent } from './store.ts';
 
@@ -64,9 +65,10 @@ export interface CommitPlan {
   readonly head: JournalHead;
 }
 
-export function assertIntents(intents: readonly NewIntent[]): void {
+/** `role`: whose ledger it is. */
+export function assertIntents(intents: readonly NewIntent[], role: LedgerRole): void {
   for (const intent of intents) {
-    const { id, bodyHash, issuer, take, approves } = intent;
+    const { id, bodyHash, issuer, take, approves, settles } = intent;
     assert(
       id.length === 16 && bodyHash.length === 32,
       'an intent has an id of 16 and a body hash of 32 bytes',
@@ -79,6 +81,10 @@ export function assertIntents(intents: readonly NewIntent[]): void {
     assert(
       approves === undefined || (approves.issuer === issuer && approves.amount > 0n && take === undefined),
       'an intent approves an amount above zero of the quota of its own issuer, and takes none',
+    );
+    assert(
+      settles?.followed === undefined || role === 'central',
+      'what was settled before is followed by central management',
     );
     assertSettlement(intent);
     assertReserve(intent);
@@ -190,7 +196,7 @@ function storedIntent(intent: NewIntent, sequence: number): Intent {
     toBeSigned,
     signed: null,
     own: true,
-    ...(settles === undefined ? {} : { settles }),
+    ...(settles === undefined ? {} : { settles: storedSettlement(settles) }),
   };
 }
 

@@ -3,6 +3,7 @@
  * so that whoever reads a ledger of any length holds up nobody who writes it.
  */
 import type { JournalEntry } from '../journal/chain.ts';
+import { toHex } from '../kit/bytes.ts';
 import type { Intent, IntentKind, Order } from './store.ts';
 
 export interface ReadEntry extends JournalEntry {
@@ -24,6 +25,7 @@ export interface NumberedIntent {
 
 /** Up to where a journal was looked through. */
 export interface Mark {
+  /** Its id, 16 bytes. */
   readonly journal: Uint8Array;
   readonly sequence: number;
 }
@@ -31,11 +33,11 @@ export interface Mark {
 export interface SettledPage {
   /** In the order in which they were committed, over all journals of the database; signed or not. */
   readonly settled: readonly { readonly journal: Uint8Array; readonly intent: Intent }[];
-  /** Up to where each journal was looked through: the next page begins there. */
+  /** Those that were given, each where its journal was looked through up to, and of journals that were not among them. The next page begins there. */
   readonly marks: readonly Mark[];
 }
 
-/** All of the series that the store serves. */
+/** Of the series that the store serves, where nothing else is said. */
 export interface LedgerReads {
   /** Entries above `sequence`, in their order. */
   journalAfter(sequence: number, page: PageSize): Promise<readonly ReadEntry[]>;
@@ -48,31 +50,40 @@ export interface LedgerReads {
   firstSince(kind: IntentKind, id: Uint8Array): Promise<number | undefined>;
   /** The orders that an intent stands for; none where there is no such intent. */
   ordersOf(kind: IntentKind, id: Uint8Array): Promise<readonly Order[]>;
-  /** What was settled of a quota after `marks`, of all journals; a journal that is not in `marks` from its beginning. */
+  /**
+   * What was settled of a quota after `marks`, of all journals of the database; a journal without a mark from its beginning, a mark of an
+   * unknown journal stays as it is. Bytes count what an intent keeps, is to be signed and was signed. An empty page is the end, and so are
+   * marks that did not change.
+   */
   settlementsAfter(
     issuer: string,
     currency: string,
     marks: readonly Mark[],
     page: PageSize,
   ): Promise<SettledPage>;
-  /** The last of the series' intents that settles of this quota. */
+  /** The last intent that settles of this quota. */
   lastSettlement(issuer: string, currency: string): Promise<Intent | undefined>;
 }
 
 /** So many ids are looked at for the lowest number: more than requests that are made in one millisecond. */
 export const sinceDepth = 100;
 
-/** The last of `sizes` that fits. */
-export function lastThatFits(
-  sizes: readonly { readonly sequence: bigint; readonly size: bigint }[],
+/** The first of `rows` that fit, and the first one always. */
+export function firstThatFit<Row extends { readonly size: bigint }>(
+  rows: readonly Row[],
   bytes: number,
-): number | undefined {
-  let last: number | undefined;
+): readonly Row[] {
   let taken = 0;
-  for (const { sequence, size } of sizes) {
+  const end = rows.findIndex(({ size }, index) => {
     taken += Number(size);
-    if (last !== undefined && taken > bytes) break;
-    last = Number(sequence);
-  }
-  return last;
+    return index > 0 && taken > bytes;
+  });
+  return end === -1 ? rows : rows.slice(0, end);
+}
+
+/** The page of what is settled after `marks`. */
+export function settledPage(marks: readonly Mark[], settled: SettledPage['settled']): SettledPage {
+  const last = new Map(marks.map((mark) => [toHex(mark.journal), mark]));
+  for (const { journal, intent } of settled) last.set(toHex(journal), { journal, sequence: intent.sequence });
+  return { settled, marks: [...last.values()] };
 }

@@ -218,7 +218,7 @@ export class QuotaPlan {
   }
 
   /** Counts what is settled; whether its units and accounts are what they should be, is the settlement plan's. */
-  settle({ issuer, currency, amount, from, to, returned }: Settlement): Result<null, CommitCode> {
+  settle({ issuer, currency, amount, from, to, returned, followed }: Settlement): Result<null, CommitCode> {
     const known = this.quotas.get(accountName(issuer, currency));
     if (known === undefined) return refuseQuotaMissing(issuer, currency);
     const { account } = known;
@@ -231,7 +231,7 @@ export class QuotaPlan {
         'total',
       );
     const due = to === null && account.returns ? amount : 0n;
-    if (returned !== due)
+    if (returned !== due && !(followed === true && returned === 0n))
       return refuse(
         'quota_changed',
         `${returned} minor units of ${currency} are to come back to the quota, and by its terms it is ${due}: the same is accepted once it is made anew`,

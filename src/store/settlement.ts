@@ -14,6 +14,12 @@ import { type NewIntent, type Settlement, StoreError, type UnitSerial } from './
 const unitBytes = 20;
 const accountBytes = 32;
 
+/** What of it is stored. */
+export function storedSettlement(settlement: Settlement): Settlement {
+  const { issuer, currency, amount, units, from, to, returned } = settlement;
+  return { issuer, currency, amount, units, from, to, returned };
+}
+
 export function settlementValue({ currency, amount, units, from, to, returned }: Settlement): CborValue {
   return [currency, amount, encodeUnits(units), from, to, returned];
 }
@@ -78,10 +84,12 @@ function decodeUnits(bytes: Uint8Array): readonly UnitSerial[] {
 /** What the role has to see to before it asks the store. */
 export function assertSettlement({ issuer, take, settles }: NewIntent): void {
   if (settles === undefined) return;
-  const { amount, units, from, to, returned } = settles;
+  const { currency, amount, units, from, to, returned } = settles;
   assert(take === undefined, 'what settles takes no quota');
   assert(settles.issuer === issuer, 'an intent settles what its own issuer has issued');
   assert(amount > 0n, 'amounts above zero are settled');
+  // So it has one place in the bytes, by which both databases have an index (`settledCurrency`).
+  assert(/^[A-Z]{3}$/.test(currency), 'a currency has three letters');
   assert(units.length > 0 !== (from !== null), 'either units are spent, or an account is debited');
   assert(
     [from, to].every((account) => account === null || account.length === accountBytes),

@@ -21,7 +21,7 @@ import type { LedgerReads } from './ledger-reads.ts';
 
 export type { QuotaPosition } from '../quota/bucket.ts';
 export type { Reservation, ReservationState } from '../quota/reservation.ts';
-export type { LedgerReads, Mark, ReadEntry, SettledPage } from './ledger-reads.ts';
+export type { LedgerReads, Mark, PageSize, ReadEntry, SettledPage } from './ledger-reads.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
 
 export type IntentKind =
@@ -150,7 +150,10 @@ export interface Settlement {
    * with `quota_changed` where the terms say otherwise by then: what is to be signed names it, and has to be made anew.
    */
   readonly returned: bigint;
-  /** At central management: quota control settled it before. Nothing may come back of it though the terms say that it does. */
+  /**
+   * At central management: quota control settled it before, by the terms of then. It may come back by the terms of now, or not at all.
+   * Said for the commit, and stored nowhere.
+   */
   readonly followed?: true;
 }
 
@@ -217,14 +220,6 @@ export interface NewResolution extends Omit<Resolution, 'freed' | 'approved'> {
   readonly requestId: Uint8Array;
   /** What was issued in it, or 0. */
   readonly used: bigint;
-  readonly createdMs: number;
-}
-
-/** What came back to a quota by then, as quota control tells it. */
-export interface NewReturn {
-  readonly issuer: string;
-  readonly currency: string;
-  readonly total: bigint;
   readonly createdMs: number;
 }
 
@@ -345,8 +340,6 @@ export interface Store {
   resolve(resolutions: readonly NewResolution[]): Promise<number>;
   /** The mark of the last resolution, or 0. */
   resolvedUpTo(): Promise<number>;
-  /** Counts what came back, as a journal entry; a total that is not above what is counted changes nothing. */
-  bringBack(returned: NewReturn): Promise<void>;
   /** Stops issuing, as a journal entry. Once this returns, no quota is taken and nothing that took quota is recorded, until a start. */
   stop(stop: NewStop): Promise<Stop>;
   stopped(): Promise<Stop | undefined>;

@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { QuotaAction } from '../../src/records/quota-change.ts';
-import type { NewIntent, NewResolution, Store } from '../../src/store/store.ts';
+import type { Committed, NewIntent, NewResolution, Settlement, Store } from '../../src/store/store.ts';
 import type { MakeStore, StoreUnderTest } from './contract.ts';
 import {
+  account,
   allocated,
   bytes,
   changeOf,
@@ -13,8 +14,10 @@ import {
   issuer,
   newIntent,
   noon,
+  settling,
   terms,
   termsAction,
+  units,
 } from './intents.ts';
 
 const start = noon(day);
@@ -184,18 +187,69 @@ export function describeCentral(make: MakeStore, share: number): void {
       expect(await position()).toMatchObject({ allocated: 2_000n, version: 2 });
     });
 
-    it('counts what came back, upwards only, and no more than it approved', async () => {
+    it('follows what quota control settled, which comes back by the terms of now or not at all', async () => {
       await under.store.commit([approving(1, 800n)]);
-      const returned = (total: bigint) =>
-        under.store.bringBack({ issuer, currency: 'EUR', total, createdMs: start });
-      await returned(300n);
-      const head = await under.store.head();
-      await returned(200n);
-      expect(await under.store.head()).toEqual(head);
-      expect(await position()).toMatchObject({ returned: 300n, available: 500n });
-      await returned(5_000n);
+      const follow = (name: string, amount: bigint, changed: Partial<Settlement>): Promise<Committed> =>
+        commitOne(under.store, settling(name, amount, { followed: true, ...changed }));
+      const early = await follow('early', 10n, { units: units(1, 0), returned: 10n });
+      expect(early).toMatchObject({ code: 'quota_changed' });
+      expect(await follow('a', 300n, { units: units(1, 0), to: account('a') })).toMatchObject({ ok: true });
+      const returning = changeOf(termsAction(1, { returns: true }), start);
+      expect(await under.store.applyChange({ ...returning, followed: true })).toMatchObject({ ok: true });
+      const lost = { units: units(1, 1), returned: 0n };
+      expect(await commitOne(under.store, settling('b', 50n, lost))).toMatchObject({ code: 'quota_changed' });
+      expect(await follow('b', 50n, lost)).toMatchObject({ ok: true });
+      expect(await follow('c', 100n, { from: account('a'), returned: 100n })).toMatchObject({ ok: true });
+      expect(await follow('d', 1n, { units: units(1, 1) })).toMatchObject({ code: 'unit_spent' });
+      expect(await follow('d', 201n, { from: account('a') })).toMatchObject({ code: 'balance_too_low' });
+      const beyond = await follow('d', 451n, { units: units(1, 2) });
+      expect(beyond).toMatchObject({ code: 'outstanding_exceeded' });
+      const after = { issued: 800n, retired: 150n, returned: 100n, credited: 200n, available: 300n };
+      expect(await position()).toMatchObject(after);
       await under.reopen();
-      expect(await position()).toMatchObject({ returned: 800n, available: 1_000n });
+      expect(await position()).toMatchObject(after);
+      expect(await under.store.balances(account('a'))).toMatchObject([{ amount: 200n }]);
+      expect(await under.store.findSpent(units(1, 0, 1, 2))).toEqual([
+        bytes(16, 'id a'),
+        bytes(16, 'id b'),
+        undefined,
+      ]);
+    });
+
+    it('gives what it followed as what it settles, before and after a restart', async () => {
+      await under.store.commit([approving(1, 800n)]);
+      const intent = settling('a', 300n, { units: units(1, 0) });
+      const followed = { ...intent, settles: { ...intent.settles, followed: true } } as const;
+      const expected = { ...intent, sequence: 3, signed: null, own: true };
+      for (const created of [true, false])
+        expect(await commitOne(under.store, followed)).toEqual({
+          ok: true,
+          value: { intent: expected, created },
+        });
+      await under.reopen();
+      expect(await under.store.unsigned()).toContainEqual(expected);
+    });
+
+    it('counts what it was told that came back by a program of before, and all the rest beside it', async () => {
+      await under.store.commit([approving(1, 800n)]);
+      await under.tell(200n);
+      await under.tell(300n);
+      expect(await position()).toMatchObject({ retired: 300n, returned: 300n, available: 500n });
+      expect(await commitOne(under.store, approving(2, 501n))).toMatchObject({ code: 'quota_exceeded' });
+      expect(await commitOne(under.store, approving(2, 500n))).toMatchObject({ ok: true });
+      await under.reopen();
+      expect(await position()).toMatchObject({ issued: 1_300n, returned: 300n, available: 0n });
+      expect(await under.store.reads().lastSettlement(issuer, 'EUR')).toBeUndefined();
+    });
+
+    it('does not open again where it was told what came back and follows it too', async () => {
+      await under.store.commit([approving(1, 800n)]);
+      const followed = settling('a', 100n, { units: units(1, 0), followed: true });
+      expect(await commitOne(under.store, followed)).toMatchObject({ ok: true });
+      await expect(under.tell(300n)).rejects.toMatchObject({
+        code: 'store_corrupt',
+        message: expect.stringContaining('it would count twice'),
+      });
     });
 
     it('takes no quota over where it has one', async () => {

@@ -29,6 +29,8 @@ export interface StoreUnderTest {
   store: Store;
   /** Closes and opens again, as a restart does. */
   reopen(): Promise<void>;
+  /** Closes, writes what a program of before wrote when central management was told what came back, and opens again. */
+  tell(total: bigint): Promise<void>;
   remove(): Promise<void>;
 }
 

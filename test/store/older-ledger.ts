@@ -1,10 +1,15 @@
 /**
  * Ledgers as earlier programs made them: that of commit 562a3f2 SQLite's version 2 and PostgreSQL's version 1, which know no settlement;
- * that of commit c24e086 SQLite's version 3 and PostgreSQL's version 2, which know no reservation.
+ * that of commit c24e086 SQLite's version 3 and PostgreSQL's version 2, which know no reservation; that of commit 56ebf42 SQLite's version 4 and
+ * PostgreSQL's version 3, in which central management was told what came back, and does not follow what was settled.
  */
 import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
+import type { JournalEntry } from '../../src/journal/chain.ts';
 import { toHex } from '../../src/kit/bytes.ts';
+import { encodeCbor } from '../../src/kit/encoding.ts';
+import { accountName } from '../../src/quota/history.ts';
+import { nextEntry } from '../../src/store/commit-plan.ts';
 import { migrations } from '../../src/store/postgres/schema.ts';
 import { applicationId } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -20,16 +25,18 @@ import {
   newIntent,
   noon,
   recordOne,
+  releaseOf,
+  reserving,
   settling,
   signedHead,
   stopOf,
   take,
+  taking,
   termsAction,
   units,
 } from './intents.ts';
+import { olderSchemas } from './older-schemas.ts';
 import type { PostgresServer } from './postgres-server.ts';
-import { schema2 } from './schema-2.ts';
-import { schema3 } from './schema-3.ts';
 
 /** The store's random bytes: always the same, so that the ledger is. */
 export const fixedRandom = (length: number): Uint8Array => bytes(length, 'random');
@@ -38,27 +45,33 @@ export const fixedRandom = (length: number): Uint8Array => bytes(length, 'random
 export const olderLedgers = [
   {
     version: 2,
-    tables: schema2,
     head: '1e93c27b1e1c32782131551fc423df5bff21afbb6645640af04cfc3ab0d57569',
     digest: '6fdc613293e662d1fafb9369598f367bb3e28d99818f312ab92648c073567050',
     entries: 9,
-    settled: { retired: 40n, credited: 70n },
+    // When some is settled after it was brought up.
+    after: { reserved: 100n, held: 0n, retired: 40n, credited: 70n },
   },
   {
     version: 3,
-    tables: schema3,
     head: 'bc2922062928b162aef19f1d4c1253429b86d98d22fc245ff5c1974427d4dc37',
     digest: '5706617190038e62f3932b87be36739f4a16a147dce3fc6f6d89e014bc5346de',
     entries: 11,
     // With what was settled before.
-    settled: { retired: 90n, credited: 100n },
+    after: { reserved: 100n, held: 0n, retired: 90n, credited: 100n },
+  },
+  {
+    version: 4,
+    head: '27dc5a5b226970f27cde8e447a58e754d60a3b392c2077c13e7591f2d2a635f9',
+    digest: 'e1136258d7bf3fa42fc636fdfc60c123d6f7ff469f91efd6878ccb725d5a0602',
+    entries: 15,
+    after: { reserved: 140n, held: 60n, retired: 90n, credited: 100n },
   },
 ] as const;
 
 export type OlderLedger = (typeof olderLedgers)[number];
 
 /** With one of everything that a ledger of SQLite's `version` can hold. */
-export async function fillOlder(store: Store, version: 2 | 3): Promise<void> {
+export async function fillOlder(store: Store, version: OlderLedger['version']): Promise<void> {
   await allocated(store, 1_000n, 600n);
   const intents = Array.from(
     { length: 3 },
@@ -72,6 +85,10 @@ export async function fillOlder(store: Store, version: 2 | 3): Promise<void> {
   );
   await store.commit([...intents, newIntent('denied', { kind: 'denial', decides: 2 })]);
   for (const i of [0, 1]) await recordOne(store, newIntent(i).id, bytes(64, i));
+  if (version >= 4) {
+    await store.commit([reserving('old', 100n), taking('old', 40n, { of: 'old' }), reserving('gone', 50n)]);
+    await store.release(releaseOf('gone'));
+  }
   const nowMs = noon(day);
   const changed = termsAction(1, { allocated: 900n }, nowMs / 1000 - 60);
   await store.applyChange(changeOf(changed, nowMs));
@@ -83,6 +100,18 @@ export async function fillOlder(store: Store, version: 2 | 3): Promise<void> {
   if (version < 3) return;
   await commitOne(store, settling('old r', 50n, { units: units(1, 7) }));
   await commitOne(store, settling('old a', 30n, { units: units(1, 8), to: account('old') }));
+}
+
+/** The next entry of a ledger of central management's that was told how much of its quota came back. */
+export async function toldEntry(store: Store, total: bigint): Promise<JournalEntry> {
+  const head = await store.head();
+  return nextEntry(head, {
+    sequence: head.sequence + 1,
+    kind: 'return',
+    subject: accountName(issuer, 'EUR'),
+    createdMs: noon(day),
+    content: encodeCbor([total]),
+  });
 }
 
 /** What it shows of itself: the same before and after it is brought up. */
@@ -101,14 +130,14 @@ export async function stateOf(store: Store): Promise<unknown> {
 }
 
 /** Makes the file at `path`, which the ledger's digest is of. */
-export async function makeOlderFile(path: string, { version, tables }: OlderLedger): Promise<void> {
+export async function makeOlderFile(path: string, { version }: OlderLedger): Promise<void> {
   const newer = `${path}.newer`;
   const store = openSqliteStore({ path: newer, role: 'quota', create: true, random: fixedRandom });
   await fillOlder(store, version);
   await store.close();
   const db = new Database(path);
   db.pragma('journal_mode = WAL');
-  db.exec(tables);
+  db.exec(olderSchemas[version]);
   db.prepare('ATTACH ? AS newer').run(newer);
   for (const table of tablesOf(db)) {
     const columns = (db.pragma(`table_info(${table})`) as { name: string }[])
@@ -153,7 +182,8 @@ export function makeOlderTables(server: PostgresServer, database: string, versio
   );
   const tables = ['series', 'journal', 'intent', 'caller_order', 'quota', 'quota_slot', 'quota_change'];
   const settled = version > 1 ? ['spent_unit', 'account'] : [];
-  const copies = [...tables, 'quota_stop', 'held_head', ...settled].map((table) => {
+  const reserved = version > 2 ? ['reservation', 'resolution'] : [];
+  const copies = [...tables, 'quota_stop', 'held_head', ...settled, ...reserved].map((table) => {
     const columns = server.sql(
       `SELECT string_agg(column_name, ', ') FROM information_schema.columns
         WHERE table_schema = 'ringmint' AND table_name = '${table}'`,

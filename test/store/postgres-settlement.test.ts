@@ -1,6 +1,10 @@
 /** Several processes that settle on one PostgreSQL database at the same moment. */
 import { beforeEach, expect, it } from 'vitest';
-import type { Committed, Store } from '../../src/store/store.ts';
+import { toHex, utf8 } from '../../src/kit/bytes.ts';
+import { readAddress } from '../../src/store/postgres/address.ts';
+import { sql } from '../../src/store/postgres/ledger-reads.ts';
+import { Session } from '../../src/store/postgres/session.ts';
+import type { Committed, Mark, NewIntent, SettledPage, Store } from '../../src/store/store.ts';
 import {
   account,
   allocated,
@@ -96,9 +100,9 @@ describePostgres('settlements in series of a PostgreSQL store', (suite) => {
     await commitOne(b, settling(1, 60n, { units: units(1, 0, 1), to: account('a') }));
     await commitOne(a, settling(2, 30n, { from: account('a') }));
     await suite.closeStores();
-    const run = (sql: string): string =>
+    const run = (statements: string): string =>
       suite.server.sql(
-        `SET search_path = ringmint; SET session_replication_role = replica; ${sql}`,
+        `SET search_path = ringmint; SET session_replication_role = replica; ${statements}`,
         suite.database,
       );
     for (const [alter, undo, finding] of [
@@ -182,5 +186,130 @@ describePostgres('settlements in series of a PostgreSQL store', (suite) => {
       b.recordSigned([{ kind: 'retirement', id: intent.id, signed: bytes(64, 1) }]),
     ).rejects.toThrow('invariant');
     expect((await b.findSerial(1, 1))?.own).toBe(false);
+  });
+
+  const page = (store: Store, marks: readonly Mark[] = [], most = 100): Promise<SettledPage> =>
+    store.reads().settlementsAfter(issuer, 'EUR', marks, { most, bytes: 1e9 });
+  /** All pages of this size, one after another. */
+  async function allPages(store: Store, most: number, from: readonly Mark[] = []): Promise<SettledPage> {
+    const settled: SettledPage['settled'][number][] = [];
+    for (let marks = from; ; ) {
+      const next = await page(store, marks, most);
+      expect(next.settled.length).toBeLessThanOrEqual(most);
+      settled.push(...next.settled);
+      if (next.settled.length === 0) return { settled, marks: next.marks };
+      ({ marks } = next);
+    }
+  }
+  const committedOrder = (): string[] =>
+    suite.server
+      .sql(
+        `SELECT encode(id, 'hex') FROM ringmint.intent JOIN ringmint.journal USING (series, sequence)
+          WHERE settles IS NOT NULL ORDER BY ordinal`,
+        suite.database,
+      )
+      .split('\n');
+
+  it('are read in the order of all series, with a mark of each, by whoever has one of them', async () => {
+    await issue(a, 1, 100n);
+    const [journalA, journalB] = [await a.journalId(), await b.journalId()];
+    const names = ['a1', 'b1', 'b2', 'a2', 'b3'];
+    for (const [n, name] of names.entries())
+      await commitOne(name.startsWith('a') ? a : b, settling(name, 1n, { units: units(1, n) }));
+    const whole = await page(a);
+    expect(whole.settled.map(({ journal, intent }) => [journal, intent.id, intent.own])).toEqual(
+      names.map((name) => [
+        name.startsWith('a') ? journalA : journalB,
+        bytes(16, `id ${name}`),
+        name.startsWith('a'),
+      ]),
+    );
+    expect(new Set(whole.marks)).toEqual(
+      new Set([
+        { journal: journalA, sequence: 4 },
+        { journal: journalB, sequence: 3 },
+      ]),
+    );
+    for (const most of [1, 2, 3]) expect((await allPages(a, most)).settled).toEqual(whole.settled);
+    const inB = await page(b, [{ journal: journalB, sequence: 1 }]);
+    expect(inB.settled.map(({ intent }) => [intent.id, intent.own])).toEqual(
+      ['a1', 'b2', 'a2', 'b3'].map((name) => [bytes(16, `id ${name}`), name.startsWith('b')]),
+    );
+    expect(inB.marks).toEqual([
+      { journal: journalB, sequence: 3 },
+      { journal: journalA, sequence: 4 },
+    ]);
+    // A process that is added is begun at its beginning; what was looked through stays so.
+    const added = await open('added');
+    await commitOne(added, settling('new', 1n, { units: units(1, 9) }));
+    const next = await page(a, whole.marks);
+    expect(next.settled).toMatchObject([{ journal: await added.journalId(), intent: { own: false } }]);
+    expect(next.marks).toHaveLength(3);
+    expect(await page(a, next.marks)).toEqual({ settled: [], marks: next.marks });
+
+    const last = (store: Store) => store.reads().lastSettlement(issuer, 'EUR');
+    expect((await last(a))?.id).toEqual(bytes(16, 'id a2'));
+    expect((await last(b))?.id).toEqual(bytes(16, 'id b3'));
+  });
+
+  it('are each read once, in the order of the commits, while two write', async () => {
+    await issue(a, 1, 10_000n);
+    const reader = await open('reader');
+    const write = async (store: Store, of: number): Promise<void> => {
+      for (let round = 0; round < 60; round++)
+        await store.commit(
+          [0, 1, 2].map((n) => settling(`${of} ${round} ${n}`, 1n, { units: units(of, 3 * round + n) })),
+        );
+    };
+    let isWriting = true;
+    const writing = Promise.all([write(a, 1), write(b, 2)]).finally(() => {
+      isWriting = false;
+    });
+    const read: string[] = [];
+    let marks: readonly Mark[] = [];
+    let pages = 0;
+    while (isWriting) {
+      const next = await page(reader, marks, 7);
+      read.push(...next.settled.map(({ intent }) => toHex(intent.id)));
+      ({ marks } = next);
+      pages++;
+    }
+    await writing;
+    const rest = await allPages(reader, 7, marks);
+    read.push(...rest.settled.map(({ intent }) => toHex(intent.id)));
+    expect(pages).toBeGreaterThan(10);
+    expect(read).toHaveLength(360);
+    expect(read).toEqual(committedOrder());
+  });
+
+  it('are found by an index, page by page, whatever else there is', async () => {
+    await issue(a, 1, 10_000n);
+    const group = (of: number): readonly NewIntent[] =>
+      Array.from({ length: 500 }, (_, i) => settling(`${of} ${i}`, 1n, { units: units(of, i) }));
+    await a.commit([...group(1), newIntent('between'), ...group(2)]);
+    await b.commit(group(3));
+    suite.server.sql('ANALYZE', suite.database);
+    const session = await Session.open(readAddress(suite.server.url(suite.database)));
+    try {
+      const quota = [issuer, utf8('EUR')];
+      for (const [statement, values] of [
+        [sql.settledSizes, [[await a.journalId()], [200], 10]],
+        [sql.lastSettled, [1]],
+      ] as const) {
+        const rows = await session.ask<{ 'QUERY PLAN': string }>(
+          `EXPLAIN (ANALYZE, TIMING OFF) ${statement}`,
+          [...quota, ...values],
+        );
+        const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(plan).toMatch(/Index Scan (Backward )?using intent_settled on intent i/);
+        // No more of them than the page has of each series.
+        expect(plan.match(/intent_settled on intent i .*actual rows=([\d.]+)/)?.[1]).toMatch(
+          /^(10|1)(\.00)?$/,
+        );
+        expect(plan).not.toContain('Rows Removed by Filter');
+      }
+    } finally {
+      await session.close();
+    }
   });
 });

@@ -1,9 +1,11 @@
 /** The PostgreSQL store against a real server. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { toHex } from '../../src/kit/bytes.ts';
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { describeStore } from './contract.ts';
+import { toldEntry } from './older-ledger.ts';
 import { type PostgresServer, skipReason, startPostgres } from './postgres-server.ts';
 
 const title = skipReason === undefined ? 'PostgreSQL' : `PostgreSQL (SKIPPED: ${skipReason})`;
@@ -28,6 +30,17 @@ describe.skipIf(skipReason !== undefined)(title, () => {
         store: await open(database, role, true),
         async reopen() {
           await under.store.close();
+          under.store = await open(database, role, false);
+        },
+        async tell(total: bigint) {
+          const { sequence, bytes, hash } = await toldEntry(under.store, total);
+          await under.store.close();
+          server.sql(
+            `INSERT INTO ringmint.journal (series, sequence, bytes, hash)
+                VALUES (1, ${sequence}, '\\x${toHex(bytes)}', '\\x${toHex(hash)}');
+              UPDATE ringmint.quota SET retired = ${total}, returned = ${total}`,
+            database,
+          );
           under.store = await open(database, role, false);
         },
         async remove() {

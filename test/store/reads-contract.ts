@@ -2,9 +2,23 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../src/journal/chain.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Mark, Store } from '../../src/store/store.ts';
 import type { StoreUnderTest } from './contract.ts';
-import { allocated, bytes, commitOne, newIntent, recordOne } from './intents.ts';
+import {
+  account,
+  allocated,
+  bytes,
+  commitOne,
+  day,
+  issue,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  settling,
+  terms,
+  units,
+} from './intents.ts';
 
 const kilobyte = 1_024;
 
@@ -80,6 +94,60 @@ export function describeReads(make: () => Promise<StoreUnderTest>): void {
       await commitOne(store, newIntent(9, { kind: 'request', orders }));
       expect(await store.reads().ordersOf('request', newIntent(9).id)).toEqual(orders);
       expect(await store.reads().ordersOf('currency', newIntent(9).id)).toEqual([]);
+    });
+
+    it('are what was settled of a quota, and of no other, from where each journal was looked through', async () => {
+      await allocated(store, 1_000n, 1_000n);
+      await store.allocate({ issuer, currency: 'USD', terms: terms(1_000n, 1_000n), createdMs: 1 });
+      await issue(store, 1, 500n);
+      const dollars = { issuer, currency: 'USD', amount: 500n, orders: 1, atMs: noon(day) };
+      await commitOne(store, newIntent('dollars', { take: dollars }));
+      await recordOne(store, newIntent('dollars').id, bytes(64, 'dollars'));
+      const journal = await store.journalId();
+      const unknown = { journal: bytes(16, 'unknown'), sequence: 7 };
+      const settled = (marks: readonly Mark[], most = 10, size = 1e9) =>
+        store.reads().settlementsAfter(issuer, 'EUR', marks, { most, bytes: size });
+      expect(await settled([])).toEqual({ settled: [], marks: [] });
+      expect(await store.reads().lastSettlement(issuer, 'EUR')).toBeUndefined();
+
+      for (const n of [0, 1, 2, 3]) {
+        await commitOne(store, settling(`e${n}`, 1n, { units: units(1, n), to: account('a') }));
+        await commitOne(store, settling(`d${n}`, 1n, { units: units(2, n), currency: 'USD' }));
+      }
+      await commitOne(store, settling('t', 2n, { from: account('a') }));
+      await store.recordSigned([{ kind: 'retirement', id: bytes(16, 'id e1'), signed: bytes(900, 'e1') }]);
+      const whole = await settled([unknown]);
+      expect(whole.marks).toEqual([unknown, { journal, sequence: 13 }]);
+      const names = ['e0', 'e1', 'e2', 'e3', 't'];
+      expect(whole.settled.map((one) => [one.journal, one.intent.id, one.intent.sequence])).toEqual(
+        names.map((name, i) => [journal, bytes(16, `id ${name}`), [5, 7, 9, 11, 13][i]]),
+      );
+      for (const { intent } of whole.settled)
+        expect(intent).toEqual(await store.findIntent(intent.kind, intent.id));
+      expect(whole.settled[1]?.intent.signed).toEqual(bytes(900, 'e1'));
+      expect(await settled(whole.marks)).toEqual({ settled: [], marks: whole.marks });
+
+      // A page at a time, the same in the same order; and of a page that is too large for what it may be, one.
+      let marks: readonly Mark[] = [];
+      for (const name of names) {
+        const page = await settled(marks, 1);
+        expect(page.settled.map(({ intent }) => intent.id)).toEqual([bytes(16, `id ${name}`)]);
+        ({ marks } = page);
+      }
+      expect(marks).toEqual([{ journal, sequence: 13 }]);
+      const sizes = [0, 44, 45, 990, 1_034, 1_035].map(
+        async (size) => (await settled([], 10, size)).settled.length,
+      );
+      // Each has 45 bytes, and the second 900 more.
+      expect(await Promise.all(sizes)).toEqual([1, 1, 1, 2, 2, 3]);
+
+      const last = (currency: string, of = issuer) => store.reads().lastSettlement(of, currency);
+      expect(await last('EUR')).toEqual(whole.settled.at(-1)?.intent);
+      expect(await last('USD')).toMatchObject({ sequence: 12, settles: { currency: 'USD' } });
+      expect([await last('JPY'), await last('EUR', 'other')]).toEqual([undefined, undefined]);
+      expect(await store.reads().settlementsAfter('other', 'EUR', [], { most: 9, bytes: 9 })).toMatchObject({
+        settled: [],
+      });
     });
   });
 }

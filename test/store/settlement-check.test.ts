@@ -14,6 +14,7 @@ const returns = [
 ];
 const recorded = { terms: terms(1_000n, 600n), version: 3, resets: [], returns, events: [] };
 const history: QuotaHistory = {
+  role: 'quota',
   accounts: new Map([[`${issuer}/EUR`, recorded]]),
   changes: new Map(),
   stops: new Map(),
@@ -26,8 +27,8 @@ function row(sequence: number, amount: bigint, changed: Partial<Settlement>): Se
   return { sequence: BigInt(sequence), id, issuer: settles.issuer, settles: encodeSettlement(settles) };
 }
 
-function check(...rows: readonly SettlingRow[]): () => void {
-  const checked = new SettlementCheck(history, (message) => new Error(message));
+function check(rows: readonly SettlingRow[], of = history): () => void {
+  const checked = new SettlementCheck(of, (message) => new Error(message));
   return () => {
     for (const one of rows) checked.add(one);
   };
@@ -36,7 +37,7 @@ function check(...rows: readonly SettlingRow[]): () => void {
 describe('the check of settlements', () => {
   it('holds what came back against the terms of its moment', () => {
     const back = (sequence: number, returned: bigint): (() => void) =>
-      check(row(sequence, 10n, { units: units(1, 0), returned }));
+      check([row(sequence, 10n, { units: units(1, 0), returned })]);
     for (const [sequence, returned] of [
       [3, 0n],
       [5, 10n],
@@ -51,15 +52,40 @@ describe('the check of settlements', () => {
     expect(back(9, 10n)).toThrow('entry 9 gives 10 back');
   });
 
+  it('lets nothing come back of what central management follows, and never more than the terms of the moment say', () => {
+    const central = { ...history, role: 'central' } as const;
+    const back = (sequence: number, returned: bigint, of: QuotaHistory = central): (() => void) =>
+      check([row(sequence, 10n, { units: units(1, 0), returned })], of);
+    for (const [sequence, returned] of [
+      [3, 0n],
+      [5, 10n],
+      [5, 0n],
+      [9, 0n],
+    ] as const)
+      expect(back(sequence, returned), `entry ${sequence}`).not.toThrow();
+    expect(back(3, 10n)).toThrow('entry 3 gives 10 back');
+    expect(back(9, 10n)).toThrow('entry 9 gives 10 back');
+    expect(back(5, 0n, { ...history, role: 'issuance' })).toThrow('entry 5 gives 0 back');
+  });
+
+  it('finds a quota of which something was told and followed: it would come back twice', () => {
+    const event = { kind: 'returned', total: 10n } as const;
+    const account = { ...recorded, events: [{ sequence: 2, event }] };
+    const told = { ...history, role: 'central', accounts: new Map([[`${issuer}/EUR`, account]]) } as const;
+    expect(check([row(5, 10n, { units: units(1, 0), returned: 10n })], told)).toThrow(
+      'entry 5 settles of the quota `demo-issuer/EUR`, of which it was told what came back',
+    );
+  });
+
   it('finds an account that paid what it did not have yet', () => {
     const credit = row(2, 10n, { units: units(1, 0), to: account('a') });
     const debit = row(3, 10n, { from: account('a'), to: account('b') });
-    expect(check(credit, debit)).not.toThrow();
-    expect(check({ ...debit, sequence: 1n }, credit)).toThrow('entry 1 takes more from account');
+    expect(check([credit, debit])).not.toThrow();
+    expect(check([{ ...debit, sequence: 1n }, credit])).toThrow('entry 1 takes more from account');
   });
 
   it('finds what is settled of a quota that nobody allocated', () => {
-    expect(check(row(2, 10n, { currency: 'USD', units: units(1, 0) }))).toThrow(
+    expect(check([row(2, 10n, { currency: 'USD', units: units(1, 0) })])).toThrow(
       'entry 2 settles of a quota that is not there',
     );
   });

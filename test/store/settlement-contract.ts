@@ -279,6 +279,8 @@ export function describeSettlements(make: () => Promise<StoreUnderTest>, share: 
         ['is of nothing', settling(1, 0n, unit)],
         ['gives back what it credits', settling(1, 1n, { ...unit, to: account('a'), returned: 1n })],
         ['gives back a part', settling(1, 2n, { ...unit, returned: 1n })],
+        ['is said to be settled before', settling(1, 1n, { ...unit, followed: true })],
+        ['names no currency', settling(1, 1n, { ...unit, currency: 'EURO' })],
         ['names half an account', settling(1, 1n, { ...unit, to: bytes(16, 'a') })],
         ['names a unit that cannot be', settling(1, 1n, { units: units(1, 2 ** 32) })],
       ] as const)

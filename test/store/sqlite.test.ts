@@ -5,22 +5,47 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { utf8 } from '../../src/kit/bytes.ts';
 import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
+import { sql } from '../../src/store/sqlite/ledger-reads.ts';
 import { schemaVersion } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
 import { describeStore } from './contract.ts';
-import { allocated, bytes, commitOne, day, issuer, newIntent, noon, recordOne, take } from './intents.ts';
+import {
+  allocated,
+  bytes,
+  commitOne,
+  day,
+  issue,
+  issuer,
+  newIntent,
+  noon,
+  recordOne,
+  settling,
+  take,
+  units,
+} from './intents.ts';
+import { toldEntry } from './older-ledger.ts';
 
 describeStore('the SQLite', async (role = 'quota') => {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
-  const open = (create: boolean): Store =>
-    openSqliteStore({ path: join(folder, 'ledger.db'), role, create, random: randomBytes });
+  const path = join(folder, 'ledger.db');
+  const open = (create: boolean): Store => openSqliteStore({ path, role, create, random: randomBytes });
   const under = {
     store: open(true),
     async reopen() {
       await under.store.close();
+      under.store = open(false);
+    },
+    async tell(total: bigint) {
+      const { sequence, bytes: entry, hash } = await toldEntry(under.store, total);
+      await under.store.close();
+      const db = new Database(path);
+      db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)').run(sequence, entry, hash);
+      db.prepare('UPDATE quota SET retired = ?, returned = ?').run(total, total);
+      db.close();
       under.store = open(false);
     },
     async remove() {
@@ -132,6 +157,26 @@ describe('the SQLite file', () => {
   ])('is not served with %s', async (_title, sql) => {
     await alter(sql);
     expect(codeOf(() => open())).toBe('store_corrupt');
+  });
+
+  it('finds what was settled of a quota by an index, page by page, whatever else there is', async () => {
+    const store = await allocated(open(), 1_000n, 600n);
+    await issue(store, 1, 100n);
+    await commitOne(store, settling('a', 10n, { units: units(1, 0) }));
+    await store.close();
+    const db = new Database(path, { readonly: true });
+    const quota = [issuer, utf8('EUR')];
+    for (const [statement, values, range] of [
+      [sql.settledSizes, [0, 10], 'AND sequence>?'],
+      [sql.settled, [0, 9], 'AND sequence>? AND sequence<?'],
+      [sql.lastSettled, [], ''],
+    ] as const) {
+      const plan = db.prepare(`EXPLAIN QUERY PLAN ${statement}`).all(...quota, ...values);
+      expect((plan as { detail: string }[]).map(({ detail }) => detail)).toEqual([
+        `SEARCH intent USING INDEX intent_settled (issuer=? AND <expr>=?${range === '' ? '' : ` ${range}`})`,
+      ]);
+    }
+    db.close();
   });
 
   it('says that the disk is full, writes nothing, and goes on when there is room', async () => {

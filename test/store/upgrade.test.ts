@@ -56,8 +56,7 @@ describe.each(olderLedgers)('a SQLite ledger of version $version', (older) => {
     store = open();
     expect(await store.position(issuer, 'EUR', noon(day))).toMatchObject({
       issued: 200n,
-      reserved: 100n,
-      ...older.settled,
+      ...older.after,
       returns: false,
     });
     expect(await store.findSpent(units(1, 0))).toEqual([bytes(16, 'id r')]);
@@ -69,7 +68,7 @@ describe.each(olderLedgers)('a SQLite ledger of version $version', (older) => {
       .replaceAll(/--.*/g, '')
       .split(/;\s*(?:\n|$)/)
       .filter((one) => one.trim() !== '');
-    expect(statements.length).toBeGreaterThanOrEqual(7);
+    expect(statements.length).toBeGreaterThanOrEqual(schemaVersion - older.version);
     const db = new Database(path);
     db.pragma('foreign_keys = OFF');
     // A cache that overflows writes pages before the commit: what a crash then finds on the disk.
@@ -123,7 +122,7 @@ describe.each(olderLedgers)('a SQLite ledger of version $version', (older) => {
         failures++;
       }
     }
-    expect(failures).toBeGreaterThan(2);
+    expect(failures).toBeGreaterThan(0);
     expect(digestOf(path)).not.toBe(older.digest);
   });
 

@@ -1,12 +1,12 @@
 /** The statements on central management's own account: what it approved, and what was freed of it. */
 import type { EntryContent } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
-import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/central-account.ts';
+import { encodeAdoption, encodeResolution } from '../../quota/central-account.ts';
 import { accountName } from '../../quota/history.ts';
-import { freedOf, markOf, returnedOf } from '../central-plan.ts';
+import { freedOf, markOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
 import { type ApprovalRow, bytesOf, termsRowOf } from '../row.ts';
-import type { NewAdoption, NewResolution, NewReturn } from '../store.ts';
+import type { NewAdoption, NewResolution } from '../store.ts';
 import { closeGate, lockQuotas, readAccounts } from './quota-statement.ts';
 import type { Ask, Written } from './session.ts';
 
@@ -96,22 +96,6 @@ export async function readResolvedUpTo(ask: Ask, series: number): Promise<number
     [series],
   );
   return row === undefined ? 0 : markOf(bytesOf(row.bytes));
-}
-
-export async function bringBack(ask: Ask, append: AppendEntry, one: NewReturn): Promise<void> {
-  await lockQuotas(ask, [one]);
-  const { issuer, currency, createdMs } = one;
-  const account = await accountOf(ask, one);
-  const total = returnedOf(account, one);
-  if (total === account.returned) return;
-  const subject = accountName(issuer, currency);
-  await append({ kind: 'return', subject, createdMs, content: encodeReturn(total) });
-  // It is all in one: quota control tells what came back, and not what of the rest is retired.
-  await ask('UPDATE quota SET retired = $3, returned = $3 WHERE issuer = $1 AND currency = $2', [
-    issuer,
-    currency,
-    total,
-  ]);
 }
 
 async function accountOf(ask: Ask, { issuer, currency }: { issuer: string; currency: string }) {

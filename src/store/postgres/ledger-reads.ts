@@ -1,9 +1,15 @@
 /** Pages of one series' ledger in PostgreSQL. */
-import { type LedgerReads, lastThatFits, sinceDepth } from '../ledger-reads.ts';
-import { bytesOf, decodeOrders, entryOf, type JournalRow } from '../row.ts';
+import { utf8 } from '../../kit/bytes.ts';
+import { firstThatFit, type LedgerReads, settledPage, sinceDepth } from '../ledger-reads.ts';
+import { bytesOf, decodeOrders, entryOf, intentOf, type JournalRow } from '../row.ts';
+import { settledCurrency } from './schema.ts';
 import type { Ask } from './session.ts';
+import type { SeriesIntentRow } from './statement.ts';
 
-const sql = {
+const ofQuota = `i.issuer = $1 AND ${settledCurrency} = $2 AND i.settles IS NOT NULL`;
+
+/** Shown to the test that holds their plans. */
+export const sql = {
   // The length of a large value is beside it: none is read for it.
   sizes: `SELECT sequence, octet_length(bytes)::bigint AS size FROM journal
       WHERE series = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`,
@@ -16,7 +22,24 @@ const sql = {
   since: `SELECT min(sequence) AS first FROM
       (SELECT sequence FROM intent WHERE kind = $2 AND id >= $3 AND series = $1 ORDER BY id LIMIT ${sinceDepth}) AS those`,
   orders: 'SELECT orders FROM intent WHERE kind = $1 AND id = $2',
+  // One statement, so one state: of each series as many as the page may have, and of those the first by the order of all.
+  settledSizes: `SELECT s.number AS series, r.sequence, r.size FROM series s
+      LEFT JOIN unnest($3::bytea[], $4::bigint[]) AS m (journal, sequence) ON m.journal = s.id
+      CROSS JOIN LATERAL (SELECT sequence,
+            (octet_length(context) + octet_length(to_be_signed) + coalesce(octet_length(signed), 0))::bigint AS size
+          FROM intent i WHERE i.series = s.number AND ${ofQuota} AND i.sequence > coalesce(m.sequence, 0)
+          ORDER BY i.sequence LIMIT $5) r
+      JOIN journal j ON j.series = s.number AND j.sequence = r.sequence
+      ORDER BY j.ordinal LIMIT $5`,
+  settled: `SELECT i.*, s.id AS journal FROM unnest($1::integer[], $2::bigint[]) WITH ORDINALITY AS g (series, sequence, place)
+      JOIN intent i USING (series, sequence) JOIN series s ON s.number = series ORDER BY g.place`,
+  lastSettled: `SELECT * FROM intent i WHERE i.series = $3 AND ${ofQuota} ORDER BY i.sequence DESC LIMIT 1`,
 } as const;
+
+interface SizeRow {
+  sequence: bigint;
+  size: bigint;
+}
 
 /** `read` does a read in its turn, also over a connection that broke. */
 export function makeLedgerReads(
@@ -26,13 +49,13 @@ export function makeLedgerReads(
   return {
     journalAfter: (sequence, { most, bytes }) =>
       read(async (ask) => {
-        const sizes = await ask<{ sequence: bigint; size: bigint }>(sql.sizes, [series, sequence, most]);
-        const last = lastThatFits(sizes, bytes);
+        const sizes = await ask<SizeRow>(sql.sizes, [series, sequence, most]);
+        const last = firstThatFit(sizes, bytes).at(-1);
         if (last === undefined) return [];
         const rows = await ask<JournalRow & { signed: boolean | null }>(sql.entries, [
           series,
           sequence,
-          last,
+          last.sequence,
         ]);
         return rows.map((row) => ({ ...entryOf(row), signed: row.signed }));
       }),
@@ -55,6 +78,33 @@ export function makeLedgerReads(
       read(async (ask) => {
         const [row] = await ask<{ orders: Uint8Array | null }>(sql.orders, [kind, id]);
         return row === undefined || row.orders === null ? [] : decodeOrders(bytesOf(row.orders));
+      }),
+    settlementsAfter: (issuer, currency, marks, { most, bytes }) =>
+      read(async (ask) => {
+        const sizes = await ask<SizeRow & { series: number }>(sql.settledSizes, [
+          issuer,
+          utf8(currency),
+          marks.map(({ journal }) => journal),
+          marks.map(({ sequence }) => sequence),
+          most,
+        ]);
+        const found = firstThatFit(sizes, bytes);
+        const rows = await ask<SeriesIntentRow & { journal: Uint8Array }>(sql.settled, [
+          found.map((one) => one.series),
+          found.map(({ sequence }) => sequence),
+        ]);
+        return settledPage(
+          marks,
+          rows.map((row) => ({
+            journal: bytesOf(row.journal),
+            intent: intentOf(row, row.series === series),
+          })),
+        );
+      }),
+    lastSettlement: (issuer, currency) =>
+      read(async (ask) => {
+        const [row] = await ask<SeriesIntentRow>(sql.lastSettled, [issuer, utf8(currency), series]);
+        return row === undefined ? undefined : intentOf(row);
       }),
   };
 }

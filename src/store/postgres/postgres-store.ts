@@ -170,7 +170,7 @@ class PostgresStore extends QuotaPart implements Store {
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
-    assertIntents(intents);
+    assertIntents(intents, this.role);
     return this.write(async (ask, head) => {
       const found = await readFound(ask, this.series.number, intents);
       const plan = planCommit(intents, { ...found, head: await head });

@@ -2,14 +2,8 @@
 import type { JournalHead } from '../../journal/chain.ts';
 import type { QuotaPosition } from '../../quota/bucket.ts';
 import { changeOf } from '../row.ts';
-import type { ApprovedChange, NewAdoption, NewResolution, NewReturn, Store } from '../store.ts';
-import {
-  type AppendEntry,
-  adoptQuotas,
-  bringBack,
-  readResolvedUpTo,
-  resolveRequests,
-} from './central-statement.ts';
+import type { ApprovedChange, NewAdoption, NewResolution, Store } from '../store.ts';
+import { type AppendEntry, adoptQuotas, readResolvedUpTo, resolveRequests } from './central-statement.ts';
 import type { Outcome } from './held-series.ts';
 import { findChange, readPositions, readRecentAmounts } from './quota-statement.ts';
 import type { Ask } from './session.ts';
@@ -27,7 +21,6 @@ export abstract class QuotaPart
       | 'adopt'
       | 'resolve'
       | 'resolvedUpTo'
-      | 'bringBack'
     >
 {
   /** Of the store, its number. */
@@ -71,10 +64,6 @@ export abstract class QuotaPart
 
   resolvedUpTo(): Promise<number> {
     return this.read((ask) => readResolvedUpTo(ask, this.seriesNumber));
-  }
-
-  bringBack(returned: NewReturn): Promise<void> {
-    return this.writeEntries((ask, append) => bringBack(ask, append, returned));
   }
 
   private writeEntries<T>(work: (ask: Ask, append: AppendEntry) => Promise<T>): Promise<T> {

@@ -225,5 +225,13 @@ ALTER TABLE held_head
   ADD PRIMARY KEY (role, name, journal);
 `;
 
+/** The currency of what an intent settles: after the list's head and its own (src/store/settlement.ts). */
+export const settledCurrency = 'substring(settles FROM 3 FOR 3)';
+
+/** What was settled of a quota is found by it. */
+const fourth = `
+CREATE INDEX intent_settled ON intent (series, issuer, (${settledCurrency}), sequence) WHERE settles IS NOT NULL;
+`;
+
 /** Step n makes version n out of version n - 1. */
-export const migrations: readonly string[] = [first, second, third];
+export const migrations: readonly string[] = [first, second, third, fourth];

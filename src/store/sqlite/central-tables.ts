@@ -1,12 +1,12 @@
 /** Central management's own account: what it approved, and what was freed of it. Each method runs inside of a transaction of the store's. */
 import type Database from 'better-sqlite3';
 import { assert } from '../../kit/result.ts';
-import { encodeAdoption, encodeResolution, encodeReturn } from '../../quota/central-account.ts';
+import { encodeAdoption, encodeResolution } from '../../quota/central-account.ts';
 import { accountName } from '../../quota/history.ts';
-import { freedOf, markOf, returnedOf } from '../central-plan.ts';
+import { freedOf, markOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
 import { type ApprovalRow, accountOf, bytesOf, changeOf, type QuotaRow, termsRowOf } from '../row.ts';
-import type { ApprovedChange, NewAdoption, NewResolution, NewReturn } from '../store.ts';
+import type { ApprovedChange, NewAdoption, NewResolution } from '../store.ts';
 import type { AppendEntry } from './quota-tables.ts';
 
 export class CentralTables {
@@ -67,16 +67,6 @@ export class CentralTables {
     return row === undefined ? 0 : markOf(bytesOf(row.bytes));
   }
 
-  bringBack(one: NewReturn): void {
-    const { issuer, currency, createdMs } = one;
-    const account = this.account(issuer, currency);
-    const total = returnedOf(account, one);
-    if (total === account.returned) return;
-    const subject = accountName(issuer, currency);
-    this.append({ kind: 'return', subject, createdMs, content: encodeReturn(total) });
-    this.statements.bringBack.run({ issuer, currency, total });
-  }
-
   private account(issuer: string, currency: string) {
     const row = this.statements.quota.get(issuer, currency) as QuotaRow | undefined;
     assert(row !== undefined, 'what is resolved was approved of a quota');
@@ -106,10 +96,6 @@ function prepare(db: Database.Database) {
       WHERE j.sequence = (SELECT max(sequence) FROM resolution)`),
     free: db.prepare(
       'UPDATE quota SET voided = voided + :freed WHERE issuer = :issuer AND currency = :currency',
-    ),
-    // It is all in one: quota control tells what came back, and not what of the rest is retired.
-    bringBack: db.prepare(
-      'UPDATE quota SET retired = :total, returned = :total WHERE issuer = :issuer AND currency = :currency',
     ),
   };
 }

@@ -1,9 +1,14 @@
 /** Pages of a ledger in SQLite. A statement takes as long as its page is large, whatever the ledger has. */
 import type Database from 'better-sqlite3';
-import { type LedgerReads, lastThatFits, sinceDepth } from '../ledger-reads.ts';
-import { bytesOf, decodeOrders, entryOf, type JournalRow } from '../row.ts';
+import { equalBytes, utf8 } from '../../kit/bytes.ts';
+import { firstThatFit, type LedgerReads, settledPage, sinceDepth } from '../ledger-reads.ts';
+import { bytesOf, decodeOrders, entryOf, type IntentRow, intentOf, type JournalRow } from '../row.ts';
+import { settledCurrency } from './schema.ts';
 
-const sql = {
+const ofQuota = `issuer = ? AND ${settledCurrency} = ? AND settles IS NOT NULL`;
+
+/** Shown to the test that holds their plans. */
+export const sql = {
   // The length of a blob is in the row's header: none is read for it.
   sizes: 'SELECT sequence, length(bytes) AS size FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?',
   entries: `SELECT j.sequence, j.bytes, j.hash,
@@ -15,21 +20,37 @@ const sql = {
   since: `SELECT min(sequence) AS first FROM
       (SELECT sequence FROM intent WHERE kind = ? AND id >= ? ORDER BY id LIMIT ${sinceDepth})`,
   orders: 'SELECT orders FROM intent WHERE kind = ? AND id = ?',
+  settledSizes: `SELECT sequence, length(context) + length(to_be_signed) + coalesce(length(signed), 0) AS size FROM intent
+      WHERE ${ofQuota} AND sequence > ? ORDER BY sequence LIMIT ?`,
+  settled: `SELECT * FROM intent WHERE ${ofQuota} AND sequence > ? AND sequence <= ? ORDER BY sequence`,
+  lastSettled: `SELECT * FROM intent WHERE ${ofQuota} ORDER BY sequence DESC LIMIT 1`,
 } as const;
 
+interface SizeRow {
+  sequence: bigint;
+  size: bigint;
+}
+
 /** `run` does a read in its turn, and names what a broken database says. */
-export function makeLedgerReads(db: Database.Database, run: <T>(read: () => T) => Promise<T>): LedgerReads {
+export function makeLedgerReads(
+  db: Database.Database,
+  journal: Uint8Array,
+  run: <T>(read: () => T) => Promise<T>,
+): LedgerReads {
   const sizes = db.prepare(sql.sizes);
   const entries = db.prepare(sql.entries);
   const intents = db.prepare(sql.intents);
   const since = db.prepare(sql.since);
   const orders = db.prepare(sql.orders);
+  const settledSizes = db.prepare(sql.settledSizes);
+  const settled = db.prepare(sql.settled);
+  const lastSettled = db.prepare(sql.lastSettled);
   return {
     journalAfter: (sequence, { most, bytes }) =>
       run(() => {
-        const last = lastThatFits(sizes.all(sequence, most) as { sequence: bigint; size: bigint }[], bytes);
+        const last = firstThatFit(sizes.all(sequence, most) as SizeRow[], bytes).at(-1);
         if (last === undefined) return [];
-        const rows = entries.all(sequence, last) as (JournalRow & { signed: bigint | null })[];
+        const rows = entries.all(sequence, last.sequence) as (JournalRow & { signed: bigint | null })[];
         return rows.map((row) => ({
           ...entryOf(row),
           signed: row.signed === null ? null : row.signed === 1n,
@@ -49,6 +70,23 @@ export function makeLedgerReads(db: Database.Database, run: <T>(read: () => T) =
       run(() => {
         const row = orders.get(kind, id) as { orders: Buffer | null } | undefined;
         return row === undefined || row.orders === null ? [] : decodeOrders(bytesOf(row.orders));
+      }),
+    settlementsAfter: (issuer, currency, marks, { most, bytes }) =>
+      run(() => {
+        const quota = [issuer, utf8(currency)];
+        const from = marks.find((mark) => equalBytes(mark.journal, journal))?.sequence ?? 0;
+        const last = firstThatFit(settledSizes.all(...quota, from, most) as SizeRow[], bytes).at(-1);
+        if (last === undefined) return { settled: [], marks };
+        const rows = settled.all(...quota, from, last.sequence) as IntentRow[];
+        return settledPage(
+          marks,
+          rows.map((row) => ({ journal, intent: intentOf(row) })),
+        );
+      }),
+    lastSettlement: (issuer, currency) =>
+      run(() => {
+        const row = lastSettled.get(issuer, utf8(currency)) as IntentRow | undefined;
+        return row === undefined ? undefined : intentOf(row);
       }),
   };
 }

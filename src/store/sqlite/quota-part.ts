@@ -1,6 +1,6 @@
 /** The part of the store on SQLite that reads quotas and the changes of them, and is central management's own account. */
 import type { QuotaPosition } from '../../quota/bucket.ts';
-import type { ApprovedChange, NewAdoption, NewResolution, NewReturn, Store } from '../store.ts';
+import type { ApprovedChange, NewAdoption, NewResolution, Store } from '../store.ts';
 import type { CentralTables } from './central-tables.ts';
 import type { QuotaTables } from './quota-tables.ts';
 
@@ -16,7 +16,6 @@ export abstract class QuotaPart
       | 'adopt'
       | 'resolve'
       | 'resolvedUpTo'
-      | 'bringBack'
     >
 {
   protected abstract readonly quotas: QuotaTables;
@@ -58,9 +57,5 @@ export abstract class QuotaPart
 
   resolvedUpTo(): Promise<number> {
     return this.run(() => this.central.resolvedUpTo());
-  }
-
-  bringBack(returned: NewReturn): Promise<void> {
-    return this.transact(() => this.central.bringBack(returned));
   }
 }

@@ -38,7 +38,7 @@ export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
 
 export class QuotaTables {
   private readonly statements: ReturnType<typeof prepare>;
-  private readonly role: LedgerRole;
+  readonly role: LedgerRole;
   private readonly append: AppendEntry;
   readonly reservations: ReservationTable;
 

@@ -1,12 +1,15 @@
-/** The SQLite schema, version 4. STRICT tables: a value of another type than its column's is refused by the database too. */
+/** The SQLite schema, version 5. STRICT tables: a value of another type than its column's is refused by the database too. */
 import { journalClaim } from '../held-head.ts';
 
 /** Written into the file's header (PRAGMA application_id), so that another program's database is told from ours: "RGMT". */
 export const applicationId = 0x52474d54;
 /** The oldest that is brought up. Version 1 had neither orders nor limits over windows; its journal's entries say less, and cannot be made to say more. */
 export const oldestVersion = 2;
-/** Version 3 has settlement: what is spent, retired, and in accounts. Version 4 has reservations, central management's own account, and the journal of a held head. */
-export const schemaVersion = 4;
+/** Version 3 has settlement: what is spent, retired, and in accounts. Version 4 has reservations, central management's own account, and the journal of a held head. Version 5 finds what was settled of a quota. */
+export const schemaVersion = 5;
+
+/** The currency of what an intent settles: after the list's head and its own (src/store/settlement.ts). */
+export const settledCurrency = 'substr(settles, 3, 3)';
 
 const quotaTable = `CREATE TABLE quota (
   issuer    TEXT NOT NULL,
@@ -89,6 +92,10 @@ CREATE TABLE reservation (
   CHECK ((state = 'used') = (used = amount))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservation_open ON reservation (issuer, currency, expires_ms) WHERE state = 'open';
+`;
+
+const settledIndex = `
+CREATE INDEX intent_settled ON intent (issuer, ${settledCurrency}, sequence) WHERE settles IS NOT NULL;
 `;
 
 const resolutionTables = `
@@ -194,7 +201,7 @@ CREATE TABLE quota_stop (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quota_stop_in_force ON quota_stop (sequence) WHERE lifted IS NULL;
 
-${heldHeadTable}${settlementTables}${intentIndexes}${reservationTables}${resolutionTables}`;
+${heldHeadTable}${settlementTables}${intentIndexes}${reservationTables}${resolutionTables}${settledIndex}`;
 
 /** What version 3 added to version 2. Its checks of a whole quota come with version 4, which makes that table anew. */
 const third = `
@@ -229,5 +236,5 @@ ${intentIndexes}${reservationTables}${resolutionTables}`;
 
 /** What makes this program's version out of `version`, from the oldest on. */
 export function upgradeFrom(version: number): string {
-  return [third, fourth].slice(version - oldestVersion).join('');
+  return [third, fourth, settledIndex].slice(version - oldestVersion).join('');
 }

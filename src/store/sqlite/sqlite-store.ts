@@ -117,7 +117,7 @@ class SqliteStore extends QuotaPart implements Store {
       this.settlements = new SettlementTables(this.db);
       verifyWhole(this.db, { role: options.role, storeId: this.storeId, path: options.path });
       this.heads = new HeldHeads(this.db, options.path);
-      this.pages = makeLedgerReads(this.db, (read) => this.run(read));
+      this.pages = makeLedgerReads(this.db, this.storeId, (read) => this.run(read));
     } catch (error) {
       this.db.close();
       release();
@@ -190,7 +190,7 @@ class SqliteStore extends QuotaPart implements Store {
   }
 
   commit(intents: readonly NewIntent[]): Promise<readonly Committed[]> {
-    assertIntents(intents);
+    assertIntents(intents, this.quotas.role);
     return this.transact(() => {
       const plan = planCommit(intents, this.findForPlan(intents));
       this.writePlan(plan);

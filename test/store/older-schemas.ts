@@ -1,5 +1,10 @@
-/** The SQLite schema of version 3, as the program of commit c24e086 made it: never changed, so that what is brought up is what was made. */
-export const schema3 = `
+/**
+ * The SQLite schemas of versions 2, 3 and 4, as the programs of commits 562a3f2, c24e086 and 56ebf42 made them: never changed, so that what is
+ * brought up is what was made. The digests of the older ledgers are of their text too.
+ */
+import { assert } from '../../src/kit/result.ts';
+
+const second = `
 CREATE TABLE store (
   one     INTEGER PRIMARY KEY CHECK (one = 1),
   role    TEXT NOT NULL,
@@ -34,8 +39,6 @@ CREATE TABLE intent (
   take_amount  INTEGER CHECK (take_amount > 0),
   take_orders  INTEGER CHECK (take_orders > 0),
   take_ms      INTEGER,
-  -- See src/store/settlement.ts.
-  settles      BLOB,
   PRIMARY KEY (kind, id)
 ) STRICT;
 CREATE UNIQUE INDEX intent_serial ON intent (epoch, serial) WHERE serial IS NOT NULL;
@@ -61,15 +64,8 @@ CREATE TABLE quota (
   frozen    INTEGER NOT NULL CHECK (frozen IN (0, 1)),
   limits    BLOB NOT NULL,
   clock_ms  INTEGER NOT NULL,
-  -- Whether what is retired for good comes back.
-  returns   INTEGER NOT NULL CHECK (returns IN (0, 1)),
-  -- Of what is issued: gone for good; of that, what came back; in accounts.
-  retired   INTEGER NOT NULL DEFAULT 0 CHECK (retired >= 0),
-  returned  INTEGER NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND retired),
-  credited  INTEGER NOT NULL DEFAULT 0 CHECK (credited >= 0),
   PRIMARY KEY (issuer, currency),
-  CHECK (reserved + issued - returned <= allocated),
-  CHECK (retired + credited <= issued)
+  CHECK (reserved + issued <= allocated)
 ) STRICT;
 
 -- What was taken, by the slots of each limit's window (src/quota/window.ts); slots that count no more are removed with the next take.
@@ -112,7 +108,32 @@ CREATE TABLE held_head (
   contradiction BLOB,
   PRIMARY KEY (role, name)
 ) STRICT, WITHOUT ROWID;
+`;
 
+const third = edited(second, [
+  [
+    '  take_ms      INTEGER,\n',
+    `  -- See src/store/settlement.ts.
+  settles      BLOB,
+`,
+  ],
+  [
+    '  clock_ms  INTEGER NOT NULL,\n',
+    `  -- Whether what is retired for good comes back.
+  returns   INTEGER NOT NULL CHECK (returns IN (0, 1)),
+  -- Of what is issued: gone for good; of that, what came back; in accounts.
+  retired   INTEGER NOT NULL DEFAULT 0 CHECK (retired >= 0),
+  returned  INTEGER NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND retired),
+  credited  INTEGER NOT NULL DEFAULT 0 CHECK (credited >= 0),
+`,
+  ],
+  [
+    '  CHECK (reserved + issued',
+    ` - returned <= allocated),
+  CHECK (retired + credited <= issued)`,
+    ' <= allocated)',
+  ],
+]).concat(`
 CREATE INDEX intent_settles ON intent (sequence) WHERE settles IS NOT NULL;
 
 -- Every unit that was spent, and the id of the retirement that spent it; intent.settles, which the journal has, is the same once more.
@@ -133,4 +154,68 @@ CREATE TABLE account (
   PRIMARY KEY (id, issuer, currency),
   FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
 ) STRICT, WITHOUT ROWID;
-`;
+`);
+
+const fourth = edited(third, [
+  [
+    '  settles      BLOB,\n',
+    `  -- Of a take: the reservation that it is of.
+  take_reservation BLOB CHECK (take_reservation IS NULL OR length(take_reservation) = 16),
+  -- See src/store/reservation.ts.
+  reserves     BLOB,
+  -- What central management approved by it.
+  approve_currency TEXT,
+  approve_amount INTEGER CHECK (approve_amount > 0),
+`,
+  ],
+  [
+    '  credited  INTEGER NOT NULL DEFAULT 0 CHECK (credited >= 0),\n',
+    `  -- What is left of the reservations that are open.
+  held      INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
+  -- Of what is issued: never was, and never will be. Only central management's account has it.
+  voided    INTEGER NOT NULL DEFAULT 0 CHECK (voided BETWEEN 0 AND issued),
+`,
+  ],
+  ['  CHECK (reserved + ', 'held + issued - voided', 'issued'],
+  ['-- Of each ', 'journal of each other system the', "other system's journal the"],
+  ['  name          TEXT NOT NULL,\n', '  journal       BLOB NOT NULL CHECK (length(journal) = 16),\n'],
+  ['  PRIMARY KEY (role, name', ', journal'],
+]).concat(`
+CREATE INDEX intent_reserves ON intent (sequence) WHERE reserves IS NOT NULL;
+CREATE INDEX intent_approves ON intent (issuer, approve_currency) WHERE approve_amount IS NOT NULL;
+
+-- Quota that is kept for orders to come; what is left of it is amount - used while it is open, and nothing after that.
+CREATE TABLE reservation (
+  id         BLOB PRIMARY KEY CHECK (length(id) = 16),
+  issuer     TEXT NOT NULL,
+  currency   TEXT NOT NULL,
+  amount     INTEGER NOT NULL CHECK (amount > 0),
+  used       INTEGER NOT NULL CHECK (used BETWEEN 0 AND amount),
+  expires_ms INTEGER NOT NULL,
+  state      TEXT NOT NULL CHECK (state IN ('open', 'used', 'released', 'expired')),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency),
+  CHECK ((state = 'used') = (used = amount))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservation_open ON reservation (issuer, currency, expires_ms) WHERE state = 'open';
+
+-- Of central management's account: requests of which the other two have said how much was issued, and what was freed by that.
+CREATE TABLE resolution (
+  id       BLOB PRIMARY KEY CHECK (length(id) = 16),
+  sequence INTEGER NOT NULL UNIQUE REFERENCES journal (sequence),
+  issuer   TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  freed    INTEGER NOT NULL CHECK (freed >= 0),
+  FOREIGN KEY (issuer, currency) REFERENCES quota (issuer, currency)
+) STRICT, WITHOUT ROWID;
+`);
+
+export const olderSchemas = { 2: second, 3: third, 4: fourth } as const;
+
+/** Each edit: what stands once in the text, what follows it from now on, and what followed it before that is gone. */
+function edited(text: string, edits: readonly (readonly [string, string, string?])[]): string {
+  return edits.reduce((sql, [place, added, gone = '']) => {
+    const parts = sql.split(place + gone);
+    assert(parts.length === 2, `${place} stands once in the schema before`);
+    return parts.join(place + added);
+  }, text);
+}

@@ -1,0 +1,5 @@
+/** Of sums of minor units. */
+
+export function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
