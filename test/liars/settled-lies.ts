@@ -100,8 +100,8 @@ export class SettledLies {
       return cheats ? 'units again' : 'units';
     }
     const balance = this.balances.get(by) ?? 0n;
-    const total = cheats ? balance + 500n : balance / BigInt(1 + draw.below(2));
-    if (total === 0n) return 'nothing there';
+    const total = cheats ? 500n : balance / BigInt(1 + draw.below(2));
+    if (total <= 0n) return 'nothing there';
     const other = creditTo === by.publicKey.keyId ? null : creditTo;
     await this.take({ by, units: [], total, creditTo: other });
     return cheats ? 'more than there is' : 'of an account';
@@ -112,7 +112,7 @@ export class SettledLies {
     const { by, units, total, creditTo } = will;
     for (const unit of units) {
       this.signed.units.set(toHex(unit.hash), unit.value);
-      this.spent.push(unit);
+      if (!this.spent.includes(unit)) this.spent.push(unit);
     }
     if (creditTo === null) this.signed.forGood += total;
     if (units.length === 0) this.balances.set(by, (this.balances.get(by) ?? 0n) - total);

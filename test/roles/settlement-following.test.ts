@@ -1,8 +1,14 @@
 /** What comes back in central management's account: what owners have settled, and nothing of quota control's word. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { encodeCbor } from '../../src/kit/encoding.ts';
+import { attachSignature } from '../../src/records/cose.ts';
+import { instructionHash } from '../../src/records/owner-instruction.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
-import { decodeRetirementFile } from '../../src/records/retirement-file.ts';
+import { decodeRetirement } from '../../src/records/retirement.ts';
+import { decodeRetirementFile, type RetirementParts } from '../../src/records/retirement-file.ts';
+import { encodeSettlement } from '../../src/records/settlement.ts';
 import type { SettledItem, SettledItems } from '../../src/roles/settled-list.ts';
+import type { UnitSerial } from '../../src/store/store.ts';
 import { accepted, approveChange, keys as samples } from '../records/samples.ts';
 import { terms } from '../store/intents.ts';
 import {
@@ -14,7 +20,15 @@ import {
   openTokens,
   type Tokens,
 } from './authorities.ts';
-import { ann, ben, issueOwned, type OwnedCurrency, retirementOf, transferOf } from './owned-currency.ts';
+import {
+  ann,
+  ben,
+  issueOwned,
+  type OwnedCurrency,
+  retirementOf,
+  retirementParts,
+  transferOf,
+} from './owned-currency.ts';
 
 let tokens: Tokens;
 let authorities: Authorities;
@@ -51,6 +65,32 @@ async function begin(returns: boolean): Promise<void> {
     { owner: ann, value: 100n, count: 5 },
     { owner: ben, value: 100n, count: 3 },
   ]);
+}
+
+/** A retirement of an owner's as a quota control that lies has it, with its receipt. */
+async function itemOf(
+  { retirement, blindings }: RetirementParts,
+  units: readonly UnitSerial[],
+): Promise<SettledItem> {
+  const decoded = accepted(decodeRetirement(retirement));
+  const { id, total, currency } = decoded.record;
+  const signer = tokens.of.quota;
+  const record = encodeSettlement(
+    {
+      id,
+      settledHash: instructionHash(decoded),
+      issuer,
+      issuedAt: authorities.clock.nowSeconds(),
+      currency,
+      total,
+      count: units.length,
+      creditTo: null,
+      returned: total,
+    },
+    signer.publicKey.keyId,
+  );
+  const receipt = attachSignature(record, await signer.sign(record));
+  return { kind: 'retirement', evidence: encodeCbor([retirement, blindings]), units, receipt };
 }
 
 /** Two people change what the terms say of what is retired. */
@@ -166,8 +206,7 @@ describe('a list that is long', () => {
     await retire([2]);
     await round();
     expect(last).toEqual(expect.any(String));
-    expect(asked[0]).toEqual(expect.any(String));
-    expect(asked[0]).not.toBe(last);
+    expect(asked[0]).toBe(last);
     expect(await own()).toMatchObject({ returned: 300n });
   });
 
@@ -258,14 +297,12 @@ describe('a quota control that lies of settlements', () => {
     await round();
     await round();
     expect(await own()).toMatchObject({ returned: 100n });
-    // The owner signs once more for the same unit, at a quota control that forgot the first.
-    const twin = await makeAuthorities(tokens, options);
-    try {
-      const [spent] = await authorities.stores.central.findSpent(again[0]?.units ?? []);
-      expect(spent).toBeDefined();
-    } finally {
-      await twin.close();
-    }
+    // The owner signs once more for the same unit, and quota control has forgotten the first time.
+    const twice = await itemOf(retirementParts(authorities, ann, issued, [0]), again[0]?.units ?? []);
+    told = (honest) => ({ ...honest, items: [twice] });
+    await round();
+    expect(await own()).toMatchObject({ returned: 100n });
+    expect(lines.join()).toContain('unit_spent');
   });
 
   it('is passed over where issuance does not vouch for the units', async () => {
@@ -315,7 +352,7 @@ describe('issuance', () => {
     expect(words.map((word) => (word.ok ? 'vouched' : word.code))).toEqual([
       'vouched',
       ...Array.from({ length: 7 }, () => 'unit_unknown'),
-      'not_cbor',
+      'record_malformed',
     ]);
   });
 });
