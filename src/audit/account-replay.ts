@@ -133,7 +133,8 @@ export class AccountReplay {
         `${total} minor units of ${name} came back, where ${before.returned} had`,
         'more than before',
       );
-    if (before !== undefined && !before.terms.returns)
+    // Of a quota that was taken over it is what came back before, by whatever terms.
+    if (before !== undefined && !before.isAdopted && !before.terms.returns)
       this.find(
         sequence,
         'returned_mismatch',

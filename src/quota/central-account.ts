@@ -103,6 +103,10 @@ export function decodeResolution(content: CborValue): Resolution | undefined {
   return reader.refusal === undefined ? resolution : undefined;
 }
 
+export function encodeReturn(total: bigint): Uint8Array {
+  return encodeCbor([total]);
+}
+
 export function decodeReturn(content: CborValue): bigint | undefined {
   const reader = new ClaimReader(new Map());
   const [total] = reader.listOf(content, 'return', 1);

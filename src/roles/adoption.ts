@@ -7,6 +7,7 @@
 import type { Clock } from '../kit/clock.ts';
 import { type Result, succeed } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
+import { least, most } from '../quota/sum.ts';
 import type { QuotaPosition } from '../store/store.ts';
 import { byIssuer, type Granted, readGranted } from './granted.ts';
 import { type AskLastWords, lastWordLimit, readUsed } from './last-word.ts';
@@ -37,13 +38,19 @@ export async function adoptQuotas(
     if (page.length < lastWordLimit) break;
   }
   const adoptions = positions.map(
-    ({ issuer, currency, version, allocated, reserved, issued, frozen, limits, returns }) => ({
+    ({ issuer, currency, version, allocated, reserved, issued, returned, frozen, limits, returns }) => ({
       issuer,
       currency,
       version,
       createdMs: clock.nowMs(),
       // Its own ledger may be an older one; and what did not come back was within what was allocated.
-      counted: least(allocated, most(counted.get(accountName(issuer, currency)) ?? 0n, reserved + issued)),
+      counted:
+        returned +
+        least(
+          allocated,
+          most(most(counted.get(accountName(issuer, currency)) ?? 0n, reserved + issued) - returned, 0n),
+        ),
+      returned,
       terms: {
         allocated,
         frozen,
@@ -55,14 +62,6 @@ export async function adoptQuotas(
   if (!(await store.adopt(adoptions))) return succeed(0);
   await ledger.follow();
   return succeed(adoptions.length);
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function most(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
 
 async function countPage(

@@ -11,6 +11,7 @@ import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { isExcess, leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
 import { leftOf } from '../quota/reservation.ts';
+import { least } from '../quota/sum.ts';
 import { amountLimit } from '../records/claims.ts';
 import { encodeCredential } from '../records/credential.ts';
 import type { Decision } from '../records/decision.ts';
@@ -334,10 +335,6 @@ function refuseMissing({ issuer, currency }: Request): Refusal<'quota_missing'> 
     `issuer ${quote(issuer)} has no quota in ${quote(currency.code)}: ask for one to be allocated, or send a request in another currency`,
     'currency',
   );
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }
 
 function checkTimes(request: Request, now: number, skew: number): Result<null> {

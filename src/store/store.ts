@@ -212,6 +212,8 @@ export interface ApprovedChange {
 export interface NewAdoption extends Adoption {
   readonly issuer: string;
   readonly currency: string;
+  /** Of `counted`, what came back before, by quota control's word. */
+  readonly returned: bigint;
   readonly createdMs: number;
 }
 

@@ -1,15 +1,24 @@
 /** What comes back in central management's account: what owners have settled, and nothing of quota control's word. */
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { replicateAnchor } from '../../src/journal/replicated-anchor.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
+import { succeed } from '../../src/kit/result.ts';
 import { attachSignature } from '../../src/records/cose.ts';
+import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { instructionHash } from '../../src/records/owner-instruction.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
 import { decodeRetirement } from '../../src/records/retirement.ts';
 import { decodeRetirementFile, type RetirementParts } from '../../src/records/retirement-file.ts';
 import { encodeSettlement } from '../../src/records/settlement.ts';
+import { makeCentralAccount } from '../../src/roles/central-account.ts';
+import { openLedger } from '../../src/roles/ledger.ts';
 import type { SettledItem, SettledItems } from '../../src/roles/settled-list.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { UnitSerial } from '../../src/store/store.ts';
-import { accepted, approveChange, keys as samples } from '../records/samples.ts';
+import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
+import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { accepted, approveChange, policy, keys as samples } from '../records/samples.ts';
 import { terms } from '../store/intents.ts';
 import {
   type Authorities,
@@ -190,6 +199,41 @@ describe('what owners have retired', () => {
     await round();
     expect(await own()).toMatchObject({ version: 3, returned: 200n, available: 400n });
     expect(await issue(401n)).toBe('denied');
+  });
+});
+
+describe('a quota that was taken over after something had come back to it', () => {
+  it("begins with quota control's number of that, and no more comes back in its account", async () => {
+    await begin(true);
+    await retire([0, 1]);
+    const { folder, clock, quotaControl, settlements, issuance } = authorities;
+    const path = `${folder}/old.db`;
+    const store = openSqliteStore({ path, role: 'central', create: true, random: randomBytes });
+    try {
+      const account = makeCentralAccount({
+        ledger: await openLedger(store, replicateAnchor([makeMemoryAnchor(await store.head())])),
+        policy,
+        verifySignature: makeNodeVerifySignature(),
+        keys: makeKeyRing(tokens.bundle, makeNodeVerifySignature()),
+        quotaPositions: async () => succeed(await quotaControl.positions()),
+        quotaChanges: async () => succeed([]),
+        lastWords: async (_, ids, close) => succeed(await issuance.closings.lastWords(ids, close)),
+        settlements: settlements.list,
+        vouching: async (_, shown) => succeed(await issuance.vouching.vouch(shown)),
+        clockSkewSeconds: 60,
+        clock,
+        report: () => undefined,
+      });
+      accepted(await account.ask());
+      const taken = { issued: 800n, returned: 200n, available: 400n, version: 2 };
+      expect(await account.position(issuer, 'EUR')).toMatchObject(taken);
+      await retire([2]);
+      await account.followSettlements();
+      accepted(await account.ask());
+      expect(await account.position(issuer, 'EUR')).toMatchObject(taken);
+    } finally {
+      await store.close();
+    }
   });
 });
 

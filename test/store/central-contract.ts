@@ -253,7 +253,7 @@ export function describeCentral(make: MakeStore, share: number): void {
     });
 
     it('takes no quota over where it has one', async () => {
-      const adoption = { terms: terms(5_000n, 10n), version: 4, counted: 0n, createdMs: start };
+      const adoption = { terms: terms(5_000n, 10n), version: 4, counted: 0n, returned: 0n, createdMs: start };
       expect(await under.store.adopt([{ ...adoption, issuer, currency: 'JPY' }])).toBe(false);
       expect(await under.store.positions(start)).toHaveLength(1);
     });
@@ -261,8 +261,20 @@ export function describeCentral(make: MakeStore, share: number): void {
     it('takes quotas over where it has none, with the version and what it approved before', async () => {
       const fresh = await make('central');
       try {
-        const adoption = { terms: terms(5_000n, 10n), version: 4, counted: 1_200n, createdMs: start };
-        expect(await fresh.store.adopt([{ ...adoption, issuer, currency: 'EUR' }])).toBe(true);
+        const adoption = {
+          terms: terms(5_000n, 10n),
+          version: 4,
+          counted: 1_200n,
+          returned: 0n,
+          createdMs: start,
+        };
+        const turned = { ...adoption, counted: 7_000n, returned: 6_500n, currency: 'CHF' };
+        expect(
+          await fresh.store.adopt([
+            { ...adoption, issuer, currency: 'EUR' },
+            { ...turned, issuer },
+          ]),
+        ).toBe(true);
         await fresh.reopen();
         expect(await fresh.store.position(issuer, 'EUR', start)).toMatchObject({
           allocated: 5_000n,
@@ -270,6 +282,13 @@ export function describeCentral(make: MakeStore, share: number): void {
           version: 4,
           available: 3_800n,
         });
+        // More was issued than is allocated, and most of it came back.
+        expect(await fresh.store.position(issuer, 'CHF', start)).toMatchObject({
+          issued: 7_000n,
+          returned: 6_500n,
+          available: 4_500n,
+        });
+        expect(await fresh.store.reads().lastSettlement(issuer, 'CHF')).toBeUndefined();
         expect(await fresh.store.applyChange(changeOf(termsAction(4, {}), start))).toMatchObject({
           code: 'allocation_below_issued',
         });

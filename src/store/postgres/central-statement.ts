@@ -1,9 +1,8 @@
 /** The statements on central management's own account: what it approved, and what was freed of it. */
 import type { EntryContent } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
-import { encodeAdoption, encodeResolution } from '../../quota/central-account.ts';
-import { accountName } from '../../quota/history.ts';
-import { freedOf, markOf } from '../central-plan.ts';
+import { encodeResolution } from '../../quota/central-account.ts';
+import { entriesOfAdoption, freedOf, markOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
 import { type ApprovalRow, bytesOf, termsRowOf } from '../row.ts';
 import type { NewAdoption, NewResolution } from '../store.ts';
@@ -39,15 +38,25 @@ export async function adoptQuotas(
   await closeGate(ask);
   if ((await ask('SELECT 1 FROM quota LIMIT 1')).length > 0) return false;
   for (const adoption of adoptions) {
-    const { issuer, currency, version, counted, createdMs } = adoption;
+    const { issuer, currency, version, counted, returned } = adoption;
     const terms = termsRowOf(adoption.terms);
     await ask(
-      `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
-        VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8)`,
-      [issuer, currency, version, terms.allocated, counted, terms.frozen, terms.limits, terms.returns],
+      `INSERT INTO quota
+         (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned)
+       VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8, $9, $9)`,
+      [
+        issuer,
+        currency,
+        version,
+        terms.allocated,
+        counted,
+        terms.frozen,
+        terms.limits,
+        terms.returns,
+        returned,
+      ],
     );
-    const subject = accountName(issuer, currency);
-    await append({ kind: 'adoption', subject, createdMs, content: encodeAdoption(adoption) });
+    for (const entry of entriesOfAdoption(adoption)) await append(entry);
   }
   return true;
 }

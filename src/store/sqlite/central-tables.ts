@@ -1,9 +1,8 @@
 /** Central management's own account: what it approved, and what was freed of it. Each method runs inside of a transaction of the store's. */
 import type Database from 'better-sqlite3';
 import { assert } from '../../kit/result.ts';
-import { encodeAdoption, encodeResolution } from '../../quota/central-account.ts';
-import { accountName } from '../../quota/history.ts';
-import { freedOf, markOf } from '../central-plan.ts';
+import { encodeResolution } from '../../quota/central-account.ts';
+import { entriesOfAdoption, freedOf, markOf } from '../central-plan.ts';
 import type { Approved } from '../quota-plan.ts';
 import { type ApprovalRow, accountOf, bytesOf, changeOf, type QuotaRow, termsRowOf } from '../row.ts';
 import type { ApprovedChange, NewAdoption, NewResolution } from '../store.ts';
@@ -33,14 +32,16 @@ export class CentralTables {
   adopt(adoptions: readonly NewAdoption[]): boolean {
     if (this.statements.anyQuota.get() !== undefined) return false;
     for (const adoption of adoptions) {
-      const { issuer, currency, terms, version, counted, createdMs } = adoption;
-      this.statements.insert.run({ issuer, currency, version, issued: counted, ...termsRowOf(terms) });
-      this.append({
-        kind: 'adoption',
-        subject: accountName(issuer, currency),
-        createdMs,
-        content: encodeAdoption(adoption),
+      const { issuer, currency, terms, version, counted, returned } = adoption;
+      this.statements.insert.run({
+        issuer,
+        currency,
+        version,
+        issued: counted,
+        returned,
+        ...termsRowOf(terms),
       });
+      for (const entry of entriesOfAdoption(adoption)) this.append(entry);
     }
     return true;
   }
@@ -85,8 +86,8 @@ function prepare(db: Database.Database) {
       db.prepare(`UPDATE quota SET issued = issued + :amount WHERE issuer = :issuer AND currency = :currency
       AND allocated - reserved - held - issued + voided + returned >= :amount`),
     insert:
-      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
-      VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns)`),
+      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned)
+      VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns, :returned, :returned)`),
     findApproval: db.prepare(`SELECT sequence, approve_amount FROM intent
       WHERE kind = 'credential' AND id = ? AND issuer = ? AND approve_currency = ?`),
     findResolution: db.prepare('SELECT 1 FROM resolution WHERE id = ?'),
