@@ -1,11 +1,14 @@
 /** What quota control may lie about retirements and accounts. */
 import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
 import { decodeSettlement, encodeSettlement } from '../../src/records/settlement.ts';
-import { type Corruption, entryOf, forged, resign } from './corruption.ts';
+import { type Corruption, entryOf, forged, resign, sameRequest } from './corruption.ts';
 import { editArray, type editContent, field, placesOf } from './ledgers.ts';
 
 /** Quota control writes another item into the entry of a retirement or a transfer. */
 const settlementOf = entryOf('quota');
+
+/** Central management writes another item into one that it has followed. */
+const followedOf = entryOf('central');
 
 /** The items of what an entry settles with one of them changed: currency, amount, units, from, to, returned. */
 const settled =
@@ -147,6 +150,91 @@ export const liesAboutSettlements: readonly Corruption[] = [
       );
       await resign(quota, at, toBeSigned, tokens.of.quota);
       return true;
+    },
+  },
+  followedOf(
+    'followed retirement of a larger amount',
+    ['settlement_mismatch'],
+    'retirement',
+    field.settles,
+    settled(1, more),
+  ),
+  followedOf(
+    'followed retirement of other units',
+    ['settlement_mismatch'],
+    'retirement',
+    field.settles,
+    settled(2, (units) => {
+      const bytes = units as Uint8Array;
+      return bytes.with(19, (bytes[19] ?? 0) ^ 1);
+    }),
+  ),
+  followedOf(
+    'followed transfer to another account',
+    ['settlement_mismatch'],
+    'transfer',
+    field.settles,
+    settled(4, () => new Uint8Array(32).fill(1)),
+  ),
+  followedOf(
+    'followed transfer of which more came back',
+    ['settlement_mismatch'],
+    'transfer',
+    field.settles,
+    settled(5, more),
+  ),
+  followedOf(
+    'followed retirement with another will of its owner',
+    ['settlement_mismatch'],
+    'retirement',
+    field.context,
+    (kept) =>
+      editArray(kept as Uint8Array, ([evidence, ...rest]) => [
+        editArray(evidence as Uint8Array, ([signed, blindings]) => [forged(signed ?? 0), blindings ?? []]),
+        ...rest,
+      ]),
+  ),
+  {
+    kind: 'followed retirement that quota control does not have',
+    of: 'central',
+    power: 'signed',
+    found: ['settlement_mismatch'],
+    apply({ central }) {
+      const at = placesOf(central, 'retirement')[0];
+      const entry = central.entries[at ?? 0];
+      if (at === undefined || entry === undefined) return false;
+      const bytes = editArray(entry.bytes, ([number = 0, kind = '', , ...rest]) => [
+        number,
+        kind,
+        new Uint8Array(16).fill(9),
+        ...rest,
+      ]);
+      central.entries[at] = { ...entry, bytes };
+      return true;
+    },
+  },
+  {
+    kind: 'retirement followed twice',
+    of: 'central',
+    power: 'signed',
+    found: ['entry_repeated'],
+    apply({ central }) {
+      const at = placesOf(central, 'retirement')[0];
+      const entry = central.entries[at ?? 0];
+      if (at === undefined || entry === undefined) return false;
+      central.entries.splice(at, 0, { ...entry });
+      return true;
+    },
+  },
+  {
+    kind: 'retirement that was followed left out by quota control',
+    of: 'quota',
+    power: 'signed',
+    found: ['settlement_mismatch'],
+    apply({ quota, central }) {
+      const followed = central.entries[placesOf(central, 'retirement').at(-1) ?? -1];
+      if (followed === undefined) return false;
+      return quota.entries.splice(sameRequest(quota, 'retirement', followed), 1).length === 1;
     },
   },
 ];
