@@ -216,6 +216,31 @@ export function describeCentral(make: MakeStore, share: number): void {
       ]);
     });
 
+    it('approves and follows in one group, one after another: what comes back may be approved, and what is approved settled', async () => {
+      const returning = changeOf(termsAction(1, { returns: true }), start);
+      expect(await under.store.applyChange(returning)).toMatchObject({ ok: true });
+      const follow = (name: string, amount: bigint, unit: number): NewIntent =>
+        settling(name, amount, { units: units(1, unit), returned: amount, followed: true });
+      const outcomes = await under.store.commit([
+        approving(1, 1_000n),
+        follow('early', 1_001n, 0),
+        follow('a', 700n, 0),
+        approving(2, 701n),
+        approving(3, 700n),
+        follow('b', 1_000n, 1),
+        approving(4, 1_000n),
+      ]);
+      const codes = outcomes.map((one) => (one.ok ? 'ok' : one.code));
+      expect(codes).toEqual(['ok', 'outstanding_exceeded', 'ok', 'quota_exceeded', 'ok', 'ok', 'ok']);
+      await under.reopen();
+      expect(await position()).toMatchObject({
+        issued: 2_700n,
+        retired: 1_700n,
+        returned: 1_700n,
+        available: 0n,
+      });
+    });
+
     it('gives what it followed as what it settles, before and after a restart', async () => {
       await under.store.commit([approving(1, 800n)]);
       const intent = settling('a', 300n, { units: units(1, 0) });
