@@ -47,6 +47,26 @@ export function resolving(name: string | number, used: bigint, mark = 0): NewRes
   };
 }
 
+/** Of a ledger of central management's: 900 approved and 100 freed of that; followed are 300 into an account, 50 that did not come back, and 70 that did. */
+export async function fillFollowing(store: Store): Promise<Store> {
+  await allocated(store);
+  await store.commit([approving(1, 800n), approving(2, 100n)]);
+  await store.resolve([resolving(2, 0n)]);
+  await store.applyChange(changeOf(termsAction(1, { returns: true }), start));
+  const outcomes = await store.commit(
+    (
+      [
+        ['a', 300n, { units: units(1, 0, 1), to: account('a') }],
+        ['b', 50n, { units: units(1, 2) }],
+        ['c', 70n, { from: account('a'), returned: 70n }],
+      ] as const
+    ).map(([name, amount, of]) => settling(name, amount, { ...of, followed: true })),
+  );
+  if (outcomes.some(({ ok }) => !ok)) throw new Error('all of it is followed');
+  await store.recordSigned([{ kind: 'retirement', id: bytes(16, 'id b'), signed: bytes(64, 'b') }]);
+  return store;
+}
+
 export async function writeOff(
   store: Store,
   role: 'central' | 'quota',
