@@ -14,12 +14,11 @@ import { assert, succeed } from '../kit/result.ts';
 import type { LedgerRole } from '../quota/history.ts';
 import type { Reservation } from '../quota/reservation.ts';
 import {
-  type Approved,
+  type Added,
   type Counted,
   type FoundQuota,
   type FoundReservations,
   QuotaPlan,
-  type Retired,
   type Taken,
 } from './quota-plan.ts';
 import { refuseConflict, refuseSpent } from './refusal.ts';
@@ -55,10 +54,9 @@ export interface CommitPlan {
   readonly created: readonly { readonly intent: NewIntent; readonly sequence: number }[];
   readonly entries: readonly JournalEntry[];
   readonly taken: readonly Taken[];
-  readonly approved: readonly Approved[];
+  readonly added: readonly Added[];
   /** Made, used or ended, as they are then. */
   readonly reserved: readonly Reservation[];
-  readonly retired: readonly Retired[];
   readonly units: readonly SpentUnit[];
   readonly balances: readonly AccountBalance[];
   /** Where the journal ends when this is written. */
@@ -171,9 +169,9 @@ export function planCommit(intents: readonly NewIntent[], found: Found): CommitP
   }
 
   const committed = intents.map(decide);
-  const { taken, approved, reserved, retired } = quotas;
+  const { taken, added, reserved } = quotas;
   const { units, balances } = settlements;
-  return { committed, created, entries, taken, approved, reserved, retired, units, balances, head };
+  return { committed, created, entries, taken, added, reserved, units, balances, head };
 }
 
 /** The entry that follows `head`. */

@@ -61,7 +61,10 @@ export interface LedgerReads {
     marks: readonly Mark[],
     page: PageSize,
   ): Promise<SettledPage>;
-  /** The last intent that settles of this quota. */
+  /**
+   * The last intent that settles of this quota. Where there is none and the quota has what came back, central management was told of that
+   * by a program of before: it follows nothing of that quota, or the ledger does not open again.
+   */
   lastSettlement(issuer: string, currency: string): Promise<Intent | undefined>;
 }
 

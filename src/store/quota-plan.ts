@@ -53,17 +53,12 @@ export interface Taken {
   readonly charges: readonly Charge[];
 }
 
-/** What a group approves of one quota, in central management's account. */
-export interface Approved {
+/** What a group approves and settles of one quota: one row is written for it, since what it settles may be what it approves. */
+export interface Added {
   readonly issuer: string;
   readonly currency: string;
-  readonly amount: bigint;
-}
-
-/** What a group's settlements add to one quota. */
-export interface Retired {
-  readonly issuer: string;
-  readonly currency: string;
+  /** In central management's account. */
+  readonly approved: bigint;
   readonly retired: bigint;
   readonly returned: bigint;
   /** Below zero where more leaves the accounts than goes into them. */
@@ -80,11 +75,10 @@ interface Planned {
   account: QuotaAccount;
   uses: readonly SlotUse[];
   taken: bigint;
-  approved: bigint;
   open: number;
   touched: boolean;
   charges: readonly Charge[];
-  settled: boolean;
+  added: boolean;
   readonly before: QuotaAccount;
 }
 
@@ -104,11 +98,10 @@ export class QuotaPlan {
           account,
           uses,
           taken: 0n,
-          approved: 0n,
           open: open.get(name) ?? 0,
           touched: false,
           charges: [],
-          settled: false,
+          added: false,
           before: account,
         };
         return [name, planned];
@@ -213,7 +206,7 @@ export class QuotaPlan {
     const fits = checkApproval(known.account, amount);
     if (!fits.ok) return fits;
     known.account = { ...known.account, issued: known.account.issued + amount };
-    known.approved += amount;
+    known.added = true;
     return succeed(null);
   }
 
@@ -243,7 +236,7 @@ export class QuotaPlan {
       returned: account.returned + returned,
       credited: account.credited + (to === null ? 0n : amount) - (from === null ? 0n : amount),
     };
-    known.settled = true;
+    known.added = true;
     return succeed(null);
   }
 
@@ -260,23 +253,18 @@ export class QuotaPlan {
       }));
   }
 
-  get approved(): readonly Approved[] {
-    return [...this.quotas.values()]
-      .filter(({ approved }) => approved > 0n)
-      .map(({ account: { issuer, currency }, approved: amount }) => ({ issuer, currency, amount }));
-  }
-
   /** Those that are made, used or ended, as they are then. */
   get reserved(): readonly Reservation[] {
     return [...this.written].flatMap((name) => this.reservations.get(name) ?? []);
   }
 
-  get retired(): readonly Retired[] {
+  get added(): readonly Added[] {
     return [...this.quotas.values()]
-      .filter(({ settled }) => settled)
+      .filter(({ added }) => added)
       .map(({ account, before }) => ({
         issuer: account.issuer,
         currency: account.currency,
+        approved: account.issued - before.issued,
         retired: account.retired - before.retired,
         returned: account.returned - before.returned,
         credited: account.credited - before.credited,

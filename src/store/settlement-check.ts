@@ -49,12 +49,7 @@ export class SettlementCheck {
       throw this.corrupt(
         `entry ${sequence} gives ${returned} back to the quota ${quote(name)}, where its terms give ${due}`,
       );
-    if (toldReturn(recorded) !== undefined)
-      throw this.corrupt(
-        `entry ${sequence} settles of the quota ${quote(name)}, of which it was told what came back: it would count twice`,
-      );
-    const sums = this.quotas.get(name) ?? { retired: 0n, returned: 0n, credited: 0n };
-    this.quotas.set(name, sums);
+    const sums = this.quotas.get(name) ?? this.begin(name, recorded);
     if (to === null) sums.retired += amount;
     sums.returned += returned;
     if (from !== null) {
@@ -91,7 +86,7 @@ export class SettlementCheck {
       throw this.corrupt(`${units} units are spent, where the journal has ${this.units}`);
     for (const row of quotas) {
       const name = accountName(row.issuer, row.currency);
-      const told = toldReturn(this.history.accounts.get(name)) ?? 0n;
+      const told = toldReturn(this.history.accounts.get(name));
       const sums = this.quotas.get(name) ?? { retired: told, returned: told, credited: 0n };
       for (const what of ['retired', 'returned', 'credited'] as const)
         if (row[what] !== sums[what])
@@ -101,6 +96,17 @@ export class SettlementCheck {
     }
     const [gone] = this.balances.keys();
     if (gone !== undefined) throw this.corrupt(`account ${gone} is gone`);
+  }
+
+  /** With its first settlement. */
+  private begin(name: string, recorded: RecordedAccount): Sums {
+    if (toldReturn(recorded) !== 0n)
+      throw this.corrupt(
+        `the quota ${quote(name)} has settlements, and was told what came back: it would count twice`,
+      );
+    const sums = { retired: 0n, returned: 0n, credited: 0n };
+    this.quotas.set(name, sums);
+    return sums;
   }
 
   private move({ issuer, currency }: Settlement, account: Uint8Array, by: bigint): bigint {
@@ -116,8 +122,8 @@ function returnsAt({ returns }: RecordedAccount, sequence: number): boolean {
   return returns.findLast((one) => one.sequence < sequence)?.returns ?? false;
 }
 
-/** In a ledger of central management's that followed no settlements yet: what quota control last said that came back. */
-function toldReturn(recorded: RecordedAccount | undefined): bigint | undefined {
+/** In a ledger of central management's that followed no settlements yet: what quota control last said that came back, else 0. */
+function toldReturn(recorded: RecordedAccount | undefined): bigint {
   const last = recorded?.events.findLast(({ event }) => event.kind === 'returned')?.event;
-  return last?.kind === 'returned' ? last.total : undefined;
+  return last?.kind === 'returned' ? last.total : 0n;
 }

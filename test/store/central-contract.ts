@@ -47,6 +47,26 @@ export function resolving(name: string | number, used: bigint, mark = 0): NewRes
   };
 }
 
+/** Of a ledger of central management's: 900 approved and 100 freed of that; followed are 300 into an account, 50 that did not come back, and 70 that did. */
+export async function fillFollowing(store: Store): Promise<Store> {
+  await allocated(store);
+  await store.commit([approving(1, 800n), approving(2, 100n)]);
+  await store.resolve([resolving(2, 0n)]);
+  await store.applyChange(changeOf(termsAction(1, { returns: true }), start));
+  const outcomes = await store.commit(
+    (
+      [
+        ['a', 300n, { units: units(1, 0, 1), to: account('a') }],
+        ['b', 50n, { units: units(1, 2) }],
+        ['c', 70n, { from: account('a'), returned: 70n }],
+      ] as const
+    ).map(([name, amount, of]) => settling(name, amount, { ...of, followed: true })),
+  );
+  if (outcomes.some(({ ok }) => !ok)) throw new Error('all of it is followed');
+  await store.recordSigned([{ kind: 'retirement', id: bytes(16, 'id b'), signed: bytes(64, 'b') }]);
+  return store;
+}
+
 export async function writeOff(
   store: Store,
   role: 'central' | 'quota',
@@ -214,6 +234,31 @@ export function describeCentral(make: MakeStore, share: number): void {
         bytes(16, 'id b'),
         undefined,
       ]);
+    });
+
+    it('approves and follows in one group, one after another: what comes back may be approved, and what is approved settled', async () => {
+      const returning = changeOf(termsAction(1, { returns: true }), start);
+      expect(await under.store.applyChange(returning)).toMatchObject({ ok: true });
+      const follow = (name: string, amount: bigint, unit: number): NewIntent =>
+        settling(name, amount, { units: units(1, unit), returned: amount, followed: true });
+      const outcomes = await under.store.commit([
+        approving(1, 1_000n),
+        follow('early', 1_001n, 0),
+        follow('a', 700n, 0),
+        approving(2, 701n),
+        approving(3, 700n),
+        follow('b', 1_000n, 1),
+        approving(4, 1_000n),
+      ]);
+      const codes = outcomes.map((one) => (one.ok ? 'ok' : one.code));
+      expect(codes).toEqual(['ok', 'outstanding_exceeded', 'ok', 'quota_exceeded', 'ok', 'ok', 'ok']);
+      await under.reopen();
+      expect(await position()).toMatchObject({
+        issued: 2_700n,
+        retired: 1_700n,
+        returned: 1_700n,
+        available: 0n,
+      });
     });
 
     it('gives what it followed as what it settles, before and after a restart', async () => {

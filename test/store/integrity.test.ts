@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { fillFollowing } from './central-contract.ts';
 import {
   account,
   allocated,
@@ -195,6 +196,31 @@ describe('the SQLite store, altered behind its back', () => {
     db.exec(`PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; ${sql}`);
     db.close();
     expect(() => open()).toThrow(
+      expect.objectContaining({ code: 'store_corrupt', message: expect.stringContaining(finding) }),
+    );
+  });
+
+  it.each([
+    ['more came back', 'UPDATE quota SET returned = 120', '120 of the quota `demo-issuer/EUR` are returned'],
+    ['less is retired', 'UPDATE quota SET retired = 119', '119 of the quota `demo-issuer/EUR` are retired'],
+    ['less in accounts', 'UPDATE quota SET credited = 0', '0 of the quota `demo-issuer/EUR` are credited'],
+    [
+      'a unit forgotten',
+      'DELETE FROM spent_unit WHERE position = 2',
+      'unit 1.1.2 of entry 7 is not spent by it',
+    ],
+    ['a balance raised', 'UPDATE account SET amount = 231', 'has 231, where the journal has 230'],
+    ['a settlement forgotten', 'UPDATE intent SET settles = NULL WHERE sequence = 7', 'intent 7 is not'],
+    ['more approved', 'UPDATE quota SET issued = 901', 'is not the sum of what was taken'],
+  ])('finds in what central management follows %s', async (_title, sql, finding) => {
+    const openCentral = (): Store =>
+      openSqliteStore({ path, role: 'central', create: true, random: randomBytes });
+    await (await fillFollowing(openCentral())).close();
+    await openCentral().close();
+    const db = new Database(path);
+    db.exec(`PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; ${sql}`);
+    db.close();
+    expect(openCentral).toThrow(
       expect.objectContaining({ code: 'store_corrupt', message: expect.stringContaining(finding) }),
     );
   });

@@ -15,6 +15,7 @@ import { openLedger } from '../../src/roles/ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { NewIntent, Store } from '../../src/store/store.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { fillFollowing } from './central-contract.ts';
 import {
   account,
   allocated,
@@ -235,6 +236,51 @@ describePostgres('a move to PostgreSQL', (suite) => {
     const file = await openAs({ kind: 'sqlite' });
     expect(await stateOf(file)).toEqual(before);
     await file.close();
+  });
+
+  it('of a ledger of central management takes along what it follows: there, back, and in a backup', async () => {
+    const home = homeAt(folder);
+    const role = 'central';
+    mkdirSync(join(folder, role));
+    const configure = (store: unknown): void => writeFileSync(home.config(role), JSON.stringify({ store }));
+    const openAgain = async (store: unknown): Promise<Store> => {
+      configure(store);
+      return openRoleStore(home, role);
+    };
+    const silent = (): void => undefined;
+    const followed = async (store: Store) => ({
+      ...(await stateOf(store)),
+      page: await store.reads().settlementsAfter(issuer, 'EUR', [], { most: 10, bytes: 1e9 }),
+      lastOne: await store.reads().lastSettlement(issuer, 'EUR'),
+    });
+    const path = home.ledger(role);
+    const source = await fillFollowing(openSqliteStore({ path, role, create: true, random: randomBytes }));
+    const before = await followed(source);
+    expect(before.page.settled).toHaveLength(3);
+    expect(before.position).toMatchObject({ issued: 900n, voided: 100n, retired: 120n, returned: 70n });
+    await source.close();
+
+    configure(undefined);
+    await migrateStore({ home, role, urlFile, series: 'main', progress: silent });
+    const there = await openAgain({ kind: 'postgres', urlFile, series: 'main' });
+    expect(await followed(there)).toEqual(before);
+    const out = join(folder, 'backup');
+    await backUpLedger({ home: folder, role, out, progress: silent }, systemClock);
+    await there.close();
+    const { config } = await returnLedger(
+      { home: folder, role, setAside: true, progress: silent },
+      systemClock,
+    );
+    const back = await openAgain(config);
+    expect(await followed(back)).toEqual(before);
+    await back.close();
+    await restoreLedger(
+      { home: folder, folder: out, setAside: true, progress: silent, foresee: silent },
+      { projectFolder: '', clock: systemClock },
+    );
+    const restored = await openAgain(config);
+    expect(await followed(restored)).toEqual(before);
+    await restored.close();
   });
 
   it('with two series has no file form: neither a backup nor a move back', async () => {

@@ -73,7 +73,7 @@ describe('the check of settlements', () => {
     const account = { ...recorded, events: [{ sequence: 2, event }] };
     const told = { ...history, role: 'central', accounts: new Map([[`${issuer}/EUR`, account]]) } as const;
     expect(check([row(5, 10n, { units: units(1, 0), returned: 10n })], told)).toThrow(
-      'entry 5 settles of the quota `demo-issuer/EUR`, of which it was told what came back',
+      'the quota `demo-issuer/EUR` has settlements, and was told what came back',
     );
   });
 

@@ -5,7 +5,7 @@ import { toHex } from '../../src/kit/bytes.ts';
 import type { QuotaTerms } from '../../src/records/quota-terms.ts';
 import type { Committed, NewIntent, QuotaPosition, Settlement } from '../../src/store/store.ts';
 import { nightly } from '../nightly.ts';
-import type { StoreUnderTest } from './contract.ts';
+import type { MakeStore, StoreUnderTest } from './contract.ts';
 import {
   account,
   allocated,
@@ -27,7 +27,7 @@ import { anySettlementCommand, SettlementModel } from './settlement-model.ts';
 
 const start = noon(day);
 
-export function describeSettlements(make: () => Promise<StoreUnderTest>, share: number): void {
+export function describeSettlements(make: MakeStore, share: number): void {
   describe('settlements', () => {
     let under: StoreUnderTest;
     beforeEach(async () => {
@@ -291,24 +291,27 @@ export function describeSettlements(make: () => Promise<StoreUnderTest>, share: 
       expect((await under.store.head()).sequence).toBe(2);
     });
 
-    it('conserves: what is issued is in units, in accounts or retired, and what is left follows, whatever is done', async () => {
-      // Long runs: money has to be issued before it can go round.
-      const manyCommands = fc.array(anySettlementCommand, { minLength: 10, maxLength: 40, size: 'max' });
-      await fc.assert(
-        fc.asyncProperty(manyCommands, async (commands) => {
-          const fresh = await make();
-          try {
-            await allocated(fresh.store, 1_000n, 10n ** 12n);
-            const model = new SettlementModel();
-            for (const command of commands) await model.run(command, fresh);
-            await fresh.reopen();
-            await model.compare(fresh.store);
-          } finally {
-            await fresh.remove();
-          }
-        }),
-        { numRuns: Math.ceil((nightly ? 1_000 : 20) * share) },
-      );
-    });
+    it.each(['quota', 'central'] as const)(
+      'conserves in a ledger of role %s: what is issued is in units, in accounts or retired, and what is left follows, whatever is done',
+      async (role) => {
+        // Long runs: money has to be issued before it can go round.
+        const manyCommands = fc.array(anySettlementCommand, { minLength: 10, maxLength: 40, size: 'max' });
+        await fc.assert(
+          fc.asyncProperty(manyCommands, async (commands) => {
+            const fresh = await make(role);
+            try {
+              await allocated(fresh.store, 1_000n, 10n ** 12n);
+              const model = new SettlementModel(role);
+              for (const command of commands) await model.run(command, fresh);
+              await fresh.reopen();
+              await model.compare(fresh.store);
+            } finally {
+              await fresh.remove();
+            }
+          }),
+          { numRuns: Math.ceil((nightly ? 1_000 : 20) * share) },
+        );
+      },
+    );
   });
 }

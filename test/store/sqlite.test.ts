@@ -27,7 +27,7 @@ import {
   take,
   units,
 } from './intents.ts';
-import { toldEntry } from './older-ledger.ts';
+import { toldEntry, writeTold } from './older-ledger.ts';
 
 describeStore('the SQLite', async (role = 'quota') => {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-store-'));
@@ -40,12 +40,9 @@ describeStore('the SQLite', async (role = 'quota') => {
       under.store = open(false);
     },
     async tell(total: bigint) {
-      const { sequence, bytes: entry, hash } = await toldEntry(under.store, total);
+      const entry = await toldEntry(under.store, total);
       await under.store.close();
-      const db = new Database(path);
-      db.prepare('INSERT INTO journal (sequence, bytes, hash) VALUES (?, ?, ?)').run(sequence, entry, hash);
-      db.prepare('UPDATE quota SET retired = ?, returned = ?').run(total, total);
-      db.close();
+      writeTold(path, entry, total);
       under.store = open(false);
     },
     async remove() {

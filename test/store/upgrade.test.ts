@@ -11,8 +11,18 @@ import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
 import { schemaVersion, upgradeFrom } from '../../src/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { account, bytes, commitOne, day, issuer, noon, settling, units } from './intents.ts';
-import { digestOf, fillOlder, fixedRandom, makeOlderFile, olderLedgers, stateOf } from './older-ledger.ts';
+import { approving } from './central-contract.ts';
+import { account, allocated, bytes, commitOne, day, issuer, noon, settling, units } from './intents.ts';
+import {
+  digestOf,
+  fillOlder,
+  fixedRandom,
+  makeOlderFile,
+  olderLedgers,
+  stateOf,
+  toldEntry,
+  writeTold,
+} from './older-ledger.ts';
 
 describe.each(olderLedgers)('a SQLite ledger of version $version', (older) => {
   let folder: string;
@@ -138,4 +148,25 @@ describe.each(olderLedgers)('a SQLite ledger of version $version', (older) => {
     expect(() => open({ role })).toThrow(expect.objectContaining({ code }));
     expect(digestOf(path)).toBe(before);
   });
+});
+
+it("central management's SQLite ledger of version 4 keeps what it was told that came back", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringmint-upgrade-'));
+  const path = join(folder, 'ledger.db');
+  const open = (): Store => openSqliteStore({ path, role: 'central', create: true, random: randomBytes });
+  const made = await allocated(open());
+  await commitOne(made, approving(1, 800n));
+  const entry = await toldEntry(made, 300n);
+  await made.close();
+  writeTold(path, entry, 300n);
+  const db = new Database(path);
+  db.exec('DROP INDEX intent_settled');
+  db.pragma('user_version = 4');
+  db.close();
+  const store = open();
+  expect(await store.position(issuer, 'EUR', noon(day))).toMatchObject({ returned: 300n, available: 500n });
+  expect((await store.head()).hash).toEqual(entry.hash);
+  expect(await commitOne(store, approving(2, 501n))).toMatchObject({ code: 'quota_exceeded' });
+  await store.close();
+  rmSync(folder, { recursive: true });
 });

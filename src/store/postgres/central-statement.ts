@@ -3,31 +3,13 @@ import type { EntryContent } from '../../journal/chain.ts';
 import { assert } from '../../kit/result.ts';
 import { encodeResolution } from '../../quota/central-account.ts';
 import { entriesOfAdoption, freedOf, markOf } from '../central-plan.ts';
-import type { Approved } from '../quota-plan.ts';
 import { type ApprovalRow, bytesOf, termsRowOf } from '../row.ts';
 import type { NewAdoption, NewResolution } from '../store.ts';
 import { closeGate, lockQuotas, readAccounts } from './quota-statement.ts';
-import type { Ask, Written } from './session.ts';
+import type { Ask } from './session.ts';
 
 /** Appends an entry with the next number; gives its number in the order of all series. */
 export type AppendEntry = (content: Omit<EntryContent, 'sequence'>) => Promise<number>;
-
-/** Writes what a group approves: one row for each quota. */
-export async function approveQuotas(ask: Ask, approved: readonly Approved[]): Promise<void> {
-  if (approved.length === 0) return;
-  const written = (await ask(
-    `UPDATE quota q SET issued = q.issued + g.amount
-      FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (issuer, currency, amount)
-      WHERE q.issuer = g.issuer AND q.currency = g.currency
-        AND q.allocated - q.reserved - q.held - q.issued + q.voided + q.returned >= g.amount`,
-    [
-      approved.map(({ issuer }) => issuer),
-      approved.map(({ currency }) => currency),
-      approved.map(({ amount }) => amount),
-    ],
-  )) as unknown as Written;
-  assert(written.count === approved.length, 'what was found to fit into an account fits, under its lock');
-}
 
 export async function adoptQuotas(
   ask: Ask,

@@ -1,4 +1,4 @@
-/** Pages of one series' ledger in PostgreSQL. */
+/** Pages of one series' ledger in PostgreSQL, and of what all of them settled. */
 import { utf8 } from '../../kit/bytes.ts';
 import { firstThatFit, type LedgerReads, settledPage, sinceDepth } from '../ledger-reads.ts';
 import { bytesOf, decodeOrders, entryOf, intentOf, type JournalRow } from '../row.ts';
@@ -89,6 +89,7 @@ export function makeLedgerReads(
           most,
         ]);
         const found = firstThatFit(sizes, bytes);
+        if (found.length === 0) return { settled: [], marks };
         const rows = await ask<SeriesIntentRow & { journal: Uint8Array }>(sql.settled, [
           found.map((one) => one.series),
           found.map(({ sequence }) => sequence),

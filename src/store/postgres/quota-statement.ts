@@ -15,7 +15,7 @@ import { type QuotaAction, termsActionsOf } from '../../records/quota-change.ts'
 import type { QuotaTerms } from '../../records/quota-terms.ts';
 import type { Changeable } from '../change-decision.ts';
 import type { Found } from '../commit-plan.ts';
-import type { Retired, Taken } from '../quota-plan.ts';
+import type { Added, Taken } from '../quota-plan.ts';
 import type { EndedReservation } from '../reservation-end.ts';
 import {
   accountOf,
@@ -177,21 +177,24 @@ async function addUses(ask: Ask, uses: readonly (SlotUse & QuotaName)[]): Promis
   );
 }
 
-/** Adds what is settled: one row for each quota. */
-export async function retireQuotas(ask: Ask, retired: readonly Retired[]): Promise<void> {
-  if (retired.length === 0) return;
+/** Adds what is approved and settled: one row for each quota. */
+export async function addToQuotas(ask: Ask, added: readonly Added[]): Promise<void> {
+  if (added.length === 0) return;
   const written = (await ask(
-    `UPDATE quota q SET retired = q.retired + g.retired, returned = q.returned + g.returned, credited = q.credited + g.credited
-      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS g (issuer, currency, retired, returned, credited)
+    `UPDATE quota q SET issued = q.issued + g.approved, retired = q.retired + g.retired, returned = q.returned + g.returned,
+        credited = q.credited + g.credited
+      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+        AS g (issuer, currency, approved, retired, returned, credited)
       WHERE q.issuer = g.issuer AND q.currency = g.currency`,
     [
-      ...columns(retired),
-      retired.map((one) => one.retired),
-      retired.map(({ returned }) => returned),
-      retired.map(({ credited }) => credited),
+      ...columns(added),
+      added.map(({ approved }) => approved),
+      added.map(({ retired }) => retired),
+      added.map(({ returned }) => returned),
+      added.map(({ credited }) => credited),
     ],
   )) as unknown as Written;
-  assert(written.count === retired.length, 'what is settled is of a quota');
+  assert(written.count === added.length, 'what is approved or settled is of a quota');
 }
 
 /** Turns reserved quota into issued. */

@@ -6,8 +6,7 @@ import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
-import { approveQuotas } from './central-statement.ts';
-import { lockQuotas, readAccounts, retireQuotas, takeQuotas } from './quota-statement.ts';
+import { addToQuotas, lockQuotas, readAccounts, takeQuotas } from './quota-statement.ts';
 import { readReservations, writeReservations } from './reservation-statement.ts';
 import type { Ask } from './session.ts';
 import { readSpent, readTouched, writeSettled } from './settlement-statement.ts';
@@ -120,9 +119,8 @@ export const intentsSql =
 export async function writePlan(ask: Ask, series: number, plan: CommitPlan): Promise<void> {
   await Promise.all([
     // First: what comes back may be taken in the same group.
-    retireQuotas(ask, plan.retired),
+    addToQuotas(ask, plan.added),
     takeQuotas(ask, plan.taken),
-    approveQuotas(ask, plan.approved),
     writeReservations(ask, plan.reserved),
     appendEntries(ask, series, plan.entries),
     insertIntents(ask, series, plan.created),

@@ -3,7 +3,6 @@ import type Database from 'better-sqlite3';
 import { assert } from '../../kit/result.ts';
 import { encodeResolution } from '../../quota/central-account.ts';
 import { entriesOfAdoption, freedOf, markOf } from '../central-plan.ts';
-import type { Approved } from '../quota-plan.ts';
 import { type ApprovalRow, accountOf, bytesOf, changeOf, type QuotaRow, termsRowOf } from '../row.ts';
 import type { ApprovedChange, NewAdoption, NewResolution } from '../store.ts';
 import type { AppendEntry } from './quota-tables.ts';
@@ -15,14 +14,6 @@ export class CentralTables {
   constructor(db: Database.Database, append: AppendEntry) {
     this.statements = prepare(db);
     this.append = append;
-  }
-
-  /** Writes what a group approves: the table's own check holds the total once more. */
-  approve(approved: readonly Approved[]): void {
-    for (const one of approved) {
-      const written = this.statements.approve.run({ ...one });
-      assert(written.changes === 1, 'what was checked fits, in the same transaction');
-    }
   }
 
   changes(): readonly ApprovedChange[] {
@@ -82,9 +73,6 @@ function prepare(db: Database.Database) {
     changes: db.prepare(
       'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
     ),
-    approve:
-      db.prepare(`UPDATE quota SET issued = issued + :amount WHERE issuer = :issuer AND currency = :currency
-      AND allocated - reserved - held - issued + voided + returned >= :amount`),
     insert:
       db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned)
       VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns, :returned, :returned)`),

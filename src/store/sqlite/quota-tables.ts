@@ -15,7 +15,7 @@ import { type Reservation, refuseUnknownReservation, standingOf } from '../../qu
 import { type ClockReset, makeTally, tallyStart } from '../../quota/tally.ts';
 import { changeId, decodeChange, termsActionsOf } from '../../records/quota-change.ts';
 import { decideChange } from '../change-decision.ts';
-import type { FoundQuota, Retired, Taken } from '../quota-plan.ts';
+import type { Added, FoundQuota, Taken } from '../quota-plan.ts';
 import { checkAllocation, checkSameAllocation } from '../refusal.ts';
 import { type EndedReservation, endReservations, entryOfEnd } from '../reservation-end.ts';
 import {
@@ -72,11 +72,11 @@ export class QuotaTables {
     }
   }
 
-  /** Writes what a group settles: the table's own checks hold that it was issued. */
-  retire(retired: readonly Retired[]): void {
-    for (const one of retired) {
-      const written = this.statements.retire.run({ ...one });
-      assert(written.changes === 1, 'what is settled is of a quota');
+  /** Writes what a group approves and settles: the table's own checks hold the total, and that what is settled was issued. */
+  add(added: readonly Added[]): void {
+    for (const one of added) {
+      const written = this.statements.add.run({ ...one });
+      assert(written.changes === 1, 'what is approved or settled is of a quota');
     }
   }
 
@@ -252,8 +252,8 @@ function prepare(db: Database.Database) {
     takeTotal:
       db.prepare(`UPDATE quota SET reserved = reserved + :amount, held = held + :held, clock_ms = :atMs
       WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount + :held`),
-    retire: db.prepare(`UPDATE quota SET retired = retired + :retired, returned = returned + :returned,
-        credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
+    add: db.prepare(`UPDATE quota SET issued = issued + :approved, retired = retired + :retired,
+        returned = returned + :returned, credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
     takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (issuer, currency, name, slot) DO UPDATE SET used = used + excluded.used`),
     pruneSlots: db.prepare(

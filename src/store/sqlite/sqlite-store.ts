@@ -224,16 +224,7 @@ class SqliteStore extends QuotaPart implements Store {
     };
   }
 
-  private writePlan({
-    entries,
-    created,
-    taken,
-    approved,
-    reserved,
-    retired,
-    units,
-    balances,
-  }: CommitPlan): void {
+  private writePlan({ entries, created, taken, added, reserved, units, balances }: CommitPlan): void {
     for (const { sequence, bytes, hash } of entries) this.statements.insertJournal.run(sequence, bytes, hash);
     for (const { intent, sequence } of created) {
       const parameters = intentParameters(intent, sequence);
@@ -243,9 +234,8 @@ class SqliteStore extends QuotaPart implements Store {
       if (count > 0) this.statements.insertOrders.run({ orders, count, intentId: intent.id });
     }
     // First: what comes back may be taken in the same group.
-    this.quotas.retire(retired);
+    this.quotas.add(added);
     this.quotas.take(taken);
-    this.central.approve(approved);
     this.quotas.reservations.write(reserved);
     this.settlements.write({ units, balances });
   }
