@@ -62,19 +62,12 @@ function expectRefused(ran: Ran, code: string, exit = 3): void {
   expect([ran.code, ran.json()], ran.err).toMatchObject([exit, { ok: false, code }]);
 }
 
+const tryToPropose = (out: string, ...words: string[]): Promise<Ran> =>
+  place.run('quota', 'propose', 'EUR', ...words, '--reason', 'a test', '--out', out, '--json');
+
 async function propose(out: string, ...words: string[]): Promise<Record<string, unknown>> {
-  const made = await place.run(
-    'quota',
-    'propose',
-    'EUR',
-    ...words,
-    '--reason',
-    'a test',
-    '--out',
-    out,
-    '--json',
-  );
-  expect(made.json()).toMatchObject({ ok: true, file: out });
+  const made = await tryToPropose(out, ...words);
+  expect(made.json(), made.err).toMatchObject({ ok: true, file: out });
   return made.json();
 }
 
@@ -178,8 +171,12 @@ describe('without approvers in the trust bundle', () => {
       (await place.run('ceremony', 'plan', '--approvers', 'approvers.json', '--out', 'plan.cbor')).code,
     ).toBe(0);
     expect((await place.run('ceremony', 'run', 'plan.cbor', '--out', 'ceremony.cose')).code).toBe(0);
-    // Systems take the new bundle by themselves.
-    await propose('probe.cbor', '--total', '20000000.00');
+    // Systems take the new bundle by themselves, and for a moment nobody answers.
+    await waitFor('quota control to be there', async () => {
+      const proposed = await tryToPropose('probe.cbor', '--total', '20000000.00');
+      if (proposed.code !== 0) expectRefused(proposed, 'peer_unavailable', 6);
+      return proposed.code === 0;
+    });
     const [alice = ''] = await approve('probe.cbor', 'alice');
     await waitFor('quota control to know the approvers', async () => {
       const applied = await apply('probe.cbor', alice);
