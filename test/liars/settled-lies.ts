@@ -10,14 +10,14 @@ import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { leafHash } from '../../src/records/merkle.ts';
 import { ownerOfKey } from '../../src/records/owner.ts';
 import { encodeRetirement } from '../../src/records/retirement.ts';
-import { encodeSettlement, type SettlementRecord } from '../../src/records/settlement.ts';
+import { decodeSettlement, encodeSettlement, type SettlementRecord } from '../../src/records/settlement.ts';
 import { encodeTransfer } from '../../src/records/transfer.ts';
 import { commitOwner, decodeUnit } from '../../src/records/unit.ts';
 import type { ListSettled, SettledItem, SettledItems } from '../../src/roles/settled-list.ts';
 import type { QuotaPosition, UnitSerial } from '../../src/store/store.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
-import { testKey } from '../records/samples.ts';
+import { accepted, testKey } from '../records/samples.ts';
 import { issuer } from '../roles/authorities.ts';
 import { flipped, signAs } from './forgery.ts';
 import { type LiarKeys, makeSigner } from './keys.ts';
@@ -219,6 +219,9 @@ export class SettledLies {
         items: truth.items.map((item) => ({ ...item, receipt: receipt ?? item.receipt })),
       };
     },
+    (truth) => this.inflated(truth),
+    // An owner that is in it: its own unit, for more than that is worth.
+    (truth) => this.overvalued(truth),
     // Retirements that no owner signed.
     (truth) => this.robbed(truth, this.loot(), {}),
     (truth) =>
@@ -255,6 +258,29 @@ export class SettledLies {
       this.with(truth, { by: thief, units: [], total: 1n, creditTo: null }, { total: 900n, returned: 900n }),
     (truth) => this.with(truth, { by: owners[0], units: [], total: 900n, creditTo: null }, {}, thief),
   ];
+
+  /** Receipts of more than their owners signed away. */
+  private async inflated(truth: SettledItems): Promise<SettledItems> {
+    const { quota } = this.keys.of;
+    const items = truth.items.map(async (item) => {
+      const { record } = accepted(decodeSettlement(item.receipt));
+      const total = record.total + 700n;
+      const returned = record.creditTo === null ? total : 0n;
+      const more = encodeSettlement({ ...record, total, returned }, quota.publicKey.keyId);
+      return { ...item, receipt: await signAs(quota, more) };
+    });
+    return { ...truth, items: await Promise.all(items) };
+  }
+
+  private async overvalued(truth: SettledItems): Promise<SettledItems> {
+    const unit = this.held.pop();
+    if (unit === undefined) return truth;
+    const total = unit.value + 700n;
+    this.spent.push(unit);
+    this.signed.units.set(toHex(unit.hash), unit.value);
+    this.signed.forGood += total;
+    return this.with(truth, { by: unit.owner, units: [unit], total, creditTo: null });
+  }
 
   private robbed(truth: SettledItems, units: readonly Holding[], receipt: Partial<SettlementRecord>) {
     const by = units[0]?.owner ?? thief;
