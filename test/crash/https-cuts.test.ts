@@ -174,7 +174,10 @@ it(`${3 * ways.length * keptEach} connections cut: what is kept is kept once, an
   const caller = systems.client('operator');
   const { quotaControl, clock, issuerReservations } = systems.authorities;
   const heldNow = async () => (await quotaControl.position(issuer, 'EUR'))?.held;
-  const ends = [caller.releaseReservation, issuerReservations.release];
+  const ends = [
+    (id: Uint8Array) => caller.releaseReservation(id),
+    (id: Uint8Array) => issuerReservations.release(id),
+  ];
   let held = (await heldNow()) ?? 0n;
   for (let round = 0; round < keptEach; round++) {
     for (const way of ways) {
