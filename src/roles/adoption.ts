@@ -5,10 +5,13 @@
  * A crash before the commit leaves no account, and the next request or round begins again; after it, the account is there.
  */
 import type { Clock } from '../kit/clock.ts';
-import { type Result, succeed } from '../kit/result.ts';
+import { decodeCbor } from '../kit/encoding.ts';
+import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { decodeAdoption, encodeAdoption } from '../quota/central-account.ts';
+import { checkTerms } from '../quota/change.ts';
 import { accountName } from '../quota/history.ts';
 import { least, most } from '../quota/sum.ts';
-import type { QuotaPosition } from '../store/store.ts';
+import type { NewAdoption, QuotaPosition } from '../store/store.ts';
 import { byIssuer, type Granted, readGranted } from './granted.ts';
 import { type AskLastWords, lastWordLimit, readUsed } from './last-word.ts';
 import type { Ledger } from './ledger.ts';
@@ -21,7 +24,7 @@ export interface AdoptionDependencies {
   readonly clock: Clock;
 }
 
-/** Gives how many quotas were taken over: none where there is an account. */
+/** Gives how many quotas were taken over: none where there is an account. What quota control tells that no quota can be is `peer_fault`. */
 export async function adoptQuotas(
   dependencies: AdoptionDependencies,
   positions: readonly QuotaPosition[],
@@ -59,9 +62,25 @@ export async function adoptQuotas(
       },
     }),
   );
+  const checked = checkTold(adoptions);
+  if (!checked.ok) return checked;
   if (!(await store.adopt(adoptions))) return succeed(0);
   await ledger.follow();
   return succeed(adoptions.length);
+}
+
+/** INVARIANT: what is stored can be read back: a ledger with an entry that cannot be is opened no more. */
+function checkTold(adoptions: readonly NewAdoption[]): Result<null, 'peer_fault'> {
+  const names = new Set<string>();
+  for (const adoption of adoptions) {
+    const name = accountName(adoption.issuer, adoption.currency);
+    if (names.has(name)) return refuse('peer_fault', `quota control tells of the quota ${quote(name)} twice`);
+    names.add(name);
+    const content = decodeCbor(encodeAdoption(adoption));
+    if (!content.ok || decodeAdoption(content.value) === undefined || !checkTerms(adoption.terms).ok)
+      return refuse('peer_fault', `what quota control tells of ${quote(name)} are not the terms of a quota`);
+  }
+  return succeed(null);
 }
 
 async function countPage(

@@ -8,13 +8,15 @@ import type { Signer } from '../../hsm/signer.ts';
 import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { encodeCbor } from '../kit/encoding.ts';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import type { Currency } from '../records/claims.ts';
 import type { KeyRing } from '../records/key-ring.ts';
 import {
   decodeReservationReceipt,
+  decodeReservationRequest,
   encodeReservationRelease,
   encodeReservationRequest,
+  type ReservationReceipt,
 } from '../records/reservation.ts';
 import type { NewIntent, Reservation } from '../store/store.ts';
 import { finishIntent, sameBody } from './intent.ts';
@@ -109,17 +111,38 @@ export function makeIssuerReservations(dependencies: IssuerReservationsDependenc
         { madeAt: record.issuedAt, seenAt: Math.max(clock.nowSeconds(), record.issuedAt) },
       );
       if (!verified.ok) return verified;
-      if (!equalBytes(record.requestHash, sha256(request.value)))
-        return refuse('peer_fault', 'quota control answered with the reservation of another request');
-      return receipt;
+      return isReceiptOf(record, request.value)
+        ? receipt
+        : refuse('peer_fault', 'quota control answered with the reservation of another request');
     },
     async release(id) {
       const issuedAt = clock.nowSeconds();
       const release = await signOnce('release', id, sha256(encodeCbor(['release', id])), () =>
         encodeReservationRelease({ id, issuer, issuedAt }, signer.publicKey.keyId),
       );
-      return release.ok ? peer.sendRelease(release.value) : release;
+      if (!release.ok) return release;
+      const ended = await peer.sendRelease(release.value);
+      if (!ended.ok) return ended;
+      return equalBytes(ended.value.id, id) && ended.value.issuer === issuer && ended.value.state !== 'open'
+        ? ended
+        : refuse('peer_fault', 'quota control answered with another reservation, or one that is open still');
     },
     list: (page) => peer.listReservations(page),
   };
+}
+
+/** Whether it keeps just what was asked for: its hash alone says which request it answers, and not what is kept. */
+function isReceiptOf(receipt: ReservationReceipt, requestBytes: Uint8Array): boolean {
+  const decoded = decodeReservationRequest(requestBytes);
+  assert(decoded.ok, 'what was signed here decodes');
+  const { id, issuer, expiresAt, currency, total } = decoded.value.record;
+  return (
+    equalBytes(receipt.requestHash, sha256(requestBytes)) &&
+    equalBytes(receipt.id, id) &&
+    receipt.issuer === issuer &&
+    receipt.expiresAt === expiresAt &&
+    receipt.currency.code === currency.code &&
+    receipt.currency.exponent === currency.exponent &&
+    receipt.total === total
+  );
 }

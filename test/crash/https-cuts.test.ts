@@ -1,5 +1,5 @@
 /**
- * Connections that are cut between the three systems, over real HTTPS on real tokens and stores: at each message of an issue, before it
+ * Connections that are cut between the three systems, over real HTTPS on real tokens and stores: at each message of an issue, or of a reservation, before it
  * arrives, when it has arrived and nothing of it was done, before the reply, and in the middle of the reply.
  */
 import { existsSync } from 'node:fs';
@@ -8,6 +8,8 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { equalBytes, toHex } from '../../src/kit/bytes.ts';
 import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
+import { makeRequestId } from '../../src/records/request-id.ts';
+import { encodeReservationDraft } from '../../src/records/reservation-draft.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
@@ -26,6 +28,7 @@ type Way = (typeof ways)[number];
 
 const seed = '1';
 const cutsEach = nightly ? 200 : 20;
+const keptEach = cutsEach / 4;
 
 let tokens: Tokens;
 let systems: Systems;
@@ -96,6 +99,18 @@ async function hangUp<T>(role: (typeof roles)[number], call: () => Promise<T>): 
   }
 }
 
+/** Calls while the connection to `role` is cut in this way; the cut has to fall. */
+async function callCut(role: (typeof roles)[number], way: Way, call: () => Promise<unknown>): Promise<void> {
+  fallen = 0;
+  if (way === 'before it is sent') await hangUp(role, call);
+  else {
+    planned = { role, way };
+    await call();
+  }
+  expect(fallen, `${role}, ${way}`).toBeGreaterThan(0);
+  expect(planned, `${role}, ${way}`).toBeUndefined();
+}
+
 it(`${roles.length * ways.length * cutsEach} connections cut: each order is issued once, and its answer is the same for ever (seed ${seed})`, {
   timeout: 900_000,
 }, async () => {
@@ -114,14 +129,7 @@ it(`${roles.length * ways.length * cutsEach} connections cut: each order is issu
         );
         const askAll = () => Promise.all(drafts.map((bytes) => caller.issue(bytes)));
         const where = `round ${round}, ${role}, ${way}`;
-        fallen = 0;
-        if (way === 'before it is sent') await hangUp(role, askAll);
-        else {
-          planned = { role, way };
-          await askAll();
-        }
-        expect(fallen, where).toBeGreaterThan(0);
-        expect(planned, where).toBeUndefined();
+        await callCut(role, way, askAll);
         cuts++;
         const answers = await askAll();
         const again = await askAll();
@@ -157,4 +165,46 @@ it(`${roles.length * ways.length * cutsEach} connections cut: each order is issu
     expect(head !== undefined && equalBytes(head.hash, end.hash), role).toBe(true);
   }
   console.log(`${cuts} connections cut, ${serials.size} units issued, ${issued} minor units`);
+});
+
+it(`${3 * ways.length * keptEach} connections cut: what is kept is kept once, and comes back once (seed ${seed})`, {
+  timeout: 900_000,
+}, async () => {
+  const draw = drawFrom(`${seed}/kept`);
+  const caller = systems.client('operator');
+  const { quotaControl, clock, issuerReservations } = systems.authorities;
+  const heldNow = async () => (await quotaControl.position(issuer, 'EUR'))?.held;
+  const ends = [
+    (id: Uint8Array) => caller.releaseReservation(id),
+    (id: Uint8Array) => issuerReservations.release(id),
+  ];
+  let held = (await heldNow()) ?? 0n;
+  for (let round = 0; round < keptEach; round++) {
+    for (const way of ways) {
+      clock.advanceMs(1_000);
+      const kept: Uint8Array[] = [];
+      for (const role of ['issuance', 'quota'] as const) {
+        const id = makeRequestId(clock, (length) => draw.bytes(length));
+        const total = BigInt(1 + draw.below(900));
+        const currency = { code: 'EUR', exponent: 2 };
+        const asked = encodeReservationDraft({ id, currency, total, seconds: 86_400 });
+        const where = `round ${round}, ${role}, ${way}`;
+        await callCut(role, way, () => caller.makeReservation(asked));
+        const receipt = await caller.makeReservation(asked);
+        expect(receipt, where).toMatchObject({ ok: true });
+        expect(await caller.makeReservation(asked), where).toEqual(receipt);
+        held += total;
+        expect(await heldNow(), where).toBe(held);
+        kept.push(id);
+      }
+      const id = draw.pick(kept);
+      const end = draw.pick(ends);
+      await callCut('quota', way, () => end(id));
+      const ended = await end(id);
+      expect(ended, way).toMatchObject({ ok: true, value: { state: 'released', used: 0n } });
+      expect(await end(id), way).toEqual(ended);
+      if (ended.ok) held -= ended.value.amount;
+      expect(await heldNow(), way).toBe(held);
+    }
+  }
 });

@@ -5,10 +5,13 @@ import { decodeControlBit } from '../../src/records/control-bit.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { decodeRequest, type Request, sumLots } from '../../src/records/request.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
+import { decodeReservationReceipt } from '../../src/records/reservation.ts';
 import { select } from '../../src/records/selection.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
+import type { AskedReservation, IssuerReservations } from '../../src/roles/issuer-reservations.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
+import { issuer } from '../roles/authorities.ts';
 import { limits } from './house.ts';
 import { currencyOf, type Observer, partsOf } from './observer.ts';
 import { Seen } from './sequences.ts';
@@ -27,6 +30,12 @@ export interface SentRequest {
   readonly bytes: Uint8Array;
 }
 
+/** What a caller asked to be kept, and when at first. */
+interface Keeping {
+  readonly asked: AskedReservation;
+  readonly atSeconds: number;
+}
+
 export class Callers {
   readonly sent = new Map<string, SentRequest>();
   readonly placed = new Seen<Placed>();
@@ -34,9 +43,15 @@ export class Callers {
   /** What callers were handed out. */
   readonly files = new Seen<Uint8Array>();
   private readonly orders = new Map<string, string>();
+  /** The reservation that an order names, in hex. */
+  private readonly named = new Map<string, string>();
+  private readonly keepings = new Seen<Keeping>();
+  /** Of those, what there is a receipt of. */
+  private readonly kept = new Seen<Uint8Array>();
   private readonly currencies = new Map<string, string>();
   private readonly observer: Observer;
   private readonly issuance: () => Issuance;
+  private readonly reservations: (() => IssuerReservations) | undefined;
   private readonly clock: Clock;
   private readonly draw: Draw;
   private readonly denialsLast: boolean;
@@ -46,6 +61,8 @@ export class Callers {
   constructor(parts: {
     observer: Observer;
     issuance: () => Issuance;
+    /** Without it no order names a reservation. */
+    reservations?: () => IssuerReservations;
     clock: Clock;
     draw: Draw;
     /** Whether what was denied stays denied: a central management that lies may take it back. */
@@ -60,6 +77,7 @@ export class Callers {
     this.denialsLast = parts.denialsLast;
     this.observer = parts.observer;
     this.issuance = parts.issuance;
+    this.reservations = parts.reservations;
     this.clock = parts.clock;
     this.draw = parts.draw;
   }
@@ -75,7 +93,60 @@ export class Callers {
     return order === undefined ? 'nothing was placed' : this.ask([order]);
   }
 
-  /** What issuance sends out, whoever gets it. INVARIANT: an order is in one request. */
+  /** A part of the quota kept, or the same again. INVARIANT: the receipt that is handed out is of what was asked for. */
+  async keep(): Promise<string> {
+    const { draw, clock } = this;
+    const before = draw.chance(30) ? this.keepings.pick(draw) : undefined;
+    const keeping = before ?? {
+      asked: {
+        id: makeRequestId(clock, (length) => draw.bytes(length)),
+        currency: { code: 'EUR', exponent: 2 },
+        total: BigInt(1 + draw.below(draw.chance(10) ? 4_000 : 150)),
+        seconds: draw.pick([90, 3_600, 86_400, 86_400]),
+      },
+      atSeconds: clock.nowSeconds(),
+    };
+    if (before === undefined) this.keepings.add(keeping);
+    const { id, total, seconds } = keeping.asked;
+    const got = await this.reservationsOf().reserve(keeping.asked);
+    if (!got.ok) return got.code;
+    const decoded = decodeReservationReceipt(got.value);
+    if (!decoded.ok) throw new Broken(`receipt: ${decoded.message}`);
+    const { record } = decoded.value;
+    const isAsked =
+      equalBytes(record.id, id) &&
+      record.issuer === issuer &&
+      record.total === total &&
+      record.currency.code === 'EUR' &&
+      record.expiresAt === keeping.atSeconds + seconds;
+    if (!isAsked)
+      throw new Broken(`receipt: ${record.total} for ${record.issuer}, and ${total} was asked to be kept`);
+    if (before === undefined) this.kept.add(id);
+    return 'kept';
+  }
+
+  /** Of one that was asked for. */
+  keptId(): Uint8Array | undefined {
+    return this.keepings.pick(this.draw)?.asked.id;
+  }
+
+  /** INVARIANT: what is said to have ended is the one that was to end. */
+  async giveBack(): Promise<string> {
+    const keeping = this.keepings.pick(this.draw);
+    if (keeping === undefined) return 'nothing was kept';
+    const got = await this.reservationsOf().release(keeping.asked.id);
+    if (!got.ok) return got.code;
+    if (!equalBytes(got.value.id, keeping.asked.id) || got.value.state === 'open')
+      throw new Broken(`release: answered with one that is ${got.value.state}`);
+    return got.value.state;
+  }
+
+  private reservationsOf(): IssuerReservations {
+    if (this.reservations === undefined) throw new Error('these callers keep nothing');
+    return this.reservations();
+  }
+
+  /** What issuance sends out, whoever gets it. INVARIANT: an order is in one request, which names the reservation that the order does. */
   sends(bytes: Uint8Array): SentRequest {
     const decoded = decodeRequest(bytes);
     if (!decoded.ok) throw new Broken(`request: ${decoded.message}`);
@@ -88,6 +159,9 @@ export class Callers {
       const key = toHex(order.id);
       if ((this.orders.get(key) ?? id) !== id) throw new Broken('one order one request');
       this.orders.set(key, id);
+      const reservation = request.reservation === undefined ? undefined : toHex(request.reservation);
+      if (this.named.get(key) !== reservation)
+        throw new Broken('one reservation: an order is in a request of another one');
     }
     const sent = { request, bytes };
     this.sent.set(id, sent);
@@ -100,7 +174,10 @@ export class Callers {
     const amount = this.draw.chance(20) ? limits.ceiling + 1n : BigInt(2 + this.draw.below(60));
     const half = amount / 2n;
     const values = this.draw.chance(40) ? [half, amount - half] : [amount];
+    const reservation = this.nameReservation();
+    if (reservation !== undefined) this.named.set(toHex(id), toHex(reservation));
     const draft = encodeDraft({
+      ...(reservation === undefined ? {} : { reservation }),
       id,
       currency: { code: 'EUR', exponent: 2 },
       total: amount,
@@ -114,6 +191,14 @@ export class Callers {
     this.placed.add(order);
     this.all.push(order);
     return order;
+  }
+
+  /** Mostly none; or one that was asked for, whatever became of it, or that nobody ever made. */
+  private nameReservation(): Uint8Array | undefined {
+    const { draw } = this;
+    if (this.reservations === undefined || draw.chance(70)) return undefined;
+    if (draw.chance(5)) return draw.bytes(16);
+    return draw.chance(80) ? this.kept.pick(draw) : this.keepings.pick(draw)?.asked.id;
   }
 
   private async ask(orders: readonly Placed[]): Promise<string> {
@@ -136,7 +221,7 @@ export class Callers {
     const isNew = order.answer === undefined;
     order.answer = answer;
     if (isNew && got.value.kind === 'issued') this.count(order, got.value.files.currency);
-    return kind;
+    return kind === 'issued' && this.named.has(order.id) ? 'issued of a reservation' : kind;
   }
 
   /** INVARIANT: what is handed out is authentic, worth what was asked for, and nobody else's. */

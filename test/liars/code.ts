@@ -9,9 +9,11 @@ import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { makeCentral } from '../../src/roles/central.ts';
 import { makeCentralAccount } from '../../src/roles/central-account.ts';
 import { makeIssuance } from '../../src/roles/issuance.ts';
+import { makeIssuerReservations } from '../../src/roles/issuer-reservations.ts';
 import { openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl } from '../../src/roles/quota-control.ts';
+import { makeReservations } from '../../src/roles/reservations.ts';
 import { makeResolution } from '../../src/roles/resolution.ts';
 import { makeWitness } from '../../src/roles/witness.ts';
 import { makeWitnessedLedger, witnessPolicy } from '../../src/roles/witnessed-ledger.ts';
@@ -26,6 +28,8 @@ export interface Code {
   readonly makeQuotaChanges: typeof makeQuotaChanges;
   readonly makeIssuance: typeof makeIssuance;
   readonly makeQuotaControl: typeof makeQuotaControl;
+  readonly makeReservations: typeof makeReservations;
+  readonly makeIssuerReservations: typeof makeIssuerReservations;
   readonly makeKeyRing: typeof makeKeyRing;
   readonly openLedger: typeof openLedger;
   readonly openSqliteStore: typeof openSqliteStore;
@@ -43,6 +47,8 @@ export const asItIs: Code = {
   makeQuotaChanges,
   makeIssuance,
   makeQuotaControl,
+  makeReservations,
+  makeIssuerReservations,
   makeKeyRing,
   openLedger,
   openSqliteStore,
@@ -82,6 +88,8 @@ export async function loadChanged({ file, from, to }: Change): Promise<Code & { 
       'roles/quota-changes.ts',
       'roles/issuance.ts',
       'roles/quota-control.ts',
+      'roles/reservations.ts',
+      'roles/issuer-reservations.ts',
       'roles/ledger.ts',
       'roles/witness.ts',
       'roles/witnessed-ledger.ts',

@@ -15,9 +15,11 @@ import { keySetId } from '../../src/records/trust-bundle.ts';
 import type { Central, CentralDependencies, IssuerLimits } from '../../src/roles/central.ts';
 import type { CentralAccountDependencies } from '../../src/roles/central-account.ts';
 import type { Issuance, IssuancePeers } from '../../src/roles/issuance.ts';
+import type { IssuerReservations, ReservationPeer } from '../../src/roles/issuer-reservations.ts';
 import type { Ledger } from '../../src/roles/ledger.ts';
 import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
+import type { Reservations } from '../../src/roles/reservations.ts';
 import type { Resolution } from '../../src/roles/resolution.ts';
 import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -227,6 +229,26 @@ export class House {
       quotaReservation,
     });
     return { ...central, resolution };
+  }
+
+  /** At quota control. */
+  makeReservations(clock: Clock = this.clock): Reservations {
+    const { code, keys } = this.options;
+    return code.makeReservations({
+      ...this.common('quota', clock),
+      signer: keys.of.quota,
+      clockSkewSeconds: 60,
+    });
+  }
+
+  makeIssuerReservations(role: 'issuance' | 'other', peer: ReservationPeer): IssuerReservations {
+    const { code, keys } = this.options;
+    return code.makeIssuerReservations({
+      ...this.common(role, this.clock),
+      issuer: role === 'issuance' ? issuer : otherIssuer,
+      signer: keys.of[role],
+      peer,
+    });
   }
 
   makeIssuance(role: 'issuance' | 'other', peers: IssuancePeers, clock: Clock = this.clock): Issuance {

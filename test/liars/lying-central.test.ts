@@ -8,7 +8,8 @@ vi.mock('../../src/records/encryption.ts', async (original) =>
 
 testLiar({
   liar: 'a central management that lies',
-  holds: 'Σ authentic ≤ Σ quota, nothing that nobody asked issuance for, no order twice',
+  holds:
+    'Σ authentic ≤ Σ quota, taken and held within the total, nothing that nobody asked issuance for, no order twice',
   open: openLyingCentral,
   expected: [
     'orders: approves: issued',
@@ -39,6 +40,18 @@ testLiar({
     'orders: sends an old denial: denial_request_mismatch',
     'orders: denies with a key that nobody knows: key_unknown',
     'an order again: not asked: issued',
+    'orders: approves: issued of a reservation',
+    'orders: approves: reservation_exceeded',
+    'orders: approves: reservation_expired',
+    'orders: approves: reservation_released',
+    'orders: approves: reservation_unknown',
+    'keeps a part: kept',
+    'keeps a part: quota_exceeded',
+    'gives it back: released',
+    'gives it back: expired',
+    'gives it back: used',
+    'keeps and ends a part itself: issuer_mismatch',
+    'keeps and ends a part itself: key_unknown',
     'presents a credential itself: issuer_mismatch',
   ],
 });

@@ -3,20 +3,25 @@
  * credential that it made, and the lines between the other two lose, repeat and swap.
  *
  * What holds: Σ authentic ≤ Σ quota, by quota control's own numbers; nothing is issued that nobody asked issuance for, and no order twice; what
- * a caller is given is authentic, and whom it denied gets nothing. It may approve anything, and cost quota.
+ * a caller is given is authentic, and whom it denied gets nothing; what is taken and held stays within the total, and an order of a reservation
+ * takes of that, while it is open and up to what is left of it. It may approve anything, and cost quota.
  */
 import { sha256, toHex } from '../../src/kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
+import { decodeControlBit } from '../../src/records/control-bit.ts';
 import type { Credential } from '../../src/records/credential.ts';
 import { encodeCredential } from '../../src/records/credential.ts';
 import type { Decision } from '../../src/records/decision.ts';
 import { type Denial, encodeDenial } from '../../src/records/denial.ts';
 import { encryptedCredentialType } from '../../src/records/encryption.ts';
 import { decodePresentation, encodePresentation } from '../../src/records/presentation.ts';
-import { type Request, sumOrders } from '../../src/records/request.ts';
+import { decodeRequest, type Request, sumOrders } from '../../src/records/request.ts';
+import { encodeReservationRelease, encodeReservationRequest } from '../../src/records/reservation.ts';
 import { runsOf, select } from '../../src/records/selection.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
+import type { IssuerReservations, ReservationPeer } from '../../src/roles/issuer-reservations.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
+import type { Reservations } from '../../src/roles/reservations.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
@@ -25,6 +30,7 @@ import { flipped, seal, signAs, strangersKey } from './forgery.ts';
 import { House } from './house.ts';
 import { makeSigner } from './keys.ts';
 import { Observer } from './observer.ts';
+import { ReservationBook } from './reservation-book.ts';
 import { Seen, type World, type WorldOptions } from './sequences.ts';
 
 const allocated = 7_000n;
@@ -51,6 +57,9 @@ class LyingCentral implements World {
   private readonly callers: Callers;
   private issuance!: Issuance;
   private quotaControl!: QuotaControl;
+  private reservations!: Reservations;
+  private issuerReservations!: IssuerReservations;
+  private readonly book = new ReservationBook();
   private readonly credentialIds = new Seen<Uint8Array>();
   private readonly envelopes = new Seen<Uint8Array>();
   private readonly denials = new Seen<Uint8Array>();
@@ -69,6 +78,7 @@ class LyingCentral implements World {
     this.callers = new Callers({
       observer: this.observer,
       issuance: () => this.issuance,
+      reservations: () => this.issuerReservations,
       clock,
       draw: this.draw,
       denialsLast: false,
@@ -76,7 +86,10 @@ class LyingCentral implements World {
     this.actions = [
       ['orders', 60, () => this.telling(() => this.callers.place())],
       ['an order again', 25, () => this.telling(() => this.callers.again())],
+      ['keeps a part', 10, () => this.callers.keep()],
+      ['gives it back', 4, () => this.callers.giveBack()],
       ['presents a credential itself', 4, () => this.presentItself()],
+      ['keeps and ends a part itself', 2, () => this.reserveItself()],
       ['time passes', 12, async () => this.wait()],
       ['issuance restarts', 1, () => this.restart()],
     ];
@@ -90,10 +103,33 @@ class LyingCentral implements World {
 
   private serve(): void {
     this.quotaControl = this.house.makeQuotaControl();
+    this.reservations = this.house.makeReservations();
+    this.issuerReservations = this.house.makeIssuerReservations('issuance', this.reservationPeer());
     this.issuance = this.house.makeIssuance('issuance', {
       submitRequest: (bytes) => this.decide(bytes),
       redeemCredential: (bytes) => this.carry(bytes),
     });
+  }
+
+  /** What is kept and released goes by the same line. */
+  private reservationPeer(): ReservationPeer {
+    const { draw, book } = this;
+    const lost = refuse('peer_unavailable', 'the line was cut');
+    return {
+      sendReservation: async (bytes) => {
+        if (draw.chance(5)) return lost;
+        const receipt = await this.reservations.reserve(bytes, issuer);
+        if (receipt.ok) book.keep(receipt.value);
+        return draw.chance(5) ? lost : receipt;
+      },
+      sendRelease: async (bytes) => {
+        if (draw.chance(5)) return lost;
+        const released = await this.reservations.release(bytes, issuer);
+        if (released.ok) book.release(released.value.id, issuer, this.house.clock.nowSeconds());
+        return draw.chance(5) ? lost : released;
+      },
+      listReservations: async (page) => succeed(await this.reservations.list(page)),
+    };
   }
 
   private async telling(act: () => Promise<string>): Promise<string> {
@@ -121,6 +157,10 @@ class LyingCentral implements World {
     const decoded = decodePresentation(presentation);
     if (!decoded.ok) throw new Broken(decoded.message);
     const { credential, request } = decoded.value;
+    const asked = decodeRequest(request);
+    const made = decodeControlBit(bit);
+    if (!asked.ok || !made.ok) throw new Broken('control bit: of honest records');
+    this.book.take(made.value.record, asked.value.record.reservation);
     const id = this.idOf.get(toHex(sha256(credential))) ?? '';
     const key = toHex(sha256(request));
     if ((this.usedFor.get(id) ?? key) !== key) throw new Broken('a credential works once');
@@ -304,6 +344,28 @@ class LyingCentral implements World {
     return answer.code;
   }
 
+  /** In the issuer's name, with its own key and certificate. */
+  private async reserveItself(): Promise<string> {
+    const { central } = this.options.keys.of;
+    const { keyId } = central.publicKey;
+    const id = this.callers.keptId() ?? this.draw.bytes(16);
+    const issuedAt = this.house.clock.nowSeconds();
+    const common = { id, issuer, issuedAt };
+    const currency = { code: 'EUR', exponent: 2 };
+    const peer = this.draw.pick([issuer, 'central']);
+    const answer = this.draw.chance(50)
+      ? await this.reservations.reserve(
+          await signAs(
+            central,
+            encodeReservationRequest({ ...common, expiresAt: issuedAt + 60, currency, total: 1n }, keyId),
+          ),
+          peer,
+        )
+      : await this.reservations.release(await signAs(central, encodeReservationRelease(common, keyId)), peer);
+    if (answer.ok) throw new Broken('peer: central management keeps or ends what is not its own');
+    return answer.code;
+  }
+
   private wait(): string {
     this.house.clock.advanceMs(this.draw.pick([1_000, 60_000, 301_000, 7_200_000]));
     return 'later';
@@ -320,12 +382,11 @@ class LyingCentral implements World {
 
   async check(): Promise<void> {
     const position = await this.house.store('quota').position(issuer, 'EUR', this.house.clock.nowMs());
-    if (position === undefined) throw new Broken('quota: there is none');
+    this.book.check(position, this.house.clock.nowSeconds());
+    if (position === undefined) return;
     const authentic = this.observer.total();
     if (authentic > position.issued)
       throw new Broken(`Σ authentic ≤ Σ quota: ${authentic} is authentic, ${position.issued} was taken`);
-    if (position.issued + position.reserved + position.available !== allocated)
-      throw new Broken('conservation of the quota');
     const [day] = position.limits;
     if (day === undefined || day.used > dayLimit) throw new Broken('the limit of the day');
   }

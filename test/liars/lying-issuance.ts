@@ -3,7 +3,8 @@
  * that it was given, those of another issuer too, and the line to both: it drops, repeats, swaps and races as it likes.
  *
  * What holds: whatever verifies offline as authentic is under a control bit that quota control has signed, counted and not exceeded; every
- * control bit is for orders that central management approved, once a request and once a credential; and so Σ authentic ≤ Σ quota.
+ * control bit is for orders that central management approved, once a request and once a credential; and so Σ authentic ≤ Σ quota. A
+ * reservation is used by its own issuer, while it is open, up to what is left of it, and what is taken and held is never above the total.
  */
 import { decodeEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
@@ -30,8 +31,10 @@ import type { Draw } from '../crash/draw.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { flipped, signAs, withClaims } from './forgery.ts';
 import { House, limits } from './house.ts';
+import { LyingReservations } from './lying-reservations.ts';
 import { type Grant, grantOf, mintHonestly, mints } from './minting.ts';
 import { Observer } from './observer.ts';
+import { ReservationBook } from './reservation-book.ts';
 import { Seen, type World, type WorldOptions } from './sequences.ts';
 
 /** A request that central management has approved, in whole or in part. */
@@ -57,9 +60,13 @@ class LyingIssuance implements World {
   private central!: ReturnType<House['makeCentral']>;
   private quotaControl!: QuotaControl;
   private other!: Issuance;
+  private readonly book = new ReservationBook();
+  private readonly reservations: LyingReservations;
   private readonly orders = new Seen<Order>();
   private readonly requests = new Seen<{ request: Request; bytes: Uint8Array }>();
   private readonly approved = new Seen<Approved>();
+  /** Of those, what names a reservation. */
+  private readonly kept = new Seen<Approved>(20);
   private readonly presented = new Seen<Uint8Array>();
   private readonly grants: Grant[] = [];
   private readonly othersGrants = new Seen<Grant>();
@@ -73,6 +80,8 @@ class LyingIssuance implements World {
     this.draw = options.draw;
     this.house = new House({ ...options, allocated, dayLimit });
     this.observer = new Observer({ ...options, clock: this.house.clock });
+    const { keys, draw } = options;
+    this.reservations = new LyingReservations({ house: this.house, keys, draw, book: this.book });
     this.actions = [
       ['asks', 14, () => this.ask((request) => request)],
       ['asks under an id that it used', 2, () => this.ask((request) => ({ ...request, id: this.usedId() }))],
@@ -107,11 +116,14 @@ class LyingIssuance implements World {
       ['redeems for a changed request', 3, () => this.redeemChanged()],
       ['redeems as another issuer', 1, () => this.redeem((honest) => honest, otherIssuer)],
       ['redeems what a bit of was flipped', 2, () => this.redeemFlipped()],
+      ['redeems of a reservation', 6, () => this.redeem((honest) => honest, issuer, this.kept)],
+      ['redeems when the reservation ends', 3, () => this.redeemLate()],
       ['redeems at once', 12, () => this.race()],
       ['signs', 16, () => this.mint()],
       ['lets time pass', 4, async () => this.wait()],
       ['central asks what became of requests', 3, () => this.resolve()],
       ['another issuer issues', 1, () => this.othersIssue()],
+      ...this.reservations.actions,
     ];
   }
 
@@ -119,16 +131,22 @@ class LyingIssuance implements World {
     const { house } = this;
     for (const role of ['central', 'quota', 'other'] as const) await house.open(role);
     this.quotaControl = house.makeQuotaControl();
-    this.central = house.makeCentral({
-      quotaPositions: async () => succeed(await this.quotaControl.positions()),
-      quotaChanges: async () => succeed([]),
-      lastWords: async (name, ids, close) =>
-        succeed(
-          name === issuer
-            ? await Promise.all(ids.map((id) => this.lieOf(id)))
-            : await this.other.closings.lastWords(ids, close),
-        ),
-    });
+    const reservations = house.makeReservations();
+    this.reservations.open(reservations);
+    this.central = house.makeCentral(
+      {
+        quotaPositions: async () => succeed(await this.quotaControl.positions()),
+        quotaChanges: async () => succeed([]),
+        lastWords: async (name, ids, close) =>
+          succeed(
+            name === issuer
+              ? await Promise.all(ids.map((id) => this.lieOf(id)))
+              : await this.other.closings.lastWords(ids, close),
+          ),
+      },
+      house.clock,
+      async (id) => succeed(await reservations.find(id)),
+    );
     // What the honest issuer sends and gets, the liar sees.
     this.other = house.makeIssuance('other', {
       submitRequest: async (bytes) => {
@@ -149,8 +167,10 @@ class LyingIssuance implements World {
   private lastOthers: Request | undefined;
 
   private addOthers(bytes: Uint8Array): void {
-    if (this.lastOthers !== undefined)
-      this.othersGrants.add(grantOf(bytes, this.lastOthers, new Uint8Array(32)));
+    if (this.lastOthers === undefined) return;
+    const grant = grantOf(bytes, this.lastOthers, new Uint8Array(32));
+    this.othersGrants.add(grant);
+    this.book.take(grant.bit);
   }
 
   /** Central management's answer, of which it keeps everything. */
@@ -161,7 +181,10 @@ class LyingIssuance implements World {
     if (whose === otherIssuer) this.lastOthers = request;
     for (const order of request.orders) this.orders.add(order);
     this.requests.add({ request, bytes });
-    if (credential !== null) this.approved.add({ request, bytes, credential, seed, issuer: whose });
+    if (credential === null) return;
+    const approved = { request, bytes, credential, seed, issuer: whose };
+    this.approved.add(approved);
+    if (request.reservation !== undefined) this.kept.add(approved);
   }
 
   /** Central management looks at what expired; whatever it is told, quota control's own bound holds. */
@@ -218,8 +241,13 @@ class LyingIssuance implements World {
 
   private makeRequest(): Request {
     const now = this.house.clock.nowSeconds();
-    const orders = Array.from({ length: 1 + this.draw.below(3) }, () => this.makeOrder());
+    const reservation = this.reservations.named();
+    const orders =
+      reservation === undefined
+        ? Array.from({ length: 1 + this.draw.below(3) }, () => this.makeOrder())
+        : this.makeOrdersOf(reservation);
     return {
+      ...(reservation === undefined ? {} : { reservation }),
       id: makeRequestId(this.house.clock, (length) => this.draw.bytes(length)),
       issuer,
       issuedAt: now,
@@ -229,6 +257,15 @@ class LyingIssuance implements World {
       orders,
       redeemUntil: now + 300 * 86_400,
     };
+  }
+
+  /** For all of the reservation, or for a part of it. */
+  private makeOrdersOf(reservation: Uint8Array): Order[] {
+    const orders = Array.from({ length: 1 + this.draw.below(2) }, () => this.makeOrder());
+    const { total } = this.reservations.known(reservation) ?? {};
+    const [first] = orders;
+    if (first === undefined || total === undefined || !this.draw.chance(30)) return orders;
+    return [{ ...first, lots: [{ value: total, count: 1, owner: this.draw.bytes(32) }] }];
   }
 
   private usedId(): Uint8Array {
@@ -295,8 +332,9 @@ class LyingIssuance implements World {
   private async redeem(
     change: (honest: Presentation) => Presentation = (honest) => honest,
     peer = issuer,
+    from = this.approved,
   ): Promise<string> {
-    const given = this.approved.pick(this.draw);
+    const given = from.pick(this.draw);
     if (given === undefined) return none;
     return this.present(change(this.presentationOf(given)), peer);
   }
@@ -325,8 +363,20 @@ class LyingIssuance implements World {
       { ...request, issuer, redeemUntil: request.redeemUntil + 86_400 },
       { ...request, issuer, orders: [...request.orders].reverse() },
       { ...request, issuer, currency: { code: 'CHF', exponent: 2 } },
+      { ...request, issuer, reservation: this.reservations.pick()?.id ?? this.draw.bytes(16) },
     ]);
     return this.present({ credential, seed, request: await this.sign(changed) }, issuer);
+  }
+
+  /** What was approved of a reservation, at the last moment of that one or right after it. */
+  private async redeemLate(): Promise<string> {
+    const { clock } = this.house;
+    const given = this.kept.pick(this.draw);
+    const ends = this.reservations.known(given?.request.reservation)?.expiresAt;
+    if (given === undefined || ends === undefined || ends - clock.nowSeconds() > 400) return none;
+    const early = this.draw.below(2);
+    clock.advanceMs(Math.max(0, ends - early - clock.nowSeconds()) * 1_000);
+    return this.present(this.presentationOf(given), issuer);
   }
 
   private async redeemFlipped(): Promise<string> {
@@ -373,7 +423,9 @@ class LyingIssuance implements World {
     const known = this.ofRequest.get(toHex(request.value.record.id));
     if (known !== undefined && equalBytes(known, answer.value)) return 'the same control bit';
     await this.checkGrant(answer.value, request.value.record, requestBytes, seed);
-    return 'a control bit';
+    return request.value.record.reservation === undefined
+      ? 'a control bit'
+      : 'a control bit of a reservation';
   }
 
   /** Each control bit is one, for orders that central management approved, and no more than they are. */
@@ -402,6 +454,7 @@ class LyingIssuance implements World {
     const { total, count } = sumOrders(select(request.orders, grant.bit.orders) ?? []);
     if (grant.bit.total !== total || grant.bit.count !== count)
       throw new Broken(`total: a control bit for ${grant.bit.total}, of orders of ${total}`);
+    this.book.take(grant.bit, request.reservation);
     this.grants.push(grant);
     if (this.draw.chance(50)) this.observer.judge(await mintHonestly(grant, this.options.keys));
   }
@@ -439,9 +492,9 @@ class LyingIssuance implements World {
 
   async check(): Promise<void> {
     const position = await this.house.store('quota').position(issuer, 'EUR', this.house.clock.nowMs());
-    if (position === undefined) throw new Broken('quota: there is none');
-    const { issued, reserved, available } = position;
-    if (issued + reserved + available !== allocated) throw new Broken('conservation of the quota');
+    this.book.check(position, this.house.clock.nowSeconds());
+    if (position === undefined) return;
+    const { issued } = position;
     const authentic = this.observer.sums.get(issuer) ?? 0n;
     if (authentic > issued)
       throw new Broken(
@@ -496,6 +549,10 @@ class LyingIssuance implements World {
     const authentic = this.observer.sums.get(issuer) ?? 0n;
     if (position?.issued !== authentic)
       throw new Broken(`quota control counts ${position?.issued}, and ${authentic} is authentic`);
+    this.book.check(
+      await store.position(otherIssuer, 'EUR', this.house.clock.nowMs()),
+      this.house.clock.nowSeconds(),
+    );
     await this.check();
   }
 

@@ -1,10 +1,11 @@
 /**
  * A quota control that lies, between a real issuance and a real central management: it has both of its keys, everything that it was ever
- * presented, and the line to issuance. What it tells central management of its quotas, and of the changes that people approved, is a lie too.
+ * presented, and the line to issuance. What it tells central management of its quotas and reservations, and of the changes that people approved, is
+ * a lie too.
  *
  * What holds: nothing is authentic but orders that a caller placed, that issuance has put into a signed request, each in one and once, and that
  * central management has approved by rules of its own; no serial is used twice; and Σ authentic ≤ what central management counts in its own account
- * ≤ what two people allowed.
+ * ≤ what two people allowed; of a reservation nobody is given a receipt of what was not asked for.
  */
 import { decodeEntry, type ResolutionEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
@@ -25,6 +26,7 @@ import { keySetId } from '../../src/records/trust-bundle.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import type { FollowedChange } from '../../src/roles/followed-change.ts';
 import type { Issuance } from '../../src/roles/issuance.ts';
+import type { IssuerReservations } from '../../src/roles/issuer-reservations.ts';
 import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { releaseContradiction } from '../../src/roles/serial-guard.ts';
 import { makeWitness, type Witness } from '../../src/roles/witness.ts';
@@ -35,6 +37,7 @@ import { approveChange, keys as samples } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import { Callers } from './callers.ts';
+import { FalseReservations } from './false-reservations.ts';
 import { flipped, signAs, withClaims } from './forgery.ts';
 import { House } from './house.ts';
 import { makeSigner } from './keys.ts';
@@ -75,6 +78,8 @@ class LyingQuota implements World {
   private readonly observer: Observer;
   private readonly callers: Callers;
   private issuance!: Issuance;
+  private issuerReservations!: IssuerReservations;
+  private readonly reservations: FalseReservations;
   private witness!: Witness;
   private sequence = 0;
   private readonly bits = new Seen<Uint8Array>();
@@ -105,10 +110,12 @@ class LyingQuota implements World {
     });
     const { clock } = this.house;
     this.settled = new SettledLies({ ...options, clock });
+    this.reservations = new FalseReservations({ ...options, clock, stranger });
     this.observer = new Observer({ ...options, clock });
     this.callers = new Callers({
       observer: this.observer,
       issuance: () => this.issuance,
+      reservations: () => this.issuerReservations,
       clock,
       draw: this.draw,
       denialsLast: true,
@@ -118,6 +125,8 @@ class LyingQuota implements World {
     this.actions = [
       ['orders', 60, () => this.telling(() => this.callers.place())],
       ['an order again', 30, () => this.telling(() => this.callers.again())],
+      ['a part is kept', 8, () => this.keeping(() => this.callers.keep())],
+      ['it is given back', 4, () => this.keeping(() => this.callers.giveBack())],
       ['signs what nobody asked for', 6, () => this.signAlone()],
       ['shows a journal head', 6, () => this.showHead()],
       ['people change the quota', 3, () => this.change()],
@@ -136,16 +145,21 @@ class LyingQuota implements World {
 
   private async serve(): Promise<void> {
     const { house } = this;
-    this.central = house.makeCentral({
-      quotaPositions: async () => {
-        const told = this.position();
-        return told.ok ? succeed(told.value === undefined ? [] : [told.value]) : told;
+    this.central = house.makeCentral(
+      {
+        quotaPositions: async () => {
+          const told = this.position();
+          return told.ok ? succeed(told.value === undefined ? [] : [told.value]) : told;
+        },
+        quotaChanges: async () => this.lieOfChanges(),
+        lastWords: async (_, ids, close) => succeed(await this.issuance.closings.lastWords(ids, close)),
+        settlements: this.settled.list,
+        vouching: async (_, shown) => succeed(await this.issuance.vouching.vouch(shown)),
       },
-      quotaChanges: async () => this.lieOfChanges(),
-      lastWords: async (_, ids, close) => succeed(await this.issuance.closings.lastWords(ids, close)),
-      settlements: this.settled.list,
-      vouching: async (_, shown) => succeed(await this.issuance.vouching.vouch(shown)),
-    });
+      house.clock,
+      async (id) => this.reservations.tell(id),
+    );
+    this.issuerReservations = house.makeIssuerReservations('issuance', this.reservations.peer);
     this.changes = house.makeChanges('central');
     const { central } = this;
     this.witness = await makeWitness({
@@ -182,6 +196,12 @@ class LyingQuota implements World {
     // It takes nothing more from one that was caught at it, until somebody releases that.
     if (outcome.includes('control_bit_serial_used')) await this.released();
     return `${[...new Set(this.told)].sort().join(', ') || 'not asked'}: ${outcome}`;
+  }
+
+  private async keeping(act: () => Promise<string>): Promise<string> {
+    this.told = [];
+    const outcome = await act();
+    return `${this.reservations.told.splice(0).join(', ') || 'not asked'}: ${outcome}`;
   }
 
   /** Its numbers, as it likes. */

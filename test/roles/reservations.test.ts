@@ -5,8 +5,10 @@ import { encodeDraft } from '../../src/records/draft.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import {
   decodeReservationReceipt,
+  encodeReservationReceipt,
   encodeReservationRelease,
   encodeReservationRequest,
+  type ReservationReceipt,
 } from '../../src/records/reservation.ts';
 import type { AskedReservation } from '../../src/roles/issuer-reservations.ts';
 import {
@@ -212,6 +214,52 @@ describe('reservations', () => {
       reservationPeer: (honest) => ({ ...honest, sendReservation: async () => receipt }),
     });
     expect(await all.issuerReservations.reserve(ask(2n))).toMatchObject({ code: 'peer_fault' });
+  });
+
+  it.each<[string, Partial<ReservationReceipt>]>([
+    ['more', { total: 99n }],
+    ['less', { total: 1n }],
+    ['a longer time', { expiresAt: 2_000_000_000 }],
+    ['another issuer', { issuer: otherIssuer }],
+    ['another id', { id: new Uint8Array(16).fill(9) }],
+    ['another currency', { currency: { code: 'CHF', exponent: 2 } }],
+  ])(
+    'are refused by issuance where quota control signs %s in answer to its very request',
+    async (_, changed) => {
+      const { keyId } = tokens.of.quota.publicKey;
+      all = await all.restart({
+        reservationPeer: (honest) => ({
+          ...honest,
+          async sendReservation(request) {
+            const receipt = await honest.sendReservation(request);
+            const decoded = decodeReservationReceipt(receipt.ok ? receipt.value : new Uint8Array());
+            if (!decoded.ok) throw new Error(decoded.message);
+            const other = encodeReservationReceipt({ ...decoded.value.record, ...changed }, keyId);
+            return { ok: true, value: attachSignature(other, await tokens.of.quota.sign(other)) };
+          },
+        }),
+      });
+      expect(await all.issuerReservations.reserve(ask(10n))).toMatchObject({ code: 'peer_fault' });
+    },
+  );
+
+  it('are not taken for released where quota control answers with another one, or one that is open', async () => {
+    const id = await keep(10n);
+    const other = await keep(10n);
+    const open = await all.reservations.find(id);
+    const another = await all.reservations.releaseAs('operator operator', other);
+    if (open === undefined) throw new Error('it is kept');
+    for (const answer of [another, { ok: true, value: open } as const]) {
+      all = await all.restart({
+        reservationPeer: (honest) => ({ ...honest, sendRelease: async () => answer }),
+      });
+      expect(await all.issuerReservations.release(id)).toMatchObject({ code: 'peer_fault' });
+    }
+    all = await all.restart();
+    expect(await all.issuerReservations.release(id)).toMatchObject({
+      ok: true,
+      value: { state: 'released' },
+    });
   });
 
   it('wait for their receipt where the signer fails, and get it at the next start', async () => {
