@@ -62,15 +62,15 @@ describe('a ledger of quota control', () => {
     second = await place.issue('second');
     expectRefused(await place.run('store', 'restore', 'backup', '--json'), 6, 'store_in_use');
     await stop();
-    const { head, standings } = (await place.succeed('store', 'verify', 'backup')) as {
-      head: { sequence: number };
+    const { journals, standings } = (await place.succeed('store', 'verify', 'backup')) as {
+      journals: { head: { sequence: number } }[];
       standings: unknown[];
     };
-    const after = head.sequence + 1;
+    const after = Number(journals[0]?.head.sequence) + 1;
     expect(standings).toEqual([
-      { of: 'anchor', standing: 'behind', sequence: after, problem: null },
-      { of: 'central', standing: 'behind', sequence: after, problem: null },
-      { of: 'issuance', standing: 'behind', sequence: after, problem: null },
+      { of: 'anchor', series: null, standing: 'behind', sequence: after, problem: null },
+      { of: 'central', series: null, standing: 'behind', sequence: after, problem: null },
+      { of: 'issuance', series: null, standing: 'behind', sequence: after, problem: null },
     ]);
   });
 
