@@ -166,11 +166,17 @@ async function readFirst(
   return { url, first: { series, epoch, anchor, port: ports.quota, journal: toHex(id), state: 'serving' } };
 }
 
+/** Changes what appliance.json says of the processes that it names; a crash leaves it as it was, or changed. */
+export function changeProcesses(home: Home, change: (process: QuotaProcess) => QuotaProcess): Promise<void> {
+  return withAppliance(home, (configuration) =>
+    writeProcesses(home, configuration, (configuration.quotaProcesses ?? []).map(change)),
+  );
+}
+
 async function withAppliance<T>(
   home: Home,
   work: (configuration: ApplianceConfiguration) => Promise<T>,
 ): Promise<T> {
-  const configuration = await readConfiguration(home.appliance, applianceSchema);
   const release = lockFile(`${home.appliance}.lock`);
   if (release === undefined)
     throw new ApplianceError(
@@ -178,7 +184,7 @@ async function withAppliance<T>(
       'another command changes appliance.json just now: give this one again',
     );
   try {
-    return await work(configuration);
+    return await work(await readConfiguration(home.appliance, applianceSchema));
   } finally {
     release();
   }

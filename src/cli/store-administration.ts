@@ -91,14 +91,22 @@ export interface AnchorProposal {
   readonly issuedSince: readonly { readonly quota: string; readonly amount: bigint }[];
 }
 
-export interface AnchoredAnew {
-  readonly role: Role;
-  /** Number of the journal entry. */
-  readonly sequence: number;
+/** What a journal goes on with. */
+export interface AnchoredJournal {
+  /** Of quota control as several processes; else null. */
+  readonly series: string | null;
   /** Name of the anchor in the system's token. */
   readonly anchor: string;
   /** Of the control bits from now on, where it is another one. */
   readonly epoch: number | null;
+}
+
+export interface AnchoredAnew {
+  readonly role: Role;
+  /** Number of the journal entry. */
+  readonly sequence: number;
+  /** That of the entry first. */
+  readonly journals: readonly AnchoredJournal[];
   /** The witnesses that held what was given up, and forgot it. */
   readonly released: readonly Role[];
   /** Those whose ledgers are on other machines: each releases what it holds there. */
@@ -130,8 +138,6 @@ export interface StoreAdministration {
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
-    /** Of quota control as several processes: whose journal. */
-    readonly series?: string;
     readonly assumed: readonly AssumedIssue[];
     /** Paths of extracts, of the systems whose ledgers are on other machines. */
     readonly evidence: readonly string[];

@@ -43,7 +43,7 @@ export interface FileJournal {
 /** An entry with its number in its own journal, and what its intent has where it has one. */
 export type EntryRow = JournalRow & IntentRow & { intent_kind: string | null };
 
-export function hasSeveral(db: Database.Database): boolean {
+function hasSeveral(db: Database.Database): boolean {
   return db.pragma('application_id', { simple: true }) === BigInt(severalId);
 }
 
