@@ -3,7 +3,6 @@ import type { JournalHead } from '../journal/chain.ts';
 import { decodeEntry, decodeIntentContent } from '../journal/entry.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
-import { quote } from '../kit/result.ts';
 import { accountName } from '../quota/history.ts';
 import { type ControlBit, decodeControlBit } from '../records/control-bit.ts';
 import { attachSignature } from '../records/cose.ts';
@@ -12,28 +11,40 @@ import type { KeyRing } from '../records/key-ring.ts';
 import { decodeChange, type HeadPlace } from '../records/quota-change.ts';
 import { decodeRequest } from '../records/request.ts';
 import { WitnessError } from '../roles/witness-error.ts';
-import { type SeriesHead, type Store, StoreError } from '../store/store.ts';
+import type { ApprovedChange, SeriesHead, Store } from '../store/store.ts';
 import type { Role } from './home.ts';
 import { holderOf } from './key-holder.ts';
-import { entriesOf, type OtherLedger } from './other-ledger.ts';
+import type { OtherLedger } from './other-ledger.ts';
+
+/** A journal of the ledger that is gone on from. */
+export interface OwnJournal extends SeriesHead {
+  /** What the system's HSMs have anchored of it. */
+  readonly anchored: readonly JournalHead[];
+  /** Of the control bits that were numbered by its process; null where it is the only one. */
+  readonly epoch: number | null;
+}
 
 export interface EvidenceSources {
   readonly role: Role;
   readonly issuer: string;
   readonly own: Store;
+  /** Every journal of the ledger: what one of several lacks, the quotas of all lack. */
+  readonly journals: readonly OwnJournal[];
   /** The ledgers of the other two, which are stopped too, or their extracts. */
   readonly others: ReadonlyMap<Role, OtherLedger>;
-  /** What the system's HSMs have anchored. */
-  readonly anchored: readonly JournalHead[];
   readonly keys: KeyRing;
 }
 
-export interface Evidence {
-  /** Where the ledger ends. */
-  readonly head: JournalHead;
+export interface JournalEvidence {
+  readonly journal: OwnJournal;
   /** The later heads that the anchor or a witness has, each once, by number. */
   readonly beyond: readonly HeadPlace[];
-  /** Whether it is not the newest ledger: something of its journal is known that it does not have. */
+}
+
+export interface Evidence {
+  /** In the order of the sources. */
+  readonly journals: readonly JournalEvidence[];
+  /** Whether it is not the newest ledger: something of a journal is known that it does not have. */
   readonly older: boolean;
   /** Of what it lacks, how many entries are no control bits that issuance has; at least. */
   readonly unexplained: number;
@@ -48,23 +59,44 @@ export interface Evidence {
 
 /** Throws `journal_forked` where the ledger is no copy of what is known, and `witness_unavailable` where a witness shows what proves nothing. */
 export async function gatherEvidence(sources: EvidenceSources): Promise<Evidence> {
-  const { own, anchored, role, others } = sources;
-  const head = await own.head();
+  const { own, role, others } = sources;
   const held = await readHeld(sources);
-  for (const { sequence, hash } of [...anchored, ...held]) await assertCopy(own, sequence, hash);
-  const beyond = headsBeyond(head, [...anchored, ...held]);
-  const known = beyond.at(-1)?.sequence ?? head.sequence;
+  const journals: JournalEvidence[] = [];
+  for (const journal of sources.journals) {
+    const heads = [...journal.anchored, ...held.filter((record) => isOf(record, journal))];
+    for (const head of heads) await assertCopy(journal, head);
+    journals.push({ journal, beyond: headsBeyond(journal.head, heads) });
+  }
   const issuance = others.get('issuance');
   const found =
     role === 'quota' && issuance !== undefined ? await readIssued(sources, issuance) : nothingIssued;
-  const older = known > head.sequence || found.count > 0;
-  // Nothing is signed before it is anchored, so an anchor that knows all that anybody knows is the end of the journal.
-  const certain = anchored.some(({ sequence }) => sequence === known);
-  const unexplained = older ? Math.max(known - head.sequence - found.count, certain ? 0 : 1) : 0;
+  const older = journals.some(({ beyond }) => beyond.length > 0) || found.count > 0;
   const epoch = Math.max(found.epoch, ...held.map((record) => record.epoch ?? 0));
   const issued =
     role === 'central' && older && issuance !== undefined ? await readForgotten(own, issuance) : found.issued;
-  return { head, beyond, older, unexplained: role === 'quota' ? unexplained : 0, issued, epoch };
+  const unexplained = role === 'quota' && older ? countUnexplained(journals, found) : 0;
+  return { journals, older, unexplained, issued, epoch };
+}
+
+/**
+ * Of what each journal lacks, what is no control bit of its process that issuance has: a surplus of one explains nothing of another. Nothing is
+ * signed before it is anchored, so an anchor that knows all that anybody knows is the end of the journal; else there may be more.
+ */
+function countUnexplained(journals: readonly JournalEvidence[], found: Issued): number {
+  let unexplained = 0;
+  let explained = 0;
+  for (const { journal, beyond } of journals) {
+    const { head, anchored, epoch } = journal;
+    const known = beyond.at(-1)?.sequence ?? head.sequence;
+    const issued = epoch === null ? found.count : (found.byEpoch.get(epoch) ?? 0);
+    const lacking = known - head.sequence;
+    const isUnused = known === 0 && anchored.length === 0;
+    const certain = issued <= lacking && (isUnused || anchored.some(({ sequence }) => sequence === known));
+    unexplained += Math.max(lacking - issued, certain ? 0 : 1);
+    explained += issued;
+  }
+  // A control bit of an epoch that no process has: whose entry it was nobody knows.
+  return explained < found.count ? Math.max(unexplained, 1) : unexplained;
 }
 
 /** Throws `journal_forked` where two of one number differ. */
@@ -80,11 +112,15 @@ function headsBeyond(head: JournalHead, heads: readonly HeadPlace[]): HeadPlace[
   return [...beyond.values()].sort((a, b) => a.sequence - b.sequence);
 }
 
-/** What the others hold of the journal; each was signed by the system itself. */
-async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): Promise<JournalHeadRecord[]> {
+/** What the others hold of the journals; each was signed by the system itself. */
+async function readHeld({
+  role,
+  issuer,
+  others,
+  keys,
+  journals,
+}: EvidenceSources): Promise<JournalHeadRecord[]> {
   const owner = holderOf(role, issuer);
-  const journalId = await own.journalId();
-  const series = await own.journals();
   const records: JournalHeadRecord[] = [];
   for (const [witness, ledger] of others) {
     for (const { signed, contradiction } of await ledger.heads()) {
@@ -96,12 +132,7 @@ async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): P
           'witness_unavailable',
           `${witness} holds a head of ${role} that no key of ${role} signed: it is no witness; find out what wrote to its ledger`,
         );
-      const other = series.find((one) => equalBytes(one.journalId, record.journalId));
-      if (other !== undefined && !equalBytes(record.journalId, journalId)) {
-        assertNewest(other, record.sequence, witness);
-        continue;
-      }
-      if (contradiction !== null || !equalBytes(record.journalId, journalId))
+      if (contradiction !== null || !journals.some((journal) => isOf(record, journal)))
         throw forked(
           `${witness} holds a head of another journal of ${role}, or two that contradict each other`,
         );
@@ -111,17 +142,12 @@ async function readHeld({ role, issuer, others, keys, own }: EvidenceSources): P
   return records;
 }
 
-/** Of a ledger with several series only an anchor can be set anew: what one series lacks, the quotas of all lack. */
-function assertNewest({ series, head }: SeriesHead, sequence: number, witness: string): void {
-  if (sequence <= head.sequence) return;
-  throw new StoreError(
-    'store_several_series',
-    `series ${quote(series)} of this ledger ends at entry ${head.sequence}, and ${witness} holds entry ${sequence} of it: it is an older copy, and one with several series is not gone on from; put the newest database back`,
-  );
+function isOf(record: JournalHeadRecord, { journalId }: SeriesHead): boolean {
+  return equalBytes(record.journalId, journalId);
 }
 
 /** An entry that the ledger has is the one that is known elsewhere. */
-async function assertCopy(own: Store, sequence: number, hash: Uint8Array): Promise<void> {
+async function assertCopy(own: SeriesHead, { sequence, hash }: HeadPlace): Promise<void> {
   const there = await own.hashAt(sequence);
   if (there !== undefined && !equalBytes(there, hash))
     throw forked(`the ledger has another entry ${sequence} than the one that was anchored or shown`);
@@ -138,20 +164,22 @@ interface Issued {
   readonly issued: ReadonlyMap<string, bigint>;
   /** How many control bits. */
   readonly count: number;
+  readonly byEpoch: ReadonlyMap<number, number>;
+  /** The highest that was seen. */
   readonly epoch: number;
 }
 
-const nothingIssued: Issued = { issued: new Map(), count: 0, epoch: 0 };
+const nothingIssued: Issued = { issued: new Map(), count: 0, byEpoch: new Map(), epoch: 0 };
 
 /**
  * The control bits that issuance has, and the ledger of quota control has not; each signed by quota control. Those of before the last time
- * that the journal was anchored anew were written off then.
+ * that its journals were anchored anew were written off then.
  */
 async function readIssued({ own, keys }: EvidenceSources, issuance: OtherLedger): Promise<Issued> {
   const issued = new Map<string, bigint>();
+  const byEpoch = new Map<number, number>();
   const seen = new Set<string>();
-  let since = 0;
-  for await (const entry of entriesOf(own)) since = Math.max(since, anchoredEpochOf(entry));
+  const since = Math.max(0, ...(await own.changes()).map(anchoredEpochOf));
   let epoch = since;
   for await (const entry of issuance.entries()) {
     const controlBit = controlBitOf(entry, keys);
@@ -163,8 +191,9 @@ async function readIssued({ own, keys }: EvidenceSources, issuance: OtherLedger)
     seen.add(name);
     const account = accountName(controlBit.issuer, controlBit.currency.code);
     issued.set(account, (issued.get(account) ?? 0n) + controlBit.total);
+    byEpoch.set(controlBit.epoch, (byEpoch.get(controlBit.epoch) ?? 0) + 1);
   }
-  return { issued, count: seen.size, epoch };
+  return { issued, count: seen.size, byEpoch, epoch };
 }
 
 /**
@@ -197,13 +226,10 @@ async function readForgotten(own: Store, issuance: OtherLedger): Promise<Readonl
   return forgotten;
 }
 
-/** The epoch that quota control went on with by this entry, where it is of a change that anchored its journal anew; 0 otherwise. */
-function anchoredEpochOf(entry: Uint8Array): number {
-  const read = decodeEntry(entry);
-  if (!read.ok || read.value.kind !== 'quota-change') return 0;
-  const [change] = listOf(read.value.content);
-  const decoded = change instanceof Uint8Array ? decodeChange(change) : undefined;
-  if (decoded?.ok !== true || decoded.value.action.kind !== 'anchor') return 0;
+/** The lowest epoch that quota control went on with by this change, where it anchored journals anew; 0 otherwise. */
+function anchoredEpochOf({ change }: ApprovedChange): number {
+  const decoded = decodeChange(change);
+  if (!decoded.ok || decoded.value.action.kind !== 'anchor') return 0;
   return decoded.value.action.epoch ?? 0;
 }
 

@@ -3,6 +3,9 @@
  * system's token.
  */
 
+import type { JournalHead } from '../journal/chain.ts';
+import { replicateAnchor } from '../journal/replicated-anchor.ts';
+import { toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { quote } from '../kit/result.ts';
 import { type KeyRing, makeKeyRing } from '../records/key-ring.ts';
@@ -10,14 +13,20 @@ import type { TrustBundle } from '../records/trust-bundle.ts';
 import { assertOneSeries } from '../store/postgres/dump.ts';
 import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import type { OwnJournal } from './anchor-evidence.ts';
 import { ApplianceError } from './appliance-error.ts';
-import { type ApplianceConfiguration, applianceSchema, readConfiguration } from './configuration.ts';
+import {
+  type ApplianceConfiguration,
+  applianceSchema,
+  type QuotaProcess,
+  readConfiguration,
+} from './configuration.ts';
 import { type Home, type Role, roles } from './home.ts';
 import { readSigning } from './hsm-access.ts';
-import { closeKeys, type OpenKey, openKeys } from './open-keys.ts';
+import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { ledgerOfStore, type OtherLedger, openEvidence } from './other-ledger.ts';
-import { findQuotaProcess, readQuotaProcesses } from './quota-processes.ts';
-import { type LedgerPlace, openRoleStore, readLedgerPlace, whileProcessesHeld } from './role-store.ts';
+import { readQuotaProcesses, servedOf } from './quota-processes.ts';
+import { openRoleStore, readLedgerPlace, whileProcessesHeld } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
 import { holdTrust } from './trust-pin.ts';
 
@@ -27,26 +36,31 @@ export interface AnchorSurroundings {
   readonly progress: (line: string) => void;
 }
 
+/** A journal of the system's ledger, and the name of its anchor in the token. */
+export interface OpenedJournal extends OwnJournal {
+  readonly anchor: string;
+}
+
 /** The ledgers that are on this machine, held, the extracts of the others, and the token of the system in question. */
 export interface Opened {
   readonly home: Home;
   readonly role: Role;
-  /** Of quota control as several processes, whose journal; null where it is one. */
-  readonly series: string | null;
   readonly configuration: ApplianceConfiguration;
   readonly bundle: TrustBundle;
   readonly keys: KeyRing;
-  readonly place: LedgerPlace;
   readonly stores: ReadonlyMap<Role, Store>;
   /** Of the other two, here or by their extracts. */
   readonly others: ReadonlyMap<Role, OtherLedger>;
   readonly own: Store;
+  /** Of quota control as several processes one of each, that of `own` first; else one. */
+  readonly journals: readonly OpenedJournal[];
   readonly hsms: readonly OpenKey[];
 }
 
 export interface Whose {
   readonly role: Role;
-  readonly series: string | undefined;
+  /** Of quota control as several processes: the journal to write into; else that of the first which is served. */
+  readonly journal?: string;
   /** Extracts of the systems whose ledgers are on other machines. */
   readonly evidence: readonly string[];
 }
@@ -54,34 +68,31 @@ export interface Whose {
 /** While all processes of all three systems stand still. */
 export async function withOpened<T>(
   home: Home,
-  { role, series, evidence }: Whose,
+  whose: Whose,
   surroundings: AnchorSurroundings,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const processes = await readQuotaProcesses(home);
-  if (role === 'quota' && processes.length > 0 && series === undefined)
-    throw new ApplianceError(
-      'process_unknown',
-      `quota control has several journals: \`--series\` with one of ${processes.map((one) => quote(one.series)).join(', ')} is accepted`,
-    );
-  const own = role === 'quota' ? (await findQuotaProcess(home, series))?.series : processes[0]?.series;
-  const others = processes.filter((one) => one.series !== own);
-  const whose = { role, series: own, evidence };
-  return whileProcessesHeld(home, others, () => withLedgers(home, whose, surroundings, work));
+  const all = await readQuotaProcesses(home);
+  const own = all.find(({ journal }) => journal === whose.journal) ?? servedOf(all)[0];
+  const others = all.filter((one) => one !== own);
+  const processes = own === undefined ? [] : [own, ...others];
+  return whileProcessesHeld(home, others, () => withLedgers(home, whose, processes, surroundings, work));
 }
 
-/** `series`: of quota control as several processes, that whose ledger is opened. */
+/** `processes`: of quota control where it is several, and no other one than the first can be served meanwhile. */
 async function withLedgers<T>(
   home: Home,
-  { role, series, evidence }: Whose,
+  { role, evidence }: Whose,
+  processes: readonly QuotaProcess[],
   { projectFolder, progress }: AnchorSurroundings,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const configuration = await readConfiguration(home.appliance, applianceSchema);
   const bundle = await readTrustBundle(home);
+  const series = processes[0]?.series;
   const place = await readLedgerPlace(home, role, role === 'quota' ? series : undefined);
-  const several = role === 'quota' && series !== undefined;
-  if (place.kind === 'postgres' && !several) await assertOneSeries({ ...place, role });
+  const several = role === 'quota' ? processes : [];
+  if (place.kind === 'postgres' && several.length === 0) await assertOneSeries({ ...place, role });
   const closers: (() => Promise<unknown>)[] = [];
   try {
     const others = openEvidence(evidence, configuration.issuer, closers);
@@ -102,20 +113,35 @@ async function withLedgers<T>(
     const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
     closers.push(() => closeKeys(hsms));
     const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    return await work({
-      home,
-      role,
-      series: several ? series : null,
-      configuration,
-      bundle,
-      keys,
-      place,
-      stores,
-      others,
-      own,
-      hsms,
-    });
+    const journals = await readJournals(own, several, place.anchor, hsms);
+    return await work({ home, role, configuration, bundle, keys, stores, others, own, journals, hsms });
   } finally {
     for (const close of closers.reverse()) await close();
   }
+}
+
+async function readJournals(
+  own: Store,
+  processes: readonly QuotaProcess[],
+  only: string,
+  hsms: readonly OpenKey[],
+): Promise<OpenedJournal[]> {
+  const all = await own.journals();
+  const read = (anchor: string): Promise<readonly JournalHead[]> =>
+    replicateAnchor(anchorsOf(hsms, anchor)).readAll();
+  if (processes.length === 0) {
+    const anchored = await read(only);
+    return all.map((journal) => ({ ...journal, anchor: only, anchored, epoch: null }));
+  }
+  const journals: OpenedJournal[] = [];
+  for (const { series, journal: id, anchor, epoch } of processes) {
+    const found = all.find(({ journalId }) => toHex(journalId) === id);
+    if (found === undefined)
+      throw new ApplianceError(
+        'configuration_invalid',
+        `the ledger has another journal of the name ${quote(series)} than appliance.json: put the right one of both back`,
+      );
+    journals.push({ ...found, anchor, anchored: await read(anchor), epoch });
+  }
+  return journals;
 }

@@ -18,16 +18,17 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { BackupError } from '../../hsm/backup-error.ts';
 import { assertVacant, manifestName } from '../../hsm/backup-folder.ts';
 import { synchronise, writePrivate } from '../../hsm/durable-file.ts';
-import type { LedgerBackupReport } from '../cli/store-administration.ts';
+import type { JournalEnd, LedgerBackupReport } from '../cli/store-administration.ts';
+import type { JournalHead } from '../journal/chain.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { openPostgresDump } from '../store/postgres/dump.ts';
 import { movedFile } from '../store/sqlite/database.ts';
-import type { LedgerTable } from '../store/sqlite/dump.ts';
-import { copyLedger, type LedgerFile, openLedgerFile, writeLedgerFile } from '../store/sqlite/ledger-file.ts';
+import { copyLedger, type LedgerPage, openLedgerFile, writeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { homeAt, type Role } from './home.ts';
@@ -57,13 +58,11 @@ export async function backUpLedger(options: LedgerBackupOptions, clock: Clock): 
     await writeCopy(place, role, path, progress);
     synchronise(path);
     progress('  checking the copy: every entry, every order, every quota');
-    const { head, storeId } = checkCopy(path, role);
     const manifest: LedgerManifest = {
-      version: 1,
+      version: 2,
       kind: 'ledger',
       role,
-      journalId: toHex(storeId),
-      head: { sequence: head.sequence, hash: toHex(head.hash) },
+      journals: checkCopy(path, role),
       madeAt,
       size: statSync(path).size,
       sha256: await hashFile(path),
@@ -105,7 +104,7 @@ async function writeCopy(
     return copyLedger(place.path, path);
   }
   const { url, series } = place;
-  const dump = await openPostgresDump({ url, role, series, exclusive: false });
+  const dump = await openPostgresDump({ url, role, series, exclusive: false, several: true });
   try {
     if (dump.movedTo !== null)
       throw new ApplianceError(
@@ -122,25 +121,42 @@ async function writeCopy(
 export async function* counting<Page extends { readonly table: string; readonly rows: readonly unknown[] }>(
   pages: AsyncIterable<Page>,
   progress: (line: string) => void,
-): AsyncGenerator<Page & { readonly table: LedgerTable }> {
+): AsyncGenerator<Page & Pick<LedgerPage, 'table'>> {
   let rows = 0;
   for await (const page of pages) {
     const before = rows;
     rows += page.rows.length;
     if (Math.floor(rows / 100_000) > Math.floor(before / 100_000)) progress(`  ${rows} rows`);
-    yield page as Page & { readonly table: LedgerTable };
+    yield page as Page & Pick<LedgerPage, 'table'>;
   }
 }
 
-export function checkCopy(path: string, role: Role): Pick<LedgerFile, 'head' | 'storeId'> {
+/** Gives where each journal of it ends, every entry checked. */
+export function checkCopy(path: string, role: Role): JournalEnd[] {
   const file = openLedgerFile(path);
   try {
     if (file.role !== role)
       throw new BackupError('backup_foreign', `\`${path}\` is a ledger of ${file.role}, and not of ${role}`);
-    return { head: file.head, storeId: file.storeId };
+    return file.journals.map(endOf);
   } finally {
     file.close();
   }
+}
+
+export function endOf({
+  series,
+  id,
+  head,
+}: {
+  readonly series: string | null;
+  readonly id: Uint8Array;
+  readonly head: JournalHead;
+}): JournalEnd {
+  return { series, journalId: toHex(id), head: { sequence: head.sequence, hash: toHex(head.hash) } };
+}
+
+export function sameEnds(some: readonly JournalEnd[], others: readonly JournalEnd[]): boolean {
+  return isDeepStrictEqual(some, others);
 }
 
 export async function hashFile(path: string): Promise<string> {

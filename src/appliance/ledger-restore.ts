@@ -15,10 +15,11 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { BackupError } from '../../hsm/backup-error.ts';
 import { synchronise } from '../../hsm/durable-file.ts';
-import type { JudgedLedger, LedgerRestoreReport } from '../cli/store-administration.ts';
-import { toHex } from '../kit/bytes.ts';
+import type { JournalEnd, JudgedLedger, LedgerRestoreReport } from '../cli/store-administration.ts';
 import { type Clock, systemRandom } from '../kit/clock.ts';
+import { quote } from '../kit/result.ts';
 import { isoTime } from '../records/key-ring.ts';
 import { openPostgresDump, type PostgresDump } from '../store/postgres/dump.ts';
 import { loadLedger } from '../store/postgres/load.ts';
@@ -28,8 +29,9 @@ import { lockLedger } from '../store/sqlite/file-lock.ts';
 import { bringUp, type LedgerFile, removeLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { StoreError } from '../store/store.ts';
 import { ApplianceError } from './appliance-error.ts';
-import { homeAt, type Role } from './home.ts';
-import { checkCopy } from './ledger-backup.ts';
+import { type Home, homeAt, type Role } from './home.ts';
+import { checkCopy, endOf, sameEnds } from './ledger-backup.ts';
+import { nameJournals } from './ledger-journals.ts';
 import { ledgerFileName } from './ledger-manifest.ts';
 import { assertSameBytes, type CheckedLedger, judgeLedgerFile, openChecked } from './ledger-verification.ts';
 import { readLedgerPlace } from './role-store.ts';
@@ -65,25 +67,45 @@ export async function restoreLedger(
     const setAside =
       place.kind === 'sqlite'
         ? await restoreFile(place.path, checked, options, clock)
-        : await restoreRows({ ...place, role }, file, options.progress);
+        : await restoreRows({ ...place, role }, home, file, options.progress);
     return { ...foreseen, setAside };
   } finally {
     file.close();
   }
 }
 
-/** Into an empty database, in one transaction that checks it. */
+/** Into an empty database, all journals, in one transaction that checks it. */
 async function restoreRows(
   { url, series, role }: { readonly url: string; readonly series: string; readonly role: Role },
+  home: Home,
   file: LedgerFile,
   progress: (line: string) => void,
 ): Promise<null> {
+  const named = await nameJournals(file, role, home);
+  const all = named.map(({ number, series: name, id }) => ({ number, name: name ?? series, id }));
+  assertNames(all, series);
   await assertEmpty({ url, series, role });
   await loadLedger(
-    { storeId: file.storeId, rows: (table) => file.rows(table as LedgerTable) },
-    { url, role, series, random: systemRandom, progress: (rows) => progress(`  ${rows} rows`) },
+    { series: all, rows: (table) => file.rows(table as LedgerTable) },
+    { url, role, random: systemRandom, progress: (rows) => progress(`  ${rows} rows`) },
   );
   return null;
+}
+
+/** A process is served from the series of its name: no other journal may be there under that. */
+function assertNames(all: readonly { readonly name: string }[], series: string): void {
+  const names = all.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new BackupError(
+      'backup_foreign',
+      `the backup has another journal of the name ${quote(twice)} than appliance.json: a backup of this appliance is accepted, so look at \`--home\``,
+    );
+  if (!names.includes(series))
+    throw new BackupError(
+      'backup_foreign',
+      `the backup has the series ${names.map(quote).join(', ')}, and config.json names ${quote(series)}: one of the backup's is accepted`,
+    );
 }
 
 /** A ledger there is not moved aside: another database costs nothing, and whoever made this one can rename its schema. */
@@ -94,7 +116,7 @@ async function assertEmpty(place: {
 }): Promise<void> {
   let dump: PostgresDump;
   try {
-    dump = await openPostgresDump({ ...place, exclusive: false });
+    dump = await openPostgresDump({ ...place, exclusive: false, several: true });
   } catch (error) {
     if (error instanceof StoreError && error.code === 'store_missing') return;
     throw error;
@@ -118,6 +140,11 @@ async function restoreFile(
       'backup_expected',
       `\`${folder}\` is no backup: a folder that \`ringmint store backup\` made is accepted`,
     );
+  if (file.journals.length > 1)
+    throw new StoreError(
+      'store_several_series',
+      `the backup has ${file.journals.length} journals, one of each process, and the file \`${path}\` has one: name an empty PostgreSQL database in config.json, as it was`,
+    );
   if (!existsSync(dirname(path)))
     throw new ApplianceError('home_missing', `no folder \`${dirname(path)}\` of ${role} to restore into`);
   const release = lockLedger(path);
@@ -135,14 +162,14 @@ async function restoreFile(
     progress('  checking the copy');
     bringUp(beside);
     synchronise(beside);
-    assertSameHead(checkCopy(beside, role), file);
+    assertSame(checkCopy(beside, role), file);
     // A crash in it leaves a place without a ledger (`store_missing`), with the old one in its folder: the same command goes on.
     const aside = moveAside(path, clock);
     if (aside !== null) progress(`  what was there is in \`${aside}\``);
     renameSync(beside, path);
     synchronise(dirname(path));
     progress('  checking the ledger in its place');
-    assertSameHead(checkCopy(path, role), file);
+    assertSame(checkCopy(path, role), file);
     return aside;
   } catch (error) {
     removeLedgerFile(beside);
@@ -193,12 +220,8 @@ function makeNewFolder(path: string): string {
   }
 }
 
-function assertSameHead(copy: Pick<LedgerFile, 'head' | 'storeId'>, file: LedgerFile): void {
-  const same =
-    copy.head.sequence === file.head.sequence &&
-    toHex(copy.head.hash) === toHex(file.head.hash) &&
-    toHex(copy.storeId) === toHex(file.storeId);
-  if (!same)
+function assertSame(copied: readonly JournalEnd[], { journals }: LedgerFile): void {
+  if (!sameEnds(copied, journals.map(endOf)))
     throw new StoreError(
       'store_io',
       'what was copied does not read as what was written: nothing was decided',

@@ -51,7 +51,7 @@ export async function returnLedger(
   const destination = resolve(path);
   const release = lockLedger(path);
   try {
-    const dump = await openPostgresDump({ ...place, role, exclusive: true });
+    const dump = await openPostgresDump({ ...place, role, exclusive: true, several: false });
     try {
       const { movedTo, shown } = dump;
       if (movedTo !== null && movedTo !== destination)
@@ -101,8 +101,14 @@ async function isThere(path: string, dump: PostgresDump): Promise<boolean> {
   const file = openLedgerFile(path);
   try {
     const { sequence, hash } = await dump.head();
-    const own = file.hashAt(sequence);
-    return equalBytes(file.storeId, dump.storeId) && own !== undefined && equalBytes(own, hash);
+    const [journal] = file.journals;
+    const own = journal?.hashAt(sequence);
+    return (
+      journal !== undefined &&
+      equalBytes(journal.id, dump.storeId) &&
+      own !== undefined &&
+      equalBytes(own, hash)
+    );
   } finally {
     file.close();
   }

@@ -3,10 +3,10 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupError } from '../../hsm/backup-error.ts';
 import type { JudgedLedger, LedgerVerificationReport } from '../cli/store-administration.ts';
-import { toHex } from '../kit/bytes.ts';
 import { type LedgerFile, openLedgerFile } from '../store/sqlite/ledger-file.ts';
 import { type Home, homeAt, type Role, roles } from './home.ts';
-import { hashFile } from './ledger-backup.ts';
+import { endOf, hashFile, sameEnds } from './ledger-backup.ts';
+import { nameJournals } from './ledger-journals.ts';
 import { type LedgerManifest, ledgerFileName, readLedgerManifest } from './ledger-manifest.ts';
 import { judgeStandings } from './ledger-standing.ts';
 
@@ -67,18 +67,9 @@ export async function judgeLedgerFile(
   home: Home,
   projectFolder: string,
 ): Promise<JudgedLedger> {
-  const { storeId, head } = file;
-  const standings = await judgeStandings(
-    { role, storeId, head, hashAt: (sequence) => file.hashAt(sequence) },
-    home,
-    projectFolder,
-  );
-  return {
-    role,
-    journalId: toHex(storeId),
-    head: { sequence: head.sequence, hash: toHex(head.hash) },
-    standings,
-  };
+  const journals = await nameJournals(file, role, home);
+  const standings = await judgeStandings({ role, journals }, home, projectFolder);
+  return { role, journals: journals.map(endOf), standings };
 }
 
 /** Throws `backup_altered` where the file is not the one that the manifest was written for. */
@@ -93,12 +84,6 @@ export async function assertSameBytes(path: string, { size, sha256 }: LedgerMani
 }
 
 function assertSameLedger(file: LedgerFile, manifest: LedgerManifest, path: string): void {
-  const { role, journalId, head } = manifest;
-  if (
-    file.role !== role ||
-    toHex(file.storeId) !== journalId ||
-    file.head.sequence !== head.sequence ||
-    toHex(file.head.hash) !== head.hash
-  )
+  if (file.role !== manifest.role || !sameEnds(file.journals.map(endOf), manifest.journals))
     throw new BackupError('backup_altered', `\`${path}\` is another ledger than its manifest says`);
 }

@@ -23,7 +23,7 @@ export function ledgerOfStore(store: Store): OtherLedger {
   return { heads: () => store.heldHeads(), entries: () => entriesOf(store) };
 }
 
-export async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
+async function* entriesOf(store: Store): AsyncGenerator<Uint8Array> {
   for (let from = 1; ; from += pageSize) {
     const page = await store.journal(from, pageSize);
     for (const { bytes } of page) yield bytes;
@@ -51,10 +51,10 @@ export function openEvidenceFile(path: string, issuer: string): EvidenceFile {
       },
     });
     const { role, name, journals } = extract.header;
-    if (name !== holderOf(role, issuer).name || journals.length !== 1)
+    if (name !== holderOf(role, issuer).name || (journals.length !== 1 && role !== 'quota'))
       throw new ApplianceError(
         'extract_damaged',
-        `\`${path}\` is the extract of ${role} ${name}, or has several journals: one of a system of this appliance, with one journal, is accepted`,
+        `\`${path}\` is the extract of ${role} ${name}, with ${journals.length} journals: one of a system of this appliance is accepted, with one journal where it is not quota control's`,
       );
     for (const _ of extract.entries());
     return { role, ledger: ledgerOfExtract(extract), close: () => closeSync(file) };

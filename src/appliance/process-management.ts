@@ -3,7 +3,7 @@
  * follows it, and so do the systems that send requests. A journal is never removed, and what the others hold of it stays held.
  */
 import type { AddedProcess, ListedProcess, TakenOutProcess } from '../cli/process-administration.ts';
-import { toHex } from '../kit/bytes.ts';
+import { fromHex, toHex } from '../kit/bytes.ts';
 import { systemRandom } from '../kit/clock.ts';
 import { quote } from '../kit/result.ts';
 import { addSeries } from '../store/postgres/load.ts';
@@ -39,8 +39,8 @@ export interface ProcessAddition {
 }
 
 /**
- * Makes a journal of its own in the ledger, and names the process; one that was taken out is put back. The same again changes nothing. A
- * crash leaves a series that nobody serves, or all of it.
+ * Makes a journal of its own in the ledger, and names the process; one that was taken out is put back. The same again changes nothing, but for
+ * a journal that the ledger lacks. A crash leaves a series that nobody serves, or all of it.
  */
 export async function addProcess({ home: folder, series, port }: ProcessAddition): Promise<AddedProcess> {
   const home = homeAt(folder);
@@ -55,6 +55,7 @@ export async function addProcess({ home: folder, series, port }: ProcessAddition
         `process ${quote(series)} was abandoned, with requests that it never signed and whose callers were told so: it is never served again; another name is accepted`,
       );
     if (known !== undefined) {
+      await addJournal(url, known);
       const back = known.state === 'taken-out';
       if (back)
         await writeProcesses(home, configuration, replaced(processes, { ...known, state: 'serving' }));
@@ -74,6 +75,19 @@ export async function addProcess({ home: folder, series, port }: ProcessAddition
     await writeProcesses(home, configuration, [...processes, added]);
     return { ...added, outcome: 'added' };
   });
+}
+
+/** A database that was restored from before the process was added lacks its journal: it is there then, without an entry. */
+async function addJournal(url: string, { series, journal }: QuotaProcess): Promise<void> {
+  const id = fromHex(journal) ?? new Uint8Array();
+  await addSeries({ url, role: 'quota', series, random: () => id });
+  const { series: all } = await readSeriesList({ url, role: 'quota' });
+  const there = all.find(({ name }) => name === series);
+  if (there !== undefined && toHex(there.id) !== journal)
+    throw new ApplianceError(
+      'configuration_invalid',
+      `the ledger has another journal of the name ${quote(series)} than appliance.json: put the right one of both back`,
+    );
 }
 
 export interface ProcessRemoval {
@@ -152,11 +166,17 @@ async function readFirst(
   return { url, first: { series, epoch, anchor, port: ports.quota, journal: toHex(id), state: 'serving' } };
 }
 
+/** Changes what appliance.json says of the processes that it names; a crash leaves it as it was, or changed. */
+export function changeProcesses(home: Home, change: (process: QuotaProcess) => QuotaProcess): Promise<void> {
+  return withAppliance(home, (configuration) =>
+    writeProcesses(home, configuration, (configuration.quotaProcesses ?? []).map(change)),
+  );
+}
+
 async function withAppliance<T>(
   home: Home,
   work: (configuration: ApplianceConfiguration) => Promise<T>,
 ): Promise<T> {
-  const configuration = await readConfiguration(home.appliance, applianceSchema);
   const release = lockFile(`${home.appliance}.lock`);
   if (release === undefined)
     throw new ApplianceError(
@@ -164,7 +184,7 @@ async function withAppliance<T>(
       'another command changes appliance.json just now: give this one again',
     );
   try {
-    return await work(configuration);
+    return await work(await readConfiguration(home.appliance, applianceSchema));
   } finally {
     release();
   }

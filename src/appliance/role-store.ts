@@ -84,8 +84,11 @@ export async function migrateStore(options: StoreMigration): Promise<StoreMigrat
     let all = 0;
     for (const table of ledgerTables) all += dump.count(table);
     const to = await loadLedger(
-      { storeId: dump.storeId, rows: (table) => dump.rows(table as Parameters<typeof dump.rows>[0]) },
-      { url, role, series, random: systemRandom, progress: (written) => progress(written, all) },
+      {
+        series: [{ number: 1, name: series, id: dump.storeId }],
+        rows: (table) => dump.rows(table as Parameters<typeof dump.rows>[0]),
+      },
+      { url, role, random: systemRandom, progress: (written) => progress(written, all) },
     );
     dump.markMoved(to);
     return { role, to, series, anchor, rows: all };

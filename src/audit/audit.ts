@@ -193,9 +193,9 @@ class FirstPass {
     const instructions = new InstructionCheck(this.context);
     const { size } = system.extract;
     let entries = 0;
-    const ends = readJournals(this.context, system, known, (entry, placed, journal) => {
+    const ends = readJournals(this.context, system, known, (entry, placed, journals) => {
       if (entries++ % progressEvery === 0) this.progress('journals', placed.offset, size);
-      if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journal);
+      if (entry.kind === 'quota-change') checkAnchorChange(this.context, system, entry, placed, journals);
       this.take(system, entry, placed, { replay, orders, contradictions, instructions });
     });
     this.ends.push(...ends);

@@ -22,12 +22,12 @@ interface Follower {
   readonly known: KnownJournal;
 }
 
-/** Gives each entry that can be read to `take`, in their order; throws ExtractError where the file is not whole. */
+/** Gives each entry that can be read to `take`, in their order, with what is known of every journal; throws ExtractError where the file is not whole. */
 export function readJournals(
   context: AuditContext,
   system: System,
   known: readonly KnownEntry[],
-  take: (entry: Entry, placed: PlacedEntry, journal: KnownJournal) => void,
+  take: (entry: Entry, placed: PlacedEntry, journals: readonly KnownJournal[]) => void,
 ): JournalEnd[] {
   const { journals } = system.extract.header;
   const followers = journals.map(({ id }): Follower => {
@@ -36,6 +36,7 @@ export function readJournals(
     follower.known.pass(0, hash);
     return follower;
   });
+  const all = followers.map((follower) => follower.known);
   let ordinal = 0;
   for (const placed of system.extract.entries()) {
     const follower = followers[placed.journal];
@@ -66,7 +67,7 @@ export function readJournals(
         `the entry says that it is number ${entry.sequence}`,
         `number ${placed.sequence}`,
       );
-    if (kindsOf[system.role].includes(entry.kind)) take(entry, placed, follower.known);
+    if (kindsOf[system.role].includes(entry.kind)) take(entry, placed, all);
     else
       report(
         context,

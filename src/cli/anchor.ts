@@ -10,14 +10,12 @@ import type { ExitCode } from './exit-code.ts';
 import { readInput, readInputs } from './file.ts';
 import { addProposalOptions } from './quota/commands.ts';
 import { writeProposal } from './quota/proposal.ts';
-import { seriesOption } from './series-option.ts';
-import type { AnchorProposal, AssumedIssue } from './store-administration.ts';
+import type { AnchoredJournal, AnchorProposal, AssumedIssue } from './store-administration.ts';
 import { type CommandContext, collect, type MakeCommand } from './subcommands.ts';
 
 interface ProposeArguments {
   readonly home: string;
   readonly role: Role;
-  readonly series?: string;
   readonly writeOff?: readonly string[];
   readonly evidence?: readonly string[];
   readonly reason: string;
@@ -33,11 +31,10 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   async function runProposal(given: ProposeArguments): Promise<ExitCode> {
     const assumed = readAssumed(given.writeOff ?? []);
     if (!assumed.ok) return terminal.refuse(assumed);
-    const { home: folder, role: of, series } = given;
+    const { home: folder, role: of } = given;
     const proposed = await appliance.store.proposeAnchor({
       home: folder,
       role: of,
-      ...(series === undefined ? {} : { series }),
       assumed: assumed.value,
       evidence: given.evidence ?? [],
       progress,
@@ -64,10 +61,10 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
       progress,
     });
     if (!anchored.ok) return terminal.refuse(anchored);
-    const { role: of, sequence, anchor, epoch, released, elsewhere } = anchored.value;
+    const { role: of, sequence, journals, released, elsewhere } = anchored.value;
     return terminal.result({ ...anchored.value }, [
-      `the journal of ${of} is anchored anew as \`${anchor}\`; what was approved is entry ${sequence}`,
-      ...(epoch === null ? [] : [`  its control bits are of epoch ${epoch} from now on`]),
+      ...journals.map(describeJournal(of)),
+      `  what was approved is entry ${sequence}${journals.length > 1 ? ' of the first' : ''}`,
       ...released.map((witness) => `  ${witness} holds no head of what was given up any more`),
       ...elsewhere.map(
         (witness) =>
@@ -84,7 +81,6 @@ export function addAnchorCommands(command: MakeCommand, role: () => Option, cont
   )
     .addOption(home())
     .addOption(role())
-    .addOption(seriesOption())
     .addOption(
       new Option(
         '--write-off <CURRENCY=AMOUNT>',
@@ -132,6 +128,11 @@ function readAssumed(texts: readonly string[]): Result<readonly AssumedIssue[]> 
     assumed.push({ issuer, currency: code, amount: read.value });
   }
   return succeed(assumed);
+}
+
+function describeJournal(role: Role): (journal: AnchoredJournal) => string {
+  return ({ series, anchor, epoch }) =>
+    `the journal of ${series ?? role} is anchored anew as \`${anchor}\`${epoch === null ? '' : `; its control bits are of epoch ${epoch} from now on`}`;
 }
 
 function describeIssued({ action, issuedSince }: AnchorProposal): string[] {

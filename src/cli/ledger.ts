@@ -2,7 +2,7 @@
 import type { Option } from 'commander';
 import { isoTime } from '../records/key-ring.ts';
 import type { Role } from './appliance.ts';
-import type { LedgerStanding } from './store-administration.ts';
+import type { JournalEnd, JudgedLedger, LedgerStanding } from './store-administration.ts';
 import type { CommandContext, MakeCommand } from './subcommands.ts';
 
 /** Adds the commands by `command`, which makes a command of `ringmint store`. */
@@ -26,7 +26,8 @@ export function addLedgerCommands(
       done(
         terminal.result({ ...report }, [
           `the ledger of ${report.role} is backed up in \`${report.folder}\`, checked whole`,
-          `  journal ${report.journalId}, up to entry ${report.head.sequence}; ${report.size} bytes`,
+          ...report.journals.map((journal) => `  ${describeJournal(journal)}`),
+          `  ${report.size} bytes`,
           '  what is committed from now on is not in it: a system that is put back to it does not start by itself (docs/OPERATIONS.md, Ledgers)',
         ]),
       );
@@ -43,9 +44,10 @@ export function addLedgerCommands(
       const report = await appliance.store.verify({ ...given, path, progress });
       done(
         terminal.result({ ...report }, [
-          `\`${path}\` is whole: a ledger of ${report.role}, journal ${report.journalId}, up to entry ${report.head.sequence}${
+          `\`${path}\` is whole: a ledger of ${report.role}${
             report.madeAt === null ? '' : `, backed up at ${isoTime(report.madeAt)}`
           }`,
+          ...report.journals.map((journal) => `  ${describeJournal(journal)}`),
           ...report.standings.map((standing) => `  ${describeStanding(standing, report)}`),
         ]),
       );
@@ -65,14 +67,16 @@ export function addLedgerCommands(
         folder,
         progress,
         foresee(foreseen) {
-          progress(`  the backup of ${foreseen.role} ends at entry ${foreseen.head.sequence}`);
+          progress(`  the backup of ${foreseen.role} has`);
+          for (const journal of foreseen.journals) progress(`  ${describeJournal(journal)}`);
           for (const standing of foreseen.standings) progress(`  ${describeStanding(standing, foreseen)}`);
         },
       });
-      const { role: of, head, setAside } = report;
+      const { role: of, journals, setAside } = report;
       done(
         terminal.result({ ...report }, [
-          `the ledger of ${of} is put back, checked whole: it ends at entry ${head.sequence}`,
+          `the ledger of ${of} is put back, checked whole`,
+          ...journals.map((journal) => `  ${describeJournal(journal)}`),
           ...(setAside === null ? [] : [`  what was there is in \`${setAside}\``]),
           ...describeNext(report),
         ]),
@@ -80,21 +84,26 @@ export function addLedgerCommands(
     });
 }
 
-interface Described {
-  readonly role: Role;
-  readonly head: { readonly sequence: number };
+type Described = Pick<JudgedLedger, 'role' | 'journals'>;
+
+function describeJournal({ series, journalId, head }: JournalEnd): string {
+  const name = series === null ? '' : ` of ${series}`;
+  return `journal ${journalId}${name}, ${head.sequence === 0 ? 'without an entry' : `up to entry ${head.sequence}`}`;
 }
 
 function describeStanding(
-  { of, standing, sequence, problem }: LedgerStanding,
-  { role, head }: Described,
+  { of, series, standing, sequence, problem }: LedgerStanding,
+  { role, journals }: Described,
 ): string {
-  const where = of === 'anchor' ? `the anchor in the token of ${role}` : `what ${of} holds of it`;
+  const whose = series === null ? '' : ` for ${series}`;
+  const where =
+    of === 'anchor' ? `the anchor in the token of ${role}${whose}` : `what ${of} holds of it${whose}`;
+  const end = journals.find((journal) => journal.series === series)?.head.sequence ?? 0;
   switch (standing) {
     case 'whole':
       return `${where}, entry ${sequence}: it has that`;
     case 'behind':
-      return `${where}, entry ${sequence}: it lacks ${countOf(Number(sequence) - head.sequence)}`;
+      return `${where}, entry ${sequence}: it lacks ${countOf(Number(sequence) - end)}`;
     case 'forked':
       return `${where}, entry ${sequence}: IT HAS ANOTHER ENTRY THERE; this ledger is not a copy of the one that was anchored or shown`;
     case 'none':
@@ -109,10 +118,7 @@ function countOf(entries: number): string {
 }
 
 /** What a start on it will say, and the way out, before anybody starts it. */
-function describeNext({
-  role,
-  standings,
-}: Described & { readonly standings: readonly LedgerStanding[] }): string[] {
+function describeNext({ role, journals, standings }: JudgedLedger): string[] {
   const bad = standings.find(({ standing }) => standing === 'forked');
   if (bad !== undefined)
     return [
@@ -124,7 +130,10 @@ function describeNext({
       `  ${role} will not start on it (${behind[0]?.of === 'anchor' ? 'journal_behind_anchor' : 'journal_behind_witness'}): it lacks what was signed since`,
       '  put the newest ledger back; where that is gone for good, two people decide to go on from this one: `ringmint store propose-anchor`',
     ];
-  const unanchored = standings.some(({ of, standing }) => of === 'anchor' && standing === 'none');
+  const written = journals.filter(({ head }) => head.sequence > 0).map(({ series }) => series);
+  const unanchored = standings.some(
+    ({ of, series, standing }) => of === 'anchor' && standing === 'none' && written.includes(series),
+  );
   return unanchored
     ? [`  ${role} will not start on it (anchor_missing): \`ringmint store propose-anchor\` is the way out`]
     : [];

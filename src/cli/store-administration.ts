@@ -13,21 +13,30 @@ export interface StoreMigrationReport {
   readonly rows: number;
 }
 
+/** Where a journal of a ledger ends. */
+export interface JournalEnd {
+  /** Of a ledger with several journals, or of a process that appliance.json names; null elsewhere. */
+  readonly series: string | null;
+  readonly journalId: string;
+  readonly head: { readonly sequence: number; readonly hash: string };
+}
+
 export interface LedgerBackupReport {
   readonly folder: string;
   readonly role: Role;
-  readonly journalId: string;
-  /** Where the journal of the copy ends. */
-  readonly head: { readonly sequence: number; readonly hash: string };
+  /** Of the copy. */
+  readonly journals: readonly JournalEnd[];
   /** Seconds since the epoch. */
   readonly madeAt: number;
   readonly size: number;
   readonly sha256: string;
 }
 
-/** How a ledger stands to what one place outside of it knows of its journal. */
+/** How a ledger stands to what one place outside of it knows of a journal of its. */
 export interface LedgerStanding {
   readonly of: 'anchor' | Role;
+  /** Whose journal; null where it is the only one, or something is so of all. */
+  readonly series: string | null;
   /** `whole`: it has all of that. `behind`: it lacks entries. `forked`: it has another entry there. `none`: nothing is known there. */
   readonly standing: 'whole' | 'behind' | 'forked' | 'none' | 'unknown';
   /** Of the last entry that is known there. */
@@ -39,8 +48,8 @@ export interface LedgerStanding {
 /** A ledger, and what a start on it would find. */
 export interface JudgedLedger {
   readonly role: Role;
-  readonly journalId: string;
-  readonly head: { readonly sequence: number; readonly hash: string };
+  /** Those that it lacks, of processes that appliance.json names, among them: they have no entry in it. */
+  readonly journals: readonly JournalEnd[];
   readonly standings: readonly LedgerStanding[];
 }
 
@@ -82,14 +91,22 @@ export interface AnchorProposal {
   readonly issuedSince: readonly { readonly quota: string; readonly amount: bigint }[];
 }
 
-export interface AnchoredAnew {
-  readonly role: Role;
-  /** Number of the journal entry. */
-  readonly sequence: number;
+/** What a journal goes on with. */
+export interface AnchoredJournal {
+  /** Of quota control as several processes; else null. */
+  readonly series: string | null;
   /** Name of the anchor in the system's token. */
   readonly anchor: string;
   /** Of the control bits from now on, where it is another one. */
   readonly epoch: number | null;
+}
+
+export interface AnchoredAnew {
+  readonly role: Role;
+  /** Number of the journal entry. */
+  readonly sequence: number;
+  /** That of the entry first. */
+  readonly journals: readonly AnchoredJournal[];
   /** The witnesses that held what was given up, and forgot it. */
   readonly released: readonly Role[];
   /** Those whose ledgers are on other machines: each releases what it holds there. */
@@ -121,8 +138,6 @@ export interface StoreAdministration {
   proposeAnchor(options: {
     readonly home: string;
     readonly role: Role;
-    /** Of quota control as several processes: whose journal. */
-    readonly series?: string;
     readonly assumed: readonly AssumedIssue[];
     /** Paths of extracts, of the systems whose ledgers are on other machines. */
     readonly evidence: readonly string[];

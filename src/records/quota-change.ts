@@ -10,10 +10,11 @@
  * action: [ "terms", issuer, currency, version, terms, clock or null ]
  *       │ [ "start", number of the stop's journal entry ]
  *       │ [ "anchor", role, journal id, head, given up [ head, … ], unexplained, epoch or null, [ [ issuer, currency, version, terms ], … ] ]
+ *       │ the same, and [ [ journal id, head, given up [ head, … ], epoch or null ], … ], where the ledger has several journals
  * head: [ number of an entry, its hash ]
  * ```
  */
-import { sha256 } from '../kit/bytes.ts';
+import { sha256, toHex } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { type Refusal, type Result, refuse } from '../kit/result.ts';
 import { ClaimReader, nameAccepted, namePattern, type RecordErrorCode } from './claims.ts';
@@ -55,20 +56,29 @@ export interface HeadPlace {
   readonly hash: Uint8Array;
 }
 
-/** Goes on from where a journal ends, although its anchor or its witnesses know of more, or the anchor is lost. */
-export interface AnchorAction {
-  readonly kind: 'anchor';
-  readonly role: 'central' | 'issuance' | 'quota';
+/** A journal that is gone on from where it ends. */
+export interface JournalAnchor {
   /** 16 bytes. */
   readonly journalId: Uint8Array;
   /** The head that is gone on from: the last entry that is there. */
   readonly head: HeadPlace;
   /** The later heads that the anchor or a witness has, each once, by number: they and no others are given up. */
   readonly givenUp: readonly HeadPlace[];
-  /** Of those, how many are not known to be control bits that issuance has; at least. */
-  readonly unexplained: number;
   /** Of the control bits from now on, where entries of quota control are given up: none of its serials was ever used. */
   readonly epoch: number | null;
+}
+
+/**
+ * Goes on from where a journal ends, although its anchor or its witnesses know of more, or the anchor is lost; it is in that journal. Of a
+ * ledger with several, they are gone on from together, since their quotas are one.
+ */
+export interface AnchorAction extends JournalAnchor {
+  readonly kind: 'anchor';
+  readonly role: 'central' | 'issuance' | 'quota';
+  /** The others of the ledger, each once. Their epochs are above this one's, or null as it is. */
+  readonly others: readonly JournalAnchor[];
+  /** Of all that is given up, how many are not known to be control bits that issuance has; at least. */
+  readonly unexplained: number;
   /**
    * The quotas from which what may have been issued since is written off, as they are to be. Of central management's ledger: by how much less
    * is allocated, what it may have approved since counts as approved in its account; the quotas stay what they are.
@@ -94,12 +104,21 @@ export function encodeChange({ madeAt, expiresAt, reason, action }: QuotaChange)
 function encodeAction(action: QuotaAction): CborValue {
   if (action.kind === 'start') return ['start', action.stop];
   if (action.kind === 'anchor') {
-    const { role, journalId, head, givenUp, unexplained, epoch, quotas } = action;
-    const place = ({ sequence, hash }: HeadPlace): CborValue => [sequence, hash];
+    const { role, journalId, head, givenUp, unexplained, epoch, quotas, others } = action;
     const changed = quotas.map(encodeQuota);
-    return ['anchor', role, journalId, place(head), givenUp.map(place), unexplained, epoch, changed];
+    const heads = [journalId, encodePlace(head), givenUp.map(encodePlace)];
+    const also = others.length === 0 ? [] : [others.map(encodeJournal)];
+    return ['anchor', role, ...heads, unexplained, epoch, changed, ...also];
   }
   return ['terms', ...encodeQuota(action), action.clock];
+}
+
+function encodePlace({ sequence, hash }: HeadPlace): CborValue {
+  return [sequence, hash];
+}
+
+function encodeJournal({ journalId, head, givenUp, epoch }: JournalAnchor): CborValue {
+  return [journalId, encodePlace(head), givenUp.map(encodePlace), epoch];
 }
 
 function encodeQuota({ issuer, currency, version: from, terms }: ChangedQuota): CborValue[] {
@@ -111,6 +130,11 @@ export function termsActionsOf(action: QuotaAction): readonly TermsAction[] {
   if (action.kind === 'terms') return [action];
   if (action.kind === 'start') return [];
   return action.quotas.map((quota) => ({ kind: 'terms', ...quota, clock: null }));
+}
+
+/** Every journal that is gone on from, that of the change first. */
+export function journalsOf(action: AnchorAction): readonly JournalAnchor[] {
+  return [action, ...action.others];
 }
 
 /** Names the change in approvals and in the journal: SHA-256 of its bytes, 32 bytes. */
@@ -146,11 +170,11 @@ function readAction(reader: ClaimReader, value: CborValue | undefined): QuotaAct
   const [kind, ...rest] = reader.listOf(value, 'action');
   if (kind === 'start' && rest.length === 1)
     return { kind, stop: reader.integerOf(rest[0], 'action.stop', 1) };
-  if (kind === 'anchor' && rest.length === 7) return readAnchor(reader, rest);
+  if (kind === 'anchor' && (rest.length === 7 || rest.length === 8)) return readAnchor(reader, rest);
   if (kind !== 'terms' || rest.length !== 5)
     reader.fail(
       'action',
-      '`terms` with five items, `start` with the number of a stop, or `anchor` with seven items',
+      '`terms` with five items, `start` with the number of a stop, or `anchor` with seven or eight items',
     );
   const clock = rest[4];
   return {
@@ -171,25 +195,25 @@ function readQuota(reader: ClaimReader, items: readonly CborValue[], name: strin
 }
 
 function readAnchor(reader: ClaimReader, items: readonly CborValue[]): AnchorAction {
-  const [role, journalId, head, givenUp, unexplained, epoch, quotas] = items;
+  const [role, journalId, head, givenUp, unexplained, epoch, quotas, others] = items;
   const action: AnchorAction = {
     kind: 'anchor',
     role: readRole(reader, role),
-    journalId: reader.bytesOf(journalId, 'action.journalId', 16),
-    head: readPlace(reader, head, 'action.head'),
-    givenUp: reader
-      .listOf(givenUp, 'action.givenUp')
-      .map((one, index) => readPlace(reader, one, `action.givenUp[${index}]`)),
+    ...readJournal(reader, [journalId, head, givenUp, epoch], 'action'),
     unexplained: reader.integerOf(unexplained, 'action.unexplained', 0),
-    epoch: epoch === null ? null : reader.integerOf(epoch, 'action.epoch', 1),
     quotas: reader.listOf(quotas, 'action.quotas').map((one, index) => {
       const name = `action.quotas[${index}]`;
       return readQuota(reader, reader.listOf(one, name), name);
     }),
+    others:
+      others === undefined
+        ? []
+        : reader.listOf(others, 'action.others').map((one, index) => {
+            const name = `action.others[${index}]`;
+            return readJournal(reader, reader.listOf(one, name, 4), name);
+          }),
   };
-  const places = [action.head, ...action.givenUp];
-  if (places.some(({ sequence }, index) => index > 0 && sequence <= Number(places[index - 1]?.sequence)))
-    reader.fail('action.givenUp', 'heads after `head`, each once, by number,');
+  checkOthers(reader, action, others !== undefined);
   const names = action.quotas.map(({ issuer, currency }) => `${issuer}/${currency}`);
   if (names.some((name, index) => index > 0 && name <= String(names[index - 1])))
     reader.fail('action.quotas', 'each quota once, by issuer and then by currency,');
@@ -198,6 +222,41 @@ function readAnchor(reader: ClaimReader, items: readonly CborValue[]): AnchorAct
   if (action.role === 'issuance' && names.length > 0)
     reader.fail('action.quotas', 'quotas of quota control and of central management only,');
   return action;
+}
+
+function readJournal(
+  reader: ClaimReader,
+  [journalId, head, givenUp, epoch]: readonly (CborValue | undefined)[],
+  name: string,
+): JournalAnchor {
+  const journal: JournalAnchor = {
+    journalId: reader.bytesOf(journalId, `${name}.journalId`, 16),
+    head: readPlace(reader, head, `${name}.head`),
+    givenUp: reader
+      .listOf(givenUp, `${name}.givenUp`)
+      .map((one, index) => readPlace(reader, one, `${name}.givenUp[${index}]`)),
+    epoch: epoch === null ? null : reader.integerOf(epoch, `${name}.epoch`, 1),
+  };
+  const places = [journal.head, ...journal.givenUp];
+  if (places.some(({ sequence }, index) => index > 0 && sequence <= Number(places[index - 1]?.sequence)))
+    reader.fail(`${name}.givenUp`, 'heads after `head`, each once, by number,');
+  return journal;
+}
+
+/** INVARIANT: a change has one encoding, so no list of others is an empty one; and of the epochs that it gives, its own is the lowest. */
+function checkOthers(reader: ClaimReader, action: AnchorAction, isListed: boolean): void {
+  const { role, others } = action;
+  if (isListed && (role !== 'quota' || others.length === 0))
+    reader.fail('action.others', 'one journal or more, of quota control only,');
+  const all = journalsOf(action);
+  const ids = new Set(all.map(({ journalId }) => toHex(journalId)));
+  if (ids.size < all.length) reader.fail('action.others', 'each journal once');
+  const epochs = all.map(({ epoch }) => epoch);
+  const none = epochs.every((epoch) => epoch === null);
+  const rising = epochs.every(
+    (epoch, index) => epoch !== null && (index === 0 || epoch > Number(epochs[index - 1])),
+  );
+  if (!none && !rising) reader.fail('action.others', 'epochs that go up, or none,');
 }
 
 function readPlace(reader: ClaimReader, value: CborValue | undefined, name: string): HeadPlace {

@@ -4,7 +4,14 @@ import { formatAmount } from './amount.ts';
 import type { Currency } from './claims.ts';
 import { currencyShown } from './iso4217.ts';
 import { isoTime } from './key-ring.ts';
-import { type AnchorAction, type QuotaChange, type TermsAction, termsActionsOf } from './quota-change.ts';
+import {
+  type AnchorAction,
+  type JournalAnchor,
+  journalsOf,
+  type QuotaChange,
+  type TermsAction,
+  termsActionsOf,
+} from './quota-change.ts';
 import type { Limit } from './quota-terms.ts';
 
 /** Amounts in the currency's own decimals; in minor units where it is not known. */
@@ -28,21 +35,29 @@ function describeTerms({ issuer, currency: code, version, terms, clock }: TermsA
 }
 
 function describeAnchor(action: AnchorAction): readonly string[] {
-  const { role, journalId, head, givenUp, unexplained, epoch } = action;
-  const { sequence, hash } = head;
+  const { role, unexplained } = action;
+  return [
+    ...journalsOf(action).flatMap((journal) => describeJournal(role, journal)),
+    ...(unexplained === 0
+      ? []
+      : [
+          `${unexplained} or more of them are not control bits that issuance has: what they were, a control bit, a change, a stop, a retirement or a transfer, may be done again`,
+        ]),
+    ...termsActionsOf(action).flatMap(describeTerms),
+  ];
+}
+
+function describeJournal(
+  role: AnchorAction['role'],
+  { journalId, head: { sequence, hash }, givenUp, epoch }: JournalAnchor,
+): readonly string[] {
   const last = givenUp.at(-1);
   return [
     `the journal ${toHex(journalId)} of ${role} is anchored anew, and goes on from entry ${sequence}, hash ${toHex(hash)}`,
     last === undefined
       ? 'no entry after it is known anywhere'
       : `GIVEN UP: ${last.sequence - sequence} ${last.sequence - sequence === 1 ? 'entry' : 'entries'} after it, up to entry ${last.sequence}, hash ${toHex(last.hash)}, which its anchor or its witnesses know of`,
-    ...(unexplained === 0
-      ? []
-      : [
-          `${unexplained} or more of them are not control bits that issuance has: what they were, a control bit, a change, a stop, a retirement or a transfer, may be done again`,
-        ]),
     ...(epoch === null ? [] : [`its control bits are of epoch ${epoch} from now on`]),
-    ...termsActionsOf(action).flatMap(describeTerms),
   ];
 }
 

@@ -273,6 +273,8 @@ export interface SeriesHead {
   readonly head: JournalHead;
   /** The hash of its entry with this number, of 0 the genesis hash; undefined where there is none. */
   hashAt(sequence: number): Promise<Uint8Array | undefined>;
+  /** The lowest number above `sequence` whose intent has been signed; undefined where none has. */
+  firstSignedAfter(sequence: number): Promise<number | undefined>;
 }
 
 /** `held` where it is held now, or says what is held; `behind` where it has fewer entries; `forked` where there is a contradiction. */

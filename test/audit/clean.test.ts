@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeReport, makeReport } from '../../src/audit/report.ts';
 import { csvOfReport, describeReport } from '../../src/audit/report-text.ts';
 import { openTrust } from '../../src/audit/trust.ts';
+import { genesisHash } from '../../src/journal/chain.ts';
 import { sha256 } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import { type ControlBit, decodeControlBit, encodeControlBit } from '../../src/records/control-bit.ts';
@@ -135,6 +136,7 @@ describe('an anchor that was set anew', () => {
           unexplained: 0,
           epoch: null,
           quotas: [],
+          others: [],
         },
         approvals,
       );
@@ -144,6 +146,47 @@ describe('an anchor that was set anew', () => {
       await quota.holdHead(shown, run.now * 1000);
       const extracts = Object.values(await run.extracts());
       const { findings } = auditBytes({ bundles: run.bundles }, extracts, { atRest: true });
+      expect(findings.byCode().map(({ code }) => code)).toEqual(found);
+    } finally {
+      await run.authorities.close();
+    }
+  });
+
+  it.each([
+    ['of one journal leaves what is known of the other', 0, ['journal_behind_head']],
+    ['of two journals has both given up', 1, []],
+    [
+      'that names a journal which the ledger does not have is found',
+      2,
+      ['change_invalid', 'journal_behind_head'],
+    ],
+  ] as const)('%s', async (_, named, found) => {
+    const run = await Run.begin(tokens);
+    try {
+      const { central, quota } = run.authorities.stores;
+      const id = new Uint8Array(16).fill(5);
+      const genesis = { sequence: 0, hash: genesisHash('quota', id) };
+      const lost = { sequence: 3, hash: new Uint8Array(32).fill(9) };
+      const own = { journalId: await quota.journalId(), head: await quota.head(), givenUp: [], epoch: 2 };
+      const other = { journalId: id, head: genesis, givenUp: [lost], epoch: 3 };
+      const strange = { ...other, journalId: new Uint8Array(16).fill(6), epoch: 4 };
+      const approved = run.approve({
+        ...{ kind: 'anchor', role: 'quota', ...own, unexplained: 0, quotas: [] },
+        others: [other, strange].slice(0, named),
+      });
+      expect((await quota.applyChange({ ...approved, createdMs: run.now * 1000 })).ok).toBe(true);
+      const shown = await signedHead(tokens, 'quota', { issuedAt: run.now, journalId: id, ...lost });
+      await central.holdHead(shown, run.now * 1000, [id, own.journalId]);
+      const extracts = await run.extracts();
+      // The ledger of two processes, the second of which has no entry.
+      const { header, ...rest } = takeApart(extracts.quota);
+      const journals = [...header.journals, { series: 'second', id }];
+      const several = await putTogether({ header: { ...header, journals }, ...rest });
+      const { findings } = auditBytes(
+        { bundles: run.bundles },
+        [several, extracts.central, extracts.issuance],
+        { atRest: true },
+      );
       expect(findings.byCode().map(({ code }) => code)).toEqual(found);
     } finally {
       await run.authorities.close();

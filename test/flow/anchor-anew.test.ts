@@ -49,7 +49,7 @@ describe('central management', () => {
     await place.expectHalted('journal_behind_anchor');
     const { proposed, anchored } = await goOn('central');
     expect(proposed).toContain('GIVEN UP: 1 entry after it');
-    expect(anchored).toMatchObject({ role: 'central', epoch: null });
+    expect(anchored).toMatchObject({ role: 'central', journals: [{ series: null, epoch: null }] });
     expect([...(anchored['released'] as string[])].sort()).toEqual(['issuance', 'quota']);
     systems = await place.up();
     // Its credential is forgotten there, and neither of the others needs it again.
@@ -70,7 +70,7 @@ describe('issuance', () => {
     const { proposed, anchored } = await goOn('issuance');
     // A request and its currency.
     expect(proposed).toContain('GIVEN UP: 2 entries after it');
-    expect(anchored).toMatchObject({ role: 'issuance', epoch: null });
+    expect(anchored).toMatchObject({ role: 'issuance', journals: [{ series: null, epoch: null }] });
     systems = await place.up();
     const again = await place.issue('fourth');
     expect(again.equals(fourth)).toBe(false);
@@ -142,7 +142,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
         released: true,
       });
     expect(proposed).toMatch(/GIVEN UP: 1 entry after it[\s\S]*allocated 9750000\.00/);
-    expect(anchored).toMatchObject({ role: 'quota', epoch: 2 });
+    expect(anchored).toMatchObject({ role: 'quota', journals: [{ epoch: 2 }] });
     systems = await place.up();
     expect((await place.issue('sixth')).equals(sixth)).toBe(true);
     await place.issue('seventh');

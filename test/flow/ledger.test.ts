@@ -62,15 +62,15 @@ describe('a ledger of quota control', () => {
     second = await place.issue('second');
     expectRefused(await place.run('store', 'restore', 'backup', '--json'), 6, 'store_in_use');
     await stop();
-    const { head, standings } = (await place.succeed('store', 'verify', 'backup')) as {
-      head: { sequence: number };
+    const { journals, standings } = (await place.succeed('store', 'verify', 'backup')) as {
+      journals: { head: { sequence: number } }[];
       standings: unknown[];
     };
-    const after = head.sequence + 1;
+    const after = Number(journals[0]?.head.sequence) + 1;
     expect(standings).toEqual([
-      { of: 'anchor', standing: 'behind', sequence: after, problem: null },
-      { of: 'central', standing: 'behind', sequence: after, problem: null },
-      { of: 'issuance', standing: 'behind', sequence: after, problem: null },
+      { of: 'anchor', series: null, standing: 'behind', sequence: after, problem: null },
+      { of: 'central', series: null, standing: 'behind', sequence: after, problem: null },
+      { of: 'issuance', series: null, standing: 'behind', sequence: after, problem: null },
     ]);
   });
 
@@ -111,7 +111,7 @@ describe('a ledger of quota control', () => {
     'killed before %s it is known to anchor and witnesses as %j, and the same command goes on',
     async (step, standings, code) => {
       const script = join(import.meta.dirname, 'cut-anchor.ts');
-      const files = ['anchor.cbor', ...approvals].map(place.inFolder);
+      const files = ['anchor.cbor', ...approvals].map((name) => place.inFolder(name));
       const words = ['--import', 'tsx', script, place.home, project, step, ...files];
       const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
       expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
@@ -124,7 +124,11 @@ describe('a ledger of quota control', () => {
 
   it('issues again, and no more than its quota with what was issued from the lost ledger', async () => {
     const anchored = await place.succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
-    expect(anchored).toMatchObject({ role: 'quota', epoch: 2, released: ['issuance'] });
+    expect(anchored).toMatchObject({
+      role: 'quota',
+      journals: [{ series: null, epoch: 2 }],
+      released: ['issuance'],
+    });
     const again = await place.succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals);
     expect(again).toMatchObject({ sequence: anchored['sequence'], released: [] });
     systems = await place.up();

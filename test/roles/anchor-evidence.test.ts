@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Evidence, gatherEvidence } from '../../src/appliance/anchor-evidence.ts';
+import { type Evidence, gatherEvidence, type OwnJournal } from '../../src/appliance/anchor-evidence.ts';
 import { ledgerOfStore, openEvidenceFile } from '../../src/appliance/other-ledger.ts';
-import type { JournalHead } from '../../src/journal/chain.ts';
+import { genesisHash, type JournalHead } from '../../src/journal/chain.ts';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { readSqliteLedger } from '../../src/store/sqlite/extract.ts';
 import { copyLedger } from '../../src/store/sqlite/ledger-file.ts';
@@ -14,6 +14,7 @@ import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { extractBytes } from '../audit/world.ts';
+import { bytes } from '../store/intents.ts';
 import { type Authorities, draft, issuer, makeAuthorities, openTokens, type Tokens } from './authorities.ts';
 
 let tokens: Tokens;
@@ -57,7 +58,16 @@ function open(role: 'issuance' | 'quota', name: string): Store {
   return openSqliteStore({ path, role, create: false, random: randomBytes });
 }
 
-async function gather(quota: string, issuance: string, anchored: readonly JournalHead[]): Promise<Evidence> {
+/** `others`: of a ledger with several journals; its own process numbers epoch 1 then. */
+async function gather(
+  quota: string,
+  issuance: string,
+  anchored: readonly JournalHead[],
+  {
+    others: more = [],
+    epoch = more.length > 0 ? 1 : null,
+  }: { others?: OwnJournal[]; epoch?: number | null } = {},
+): Promise<Evidence> {
   const own = open('quota', quota);
   const other = open('issuance', issuance);
   try {
@@ -65,7 +75,7 @@ async function gather(quota: string, issuance: string, anchored: readonly Journa
       role: 'quota',
       issuer,
       own,
-      anchored,
+      journals: [...(await own.journals()).map((journal) => ({ ...journal, anchored, epoch })), ...more],
       keys: makeKeyRing(tokens.bundle, makeNodeVerifySignature()),
     } as const;
     const gathered = await gatherEvidence({
@@ -110,7 +120,7 @@ it('counts what issuance has control bits for, and finds every lost entry explai
     unexplained: 0,
     issued: euro(23n),
     epoch: 1,
-    beyond: anchored(),
+    journals: [{ beyond: anchored() }],
   });
   expect(await gather('middle', 'newest', anchored())).toMatchObject({ unexplained: 0, issued: euro(3n) });
 });
@@ -121,7 +131,7 @@ it('finds nothing lost of the newest ledger, also where the token is', async () 
       older: false,
       unexplained: 0,
       issued: new Map(),
-      beyond: [],
+      journals: [{ beyond: [] }],
     });
 });
 
@@ -130,8 +140,51 @@ it('takes nothing for certain where the token is lost too: nobody knows the last
     older: true,
     unexplained: 1,
     issued: euro(23n),
-    beyond: [],
+    journals: [{ beyond: [] }],
   });
+});
+
+/** A journal of a second process, which ends at its genesis, as far as it was anchored. */
+function second(...anchoredAt: readonly number[]): OwnJournal {
+  const id = bytes(16, 'second');
+  const genesis = genesisHash('quota', id);
+  return {
+    series: 'second',
+    journalId: id,
+    head: { sequence: 0, hash: genesis },
+    hashAt: async (sequence) => (sequence === 0 ? genesis : undefined),
+    firstSignedAfter: async () => undefined,
+    anchored: anchoredAt.map((sequence) => ({ sequence, hash: bytes(32, `second ${sequence}`) })),
+    epoch: 2,
+  };
+}
+
+it('counts of several journals what each lacks: what issuance has of one explains nothing of another', async () => {
+  expect(await gather('older', 'newest', anchored(), { others: [second()] })).toMatchObject({
+    unexplained: 0,
+  });
+  expect(await gather('older', 'newest', anchored(), { others: [second(2)] })).toMatchObject({
+    unexplained: 2,
+    issued: euro(23n),
+    journals: [{ beyond: anchored() }, { beyond: [{ sequence: 2 }] }],
+  });
+  // Of the first more is issued than is anchored: its end is not known, and the surplus is none of the second's.
+  const own = open('quota', 'middle');
+  const stale = await own.head();
+  await own.close();
+  expect(await gather('older', 'newest', [stale], { others: [second(1)] })).toMatchObject({ unexplained: 2 });
+});
+
+it('knows nothing of the entries whose control bits are of an epoch that no process has', async () => {
+  const several = { others: [second()], epoch: 9 };
+  expect(await gather('older', 'newest', anchored(), several)).toMatchObject({
+    unexplained: 2,
+    issued: euro(23n),
+  });
+  const own = open('quota', 'older');
+  const stale = await own.head();
+  await own.close();
+  expect(await gather('older', 'newest', [stale], several)).toMatchObject({ older: true, unexplained: 1 });
 });
 
 it('leaves unexplained what issuance does not show, whether it lost it or hides it', async () => {

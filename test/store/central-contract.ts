@@ -81,6 +81,7 @@ export async function writeOff(
     givenUp: [],
     unexplained: 0,
     epoch: role === 'quota' ? 2 : null,
+    others: [],
     quotas: [{ issuer, currency: 'EUR', version, terms: terms(total, 600n) }],
   };
 }

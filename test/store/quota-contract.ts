@@ -57,6 +57,7 @@ export function describeQuotas(make: () => Promise<StoreUnderTest>, share: numbe
             givenUp: [],
             unexplained: 0,
             epoch: 2,
+            others: [],
             quotas: versions.map((version, index) => ({
               issuer,
               currency: index === 0 ? 'EUR' : 'JPY',

@@ -210,6 +210,7 @@ export function describeReservations(make: () => Promise<StoreUnderTest>, share:
             givenUp: [],
             unexplained: 0,
             epoch: 2,
+            others: [],
             quotas: [{ issuer, currency: 'EUR', version: 1, terms: terms(400n, 100n) }],
           },
           start,

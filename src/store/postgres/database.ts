@@ -25,7 +25,10 @@ export interface Series {
  * Brings the tables to this program's version, in one transaction which also checks the ledger where there is one: a crash, a full disk
  * or a ledger that is not whole leaves the version before as it was.
  */
-export async function migrate(session: Session, { role, create }: DatabaseOptions): Promise<void> {
+export async function migrate(
+  session: Session,
+  { role, create }: Pick<DatabaseOptions, 'role' | 'create'>,
+): Promise<void> {
   const { shown } = session.address;
   await session.transact('', async (ask) => {
     // Of two that start at once one waits here, and then finds everything done.

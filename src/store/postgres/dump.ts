@@ -1,10 +1,10 @@
-/** A PostgreSQL ledger with one series as the rows of a SQLite ledger: for a backup, while it is served, and for a move, when it is not. */
+/** A PostgreSQL ledger as the rows of a SQLite ledger file: for a backup, while it is served, and for a move, when it is not. */
 import { genesisHash, type JournalHead } from '../../journal/chain.ts';
 import { assert, quote } from '../../kit/result.ts';
 import { bytesOf } from '../row.ts';
 import { type HeldHead, StoreError } from '../store.ts';
 import { readAddress } from './address.ts';
-import { readStore } from './database.ts';
+import { readStore, type Series } from './database.ts';
 import { readHeldHeads } from './held-heads.ts';
 import { lockSeries } from './held-series.ts';
 import { verifyRows } from './integrity.ts';
@@ -17,12 +17,16 @@ import { readHead } from './statement.ts';
 export interface PostgresDump {
   /** Where it is, without the password. */
   readonly shown: string;
+  /** Of the series that is named. */
   readonly storeId: Uint8Array;
   /** Where its journal ends. */
   head(): Promise<JournalHead>;
   /** Where it was moved to before. */
   readonly movedTo: string | null;
-  /** What it holds at this moment, checked in the same transaction before the first row comes. */
+  /**
+   * What it holds at this moment, checked in the same transaction before the first row comes. Of several series those of the table `series`
+   * come first, and at the end, as `place`, which entry of which series each entry is; its number is then that of the order of all.
+   */
   pages(): AsyncGenerator<{ readonly table: string; readonly rows: readonly SqliteRow[] }>;
   /** From now on the database is refused, with where the ledger is. */
   markMoved(to: string): Promise<void>;
@@ -35,6 +39,8 @@ export interface DumpOptions {
   readonly series: string;
   /** Holds the series' lock, so that nobody serves it meanwhile. */
   readonly exclusive: boolean;
+  /** Takes a ledger with several series too; else `pages` throws `store_several_series`. */
+  readonly several: boolean;
 }
 
 type SqliteRow = Readonly<Record<string, string | bigint | Uint8Array | null>>;
@@ -43,7 +49,13 @@ type SqliteRow = Readonly<Record<string, string | bigint | Uint8Array | null>>;
 const pageSize = 2_000;
 
 /** Throws `store_missing`, `store_several_series`, `store_in_use` where it is to be exclusive and is served, and what a store throws. */
-export async function openPostgresDump({ url, role, series, exclusive }: DumpOptions): Promise<PostgresDump> {
+export async function openPostgresDump({
+  url,
+  role,
+  series,
+  exclusive,
+  several,
+}: DumpOptions): Promise<PostgresDump> {
   const address = readAddress(url);
   const { shown } = address;
   const session = await Session.open(address);
@@ -55,7 +67,7 @@ export async function openPostgresDump({ url, role, series, exclusive }: DumpOpt
     }
   };
   try {
-    const found = await failing(() => findLedger(session, { role, series }));
+    const found = await failing(() => findLedger(session, { role, series, several }));
     if (exclusive) await failing(() => lockSeries(session, { ...found, name: series }, 3_000));
     return {
       shown,
@@ -71,7 +83,12 @@ export async function openPostgresDump({ url, role, series, exclusive }: DumpOpt
         try {
           await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
           await verifyRows(session.ask, role, shown);
-          for (const { name, columns } of ledgerColumns) yield* readTable(session.ask, name, columns);
+          // As the snapshot has them: one may have been added since the ledger was opened.
+          const all = await readSeries(session, several);
+          if (all.length > 1) yield { table: 'series', rows: await session.ask<SqliteRow>(seriesSql) };
+          for (const { name, columns } of ledgerColumns)
+            yield* readTable(session.ask, name, columns, all.length > 1);
+          if (all.length > 1) yield* readCursor(session.ask, 'place', placeSql);
           await session.run('COMMIT');
         } catch (error) {
           throw asStoreError(error, shown);
@@ -109,41 +126,57 @@ async function findStore(session: Session, role: string): Promise<{ readonly mov
 
 async function findLedger(
   session: Session,
-  { role, series }: Pick<DumpOptions, 'role' | 'series'>,
+  { role, series, several }: Pick<DumpOptions, 'role' | 'series' | 'several'>,
 ): Promise<{ number: number; id: Uint8Array; movedTo: string | null }> {
-  const { shown } = session.address;
   const { movedTo } = await findStore(session, role);
-  const all = await session.ask<{ number: number; name: string; id: Uint8Array }>(
-    'SELECT number, name, id FROM series ORDER BY number',
-  );
-  const [only] = all;
-  if (only === undefined) throw new StoreError('store_missing', `\`${shown}\` has no series`);
-  if (all.length > 1)
-    throw new StoreError(
-      'store_several_series',
-      `\`${shown}\` has the series ${all.map(({ name }) => quote(name)).join(', ')}, where a ledger with one series is accepted: a SQLite file holds one; back this one up with pg_dump, or with a base backup of the server`,
-    );
-  if (only.name !== series)
+  const all = await readSeries(session, several);
+  const found = all.find(({ name }) => name === series);
+  if (found === undefined)
     throw new StoreError(
       'store_missing',
-      `\`${shown}\` has no series ${quote(series)}: it has ${quote(only.name)}`,
+      `\`${session.address.shown}\` has no series ${quote(series)}: it has ${all.map(({ name }) => quote(name)).join(', ')}`,
     );
-  return { number: only.number, id: bytesOf(only.id), movedTo };
+  return { number: found.number, id: bytesOf(found.id), movedTo };
 }
 
-/** By a cursor: whatever a table's key is, and whatever is in it, one page is in memory at a time. */
-async function* readTable(
+async function readSeries(session: Session, several: boolean): Promise<readonly Series[]> {
+  const { shown } = session.address;
+  const all = await session.ask<Series>('SELECT number, name, id FROM series ORDER BY number');
+  if (all.length === 0) throw new StoreError('store_missing', `\`${shown}\` has no series`);
+  if (all.length > 1 && !several)
+    throw new StoreError(
+      'store_several_series',
+      `\`${shown}\` has the series ${all.map(({ name }) => quote(name)).join(', ')}, a journal each, and a SQLite ledger has one: it stays on PostgreSQL, where one process can serve it too (\`ringmint process take-out\`)`,
+    );
+  return all;
+}
+
+const seriesSql = 'SELECT number::bigint AS number, name, id FROM series ORDER BY number';
+const placeSql = 'SELECT t.ordinal, t.series::bigint AS series, t.sequence FROM journal t ORDER BY t.ordinal';
+
+function readTable(
   ask: Ask,
   table: string,
   columns: readonly Column[],
-): AsyncGenerator<{ table: string; rows: readonly SqliteRow[] }> {
-  const cursor = `dump_${table}`;
+  several: boolean,
+): ReturnType<typeof readCursor> {
   const listed = columns.filter(
     ({ name, from = name }) => from === name || !columns.some((other) => other.name === from),
   );
-  const selected = listed.map(selectOf).join(', ');
-  const order = table === 'journal' || table === 'intent' ? ' ORDER BY t.sequence' : '';
-  await ask(`DECLARE ${cursor} NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} t${order}`);
+  const selected = listed.map((column) => (several ? placedOf(table, column) : selectOf(column))).join(', ');
+  const numbered = table === 'journal' || table === 'intent';
+  const order = numbered ? ` ORDER BY ${several ? 'sequence' : 't.sequence'}` : '';
+  return readCursor(ask, table, `SELECT ${selected} FROM ${table} t${order}`);
+}
+
+/** By a cursor: whatever a table's key is, and whatever is in it, one page is in memory at a time. */
+async function* readCursor(
+  ask: Ask,
+  table: string,
+  sql: string,
+): AsyncGenerator<{ table: string; rows: readonly SqliteRow[] }> {
+  const cursor = `dump_${table}`;
+  await ask(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${sql}`);
   for (;;) {
     const rows = await ask<SqliteRow>(`FETCH ${pageSize} FROM ${cursor}`);
     if (rows.length > 0) yield { table, rows };
@@ -152,11 +185,19 @@ async function* readTable(
   await ask(`CLOSE ${cursor}`);
 }
 
-/** Of several series the order is that of ordinals; of one it is that of its entries, which is what SQLite has. */
+/** Of one series the order of entries is that of their numbers, which is what a SQLite ledger has. */
 function selectOf({ name, ordinal, from }: Column): string {
   if (ordinal !== true) return `t.${name}`;
   assert(/^[a-z_]+$/.test(name), 'a column is named here, and nowhere else');
   return `(SELECT j.sequence FROM journal j WHERE j.ordinal = t.${name}) AS ${from ?? name}`;
+}
+
+/** Of several it is that of ordinals. */
+function placedOf(table: string, { name, from = name }: Column): string {
+  if (name === 'sequence' && table === 'journal') return 't.ordinal AS sequence';
+  if (name === 'sequence' && table === 'intent')
+    return '(SELECT j.ordinal FROM journal j WHERE j.series = t.series AND j.sequence = t.sequence) AS sequence';
+  return `t.${name} AS ${from}`;
 }
 
 /** What the system whose ledger is at `url` holds of the others' journals, also while it is served. */
@@ -182,5 +223,5 @@ export async function assertOneSeries({
   role,
   series,
 }: Pick<DumpOptions, 'url' | 'role' | 'series'>): Promise<void> {
-  await (await openPostgresDump({ url, role, series, exclusive: false })).close();
+  await (await openPostgresDump({ url, role, series, exclusive: false, several: false })).close();
 }

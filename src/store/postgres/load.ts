@@ -1,21 +1,25 @@
 /**
- * Fills an empty PostgreSQL database with the rows of another ledger, as one series, in one transaction that also checks them: a copy
+ * Fills an empty PostgreSQL database with the rows of another ledger, all its series, in one transaction that also checks them: a copy
  * that is interrupted leaves tables without a series, which are not served.
  */
+import { toHex } from '../../kit/bytes.ts';
 import { assert, quote } from '../../kit/result.ts';
+import { bytesOf } from '../row.ts';
 import { StoreError } from '../store.ts';
 import { readAddress } from './address.ts';
-import { type DatabaseOptions, findSeries, migrate } from './database.ts';
+import { type DatabaseOptions, findSeries, migrate, type Series } from './database.ts';
 import { verifyRows } from './integrity.ts';
 import { asStoreError } from './postgres-error.ts';
 import { type Ask, causeOf, Session, type Written } from './session.ts';
 
 export interface LedgerRows {
-  readonly storeId: Uint8Array;
+  /** Each has a journal. */
+  readonly series: readonly Series[];
+  /** A row of an entry or an intent says of which `series` it is, or is of the first; an entry says its `ordinal`, or it is its number. */
   rows(table: string): Iterable<Readonly<Record<string, string | bigint | Uint8Array | null>>>;
 }
 
-export interface LoadOptions extends Omit<DatabaseOptions, 'create'> {
+export interface LoadOptions extends Omit<DatabaseOptions, 'create' | 'series'> {
   readonly url: string;
   /** Called now and then with how many rows are written. */
   readonly progress: (rows: number) => void;
@@ -35,7 +39,7 @@ const bytea = (name: string): Column => ({ name, type: 'bytea' });
 const bigint = (name: string): Column => ({ name, type: 'bigint' });
 const ordinal = (name: string, from = name): Column => ({ name, type: 'bigint', from, ordinal: true });
 
-/** What is in one series is in its order: the number of an entry is its ordinal too. */
+/** What is in one series is in its order: the number of an entry is its ordinal too, where nothing else is said. */
 export const ledgerColumns: readonly {
   readonly name: string;
   readonly series: boolean;
@@ -183,15 +187,15 @@ export async function loadLedger(source: LedgerRows, options: LoadOptions): Prom
     await session.transact('', async (ask) => {
       // Two copies at once: the second waits, and then finds the first.
       await ask('LOCK TABLE series IN EXCLUSIVE MODE');
-      const there = await ask<{ name: string; id: Uint8Array }>('SELECT name, id FROM series');
-      if (there.length === 1 && there[0]?.name === options.series && sameId(there[0].id, source.storeId))
-        return;
+      const there = await ask<Series>('SELECT number, name, id FROM series');
+      if (sameSeries(there, source.series)) return;
       if (there.length > 0)
         throw new StoreError(
           'store_foreign',
           `\`${address.shown}\` holds a ledger with series ${there.map(({ name }) => quote(name)).join(', ')}: an empty database is accepted`,
         );
-      await ask('INSERT INTO series (number, name, id) VALUES (1, $1, $2)', [options.series, source.storeId]);
+      for (const { number, name, id } of source.series)
+        await ask('INSERT INTO series (number, name, id) VALUES ($1, $2, $3)', [number, name, id]);
       let written = 0;
       for (const table of ledgerColumns)
         for (const page of pagesOf(source.rows(table.name))) {
@@ -212,8 +216,12 @@ export async function loadLedger(source: LedgerRows, options: LoadOptions): Prom
   }
 }
 
+export interface SeriesAddition extends Omit<LoadOptions, 'progress'> {
+  readonly series: string;
+}
+
 /** Adds a series, for one more process, to a ledger that is there; the same again changes nothing. Gives where it is, without the password. */
-export async function addSeries(options: Omit<LoadOptions, 'progress'>): Promise<string> {
+export async function addSeries(options: SeriesAddition): Promise<string> {
   const address = readAddress(options.url);
   const session = await Session.open(address);
   try {
@@ -232,13 +240,14 @@ async function insertPage(
   { name, series, columns }: (typeof ledgerColumns)[number],
   page: readonly Readonly<Record<string, unknown>>[],
 ): Promise<void> {
-  const names = columns.map((column) => column.name).join(', ');
-  const arrays = columns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ');
-  const into = series ? `series, ${names}` : names;
-  const select = series ? `1, ${names}` : names;
+  const all = series ? [bigint('series'), ...columns] : columns;
+  const names = all.map((column) => column.name).join(', ');
+  const arrays = all.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ');
+  const valuesOf = ({ name: own, from = own }: Column): unknown[] =>
+    page.map((row) => row[own] ?? row[from] ?? (own === 'series' ? 1n : null));
   const written = (await ask(
-    `INSERT INTO ${name} (${into}) SELECT ${select} FROM unnest(${arrays}) AS g (${names})`,
-    columns.map((column) => page.map((row) => row[column.from ?? column.name] ?? null)),
+    `INSERT INTO ${name} (${names}) SELECT ${names} FROM unnest(${arrays}) AS g (${names})`,
+    all.map(valuesOf),
   )) as unknown as Written;
   assert(written.count === page.length, 'every row of a page is written');
 }
@@ -254,6 +263,8 @@ function* pagesOf<Row>(rows: Iterable<Row>): Iterable<Row[]> {
   if (page.length > 0) yield page;
 }
 
-function sameId(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
+function sameSeries(there: readonly Series[], wanted: readonly Series[]): boolean {
+  const textOf = (all: readonly Series[]): string[] =>
+    all.map(({ name, id }) => `${name} ${toHex(bytesOf(id))}`).sort();
+  return textOf(there).join() === textOf(wanted).join();
 }

@@ -3,7 +3,7 @@ import { genesisHash } from '../../journal/chain.ts';
 import { bytesOf } from '../row.ts';
 import type { IntentKind, SeriesHead } from '../store.ts';
 import type { Ask } from './session.ts';
-import { readHash } from './statement.ts';
+import { readFirstSignedAfter, readHash } from './statement.ts';
 
 interface SeriesRow {
   number: number;
@@ -38,6 +38,7 @@ export async function readJournals(
           ? { sequence: 0, hash: genesis }
           : { sequence: Number(sequence), hash: bytesOf(hash) },
       hashAt: async (at) => (at === 0 ? genesis : read((ask) => readHash(ask, number, at))),
+      firstSignedAfter: (after) => read((ask) => readFirstSignedAfter(ask, number, after)),
     };
   });
 }

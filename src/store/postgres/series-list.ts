@@ -41,7 +41,10 @@ export async function whileHeld<T>(
     const series = (await readAll(session)).find((one) => one.name === name);
     const { shown } = session.address;
     if (series === undefined)
-      throw new StoreError('store_missing', `\`${shown}\` has no series ${quote(name)}`);
+      throw new StoreError(
+        'store_missing',
+        `\`${shown}\` has no series ${quote(name)}: where it was restored from before that process was added, \`ringmint process add --series ${name}\` puts its journal there, without an entry`,
+      );
     await lockSeries(session, series, patienceMs);
     try {
       return { done: await work({ unsigned: () => countUnsigned(session, series.number) }) };

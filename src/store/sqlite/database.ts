@@ -5,6 +5,7 @@ import type { RandomBytes } from '../../kit/clock.ts';
 import { StoreError } from '../store.ts';
 import { verifyWhole } from './integrity.ts';
 import { applicationId, oldestVersion, schema, schemaVersion, upgradeFrom } from './schema.ts';
+import { severalId } from './series-tables.ts';
 
 export interface DatabaseOptions {
   readonly path: string;
@@ -12,6 +13,8 @@ export interface DatabaseOptions {
   /** Makes the database where there is none; without it a missing file is `store_missing`, so that a lost one is not silently begun anew. */
   readonly create: boolean;
   readonly random: RandomBytes;
+  /** Takes a copy of a ledger with several series too, which is never served. */
+  readonly several?: boolean;
   /** Pages that the file may have; for the test of a full disk. */
   readonly maxPages?: number;
 }
@@ -64,7 +67,13 @@ function configure(db: Database.Database, options: DatabaseOptions): void {
 function makeOrFind(db: Database.Database, options: DatabaseOptions): number {
   const version = db.pragma('user_version', { simple: true }) as bigint;
   const owner = db.pragma('application_id', { simple: true }) as bigint;
-  const ours = owner === BigInt(applicationId);
+  const several = owner === BigInt(severalId);
+  if (several && options.several !== true)
+    throw new StoreError(
+      'store_foreign',
+      `\`${options.path}\` is a copy of a ledger with several series, which PostgreSQL serves: put it into an empty database with \`ringmint store restore\``,
+    );
+  const ours = several || owner === BigInt(applicationId);
   if (ours && version >= BigInt(oldestVersion) && version <= BigInt(schemaVersion)) return Number(version);
   if (ours && version < BigInt(oldestVersion)) {
     throw new StoreError(

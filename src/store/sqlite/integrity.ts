@@ -4,18 +4,15 @@ import { equalBytes } from '../../kit/bytes.ts';
 import type { LedgerRole } from '../../quota/history.ts';
 import { LedgerCheck } from '../ledger-check.ts';
 import type { Corrupt } from '../quota-check.ts';
-import { decodeOrders, type IntentRow, type JournalRow, type OrderRow } from '../row.ts';
+import { decodeOrders, type IntentRow, type OrderRow } from '../row.ts';
 import { StoreError } from '../store.ts';
 import { verifyQuotas } from './quota-integrity.ts';
+import { countPlaced, readEntries, readFileJournals } from './series-tables.ts';
 
 const sql = {
-  entries: `SELECT i.*, i.kind AS intent_kind, j.sequence, j.bytes, j.hash FROM journal j
-    LEFT JOIN intent i ON i.sequence = j.sequence ORDER BY j.sequence`,
   order: 'SELECT * FROM caller_order WHERE id = ?',
   count: 'SELECT (SELECT count(*) FROM intent) AS intents, (SELECT count(*) FROM caller_order) AS orders',
 } as const;
-
-type EntryRow = JournalRow & IntentRow & { intent_kind: string | null };
 
 /**
  * An altered row of the journal, an intent that says otherwise than its entry, or a quota that is not the sum of
@@ -29,12 +26,17 @@ export function verifyWhole(
     new StoreError('store_corrupt', `\`${path}\` is not whole: ${message}; restore a backup`);
   const check = new LedgerCheck(corrupt);
   const findOrder = db.prepare(sql.order);
-  check.series(role, storeId);
-  for (const row of db.prepare(sql.entries).iterate() as IterableIterator<EntryRow>) {
-    const intent = row.intent_kind === null ? undefined : row;
-    check.entry(row, intent);
-    if (intent !== undefined) verifyOrders(intent, findOrder, corrupt);
+  for (const journal of readFileJournals(db, { role, storeId })) {
+    check.series(role, journal.id);
+    for (const row of readEntries(db, journal)) {
+      const intent = row.intent_kind === null ? undefined : row;
+      check.entry(row, intent);
+      if (intent !== undefined) verifyOrders(intent, findOrder, corrupt);
+    }
   }
+  const { entries, inJournals } = countPlaced(db);
+  if (entries !== inJournals)
+    throw corrupt(`${entries} entries are there, and ${inJournals} places of one in a journal`);
   check.finish(db.prepare(sql.count).get() as { intents: bigint; orders: bigint });
   verifyQuotas(db, role as LedgerRole, corrupt);
 }

@@ -6,7 +6,6 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { genesisHash, type JournalHead } from '../../journal/chain.ts';
 import { assert, quote } from '../../kit/result.ts';
 import { type HeldHeadRow, heldHeadOf } from '../held-head.ts';
 import { bytesOf } from '../row.ts';
@@ -15,14 +14,15 @@ import { openDatabase } from './database.ts';
 import { type DumpedRow, type LedgerTable, ledgerTables } from './dump.ts';
 import { verifyWhole } from './integrity.ts';
 import { applicationId, schemaVersion } from './schema.ts';
+import { type FileJournal, readFileJournals, readRows, seriesSchema, severalId } from './series-tables.ts';
 import { withStoreErrors } from './sqlite-error.ts';
 
 export interface LedgerFile {
   readonly role: string;
-  readonly storeId: Uint8Array;
-  readonly head: JournalHead;
+  /** One, or one for each series, in the order in which those were made. */
+  readonly journals: readonly FileJournal[];
+  /** Of several journals, the rows of entries and intents have their `series`, and of entries their `ordinal`. */
   rows(table: LedgerTable): IterableIterator<DumpedRow>;
-  hashAt(sequence: number): Uint8Array | undefined;
   close(): void;
 }
 
@@ -92,7 +92,13 @@ export function bringUp(path: string): void {
     const reader = openReadOnly(path);
     const { role } = reader.prepare('SELECT role FROM store').get() as { role: string };
     reader.close();
-    const { db } = openDatabase({ path, role, create: false, random: (length) => new Uint8Array(length) });
+    const { db } = openDatabase({
+      path,
+      role,
+      create: false,
+      several: true,
+      random: (length) => new Uint8Array(length),
+    });
     closeAsOneFile(db);
   });
 }
@@ -132,25 +138,10 @@ function readLedgerFile(db: Database.Database, path: string): LedgerFile {
   const storeId = bytesOf(store.id);
   verifyWhole(db, { role, storeId, path });
   heldHeadsOf(db, path);
-  const last = db.prepare('SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1').get() as
-    | { sequence: bigint; hash: Buffer }
-    | undefined;
-  const genesis = genesisHash(role, storeId);
   return {
     role,
-    storeId,
-    head:
-      last === undefined
-        ? { sequence: 0, hash: genesis }
-        : { sequence: Number(last.sequence), hash: bytesOf(last.hash) },
-    rows: (table) => db.prepare(`SELECT * FROM ${table}`).iterate() as IterableIterator<DumpedRow>,
-    hashAt(sequence) {
-      if (sequence === 0) return genesis;
-      const row = db.prepare('SELECT hash FROM journal WHERE sequence = ?').get(sequence) as
-        | { hash: Buffer }
-        | undefined;
-      return row === undefined ? undefined : bytesOf(row.hash);
-    },
+    journals: readFileJournals(db, { role, storeId }),
+    rows: (table) => readRows(db, table),
     close: () => void db.close(),
   };
 }
@@ -171,7 +162,7 @@ function openReadOnly(path: string): Database.Database {
 function isOlder(db: Database.Database, path: string): boolean {
   const owner = db.pragma('application_id', { simple: true }) as bigint;
   const version = db.pragma('user_version', { simple: true }) as bigint;
-  if (owner !== BigInt(applicationId))
+  if (owner !== BigInt(applicationId) && owner !== BigInt(severalId))
     throw new StoreError('store_foreign', `\`${path}\` is no ledger of this program`);
   if (version > BigInt(schemaVersion))
     throw new StoreError(
@@ -181,14 +172,18 @@ function isOlder(db: Database.Database, path: string): boolean {
   return version < BigInt(schemaVersion);
 }
 
+/** What a file with several journals has beside the tables of every ledger. */
+const seriesTables = ['series', 'place'] as const;
+type FileTable = LedgerTable | (typeof seriesTables)[number];
+
 export interface LedgerPage {
-  readonly table: LedgerTable;
+  readonly table: FileTable;
   readonly rows: readonly DumpedRow[];
 }
 
 /**
- * Writes a ledger file of what another database holds, to `path`, where nothing is. A crash leaves a file without a ledger in it: all
- * rows are one transaction.
+ * Writes a ledger file of what another database holds, to `path`, where nothing is; one with several journals where the first page is of
+ * their series. A crash leaves a file without a ledger in it: all rows are one transaction.
  */
 export async function writeLedgerFile(
   path: string,
@@ -201,9 +196,13 @@ export async function writeLedgerFile(
   );
   try {
     db.exec('BEGIN IMMEDIATE');
-    const inserts = new Map<LedgerTable, Database.Statement>();
+    const inserts = new Map<FileTable, Database.Statement>();
     for await (const { table, rows } of pages)
       withStoreErrors(path, () => {
+        if (table === 'series' && !inserts.has(table)) {
+          db.exec(seriesSchema);
+          db.pragma(`application_id = ${severalId}`);
+        }
         for (const row of rows) {
           const insert = inserts.get(table) ?? prepareInsert(db, table, Object.keys(row));
           inserts.set(table, insert);
@@ -221,10 +220,10 @@ export async function writeLedgerFile(
 
 function prepareInsert(
   db: Database.Database,
-  table: LedgerTable,
+  table: FileTable,
   columns: readonly string[],
 ): Database.Statement {
-  assert(ledgerTables.includes(table), `${quote(table)} is a table of a ledger`);
+  assert([...ledgerTables, ...seriesTables].includes(table), `${quote(table)} is a table of a ledger`);
   return db.prepare(
     `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
   );

@@ -328,15 +328,7 @@ class SqliteStore extends QuotaPart implements Store {
   }
 
   journal(fromSequence: number, limit: number): Promise<readonly JournalEntry[]> {
-    return this.run(() =>
-      (
-        this.statements.journal.all(fromSequence, limit) as {
-          sequence: bigint;
-          bytes: Buffer;
-          hash: Buffer;
-        }[]
-      ).map(entryOf),
-    );
+    return this.run(() => (this.statements.journal.all(fromSequence, limit) as JournalRow[]).map(entryOf));
   }
 
   reads(): LedgerReads {
@@ -346,7 +338,9 @@ class SqliteStore extends QuotaPart implements Store {
   async journals(): Promise<readonly SeriesHead[]> {
     const head = await this.head();
     const hashAt = (sequence: number): Promise<Uint8Array | undefined> => this.hashAt(sequence);
-    return [{ series: '', journalId: await this.journalId(), head, hashAt }];
+    const firstSignedAfter = (sequence: number): Promise<number | undefined> =>
+      this.firstSignedAfter(sequence);
+    return [{ series: '', journalId: await this.journalId(), head, hashAt, firstSignedAfter }];
   }
 
   async seriesOf(kind: IntentKind, id: Uint8Array): Promise<string | undefined> {
