@@ -2,26 +2,13 @@
 /** Composition root: puts the parts together and runs one command. Nobody imports it. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { makeClient } from './api/client.ts';
-import { planCeremony } from './appliance/ceremony-planning.ts';
-import { runCeremony } from './appliance/ceremony-run.ts';
-import { releaseContradiction } from './appliance/contradiction-release.ts';
-import { readEndpoints } from './appliance/endpoints.ts';
 import { describeFault } from './appliance/fault.ts';
-import { releaseHead } from './appliance/head-release.ts';
 import { homeAt } from './appliance/home.ts';
-import { auditKeys } from './appliance/key-audit.ts';
-import { backUpKeys } from './appliance/key-backup.ts';
-import { listKeys, revokeKeyOf, rotateKey } from './appliance/key-management.ts';
-import { openModuleSigner } from './appliance/module-signing.ts';
-import { drillRestore } from './appliance/restore-drill.ts';
-import { type ServeMessage, supervise } from './appliance/supervision.ts';
-import { readTls } from './appliance/tls-files.ts';
+import type { ServeMessage } from './appliance/supervision.ts';
 import type { Appliance } from './cli/appliance.ts';
 import { exitCode } from './cli/exit-code.ts';
 import { runProgram } from './cli/program.ts';
 import { systemClock, systemRandom } from './kit/clock.ts';
-import { lockFile } from './store/sqlite/file-lock.ts';
 
 const program = fileURLToPath(import.meta.url);
 /** Sources lie in src/, the compiled program in dist/src/. */
@@ -51,13 +38,14 @@ function tellSupervisor(message: ServeMessage): void {
 const appliance: Appliance = {
   version,
   describeFault,
-  // What only these need, servers, certificates and databases, is loaded by them: every other command starts twice as fast.
+  // Each loads what it alone needs, servers, certificates, databases: every other command starts that much sooner.
   async init(options) {
     const { initialise } = await import('./appliance/initialisation.ts');
     return initialise({ ...options, projectFolder, clock: systemClock });
   },
   async serve({ home, role, series, port, ready }) {
     try {
+      const { readEndpoints } = await import('./appliance/endpoints.ts');
       const { serveReloading } = await import('./appliance/reloading.ts');
       await serveReloading({
         home,
@@ -90,23 +78,45 @@ const appliance: Appliance = {
   },
   async up({ home, progress, ready }) {
     const stopped = untilStopped();
+    const { supervise } = await import('./appliance/supervision.ts');
     const supervision = await supervise({ home, program, progress });
     ready(supervision.endpoints);
     await stopped;
     await supervision.stop();
   },
   async connect(home) {
+    const { makeClient } = await import('./api/client.ts');
+    const { readEndpoints } = await import('./appliance/endpoints.ts');
+    const { readTls } = await import('./appliance/tls-files.ts');
     const endpoints = await readEndpoints(home);
     return makeClient({ tls: await readTls(homeAt(home), 'operator'), timeoutMs: 120_000 }, endpoints);
   },
   keys: {
-    list: (home) => listKeys(home, systemClock),
-    rotate: (options) => rotateKey(options, { projectFolder, clock: systemClock }),
-    audit: (home, role, report) => auditKeys(home, role, { projectFolder, clock: systemClock, report }),
-    revoke: (options) => revokeKeyOf(options, { projectFolder, clock: systemClock }),
-    backUp: (options) => backUpKeys(options, systemClock),
-    drill: (options) =>
-      drillRestore(options, { projectFolder, clock: systemClock, stopped: abortedAtStop() }),
+    async list(home) {
+      const { listKeys } = await import('./appliance/key-management.ts');
+      return listKeys(home, systemClock);
+    },
+    async rotate(options) {
+      const { rotateKey } = await import('./appliance/key-management.ts');
+      return rotateKey(options, { projectFolder, clock: systemClock });
+    },
+    async audit(home, role, report) {
+      const { auditKeys } = await import('./appliance/key-audit.ts');
+      return auditKeys(home, role, { projectFolder, clock: systemClock, report });
+    },
+    async revoke(options) {
+      const { revokeKeyOf } = await import('./appliance/key-management.ts');
+      return revokeKeyOf(options, { projectFolder, clock: systemClock });
+    },
+    async backUp(options) {
+      const { backUpKeys } = await import('./appliance/key-backup.ts');
+      return backUpKeys(options, systemClock);
+    },
+    async drill(options) {
+      const stopped = abortedAtStop();
+      const { drillRestore } = await import('./appliance/restore-drill.ts');
+      return drillRestore(options, { projectFolder, clock: systemClock, stopped });
+    },
   },
   store: {
     async backUp(options) {
@@ -157,13 +167,31 @@ const appliance: Appliance = {
     return extractLedger(options, systemClock);
   },
   ceremony: {
-    plan: (options) => planCeremony(options, { clock: systemClock }),
-    run: (options) => runCeremony(options, { projectFolder, clock: systemClock }),
+    async plan(options) {
+      const { planCeremony } = await import('./appliance/ceremony-planning.ts');
+      return planCeremony(options, { clock: systemClock });
+    },
+    async run(options) {
+      const { runCeremony } = await import('./appliance/ceremony-run.ts');
+      return runCeremony(options, { projectFolder, clock: systemClock });
+    },
   },
-  lock: lockFile,
-  releaseHead,
-  releaseContradiction: (options) => releaseContradiction(options, systemClock),
-  openModuleSigner: (home) => openModuleSigner(home, projectFolder),
+  async lock(path) {
+    const { lockFile } = await import('./store/sqlite/file-lock.ts');
+    return lockFile(path);
+  },
+  async releaseHead(options) {
+    const { releaseHead } = await import('./appliance/head-release.ts');
+    return releaseHead(options);
+  },
+  async releaseContradiction(options) {
+    const { releaseContradiction } = await import('./appliance/contradiction-release.ts');
+    return releaseContradiction(options, systemClock);
+  },
+  async openModuleSigner(home) {
+    const { openModuleSigner } = await import('./appliance/module-signing.ts');
+    return openModuleSigner(home, projectFolder);
+  },
 };
 
 // A reader that has seen enough, such as `head`, closes the pipe: that is no fault.

@@ -6,7 +6,7 @@ import { ExtractError } from '../journal/extract.ts';
 import { AnchorConflictError } from '../journal/replicated-anchor.ts';
 import { HaltedError } from '../roles/ledger.ts';
 import { WitnessError } from '../roles/witness-error.ts';
-import { StoreError } from '../store/store.ts';
+import { StoreError } from '../store/store-error.ts';
 import { ApplianceError } from './appliance-error.ts';
 
 export function describeFault(error: unknown): Fault | undefined {

@@ -59,11 +59,10 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
   for (const folder of [home.path, ...roles.map(home.folder), home.folder('operator'), home.root])
     await makePrivateFolder(folder);
 
-  const tokens = new Map<Role, TokenDirectory>();
-  for (const role of roles) {
-    options.progress(`making the ${role} token and its keys`);
-    tokens.set(role, await provisionRole(home, role, module));
-  }
+  options.progress('making the tokens of the three systems and their keys');
+  const tokens = new Map<Role, TokenDirectory>(
+    await everyRole(async (role) => [role, await provisionRole(home, role, module)] as const),
+  );
   options.progress('signing the trust bundle with a new offline root');
   const pointOf = (role: Role, label: string): Uint8Array => {
     const point = tokens.get(role)?.points.get(label);
@@ -202,7 +201,7 @@ async function makeLedgers(
 ): Promise<void> {
   const { projectFolder } = options;
   const bundle = await readTrustBundle(home);
-  for (const role of roles) {
+  await everyRole(async (role) => {
     const token = await openRoleToken(
       { home, role, configuration, projectFolder },
       { anchor: firstAnchor, signingLog: home.signingLog(role) },
@@ -222,7 +221,16 @@ async function makeLedgers(
     } finally {
       await token.close();
     }
-  }
+  });
+}
+
+/** For the three at once; throws what one of them threw when all have ended. */
+async function everyRole<T>(work: (role: Role) => Promise<T>): Promise<T[]> {
+  const ends = await Promise.allSettled(roles.map(work));
+  return ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value;
+  });
 }
 
 async function removeLedger(home: Home, role: Role): Promise<void> {

@@ -7,7 +7,7 @@ import { createWriteStream, existsSync, unwatchFile, watchFile } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { ApplianceError } from './appliance-error.ts';
 import type { EndpointTable } from './endpoints.ts';
-import { type Home, homeAt, type Role } from './home.ts';
+import { type Home, homeAt, type Role, roles } from './home.ts';
 import { writeFileDurably } from './private-file.ts';
 import { filesOf, makeProcessFolder, readQuotaProcesses, servedOf } from './quota-processes.ts';
 
@@ -106,6 +106,18 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
     if (!isWanted(served) && role === 'quota' && !stopping) await end(child);
   }
 
+  /** The systems at once, and processes of one system after another: the first brings up the ledger that they share. Gives what failed, the first first. */
+  async function startAll(): Promise<readonly { served: Served; error: Error }[]> {
+    const failures: { served: Served; error: Error }[] = [];
+    const startEach = async (role: Role): Promise<void> => {
+      for (const served of wanted.values())
+        if (served.role === role)
+          await start(served).catch((error: Error) => failures.push({ served, error }));
+    };
+    await Promise.all(roles.map(startEach));
+    return failures;
+  }
+
   /** Tries again where that may help by itself: never where a PIN could be locked, or somebody has to look into it first. */
   function restartAfter(served: Served, pauseMs: number): void {
     const { name } = served;
@@ -172,19 +184,11 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
 
   try {
     wanted = await readWanted(home);
-    // Central management asks quota control, issuance asks both.
-    let failure: unknown;
-    for (const served of wanted.values()) {
-      try {
-        await start(served);
-      } catch (error) {
-        if (served.series === null) throw error;
-        // One of several: the others serve, and this one is tried again where that may help.
-        failure ??= error;
-        tellFailure(served, error as Error, restartPauseMs);
-      }
-      if (served.role === 'central' && ![...addresses.values()].some(({ role }) => role === 'quota'))
-        throw failure;
+    for (const { served, error } of await startAll()) {
+      // One of several: where others serve, it is tried again if that may help.
+      if (served.series === null || ![...addresses.values()].some(({ role }) => role === 'quota'))
+        throw error;
+      tellFailure(served, error, restartPauseMs);
     }
     // They can ask each other from here on.
     await writeAddresses();

@@ -349,7 +349,7 @@ export interface Appliance {
   readonly processes: ProcessAdministration;
   readonly ceremony: CeremonyCommands;
   /** Holds a file until it is let go or this process ends, however it does; `undefined` where another process holds it. */
-  lock(path: string): (() => void) | undefined;
+  lock(path: string): Promise<(() => void) | undefined>;
   /** Has `at`, which does not run, forget what it holds of the journals of the other, or of one process of it; gives whether it held any. */
   releaseHead(options: { home: string; of: Role; at: Role; series?: string }): Promise<boolean>;
   /** Has issuance, which does not run, take control bits again after quota control contradicted itself; gives what was found of it. */

@@ -53,7 +53,7 @@ const appliance: Appliance = {
     plan: () => Promise.reject(new Error('there is no appliance here')),
     run: () => Promise.reject(new Error('there is no appliance here')),
   },
-  lock: () => () => {},
+  lock: () => Promise.resolve(() => {}),
   extractLedger: () => Promise.reject(new Error('there is no appliance here')),
   releaseHead: () => Promise.reject(new Error('there is no appliance here')),
   releaseContradiction: () => Promise.reject(new Error('there is no appliance here')),

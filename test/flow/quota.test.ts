@@ -256,7 +256,7 @@ describe('a change of a quota', () => {
       const before = await journalLength();
       const first = apply('killed.cbor', ...approvals);
       // Some die before the commit, some after it.
-      await new Promise((resolve) => setTimeout(resolve, 700 + 900 * round));
+      await new Promise((resolve) => setTimeout(resolve, 200 + 900 * round));
       await killQuotaControl();
       await first;
       expect((await apply('killed.cbor', ...approvals)).json()).toMatchObject({
@@ -302,7 +302,7 @@ describe('the emergency stop', () => {
   it('that was acknowledged holds, and one that was not is made by the next try, whenever quota control is killed', async () => {
     for (let round = 0; round < 2; round++) {
       const first = place.run('stop', '--reason', `round ${round}`, '--json');
-      await new Promise((resolve) => setTimeout(resolve, 700 + 900 * round));
+      await new Promise((resolve) => setTimeout(resolve, 200 + 900 * round));
       await killQuotaControl();
       const acknowledged = (await first).code === 0;
       if (acknowledged) expect((await position()).stopped).toBe(true);

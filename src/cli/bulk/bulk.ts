@@ -54,7 +54,7 @@ export async function runBulk(context: BulkContext, given: BulkArguments): Promi
   if (!patience.ok) return terminal.refuse(patience);
   const made = await makeFolder(given.out);
   if (!made.ok) return terminal.refuse(made);
-  const release = appliance.lock(join(given.out, 'bulk.lock'));
+  const release = await appliance.lock(join(given.out, 'bulk.lock'));
   if (release === undefined) {
     return terminal.refuse(
       refuse(
