@@ -133,12 +133,13 @@ async function gatherOf(
       },
     };
     const { head } = authorities.anchors.central;
+    const anchored = head === undefined || isTokenLost === true ? [] : [head];
     return await gatherEvidence({
       role: 'central',
       issuer,
       own,
+      journals: (await own.journals()).map((journal) => ({ ...journal, anchored, epoch: null })),
       others: new Map([['issuance', bent]]),
-      anchored: head === undefined || isTokenLost === true ? [] : [head],
       keys: makeKeyRing(tokens.bundle, makeNodeVerifySignature()),
     });
   } finally {
@@ -209,7 +210,9 @@ it('goes on from nothing where a request cannot be read', async () => {
 
 /** What two people approve, as `ringmint store propose-anchor` has it. */
 async function propose(own: Store): Promise<{ change: Uint8Array; approvals: Uint8Array[] }> {
-  const { issued, head, beyond, unexplained } = await gatherOf(own);
+  const { issued, journals, unexplained } = await gatherOf(own);
+  const [one] = journals;
+  if (one === undefined) throw new Error('a ledger has a journal');
   const now = authorities.clock.nowSeconds();
   const positions = await own.positions(now * 1000);
   const quotas = positions.flatMap((position) => {
@@ -225,11 +228,12 @@ async function propose(own: Store): Promise<{ change: Uint8Array; approvals: Uin
     action: {
       kind: 'anchor',
       role: 'central',
-      journalId: await own.journalId(),
-      head,
-      givenUp: beyond,
-      unexplained,
+      journalId: one.journal.journalId,
+      head: one.journal.head,
+      givenUp: one.beyond,
       epoch: null,
+      others: [],
+      unexplained,
       quotas,
     },
   });
