@@ -5,9 +5,10 @@
 import { equalBytes } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
-import type { IntentEntry, Settles } from './entry.ts';
+import type { IntentEntry } from './entry.ts';
 import { type HeldRecord, openRecord } from './held-record.ts';
 import { IdTable } from './id-table.ts';
+import type { Settles } from './intent-part.ts';
 import { type AuditContext, makeFind, mayBeLater, report, type System, systemOf } from './system.ts';
 
 export class FollowedCheck {

@@ -2,7 +2,8 @@
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { accountName } from '../quota/history.ts';
 import { decodeReservationRelease } from '../records/reservation.ts';
-import type { IntentEntry, ReservationEndEntry, Reserves, Take } from './entry.ts';
+import type { IntentEntry, ReservationEndEntry } from './entry.ts';
+import type { Reserves, Take } from './intent-part.ts';
 import { type AuditContext, type Find, makeFind, type System } from './system.ts';
 
 interface Kept {

@@ -14,9 +14,10 @@ import { decodeSettlement, type SettlementRecord } from '../records/settlement.t
 import { decodeTransfer } from '../records/transfer.ts';
 import { commitOwner, encodeUnit } from '../records/unit.ts';
 import { BatchUnits } from './batch-units.ts';
-import type { IntentEntry, Settles, UnitSerial } from './entry.ts';
+import type { IntentEntry } from './entry.ts';
 import { type HeldRecord, openRecord, verifyHeld } from './held-record.ts';
 import { IdTable } from './id-table.ts';
+import type { Settles, UnitSerial } from './intent-part.ts';
 import type { RequestIndex } from './request-index.ts';
 import { type AuditContext, clockTolerance, type Find, makeFind, type System } from './system.ts';
 import type { Totals } from './totals.ts';

@@ -80,9 +80,9 @@ export function makeSettledList(dependencies: SettledListDependencies): ListSett
         'after',
       );
     const known: Mark[] = [];
-    for (const { journalId, hashAt } of await store.journals()) {
-      const mark = marks.find(({ journal }) => equalBytes(journal, journalId));
-      const hash = mark === undefined ? undefined : await hashAt(mark.sequence);
+    for (const own of await store.journals()) {
+      const mark = marks.find(({ journal }) => equalBytes(journal, own.journalId));
+      const hash = mark === undefined ? undefined : await own.hashAt(mark.sequence);
       if (mark !== undefined && hash !== undefined && equalBytes(hash.subarray(0, hashBytes), mark.hash))
         known.push(mark);
     }
