@@ -13,21 +13,23 @@ import type { Decision } from '../../src/records/decision.ts';
 import { decodeRequest } from '../../src/records/request.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
-import type { IntentKind, Settlement } from '../../src/store/store.ts';
+import type { IntentKind, Reservation, Settlement } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
+import { Broken } from './broken.ts';
+import { HeldReservations } from './held-reservations.ts';
+import { answerOf } from './keeping.ts';
 import type { Plant, Watch } from './plant.ts';
 import { type Role, roles } from './power.ts';
 
-/** A rule of the protocol that did not hold. */
-export class Broken extends Error {}
+export { Broken } from './broken.ts';
 
 const noSignature = new Uint8Array(64);
 const kindsOf: Readonly<Record<Role, readonly IntentKind[]>> = {
   central: ['credential', 'denial'],
-  issuance: ['request', 'currency', 'closing'],
-  quota: ['control-bit', 'retirement', 'transfer'],
+  issuance: ['request', 'currency', 'closing', 'reservation', 'release'],
+  quota: ['control-bit', 'retirement', 'transfer', 'reservation'],
 };
 
 export class Auditor implements Watch {
@@ -48,6 +50,7 @@ export class Auditor implements Watch {
   /** What the journal's settlements come to, and each unit that they spend. */
   private readonly settled = { retired: 0n, credited: 0n };
   private readonly spent = new Set<string>();
+  private readonly reservations = new HeldReservations();
 
   constructor(plant: Plant, tokens: Tokens, allocated: bigint) {
     this.plant = plant;
@@ -84,6 +87,10 @@ export class Auditor implements Watch {
       this.keep(this.answered, key, answer.value, 'same bytes');
       return;
     }
+    if (name === 'release') {
+      this.keep(this.answered, key, answerOf(answer.value as Reservation), 'same bytes');
+      return;
+    }
     const { credential, denial } = answer.value as Decision;
     const none = new Uint8Array();
     this.keep(this.answered, key, Buffer.concat([credential ?? none, denial ?? none]), 'same bytes');
@@ -118,9 +125,9 @@ export class Auditor implements Watch {
     if (this.sums.issued > this.allocated) throw new Broken('Σ issued ≤ Σ quota: what callers hold is more');
   }
 
-  /** What an owner got for what it had signed: the same for ever. */
-  receipt(id: string, receipt: Uint8Array): void {
-    this.keep(this.answered, `settlement ${id}`, receipt, 'same bytes');
+  /** What was got for what was sent: the same for ever. */
+  receipt(of: string, receipt: Uint8Array): void {
+    this.keep(this.answered, of, receipt, 'same bytes');
   }
 
   /** What stands in the databases and on the anchors, with nothing under way. */
@@ -128,9 +135,11 @@ export class Auditor implements Watch {
     for (const role of roles) await this.checkJournal(role);
     const position = await this.plant.storeOf('quota').position(issuer, 'EUR', this.plant.clock.nowMs());
     if (position === undefined) throw new Broken('quota: there is none');
-    const { reserved, issued, available, allocated } = position;
-    if (allocated !== this.allocated || issued + reserved + available !== allocated)
-      throw new Broken('conservation: issued + reserved + available is not what was allocated');
+    const { reserved, issued, held, available, allocated } = position;
+    if (allocated !== this.allocated || issued + reserved + held + available !== allocated)
+      throw new Broken('conservation: issued + reserved + held + available is not what was allocated');
+    const left = this.reservations.left(this.plant.clock.nowMs());
+    if (held !== left) throw new Broken(`conservation: ${held} is held, and ${left} is left of reservations`);
     const taken = [...this.takes.values()].reduce((sum, total) => sum + total, 0n);
     if (issued + reserved !== taken)
       throw new Broken(`conservation: ${issued + reserved} is taken for control bits over ${taken}`);
@@ -165,6 +174,7 @@ export class Auditor implements Watch {
     if ((await store.firstSignedAfter(anchored)) !== undefined)
       throw new Broken(`anchor before sign: ${role} stored a signature of an entry that is not anchored`);
     for (const { bytes } of news) {
+      if (role === 'quota') this.reservations.add(bytes);
       const { kind, subject } = entryHead(bytes);
       if (typeof subject === 'string') continue;
       if (kind === 'retirement' || kind === 'transfer')

@@ -16,10 +16,12 @@ import { type Central, makeCentral } from '../../src/roles/central.ts';
 import { makeCentralAccount } from '../../src/roles/central-account.ts';
 import type { FollowedChange, QuotaVersion } from '../../src/roles/followed-change.ts';
 import { type Issuance, type IssuancePeers, makeIssuance } from '../../src/roles/issuance.ts';
+import { type IssuerReservations, makeIssuerReservations } from '../../src/roles/issuer-reservations.ts';
 import type { LastWord } from '../../src/roles/last-word.ts';
 import { type Ledger, openLedger } from '../../src/roles/ledger.ts';
 import { makeQuotaChanges, type QuotaChanges } from '../../src/roles/quota-changes.ts';
 import { makeQuotaControl, type QuotaControl } from '../../src/roles/quota-control.ts';
+import { makeReservations, type Reservations } from '../../src/roles/reservations.ts';
 import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import type { SettledQuery } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
@@ -90,6 +92,8 @@ export class Plant {
   quotaControl!: QuotaControl;
   quotaChanges!: QuotaChanges;
   settlements!: Settlements;
+  reservations!: Reservations;
+  issuerReservations!: IssuerReservations;
   watch: Watch | undefined;
   private readonly options: PlantOptions;
   private readonly keys;
@@ -247,6 +251,7 @@ export class Plant {
         clockSkewSeconds: 60,
         clock: this.clock,
       });
+      this.reservations = makeReservations({ ...common, signer, clockSkewSeconds: 60 });
       return;
     }
     if (role === 'central') {
@@ -301,7 +306,8 @@ export class Plant {
           clockSkewSeconds: 60,
         },
         account,
-        quotaReservation: async () => succeed(undefined),
+        quotaReservation: (id) =>
+          power.send('quota', 'reservation', async () => succeed(await this.reservations.find(id))),
       });
       return;
     }
@@ -311,6 +317,18 @@ export class Plant {
       redeemCredential: (bytes) =>
         this.ask(power, 'quota', 'credential', bytes, () => this.quotaControl.redeem(bytes, issuer)),
     };
+    this.issuerReservations = makeIssuerReservations({
+      ...common,
+      signer,
+      issuer,
+      peer: {
+        sendReservation: (bytes) =>
+          this.ask(power, 'quota', 'reservation', bytes, () => this.reservations.reserve(bytes, issuer)),
+        sendRelease: (bytes) =>
+          this.ask(power, 'quota', 'release', bytes, () => this.reservations.release(bytes, issuer)),
+        listReservations: async (page) => succeed(await this.reservations.list(page)),
+      },
+    });
     this.issuance = makeIssuance({
       ...common,
       signer,

@@ -39,6 +39,19 @@ async function refundOf(bent: Bent, intent: Intent): Promise<void> {
   await alter(bent, 'refund', refund, row.amount, row.issuer, row.currency);
 }
 
+const hold = 'UPDATE quota SET held = held + ? WHERE issuer = ? AND currency = ?';
+
+/** Gives back what is left of an open reservation, and leaves it open. */
+async function unhold(bent: Bent, id: Uint8Array): Promise<void> {
+  const db = new Database(bent.path, { readonly: true });
+  const row = db
+    .prepare('SELECT amount - used AS left, issuer, currency FROM reservation WHERE id = ?')
+    .get(id);
+  db.close();
+  const { left, issuer, currency } = row as { left: number; issuer: string; currency: string };
+  await alter(bent, 'unhold', hold, -left, issuer, currency);
+}
+
 function without(intent: NewIntent, part: 'orders' | 'take'): NewIntent {
   return Object.fromEntries(Object.entries(intent).filter(([name]) => name !== part)) as unknown as NewIntent;
 }
@@ -158,6 +171,49 @@ export const protocolDefects: readonly Defect[] = [
             if (take !== undefined)
               await alter(bent, 'take', refund, -take.amount, take.issuer, take.currency);
           return committed;
+        },
+      }),
+  },
+  {
+    name: 'holds what is kept after the commit',
+    store: (store, bent) =>
+      bend(store, {
+        async commit(intents) {
+          const committed = await store.commit(intents);
+          for (const [index, { id, reserves }] of intents.entries()) {
+            const one = committed[index];
+            if (reserves === undefined || one?.ok !== true || !one.value.created) continue;
+            await unhold(bent, id);
+            await alter(bent, 'hold', hold, reserves.amount, reserves.issuer, reserves.currency);
+          }
+          return committed;
+        },
+      }),
+  },
+  {
+    name: 'gives back what is kept without a receipt at the start',
+    store: (store, bent) =>
+      bend(store, {
+        async unsigned() {
+          const left = await store.unsigned();
+          if (bent.role === 'quota')
+            for (const { kind, id } of left) if (kind === 'reservation') await unhold(bent, id);
+          return left;
+        },
+      }),
+  },
+  {
+    name: 'gives back again when a release comes again',
+    store: (store, bent) =>
+      bend(store, {
+        async release(release) {
+          const before = await store.findReservation(release.id, release.createdMs);
+          const released = await store.release(release);
+          if (before?.state === 'released') {
+            const { amount, used, issuer, currency } = before;
+            await alter(bent, 'give back', hold, used - amount, issuer, currency);
+          }
+          return released;
         },
       }),
   },

@@ -15,7 +15,7 @@ import {
   retirementParts,
   transferOf,
 } from '../roles/owned-currency.ts';
-import { Broken } from './auditor.ts';
+import { Broken } from './broken.ts';
 import type { Draw } from './draw.ts';
 import type { Plant } from './plant.ts';
 

@@ -14,6 +14,18 @@ const cuts = nightly ? atNight : byDay;
 /** Sweeps at once: one works while another waits for its signers. */
 const lanes = 2;
 
+/** What has to be among the places. */
+const ofReservations = [
+  'issuance → quota reservation',
+  'issuance → quota release',
+  'issuance sign reservation',
+  'issuance sign release',
+  'central → quota reservation',
+  'quota commit reservation',
+  'quota sign reservation',
+  'quota release',
+];
+
 let tokens: Tokens;
 
 beforeAll(async () => {
@@ -44,7 +56,10 @@ it(`${cuts} cuts anywhere: Σ issued ≤ Σ quota, one order one outcome, and wh
   );
   expect(sum((one) => one.cuts)).toBeGreaterThanOrEqual(cuts);
   expect(missed, 'points that no cut fell on').toEqual([]);
-  expect(single.length).toBeGreaterThanOrEqual(90);
+  expect(single.length).toBeGreaterThanOrEqual(170);
+  expect(single).toEqual(
+    expect.arrayContaining(ofReservations.flatMap((name) => [`before ${name}`, `after ${name}`])),
+  );
   for (const scope of ['role', 'all', 'line'] as const)
     expect(
       sum((one) => one.byScope.get(scope) ?? 0),

@@ -1,25 +1,27 @@
 /**
- * The sweep: issues and settlements one after another over three databases, each cut at a drawn point, and cut again while it is started and asked for
+ * The sweep: issues, settlements and reservations one after another over three databases, each cut at a drawn point, and cut again while it is started and asked for
  * again; after each cut the auditor holds every invariant. The same seed draws the same issues and the same cuts.
  */
 import { copyFileSync, rmSync } from 'node:fs';
 import { equalBytes, toHex } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
-import type { Result } from '../../src/kit/result.ts';
+import type { Refusal, Result } from '../../src/kit/result.ts';
 import { encodeDraft } from '../../src/records/draft.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
 import { approveChange, keys } from '../records/samples.ts';
 import type { Tokens } from '../roles/authorities.ts';
-import { Auditor, Broken } from './auditor.ts';
+import { Auditor } from './auditor.ts';
+import { Broken } from './broken.ts';
 import { type Draw, drawFrom } from './draw.ts';
+import { type Keep, Keeping } from './keeping.ts';
 import { type Defect, Plant } from './plant.ts';
 import { Cut, type Plan, type Role, roles, type Scope, type Side } from './power.ts';
 import { type Sent, Settling } from './settling.ts';
 
 /** What is issued under the cut; each has points of its own. */
-const kinds = ['single', 'group', 'denied', 'mixed', 'scarce', 'stopped', 'settled'] as const;
+const kinds = ['single', 'group', 'denied', 'mixed', 'scarce', 'stopped', 'settled', 'kept'] as const;
 /** Or nothing is issued, and central management frees what was not. */
 type Kind = (typeof kinds)[number] | 'resolved';
 
@@ -70,6 +72,9 @@ interface Order {
   readonly amount: bigint;
 }
 
+/** What is asked for until it has an answer. */
+type Asked = Order | Sent | Keep;
+
 /** Resolves when as many cuts have fallen; throws SweepFailure where a rule was broken. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const run = new Run(options);
@@ -96,8 +101,9 @@ class Run implements SweepReport {
   private plant!: Plant;
   private auditor!: Auditor;
   private settling!: Settling;
+  private keeping!: Keeping;
   private answered: { order: Order; files: string }[] = [];
-  private receipts: { sent: Sent; receipt: Uint8Array }[] = [];
+  private receipts: { sent: Sent | Keep; receipt: Uint8Array }[] = [];
   private readonly last: string[] = [];
 
   constructor(options: SweepOptions) {
@@ -118,7 +124,9 @@ class Run implements SweepReport {
     try {
       for (const role of roles) await this.plant.open(role);
       this.settling = new Settling(this.plant, this.draw);
+      this.keeping = new Keeping(this.plant, this.draw);
       await this.settling.begin();
+      await this.keeping.begin();
       for (let issue = 0; issue < issuesPerPlant && this.cuts < cuts; issue++) {
         this.plant.clock.advanceMs(1_000);
         if (this.draw.chance(15)) await this.resolve();
@@ -140,7 +148,7 @@ class Run implements SweepReport {
 
   private async issue(kind: Kind): Promise<void> {
     const { draw, plant } = this;
-    let open: (Order | Sent)[] = kind === 'settled' ? this.settling.make() : this.makeOrders(kind);
+    let open: readonly Asked[] = this.make(kind);
     if (kind === 'stopped' && draw.chance(50)) await this.stop();
     this.last.push(kind);
     let plan: Plan | undefined = this.makePlan(kind);
@@ -216,7 +224,7 @@ class Run implements SweepReport {
   }
 
   /** Asks for each order, with a start finishing at the same moment or not; gives those that have no answer yet. */
-  private async ask(kind: Kind, orders: readonly (Order | Sent)[]): Promise<(Order | Sent)[]> {
+  private async ask(kind: Kind, orders: readonly Asked[]): Promise<Asked[]> {
     const { plant, draw } = this;
     if (kind === 'stopped' && draw.chance(40)) await this.start();
     const together = draw.chance(25) ? roles.map((role) => plant.finishUnsigned(role)) : [];
@@ -224,9 +232,9 @@ class Run implements SweepReport {
     const [settled, others] = await Promise.all([
       Promise.allSettled(
         orders.map(async (order) =>
-          'kind' in order
-            ? this.takeReceipt(order, await this.settling.send(order))
-            : this.take(order, await plant.issuance.issue(order.bytes)),
+          'amount' in order
+            ? this.take(order, await plant.issuance.issue(order.bytes))
+            : this.takeReceipt(order, await this.send(order)),
         ),
       ),
       Promise.allSettled([...together, ...stops]),
@@ -256,26 +264,41 @@ class Run implements SweepReport {
     if (got.code === 'peer_unavailable' || got.code === 'issuance_stopped') return false;
     // Others took what was left while the whole request was under way: nothing is issued for it.
     if (got.code === 'quota_exceeded' || got.code === 'daily_limit') return true;
+    // As much of the reservation was used, or it has ended, while the request was under way.
+    if (['reservation_exceeded', 'reservation_released', 'reservation_expired'].includes(got.code))
+      return true;
     // It was cut for so long that its request was closed.
     if (got.code === 'request_closed' || got.code === 'credential_expired') return true;
     throw new Broken(`refusal: an order got \`${got.code}\`: ${got.message}`);
   }
 
-  private takeReceipt(sent: Sent, got: Result<Uint8Array>): boolean {
-    if (!got.ok) throw new Broken(`refusal: a ${sent.kind} got \`${got.code}\`: ${got.message}`);
-    this.auditor.receipt(sent.id, got.value);
-    this.settling.settled(sent);
+  private send(sent: Sent | Keep): Promise<Result<Uint8Array>> {
+    return 'kind' in sent ? this.settling.send(sent) : this.keeping.send(sent);
+  }
+
+  private takeReceipt(sent: Sent | Keep, got: Result<Uint8Array>): boolean {
+    if (!got.ok) return this.takeRefusal(sent, got);
+    this.auditor.receipt(nameOf(sent), got.value);
+    if ('kind' in sent) this.settling.settled(sent);
+    else this.keeping.settled(sent);
     this.receipts.push({ sent, receipt: got.value });
     return true;
+  }
+
+  /** A settlement is never refused; a part of the quota may not be there to be kept. */
+  private takeRefusal(sent: Sent | Keep, { code, message }: Refusal): boolean {
+    if ('does' in sent && (code === 'peer_unavailable' || code === 'issuance_stopped')) return false;
+    if ('does' in sent && sent.does === 'keep' && code === 'quota_exceeded') return true;
+    throw new Broken(`refusal: ${nameOf(sent)} got \`${code}\`: ${message}`);
   }
 
   /** What was answered once is answered so again. */
   private async askAgain(): Promise<void> {
     if (this.receipts.length > 0) {
       const { sent, receipt } = this.draw.pick(this.receipts);
-      const again = await this.settling.send(sent);
+      const again = await this.send(sent);
       if (!again.ok || !equalBytes(again.value, receipt))
-        throw new Broken(`an answer is never lost: the ${sent.kind} ${sent.id} got another receipt`);
+        throw new Broken(`an answer is never lost: ${nameOf(sent)} got another receipt`);
     }
     if (this.answered.length === 0) return;
     const { order, files } = this.draw.pick(this.answered);
@@ -321,6 +344,17 @@ class Run implements SweepReport {
     return { at: { name, skip: draw.chance(80) ? 0 : draw.below(4) }, side: least, scope };
   }
 
+  private make(kind: Kind): readonly Asked[] {
+    if (kind === 'settled') return this.settling.make();
+    if (kind !== 'kept') return this.makeOrders(kind);
+    if (this.draw.chance(30)) this.keeping.expire();
+    const orders = Array.from({ length: 1 + this.draw.below(3) }, () => {
+      const { amount, reservation } = this.keeping.use(BigInt(1 + this.draw.below(60)));
+      return this.makeOrder(amount, reservation);
+    });
+    return [...this.keeping.make(), ...orders];
+  }
+
   private makeOrders(kind: Kind): Order[] {
     const { draw } = this;
     const amounts: bigint[] = [];
@@ -333,15 +367,20 @@ class Run implements SweepReport {
       else if (kind === 'scarce') amounts.push(BigInt(1 + draw.below(20_000)));
       else amounts.push(BigInt(1 + draw.below(60)));
     }
-    return amounts.map((amount) => this.makeOrder(amount));
+    return amounts.map((asked) => {
+      const { amount, reservation } =
+        kind === 'group' && draw.chance(15) ? this.keeping.use(asked) : { amount: asked };
+      return this.makeOrder(amount, reservation);
+    });
   }
 
-  private makeOrder(amount: bigint): Order {
+  private makeOrder(amount: bigint, reservation?: Uint8Array): Order {
     const id = makeRequestId(this.plant.clock, (length) => this.draw.bytes(length));
     const owner = { commitment: new Uint8Array(32).fill(7) };
     const half = amount / 2n;
     const values = half > 0n && this.draw.chance(50) ? [half, amount - half] : [amount];
     const bytes = encodeDraft({
+      ...(reservation === undefined ? {} : { reservation }),
       id,
       currency: { code: 'EUR', exponent: 2 },
       total: amount,
@@ -410,6 +449,10 @@ function passCut(error: unknown): undefined {
 function splitCell(cell: string): [Side, string] {
   const [side = '', ...name] = cell.split(' ');
   return [side as Side, name.join(' ')];
+}
+
+function nameOf(sent: Sent | Keep): string {
+  return 'kind' in sent ? `the ${sent.kind} ${sent.id}` : `the ${sent.does} of ${toHex(sent.id)}`;
 }
 
 function filesOf({ kind, files }: IssuanceOutcome): string {
