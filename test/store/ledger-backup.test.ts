@@ -24,6 +24,7 @@ import { restoreLedger } from '../../src/appliance/ledger-restore.ts';
 import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
 import type { LedgerBackupReport, LedgerRestoreReport } from '../../src/cli/store-administration.ts';
 import { systemClock } from '../../src/kit/clock.ts';
+import { seriesSchema, severalId } from '../../src/store/sqlite/series-tables.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { allocated, bytes, commitOne, newIntent, recordOne, take } from './intents.ts';
@@ -233,6 +234,34 @@ describe('a backup that is put back', () => {
       expect(await hashFile(join(made, 'ledger.db'))).toBe(digest);
     },
   );
+
+  it.each(olderLedgers)(
+    'with several journals, of version $version, is checked in a copy as one of this version',
+    async (older) => {
+      await makeOlderFile(ledger(), older);
+      const db = new Database(ledger());
+      db.exec(`${seriesSchema} INSERT INTO series SELECT 1, 'main', id FROM store;
+        INSERT INTO place SELECT sequence, 1, sequence FROM journal; PRAGMA application_id = ${severalId}`);
+      db.close();
+      const digest = await hashFile(ledger());
+      const head = { sequence: older.entries, hash: older.head };
+      expect((await verify(ledger())).journals).toMatchObject([{ series: 'main', head }]);
+      expect(await hashFile(ledger())).toBe(digest);
+    },
+  );
+
+  it('has a manifest of version 1 as the program before wrote it', async () => {
+    await (await fill()).close();
+    const { folder: made, journals } = await backUp('made');
+    const path = join(made, 'manifest.json');
+    const { journals: _, ...rest } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    const [journal] = journals;
+    const { journalId, head } = { ...journal };
+    writeFileSync(path, JSON.stringify({ ...rest, version: 1, journalId, head }));
+    expect((await verify(made)).journals).toEqual(journals);
+    writeFileSync(path, JSON.stringify({ ...rest, version: 1, journalId, head: { ...head, sequence: 4 } }));
+    await expect(verify(made)).rejects.toMatchObject({ code: 'backup_altered' });
+  });
 
   it('is not put where no appliance is', async () => {
     await (await fill()).close();

@@ -20,6 +20,7 @@ import { homeAt } from '../../src/appliance/home.ts';
 import { backUpLedger, hashFile } from '../../src/appliance/ledger-backup.ts';
 import { restoreLedger } from '../../src/appliance/ledger-restore.ts';
 import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
+import { addProcess } from '../../src/appliance/process-management.ts';
 import { openRoleStore } from '../../src/appliance/role-store.ts';
 import type { JournalEnd, LedgerBackupReport } from '../../src/cli/store-administration.ts';
 import { toHex } from '../../src/kit/bytes.ts';
@@ -75,7 +76,15 @@ describePostgres('a ledger with several series', (suite) => {
   }
 
   function configure(store: unknown): void {
-    writeFileSync(homeAt(home).config('quota'), JSON.stringify({ store, epoch: 1 }));
+    const limits = { signaturesPerMinute: null, amountPerDay: null };
+    const signing = { hsms: [{ name: 'main', kind: 'softhsm' }], processes: 1, sessions: 1, ...limits };
+    const seconds = { handshakeSeconds: 1, requestSeconds: 1, idleSeconds: 1 };
+    const connections = { connections: 1, connectionsPerPeer: 1, requestsPerConnection: 1 };
+    const api = { requestsPerSecond: 1, ...connections, ...seconds };
+    writeFileSync(
+      homeAt(home).config('quota'),
+      JSON.stringify({ version: 1, signing, store, api, epoch: 1 }),
+    );
   }
 
   /** Names these processes, by their journals' ids. */
@@ -240,36 +249,38 @@ describePostgres('a ledger with several series', (suite) => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it.each([
-    ['an entry that is in no journal', 'DELETE FROM place WHERE ordinal = (SELECT max(ordinal) FROM place)'],
-    [
-      'an entry in another journal',
-      'UPDATE place SET series = 2, sequence = 1000 WHERE series = 1 AND sequence = 21',
-    ],
-    [
-      'a journal under the id of another one',
-      `UPDATE series SET id = X'${'07'.repeat(16)}' WHERE number = 2`,
-    ],
-    ['a quota that is not the sum of both', 'UPDATE quota SET issued = issued + 1'],
-    [
-      'a lost order of the second journal',
-      `DELETE FROM caller_order WHERE id = X'${toHex(bytes(16, 'o1'))}'`,
-    ],
-  ])('is not put back from a copy with %s, whose manifest fits', async (_, sql) => {
-    const [a] = await fill();
+  it('is not put back from a copy that is not whole, whose manifest fits', async () => {
+    await fill();
     await backUp();
     const path = inFolder('made/ledger.db');
-    const db = new Database(path);
-    db.pragma('foreign_keys = OFF');
-    db.exec(sql);
-    db.close();
-    await expect(verify()).rejects.toMatchObject({ code: 'backup_altered' });
     const manifestPath = inFolder('made/manifest.json');
     const manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as Record<string, unknown>;
-    const fitting = { ...manifest, sha256: await hashFile(path), size: statSync(path).size };
-    writeFileSync(manifestPath, JSON.stringify(fitting));
-    await expect(verify()).rejects.toMatchObject({ code: 'store_corrupt' });
-    await a.close();
+    copyFileSync(path, inFolder('whole.db'));
+    for (const [message, sql] of [
+      [
+        'places of one in a journal',
+        'DELETE FROM place WHERE ordinal = (SELECT max(ordinal) FROM place WHERE series = 1)',
+      ],
+      ['entry', 'UPDATE place SET series = 2, sequence = 1000 WHERE series = 1 AND sequence = 21'],
+      ['entry 1', `UPDATE series SET id = X'${'07'.repeat(16)}' WHERE number = 2`],
+      ['quota', 'UPDATE quota SET issued = issued + 1'],
+      ['is not found by its id', `DELETE FROM caller_order WHERE id = X'${toHex(bytes(16, 'o1'))}'`],
+    ] as const) {
+      copyFileSync(inFolder('whole.db'), path);
+      const db = new Database(path);
+      db.pragma('foreign_keys = OFF');
+      db.exec(sql);
+      db.close();
+      writeFileSync(manifestPath, JSON.stringify(manifest));
+      await expect(verify()).rejects.toMatchObject({ code: 'backup_altered' });
+      const fitting = { ...manifest, sha256: await hashFile(path), size: statSync(path).size };
+      writeFileSync(manifestPath, JSON.stringify(fitting));
+      await expect(verify()).rejects.toMatchObject({
+        code: 'store_corrupt',
+        message: expect.stringContaining(message),
+      });
+    }
+    await suite.closeStores();
     suite.changeDatabase();
     nameDatabase();
     await expect(restore()).rejects.toMatchObject({ code: 'store_corrupt' });
@@ -356,6 +367,25 @@ describePostgres('a ledger with several series', (suite) => {
     expect((await restored.head()).sequence).toBe(0);
     // The same again: there is a ledger.
     await expect(restore()).rejects.toMatchObject({ code: 'ledger_exists' });
+  });
+
+  it('that lacks the journal of a process gets it from `process add`, under its id and no other', async () => {
+    const [a] = await fill();
+    await open('c');
+    const journals = await a.journals();
+    const ids = Object.fromEntries(journals.map(({ series, journalId }) => [series, toHex(journalId)]));
+    nameProcesses(ids);
+    const before = contents();
+    await suite.closeStores();
+    // As the server's own backup has it, of before the third was added.
+    suite.server.sql(`DELETE FROM ringmint.series WHERE name = 'c'`, suite.database);
+    const add = (): ReturnType<typeof addProcess> => addProcess({ home, series: 'c', port: 0 });
+    expect(await add()).toMatchObject({ outcome: 'there', epoch: 3 });
+    expect(contents()).toEqual(before);
+    expect(await add()).toMatchObject({ outcome: 'there', epoch: 3 });
+    nameProcesses({ ...ids, c: '00'.repeat(16) });
+    await expect(add()).rejects.toMatchObject({ code: 'configuration_invalid' });
+    expect(contents()).toEqual(before);
   });
 
   it('of another appliance is not put back under the names of this one', async () => {
