@@ -111,7 +111,7 @@ describe('a ledger of quota control', () => {
     'killed before %s it is known to anchor and witnesses as %j, and the same command goes on',
     async (step, standings, code) => {
       const script = join(import.meta.dirname, 'cut-anchor.ts');
-      const files = ['anchor.cbor', ...approvals].map(place.inFolder);
+      const files = ['anchor.cbor', ...approvals].map((name) => place.inFolder(name));
       const words = ['--import', 'tsx', script, place.home, project, step, ...files];
       const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
       expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
