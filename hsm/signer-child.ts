@@ -3,11 +3,10 @@
  * for certain. What happens when it fails is the pool's business.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Call, CallMessage, Reply } from './messages.ts';
 import { SignerError } from './signer.ts';
+import { signerProgram } from './signer-program.ts';
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -44,16 +43,9 @@ export class SignerChild {
   private listening: NodeJS.Timeout | undefined;
 
   constructor({ environment, launcher, typedPin }: Surroundings, sessions: number) {
-    const inSources = import.meta.url.endsWith('.ts');
-    const entry = fileURLToPath(
-      new URL(inSources ? './signer-process.ts' : './signer-process.js', import.meta.url),
-    );
-    this.child = fork(entry, [], {
+    this.child = fork(signerProgram.entry, [], {
       ...(launcher === undefined ? {} : { execPath: launcher }),
-      // In development the sources run as they are. By its path: a bare `tsx` is looked for in the working directory.
-      execArgv: inSources
-        ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
-        : [],
+      execArgv: [...signerProgram.execArgv],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', typedPin === undefined ? 'ignore' : 'pipe'],
       env: environmentOf({ ...environment, RINGMINT_NODE: process.execPath }, sessions),

@@ -9,6 +9,7 @@ import { formatUuid } from '../records/request-id.ts';
 import type { Issuance, IssuanceOutcome } from '../roles/issuance.ts';
 import { credentialsRoute } from './credentials.ts';
 import { messageLimit } from './message.ts';
+import { draftProblems } from './problem-code.ts';
 import { requestsRoute } from './requests.ts';
 import { defineRoute } from './route.ts';
 import type { Server } from './server.ts';
@@ -44,15 +45,7 @@ export const issuancesRoute = defineRoute({
   },
   problems: [
     'draft_empty',
-    'draft_not_text',
-    'draft_not_json',
-    'draft_field_missing',
-    'draft_field_unknown',
-    'draft_field_repeated',
-    'draft_field_invalid',
-    'amount_malformed',
-    'amount_not_positive',
-    'amount_fraction',
+    ...draftProblems,
     'id_missing',
     'idempotency_key_mismatch',
     'owner_not_committed',

@@ -25,6 +25,19 @@ export const bodyProblems = [
   'media_type_unsupported',
 ] as const satisfies readonly ProblemCode[];
 
+/** What a resource may answer that takes a draft, as JSON, with an amount. */
+export const draftProblems = [
+  'draft_not_text',
+  'draft_not_json',
+  'draft_field_missing',
+  'draft_field_unknown',
+  'draft_field_repeated',
+  'draft_field_invalid',
+  'amount_malformed',
+  'amount_not_positive',
+  'amount_fraction',
+] as const satisfies readonly ProblemCode[];
+
 /** 503, of a broken HSM (`SignerErrorCode`): nothing was decided, and the same call may be made again (RFC 9110 §15.6.4). */
 export const deviceProblems = [
   'module_missing',

@@ -9,6 +9,7 @@ import type { Reservations } from '../roles/reservations.ts';
 import { reportLimit } from './message.ts';
 import {
   deviceProblems,
+  draftProblems,
   peerProblems,
   recordProblems,
   storeProblems,
@@ -62,18 +63,6 @@ const reserveProblems = [
   'quota_missing',
   'quota_exceeded',
   'quota_frozen',
-] as const;
-
-const draftProblems = [
-  'draft_not_text',
-  'draft_not_json',
-  'draft_field_missing',
-  'draft_field_unknown',
-  'draft_field_repeated',
-  'draft_field_invalid',
-  'amount_malformed',
-  'amount_not_positive',
-  'amount_fraction',
 ] as const;
 
 export const makeReservationRoute = defineRoute({

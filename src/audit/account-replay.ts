@@ -6,9 +6,9 @@ import { equalBytes, toHex } from '../kit/bytes.ts';
 import { encodeCbor } from '../kit/encoding.ts';
 import { type CentralEvent, type CentralSums, followEvent } from '../quota/central-account.ts';
 import { accountName, isCountedAnew, writeOffEvent } from '../quota/history.ts';
-import { changeId, decodeChange, type TermsAction, termsActionsOf } from '../records/quota-change.ts';
+import { type TermsAction, termsActionsOf } from '../records/quota-change.ts';
 import { encodeTerms, type QuotaTerms } from '../records/quota-terms.ts';
-import { faultOfApprovals } from './approval-check.ts';
+import { checkChangeEntry } from './change-entry-check.ts';
 import type {
   AdoptionEntry,
   AllocationEntry,
@@ -145,32 +145,18 @@ export class AccountReplay {
   }
 
   change(entry: ChangeEntry): void {
-    const { id, change, sequence } = entry;
+    const { sequence } = entry;
     this.isOpen = false;
-    const decoded = decodeChange(change);
-    if (!decoded.ok || !equalBytes(changeId(change), id)) {
-      this.find(
-        sequence,
-        'change_invalid',
-        decoded.ok ? 'a change under the id of another' : decoded.message,
-        'a change as it was approved',
-      );
-      return;
-    }
-    const { action } = decoded.value;
-    if (this.changes.has(toHex(id)))
-      this.find(sequence, 'entry_repeated', 'a change that was carried out before', 'each change once');
-    this.changes.add(toHex(id));
-    const fault = faultOfApprovals(this.context, entry);
     // Of its own ledger's anchor the approvals are looked at with the anchor.
-    const isOwn = action.kind === 'anchor' && action.role === 'central';
-    if (fault !== undefined && !isOwn)
-      this.find(
-        sequence,
-        'change_unproven',
-        `the approvals do not carry it: ${fault}`,
-        'the approvals that the trust bundle asks for; where that one is not given to the audit, give it with --trust',
-      );
+    const checked = checkChangeEntry(
+      this.context,
+      this.system,
+      entry,
+      this.changes,
+      (of) => of.kind === 'anchor' && of.role === 'central',
+    );
+    if (checked === undefined) return;
+    const { action } = checked.change;
     if (action.kind === 'start')
       this.find(sequence, 'change_invalid', 'a start', 'changes of quotas, which its account follows');
     for (const one of termsActionsOf(action)) {
@@ -187,7 +173,7 @@ export class AccountReplay {
       }
       if (action.kind === 'anchor')
         this.apply(name, sequence, writeOffEvent(action, account.terms, one.terms));
-      if (fault === undefined && !isCountedAnew('central', action)) this.changeTerms(name, one, sequence);
+      if (checked.approved && !isCountedAnew('central', action)) this.changeTerms(name, one, sequence);
     }
   }
 

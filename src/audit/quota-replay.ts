@@ -2,22 +2,16 @@
  * Every quota made anew from the first allocation on: what was allocated, changed and stopped by whom, and whether each take fitted when it
  * was taken. Entries come in the order in which quota control wrote them.
  */
-import { equalBytes, toHex } from '../kit/bytes.ts';
+import { toHex } from '../kit/bytes.ts';
 import { quote } from '../kit/result.ts';
 import { addUse, chargesOf, part, positionOf, type SlotUse } from '../quota/bucket.ts';
 import { checkChangeTime, checkStart, checkTerms } from '../quota/change.ts';
 import { accountName } from '../quota/history.ts';
 import { type ClockReset, makeTally } from '../quota/tally.ts';
-import { isoTime } from '../records/key-ring.ts';
-import {
-  changeId,
-  decodeChange,
-  type QuotaChange,
-  type TermsAction,
-  termsActionsOf,
-} from '../records/quota-change.ts';
+import { type QuotaChange, type TermsAction, termsActionsOf } from '../records/quota-change.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
-import { faultOfApprovals, isStopProven } from './approval-check.ts';
+import { isStopProven } from './approval-check.ts';
+import { checkChangeEntry } from './change-entry-check.ts';
 import type { AllocationEntry, ChangeEntry, IntentEntry, ReservationEndEntry, StopEntry } from './entry.ts';
 import type { FindingCode } from './finding.ts';
 import { ReservationReplay } from './reservation-replay.ts';
@@ -291,34 +285,14 @@ export class QuotaReplay {
   }
 
   change(entry: ChangeEntry, ordinal: number): void {
-    const { id, change, sequence, createdMs } = entry;
+    const { sequence, createdMs } = entry;
     this.isOpen = false;
-    const decoded = decodeChange(change);
-    if (!decoded.ok || !equalBytes(changeId(change), id)) {
-      this.find(
-        sequence,
-        'change_invalid',
-        decoded.ok ? 'a change under the id of another' : decoded.message,
-        'a change as it was approved',
-      );
-      return;
-    }
-    const name = toHex(id);
-    if (this.changes.has(name))
-      this.find(sequence, 'entry_repeated', 'a change that was carried out before', 'each change once');
-    this.changes.add(name);
-    const fault = faultOfApprovals(this.context, entry);
-    if (fault !== undefined)
-      this.find(
-        sequence,
-        'change_unproven',
-        `the approvals do not carry it: ${fault}`,
-        `the approvals that the trust bundle of ${isoTime(Math.floor(createdMs / 1000))} asks for; where that one is not given to the audit, give it with --trust`,
-      );
-    const approved = fault === undefined;
-    const timely = checkChangeTime(decoded.value, createdMs);
+    const checked = checkChangeEntry(this.context, this.system, entry, this.changes);
+    if (checked === undefined) return;
+    const { change, approved } = checked;
+    const timely = checkChangeTime(change, createdMs);
     if (!timely.ok) this.find(sequence, 'change_invalid', timely.message, 'a change within its time');
-    const { action } = decoded.value;
+    const { action } = change;
     if (action.kind === 'start') {
       const due = checkStart(action, this.stop);
       if (!due.ok) this.find(sequence, 'change_invalid', due.message, 'a start of the stop in force');
@@ -326,7 +300,7 @@ export class QuotaReplay {
       return;
     }
     for (const terms of termsActionsOf(action))
-      this.changeTerms(terms, decoded.value, { sequence, ordinal, approved });
+      this.changeTerms(terms, change, { sequence, ordinal, approved });
   }
 
   private changeTerms(

@@ -1,13 +1,11 @@
 /** `ringmint contradiction`: what issuance does where quota control has signed two control bits under one serial. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { fromHex } from '../kit/bytes.ts';
 import { refuse } from '../kit/result.ts';
 import { ClaimReader } from '../records/claims.ts';
 import { readReason } from '../records/quota-change.ts';
 import type { Appliance } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
-import { makeFolder, writeOutput } from './file.ts';
+import { writeRecords } from './file.ts';
 import { type CommandContext, subcommandsOf } from './subcommands.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -67,15 +65,12 @@ async function runKeep(
   const { contradiction, stopped } = status.value;
   if (stopped === null)
     return terminal.result({ found: null, files: [] }, ['issuance holds nothing against quota control']);
-  const folder = await makeFolder(out);
-  if (!folder.ok) return terminal.refuse(folder);
-  const files: string[] = [];
-  for (const [number, bytes] of contradiction.entries()) {
-    const file = join(out, `control-bit-${number + 1}.cose`);
-    const written = await writeOutput(file, fromHex(bytes) ?? new Uint8Array());
-    if (!written.ok) return terminal.refuse(written);
-    files.push(file);
-  }
+  const written = await writeRecords(
+    out,
+    contradiction.map((hex, place) => ({ name: `control-bit-${place + 1}.cose`, hex })),
+  );
+  if (!written.ok) return terminal.refuse(written);
+  const files = written.value;
   return terminal.result({ found: stopped.reason, sequence: stopped.sequence, files }, [
     `${stopped.reason} (journal ${stopped.sequence} of issuance)`,
     ...files.map((file) => `  ${file}`),

@@ -1,7 +1,8 @@
 /** Files that commands read and write: sizes checked before reading, written whole or not at all. */
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { dirname, join, resolve } from 'node:path';
+import { fromHex } from '../kit/bytes.ts';
+import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
 
 export type FileCode =
   | 'file_unreadable'
@@ -147,4 +148,23 @@ async function syncFolder(path: string): Promise<void> {
 
 function errorCode(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}
+
+/** Writes records, in hex, to a folder, which is made where there is none: each under its name. Gives their paths; the first that cannot be written is the answer. */
+export async function writeRecords(
+  folder: string,
+  records: readonly { readonly name: string; readonly hex: string }[],
+): Promise<Result<readonly string[], FileCode>> {
+  const made = await makeFolder(folder);
+  if (!made.ok) return made;
+  const paths: string[] = [];
+  for (const { name, hex } of records) {
+    const path = join(folder, name);
+    const bytes = fromHex(hex);
+    assert(bytes !== undefined, 'what a system answered with fits its schema');
+    const written = await writeOutput(path, bytes);
+    if (!written.ok) return written;
+    paths.push(path);
+  }
+  return succeed(paths);
 }

@@ -141,12 +141,9 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         return succeed(await ledger.commit(intentsOf(request, requestHash, outcomes.value, now)));
       });
       if (!committed.ok) return committed;
-      const intents: Intent[] = [];
       const refused = committed.value.find((one) => !one.ok);
-      if (refused === undefined) {
-        for (const one of committed.value) if (one.ok) intents.push(one.value.intent);
-        return succeed(await finishAll(intents));
-      }
+      if (refused === undefined)
+        return succeed(await finishAll(committed.value.flatMap((one) => (one.ok ? [one.value.intent] : []))));
       // The account was changed since the look at it, by people or by another process: look again.
       const isChanged = !refused.ok && (isExcess(refused.code) || refused.code === 'quota_frozen');
       if (!refused.ok && (!isChanged || tries === triesLimit)) return refused;

@@ -56,13 +56,12 @@ describe('central management', () => {
     expect((await place.issue('second')).equals(second)).toBe(true);
     await place.issue('third');
     expect(await place.euro()).toMatchObject({ allocated: '10000000.00', issued: '750000.00' });
-    await stop();
   });
 });
 
 describe('issuance', () => {
   it('goes on from an older ledger: what it forgot is issued anew, under the quota, and counts twice', async () => {
-    systems = await place.up();
+    systems ??= await place.up();
     await place.succeed('store', 'backup', '--role', 'issuance', '--out', 'issuance-backup');
     const fourth = await place.issue('fourth');
     await stop();

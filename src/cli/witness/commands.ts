@@ -1,14 +1,12 @@
 /** `ringmint witness`: journal heads, which each system signs and the others hold; kept elsewhere too, they find what all three have forgotten. */
-import { join } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
-import { fromHex } from '../../kit/bytes.ts';
 import { type Refusal, refuse } from '../../kit/result.ts';
 import { decodeJournalHead } from '../../records/journal-head.ts';
 import { isoTime } from '../../records/key-ring.ts';
 import type { HeldHeadStatus } from '../../roles/status.ts';
 import { type Appliance, type Role, roles } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { makeFolder, readInput, writeOutput } from '../file.ts';
+import { readInput, writeRecords } from '../file.ts';
 import { type CommandContext, subcommandsOf } from '../subcommands.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -104,16 +102,6 @@ async function runKeep(
     await operator.close();
   }
   if (firstRefusal !== undefined) return terminal.refuse(firstRefusal);
-  const folder = await makeFolder(out);
-  if (!folder.ok) return terminal.refuse(folder);
-  const heads: {
-    role: Role;
-    series?: string;
-    sequence: number;
-    hash: string;
-    issuedAt: number;
-    file: string;
-  }[] = [];
   const nameOf = ({ role, journal }: HeldHeadStatus): string | undefined => {
     const several = [...highest.values()].filter((other) => other.role === role).length > 1;
     // Of a process that was taken out the journal's id is what is known here.
@@ -125,12 +113,22 @@ async function runKeep(
       .map((head) => ({ ...head, series: nameOf(head) }))
       .sort((a, b) => ((a.series ?? '') < (b.series ?? '') ? -1 : 1)),
   );
-  for (const { role, series, sequence, hash, issuedAt, signed } of kept) {
-    const file = join(out, `${role}${series === undefined ? '' : `-${series}`}-head.cose`);
-    const written = await writeOutput(file, fromHex(signed) ?? new Uint8Array());
-    if (!written.ok) return terminal.refuse(written);
-    heads.push({ role, ...(series === undefined ? {} : { series }), sequence, hash, issuedAt, file });
-  }
+  const written = await writeRecords(
+    out,
+    kept.map(({ role, series, signed }) => ({
+      name: `${role}${series === undefined ? '' : `-${series}`}-head.cose`,
+      hex: signed,
+    })),
+  );
+  if (!written.ok) return terminal.refuse(written);
+  const heads = kept.map(({ role, series, sequence, hash, issuedAt }, place) => ({
+    role,
+    ...(series === undefined ? {} : { series }),
+    sequence,
+    hash,
+    issuedAt,
+    file: written.value[place] ?? '',
+  }));
   return terminal.result(
     { heads },
     heads.map(
