@@ -1,6 +1,7 @@
 /**
  * Central management takes quotas over into its own account, in an appliance that was made before there was one: once, where it has none
- * at all. The terms are quota control's word; what counts is what its own credentials came to, by issuance's word.
+ * at all. The terms, and what came back until then, are quota control's word; what counts is what its own credentials came to, by issuance's
+ * word.
  *
  * A crash before the commit leaves no account, and the next request or round begins again; after it, the account is there.
  */
@@ -40,19 +41,18 @@ export async function adoptQuotas(
     if (!added.ok) return added;
     if (page.length < lastWordLimit) break;
   }
-  const adoptions = positions.map(
-    ({ issuer, currency, version, allocated, reserved, issued, returned, frozen, limits, returns }) => ({
+  const adoptions = positions.map((position) => {
+    const { issuer, currency, version, allocated, reserved, issued, frozen, limits, returns } = position;
+    // Its own ledger may be an older one.
+    const all = most(counted.get(accountName(issuer, currency)) ?? 0n, reserved + issued);
+    const returned = least(position.returned, all);
+    return {
       issuer,
       currency,
       version,
       createdMs: clock.nowMs(),
-      // Its own ledger may be an older one; and what did not come back was within what was allocated.
-      counted:
-        returned +
-        least(
-          allocated,
-          most(most(counted.get(accountName(issuer, currency)) ?? 0n, reserved + issued) - returned, 0n),
-        ),
+      // What did not come back was within what was allocated.
+      counted: returned + least(allocated, all - returned),
       returned,
       terms: {
         allocated,
@@ -60,8 +60,8 @@ export async function adoptQuotas(
         returns,
         limits: limits.map(({ name, counts, window, maximum }) => ({ name, counts, window, maximum })),
       },
-    }),
-  );
+    };
+  });
   const checked = checkTold(adoptions);
   if (!checked.ok) return checked;
   if (!(await store.adopt(adoptions))) return succeed(0);

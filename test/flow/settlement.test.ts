@@ -17,7 +17,8 @@ beforeAll(async () => {
   const [euro] = JSON.parse(
     readFileSync(join(import.meta.dirname, '../../samples/quotas.json'), 'utf8'),
   ) as object[];
-  await place.init([{ ...euro, returns: true }]);
+  // Little, so that more can be issued only of what has come back.
+  await place.init([{ ...euro, total: '110.00', returns: true }]);
   systems = await place.up();
 });
 
@@ -68,6 +69,8 @@ describe('an owner with a key', () => {
       destination: 'FR',
     };
     writeFileSync(inFolder('draft.json'), JSON.stringify(json));
+    const more = { ...json, total: '65.00', denominations: [{ value: '65.00', count: 1 }] };
+    writeFileSync(inFolder('more.json'), JSON.stringify(more));
     await done('request', 'draft.json', '--out', 'request.cbor', '--owner', ann);
     expect(await done('issue', 'request.cbor', '--out', 'issued')).toMatchObject({
       kind: 'issued',
@@ -140,6 +143,11 @@ describe('an owner with a key', () => {
       returns: true,
       returned: '27.50',
     });
+    // Central management has counted what came back by what the owners signed.
+    await done('request', 'more.json', '--out', 'more.cbor', '--owner', ben);
+    const issued = await done('issue', 'more.cbor', '--out', 'more', '--confirm-amount', '65.00');
+    expect(issued).toMatchObject({ kind: 'issued', total: '65.00' });
+    expect(await position()).toMatchObject({ issued: '115.00', available: '22.50' });
   });
 
   it('has receipts that verify without the systems, each of its own record only', async () => {

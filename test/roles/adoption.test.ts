@@ -17,6 +17,7 @@ import type { AskLastWords, LastWord } from '../../src/roles/last-word.ts';
 import { openLedger } from '../../src/roles/ledger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
+import { kindOf } from '../audit/ledgers.ts';
 import { Cut, Meter, Power, type Side } from '../crash/power.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { newIntent, terms } from '../store/intents.ts';
@@ -324,7 +325,6 @@ describe('a quota control that lies', () => {
     ['that more was issued than allocated', () => only(() => ({ issued: 10n ** 15n })), () => [total, total]],
     ['that less is allocated than was issued', () => only(() => ({ allocated: 9n })), () => [9n, 9n]],
     ['that it is all held', () => only(() => ({ held: total, available: 0n })), (honest) => [honest, total]],
-    ['that much came back', () => only(() => ({ returned: 10n ** 15n })), (honest) => [honest, total]],
     ['that much is void', () => only(() => ({ voided: 10n ** 15n })), (honest) => [honest, total]],
     ['nothing of one quota', () => truth.filter(({ currency }) => currency === 'CHF'), () => undefined],
   ])('makes no more room by telling %s', async (_, positions, expected) => {
@@ -332,6 +332,17 @@ describe('a quota control that lies', () => {
       const told = positions();
       expect(await adopt(old, told)).toEqual({ ok: true, value: told.length });
       expect((await counted(old.store))[own]).toEqual(expected(450n + partIssued()));
+    });
+  });
+
+  it('is believed what came back, as the terms are, up to all that was approved; it is in the journal', async () => {
+    await withOld(async (old) => {
+      const told = only(() => ({ returned: 10n ** 15n }));
+      expect(await adopt(old, told)).toEqual({ ok: true, value: told.length });
+      const approved = 450n + partIssued();
+      const position = await old.store.position(issuer, 'EUR', 0);
+      expect(position).toMatchObject({ issued: approved, returned: approved, available: total });
+      expect((await old.store.journal(1, 1_000)).map(({ bytes }) => kindOf({ bytes }))).toContain('return');
     });
   });
 
