@@ -178,8 +178,12 @@ describe('without approvers in the trust bundle', () => {
       (await place.run('ceremony', 'plan', '--approvers', 'approvers.json', '--out', 'plan.cbor')).code,
     ).toBe(0);
     expect((await place.run('ceremony', 'run', 'plan.cbor', '--out', 'ceremony.cose')).code).toBe(0);
-    // Systems take the new bundle by themselves.
-    await propose('probe.cbor', '--total', '20000000.00');
+    // Systems take the new bundle by themselves, and while they do they do not answer.
+    const probe = ['EUR', '--total', '20000000.00', '--reason', 'a test', '--out', 'probe.cbor'];
+    await waitFor(
+      'quota control to answer',
+      async () => (await place.run('quota', 'propose', ...probe)).code === 0,
+    );
     const [alice = ''] = await approve('probe.cbor', 'alice');
     await waitFor('quota control to know the approvers', async () => {
       const applied = await apply('probe.cbor', alice);
