@@ -13,7 +13,7 @@ import type { Decision } from '../../src/records/decision.ts';
 import { decodeRequest } from '../../src/records/request.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
-import type { IntentKind, Reservation, Settlement } from '../../src/store/store.ts';
+import type { IntentKind, QuotaPosition, Reservation, Settlement } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
@@ -47,9 +47,8 @@ export class Auditor implements Watch {
   /** The request of an order. */
   private readonly places = new Map<string, string>();
   private readonly takes = new Map<string, bigint>();
-  /** What the journal's settlements come to, and each unit that they spend. */
-  private readonly settled = { retired: 0n, credited: 0n };
-  private readonly spent = new Set<string>();
+  /** What quota control's journal says of settlements, and what central management's does, which follows it. */
+  private readonly settled = { quota: new SettledSums(), central: new SettledSums() };
   private readonly reservations = new HeldReservations();
 
   constructor(plant: Plant, tokens: Tokens, allocated: bigint) {
@@ -122,7 +121,8 @@ export class Auditor implements Watch {
       this.sums.units++;
       this.sums.issued += value;
     }
-    if (this.sums.issued > this.allocated) throw new Broken('Σ issued ≤ Σ quota: what callers hold is more');
+    if (this.sums.issued > this.allocated + this.settled.quota.returned)
+      throw new Broken('Σ issued ≤ Σ quota: what callers hold is more');
   }
 
   /** What was got for what was sent: the same for ever. */
@@ -135,20 +135,18 @@ export class Auditor implements Watch {
     for (const role of roles) await this.checkJournal(role);
     const position = await this.plant.storeOf('quota').position(issuer, 'EUR', this.plant.clock.nowMs());
     if (position === undefined) throw new Broken('quota: there is none');
-    const { reserved, issued, held, available, allocated } = position;
-    if (allocated !== this.allocated || issued + reserved + held + available !== allocated)
-      throw new Broken('conservation: issued + reserved + held + available is not what was allocated');
+    const { reserved, issued, held, available, allocated, returned } = position;
+    if (allocated !== this.allocated || issued + reserved + held - returned + available !== allocated)
+      throw new Broken(
+        'conservation: issued + reserved + held − returned + available is not what was allocated',
+      );
     const left = this.reservations.left(this.plant.clock.nowMs());
     if (held !== left) throw new Broken(`conservation: ${held} is held, and ${left} is left of reservations`);
     const taken = [...this.takes.values()].reduce((sum, total) => sum + total, 0n);
     if (issued + reserved !== taken)
       throw new Broken(`conservation: ${issued + reserved} is taken for control bits over ${taken}`);
     if (this.sums.issued > issued) throw new Broken('Σ issued ≤ Σ quota: more is out than was taken');
-    const { retired, credited, returned } = position;
-    if (retired !== this.settled.retired || credited !== this.settled.credited || returned !== 0n)
-      throw new Broken(
-        `settlement: ${retired} is retired and ${credited} in accounts, and the journal has ${this.settled.retired} and ${this.settled.credited}`,
-      );
+    this.settled.quota.check(position, position.returns);
     this.sums.taken = taken;
     const own = await this.plant.storeOf('central').position(issuer, 'EUR', this.plant.clock.nowMs());
     if (own === undefined) throw new Broken('account: central management has none');
@@ -156,7 +154,10 @@ export class Auditor implements Watch {
       throw new Broken(
         `account: ${own.issued - own.voided} is counted by central management, and ${issued + reserved} is taken`,
       );
-    if (own.issued - own.voided > own.allocated) throw new Broken('account: more is approved than allocated');
+    if (own.issued - own.voided - own.returned > own.allocated)
+      throw new Broken('account: more is approved than allocated');
+    this.settled.central.check(own, own.returns);
+    if (own.returned > returned) throw new Broken('account: more came back than at quota control');
   }
 
   private async checkJournal(role: Role): Promise<void> {
@@ -177,8 +178,7 @@ export class Auditor implements Watch {
       if (role === 'quota') this.reservations.add(bytes);
       const { kind, subject } = entryHead(bytes);
       if (typeof subject === 'string') continue;
-      if (kind === 'retirement' || kind === 'transfer')
-        this.settle((await store.findIntent(kind, subject))?.settles);
+      if (kind === 'retirement' || kind === 'transfer') await this.settle(role, kind, subject);
       if (kind !== 'request' && kind !== 'control-bit') continue;
       const intent = await store.findIntent(kind, subject);
       if (intent === undefined) throw new Broken(`journal: ${role} has an entry without its ${kind}`);
@@ -187,17 +187,16 @@ export class Auditor implements Watch {
     }
   }
 
-  private settle(settles: Settlement | undefined): void {
-    if (settles === undefined) throw new Broken('journal: quota has an entry of a settlement without it');
-    const { amount, from, to, units } = settles;
-    if (from !== null) this.settled.credited -= amount;
-    if (to === null) this.settled.retired += amount;
-    else this.settled.credited += amount;
-    for (const { epoch, sequence, index } of units) {
-      const unit = `${epoch}/${sequence}/${index}`;
-      if (this.spent.has(unit)) throw new Broken(`spent once: unit ${unit} is in two retirements`);
-      this.spent.add(unit);
-    }
+  /** What central management follows is what quota control has settled. */
+  private async settle(role: Role, kind: 'retirement' | 'transfer', id: Uint8Array): Promise<void> {
+    const intent = await this.plant.storeOf(role).findIntent(kind, id);
+    if (intent?.settles === undefined || role === 'issuance')
+      throw new Broken(`journal: ${role} has an entry of a settlement without it`);
+    this.settled[role].add(intent.settles);
+    if (role === 'quota') return;
+    const settled = await this.plant.storeOf('quota').findIntent(kind, id);
+    if (settled === undefined || !equalBytes(settled.toBeSigned, intent.toBeSigned))
+      throw new Broken(`followed: central management has a ${kind} that quota control does not have`);
   }
 
   /** A request has one control bit, and so one take. */
@@ -229,6 +228,40 @@ export class Auditor implements Watch {
     if (before !== undefined && before !== hash) throw new Broken(`${rule}: two contents of ${key}`);
     map.set(key, hash);
     return before === undefined;
+  }
+}
+
+/** What a journal's settlements come to, and each unit that they spend. */
+class SettledSums {
+  retired = 0n;
+  returned = 0n;
+  private credited = 0n;
+  private readonly spent = new Set<string>();
+
+  add({ amount, from, to, units, returned }: Settlement): void {
+    if (from !== null) this.credited -= amount;
+    if (to === null) this.retired += amount;
+    else this.credited += amount;
+    this.returned += returned;
+    for (const { epoch, sequence, index } of units) {
+      const unit = `${epoch}/${sequence}/${index}`;
+      if (this.spent.has(unit)) throw new Broken(`spent once: unit ${unit} is in two retirements`);
+      this.spent.add(unit);
+    }
+  }
+
+  /** That the quota has the same, and that all that is retired came back, or none. */
+  check(quota: Pick<QuotaPosition, 'retired' | 'returned' | 'credited'>, returns: boolean): void {
+    const { retired, returned, credited } = this;
+    if (
+      quota.retired !== retired ||
+      quota.credited !== credited ||
+      quota.returned !== returned ||
+      returned !== (returns ? retired : 0n)
+    )
+      throw new Broken(
+        `settlement: ${quota.retired} is retired, ${quota.returned} came back and ${quota.credited} is in accounts, and the journal has ${retired}, ${returned} and ${credited}`,
+      );
   }
 }
 

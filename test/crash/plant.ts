@@ -66,6 +66,8 @@ export interface PlantOptions {
   readonly tokens: Tokens;
   readonly draw: Draw;
   readonly allocated: bigint;
+  /** Whether what is retired comes back; nothing does where it is left out. */
+  readonly returns?: boolean;
   readonly defect?: Defect | undefined;
 }
 
@@ -116,7 +118,7 @@ export class Plant {
         const made = await store.allocate({
           issuer,
           currency: 'EUR',
-          terms: terms(options.allocated, options.allocated),
+          terms: { ...terms(options.allocated, options.allocated), returns: options.returns ?? false },
           createdMs: plant.clock.nowMs(),
         });
         if (!made.ok) throw new Error(made.message);

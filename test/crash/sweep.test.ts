@@ -14,8 +14,8 @@ const cuts = nightly ? atNight : byDay;
 /** Sweeps at once: one works while another waits for its signers. */
 const lanes = 2;
 
-/** What has to be among the places. */
-const ofReservations = [
+/** What has to be among the places: reservations, and settlements that central management follows. */
+const wanted = [
   'issuance → quota reservation',
   'issuance → quota release',
   'issuance sign reservation',
@@ -24,6 +24,10 @@ const ofReservations = [
   'quota commit reservation',
   'quota sign reservation',
   'quota release',
+  'central → quota settled',
+  'central → issuance vouch',
+  'central commit retirement',
+  'central recordSigned retirement',
 ];
 
 let tokens: Tokens;
@@ -58,7 +62,7 @@ it(`${cuts} cuts anywhere: Σ issued ≤ Σ quota, one order one outcome, and wh
   expect(missed, 'points that no cut fell on').toEqual([]);
   expect(single.length).toBeGreaterThanOrEqual(170);
   expect(single).toEqual(
-    expect.arrayContaining(ofReservations.flatMap((name) => [`before ${name}`, `after ${name}`])),
+    expect.arrayContaining(wanted.flatMap((name) => [`before ${name}`, `after ${name}`])),
   );
   for (const scope of ['role', 'all', 'line'] as const)
     expect(

@@ -114,11 +114,13 @@ class Run implements SweepReport {
   /** New databases, and a number of issues over them. */
   async usePlant(): Promise<void> {
     const { tokens, seed, defect, cuts } = this.options;
+    // Of every other one what is retired comes back, and central management follows it.
+    const returns = this.plants % 2 === 1;
     this.draw = drawFrom(`${seed}/${this.plants++}`);
     this.answered = [];
     this.receipts = [];
     this.last.length = 0;
-    this.plant = await Plant.make({ tokens, draw: this.draw, allocated, defect });
+    this.plant = await Plant.make({ tokens, draw: this.draw, allocated, returns, defect });
     this.auditor = new Auditor(this.plant, tokens, allocated);
     this.plant.watch = this.auditor;
     try {
