@@ -5,14 +5,31 @@ import { encodeResolution } from '../../quota/central-account.ts';
 import { entriesOfAdoption, freedOf, markOf } from '../central-plan.ts';
 import { type ApprovalRow, accountOf, bytesOf, changeOf, type QuotaRow, termsRowOf } from '../row.ts';
 import type { ApprovedChange, NewAdoption, NewResolution } from '../store.ts';
+import { type Prepared, prepareWhenUsed } from './prepared.ts';
 import type { AppendEntry } from './quota-tables.ts';
 
+const sql = {
+  quota: 'SELECT * FROM quota WHERE issuer = ? AND currency = ?',
+  anyQuota: 'SELECT 1 FROM quota LIMIT 1',
+  changes: 'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
+  insert: `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned)
+      VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns, :returned, :returned)`,
+  findApproval: `SELECT sequence, approve_amount FROM intent
+      WHERE kind = 'credential' AND id = ? AND issuer = ? AND approve_currency = ?`,
+  findResolution: 'SELECT 1 FROM resolution WHERE id = ?',
+  insertResolution: `INSERT INTO resolution (id, sequence, issuer, currency, freed)
+      VALUES (:id, :sequence, :issuer, :currency, :freed)`,
+  lastResolution: `SELECT j.bytes FROM journal j
+      WHERE j.sequence = (SELECT max(sequence) FROM resolution)`,
+  free: 'UPDATE quota SET voided = voided + :freed WHERE issuer = :issuer AND currency = :currency',
+} as const;
+
 export class CentralTables {
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: Prepared<typeof sql>;
   private readonly append: AppendEntry;
 
   constructor(db: Database.Database, append: AppendEntry) {
-    this.statements = prepare(db);
+    this.statements = prepareWhenUsed(db, sql);
     this.append = append;
   }
 
@@ -64,27 +81,4 @@ export class CentralTables {
     assert(row !== undefined, 'what is resolved was approved of a quota');
     return accountOf(row);
   }
-}
-
-function prepare(db: Database.Database) {
-  return {
-    quota: db.prepare('SELECT * FROM quota WHERE issuer = ? AND currency = ?'),
-    anyQuota: db.prepare('SELECT 1 FROM quota LIMIT 1'),
-    changes: db.prepare(
-      'SELECT j.bytes FROM quota_change c JOIN journal j ON j.sequence = c.sequence ORDER BY c.sequence',
-    ),
-    insert:
-      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns, retired, returned)
-      VALUES (:issuer, :currency, :version, :allocated, 0, :issued, :frozen, :limits, 0, :returns, :returned, :returned)`),
-    findApproval: db.prepare(`SELECT sequence, approve_amount FROM intent
-      WHERE kind = 'credential' AND id = ? AND issuer = ? AND approve_currency = ?`),
-    findResolution: db.prepare('SELECT 1 FROM resolution WHERE id = ?'),
-    insertResolution: db.prepare(`INSERT INTO resolution (id, sequence, issuer, currency, freed)
-      VALUES (:id, :sequence, :issuer, :currency, :freed)`),
-    lastResolution: db.prepare(`SELECT j.bytes FROM journal j
-      WHERE j.sequence = (SELECT max(sequence) FROM resolution)`),
-    free: db.prepare(
-      'UPDATE quota SET voided = voided + :freed WHERE issuer = :issuer AND currency = :currency',
-    ),
-  };
 }

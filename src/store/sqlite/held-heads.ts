@@ -2,15 +2,25 @@
 import type Database from 'better-sqlite3';
 import { type HeldHeadRow, heldHeadOf, readShownHead } from '../held-head.ts';
 import type { HeadHolding, HeldHead } from '../store.ts';
+import { type Prepared, prepareWhenUsed } from './prepared.ts';
+
+const sql = {
+  all: 'SELECT * FROM held_head ORDER BY role, name, journal',
+  find: 'SELECT * FROM held_head WHERE role = ? AND name = ? ORDER BY journal',
+  put: `INSERT INTO held_head (role, name, journal, signed, held_ms, contradiction) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT (role, name, journal) DO UPDATE SET signed = excluded.signed, held_ms = excluded.held_ms,
+        contradiction = excluded.contradiction`,
+  release: 'DELETE FROM held_head WHERE role = ? AND name = ? AND (? IS NULL OR journal = ?)',
+} as const;
 
 export class HeldHeads {
   private readonly path: string;
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: Prepared<typeof sql>;
 
   /** Throws `store_corrupt` where a row is not what it was. */
   constructor(db: Database.Database, path: string) {
     this.path = path;
-    this.statements = prepare(db);
+    this.statements = prepareWhenUsed(db, sql);
     this.all();
   }
 
@@ -41,15 +51,4 @@ export class HeldHeads {
   private find(role: string, name: string): HeldHead[] {
     return (this.statements.find.all(role, name) as HeldHeadRow[]).map((row) => heldHeadOf(row, this.path));
   }
-}
-
-function prepare(db: Database.Database) {
-  return {
-    all: db.prepare('SELECT * FROM held_head ORDER BY role, name, journal'),
-    find: db.prepare('SELECT * FROM held_head WHERE role = ? AND name = ? ORDER BY journal'),
-    put: db.prepare(`INSERT INTO held_head (role, name, journal, signed, held_ms, contradiction) VALUES (?, ?, ?, ?, ?, ?)
-      ON CONFLICT (role, name, journal) DO UPDATE SET signed = excluded.signed, held_ms = excluded.held_ms,
-        contradiction = excluded.contradiction`),
-    release: db.prepare('DELETE FROM held_head WHERE role = ? AND name = ? AND (? IS NULL OR journal = ?)'),
-  };
 }

@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 import { equalBytes, utf8 } from '../../kit/bytes.ts';
 import { firstThatFit, type LedgerReads, settledPage, sinceDepth } from '../ledger-reads.ts';
 import { bytesOf, decodeOrders, entryOf, type IntentRow, intentOf, type JournalRow } from '../row.ts';
+import { prepareWhenUsed } from './prepared.ts';
 import { settledCurrency } from './schema.ts';
 
 const ofQuota = `issuer = ? AND ${settledCurrency} = ? AND settles IS NOT NULL`;
@@ -37,20 +38,15 @@ export function makeLedgerReads(
   journal: Uint8Array,
   run: <T>(read: () => T) => Promise<T>,
 ): LedgerReads {
-  const sizes = db.prepare(sql.sizes);
-  const entries = db.prepare(sql.entries);
-  const intents = db.prepare(sql.intents);
-  const since = db.prepare(sql.since);
-  const orders = db.prepare(sql.orders);
-  const settledSizes = db.prepare(sql.settledSizes);
-  const settled = db.prepare(sql.settled);
-  const lastSettled = db.prepare(sql.lastSettled);
+  const statements = prepareWhenUsed(db, sql);
   return {
     journalAfter: (sequence, { most, bytes }) =>
       run(() => {
-        const last = firstThatFit(sizes.all(sequence, most) as SizeRow[], bytes).at(-1);
+        const last = firstThatFit(statements.sizes.all(sequence, most) as SizeRow[], bytes).at(-1);
         if (last === undefined) return [];
-        const rows = entries.all(sequence, last.sequence) as (JournalRow & { signed: bigint | null })[];
+        const rows = statements.entries.all(sequence, last.sequence) as (JournalRow & {
+          signed: bigint | null;
+        })[];
         return rows.map((row) => ({
           ...entryOf(row),
           signed: row.signed === null ? null : row.signed === 1n,
@@ -58,26 +54,28 @@ export function makeLedgerReads(
       }),
     intentsAfter: (kind, sequence, most) =>
       run(() => {
-        const rows = intents.all(kind, sequence, most) as { id: Buffer; sequence: bigint }[];
+        const rows = statements.intents.all(kind, sequence, most) as { id: Buffer; sequence: bigint }[];
         return rows.map((row) => ({ id: bytesOf(row.id), sequence: Number(row.sequence) }));
       }),
     firstSince: (kind, id) =>
       run(() => {
-        const { first } = since.get(kind, id) as { first: bigint | null };
+        const { first } = statements.since.get(kind, id) as { first: bigint | null };
         return first === null ? undefined : Number(first);
       }),
     ordersOf: (kind, id) =>
       run(() => {
-        const row = orders.get(kind, id) as { orders: Buffer | null } | undefined;
+        const row = statements.orders.get(kind, id) as { orders: Buffer | null } | undefined;
         return row === undefined || row.orders === null ? [] : decodeOrders(bytesOf(row.orders));
       }),
     settlementsAfter: (issuer, currency, marks, { most, bytes }) =>
       run(() => {
         const quota = [issuer, utf8(currency)];
         const from = marks.find((mark) => equalBytes(mark.journal, journal))?.sequence ?? 0;
-        const last = firstThatFit(settledSizes.all(...quota, from, most) as SizeRow[], bytes).at(-1);
+        const last = firstThatFit(statements.settledSizes.all(...quota, from, most) as SizeRow[], bytes).at(
+          -1,
+        );
         if (last === undefined) return { settled: [], marks };
-        const rows = settled.all(...quota, from, last.sequence) as IntentRow[];
+        const rows = statements.settled.all(...quota, from, last.sequence) as IntentRow[];
         return settledPage(
           marks,
           rows.map((row) => ({ journal, intent: intentOf(row) })),
@@ -85,7 +83,7 @@ export function makeLedgerReads(
       }),
     lastSettlement: (issuer, currency) =>
       run(() => {
-        const row = lastSettled.get(issuer, utf8(currency)) as IntentRow | undefined;
+        const row = statements.lastSettled.get(issuer, utf8(currency)) as IntentRow | undefined;
         return row === undefined ? undefined : intentOf(row);
       }),
   };

@@ -31,19 +31,56 @@ import {
   useOf,
 } from '../row.ts';
 import type { Allocation, ApprovedChange, NewRelease, NewStop, Stop, Store } from '../store.ts';
+import { type Prepared, prepareWhenUsed } from './prepared.ts';
 import { ReservationTable } from './reservation-table.ts';
 
 /** Appends an entry with the next number, which it gives. */
 export type AppendEntry = (entry: Omit<EntryContent, 'sequence'>) => number;
 
+const sql = {
+  quota: 'SELECT * FROM quota WHERE issuer = ? AND currency = ?',
+  quotas: 'SELECT * FROM quota ORDER BY issuer, currency',
+  slots: 'SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ?',
+  insertQuota: `INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
+      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`,
+  changeQuota: `UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
+        limits = :limits, returns = :returns, issued = :issued, voided = :voided, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`,
+  takeTotal: `UPDATE quota SET reserved = reserved + :amount, held = held + :held, clock_ms = :atMs
+      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount + :held`,
+  add: `UPDATE quota SET issued = issued + :approved, retired = retired + :retired,
+        returned = returned + :returned, credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`,
+  takeSlot: `INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (issuer, currency, name, slot) DO UPDATE SET used = used + excluded.used`,
+  pruneSlots: 'DELETE FROM quota_slot WHERE issuer = ? AND currency = ? AND name = ? AND slot < ?',
+  clearSlots: 'DELETE FROM quota_slot WHERE issuer = ? AND currency = ?',
+  issue: `UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
+      WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`,
+  giveBack: `UPDATE quota SET held = held - :amount
+      WHERE issuer = :issuer AND currency = :currency AND held >= :amount`,
+  takes: `SELECT sequence, take_amount, take_orders, take_ms FROM intent
+      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`,
+  recent: `SELECT take_amount, take_orders FROM intent
+      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY take_ms DESC LIMIT ?`,
+  findChange: 'SELECT sequence FROM quota_change WHERE id = ?',
+  insertChange: `INSERT INTO quota_change (id, sequence, issuer, currency, reset_ms)
+      VALUES (:id, :sequence, :issuer, :currency, :resetMs)`,
+  resets:
+    'SELECT sequence, reset_ms FROM quota_change WHERE issuer = ? AND currency = ? AND reset_ms IS NOT NULL',
+  findStop: 'SELECT * FROM quota_stop WHERE id = ?',
+  insertStop: `INSERT INTO quota_stop (id, sequence, reason, author, created_ms, lifted)
+      VALUES (:id, :sequence, :reason, :author, :createdMs, NULL)`,
+  stopInForce: 'SELECT * FROM quota_stop WHERE lifted IS NULL ORDER BY sequence DESC LIMIT 1',
+  liftStops: 'UPDATE quota_stop SET lifted = ? WHERE lifted IS NULL',
+} as const;
+
 export class QuotaTables {
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: Prepared<typeof sql>;
   readonly role: LedgerRole;
   private readonly append: AppendEntry;
   readonly reservations: ReservationTable;
 
   constructor(db: Database.Database, role: string, append: AppendEntry) {
-    this.statements = prepare(db);
+    this.statements = prepareWhenUsed(db, sql);
     this.role = role as LedgerRole;
     this.reservations = new ReservationTable(db);
     this.append = append;
@@ -237,47 +274,4 @@ export class QuotaTables {
     const row = this.statements.stopInForce.get() as StopRow | undefined;
     return row === undefined ? undefined : stopOf(row);
   }
-}
-
-function prepare(db: Database.Database) {
-  return {
-    quota: db.prepare('SELECT * FROM quota WHERE issuer = ? AND currency = ?'),
-    quotas: db.prepare('SELECT * FROM quota ORDER BY issuer, currency'),
-    slots: db.prepare('SELECT name, slot, used FROM quota_slot WHERE issuer = ? AND currency = ?'),
-    insertQuota:
-      db.prepare(`INSERT INTO quota (issuer, currency, version, allocated, reserved, issued, frozen, limits, clock_ms, returns)
-      VALUES (:issuer, :currency, 1, :allocated, 0, 0, :frozen, :limits, 0, :returns)`),
-    changeQuota: db.prepare(`UPDATE quota SET version = :version, allocated = :allocated, frozen = :frozen,
-        limits = :limits, returns = :returns, issued = :issued, voided = :voided, clock_ms = :clockMs WHERE issuer = :issuer AND currency = :currency`),
-    takeTotal:
-      db.prepare(`UPDATE quota SET reserved = reserved + :amount, held = held + :held, clock_ms = :atMs
-      WHERE issuer = :issuer AND currency = :currency AND allocated - reserved - held - issued + voided + returned >= :amount + :held`),
-    add: db.prepare(`UPDATE quota SET issued = issued + :approved, retired = retired + :retired,
-        returned = returned + :returned, credited = credited + :credited WHERE issuer = :issuer AND currency = :currency`),
-    takeSlot: db.prepare(`INSERT INTO quota_slot (issuer, currency, name, slot, used) VALUES (?, ?, ?, ?, ?)
-      ON CONFLICT (issuer, currency, name, slot) DO UPDATE SET used = used + excluded.used`),
-    pruneSlots: db.prepare(
-      'DELETE FROM quota_slot WHERE issuer = ? AND currency = ? AND name = ? AND slot < ?',
-    ),
-    clearSlots: db.prepare('DELETE FROM quota_slot WHERE issuer = ? AND currency = ?'),
-    issue: db.prepare(`UPDATE quota SET reserved = reserved - :amount, issued = issued + :amount
-      WHERE issuer = :issuer AND currency = :currency AND reserved >= :amount`),
-    giveBack: db.prepare(`UPDATE quota SET held = held - :amount
-      WHERE issuer = :issuer AND currency = :currency AND held >= :amount`),
-    takes: db.prepare(`SELECT sequence, take_amount, take_orders, take_ms FROM intent
-      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL AND take_ms >= ?`),
-    recent: db.prepare(`SELECT take_amount, take_orders FROM intent
-      WHERE issuer = ? AND take_currency = ? AND take_ms IS NOT NULL ORDER BY take_ms DESC LIMIT ?`),
-    findChange: db.prepare('SELECT sequence FROM quota_change WHERE id = ?'),
-    insertChange: db.prepare(`INSERT INTO quota_change (id, sequence, issuer, currency, reset_ms)
-      VALUES (:id, :sequence, :issuer, :currency, :resetMs)`),
-    resets: db.prepare(
-      'SELECT sequence, reset_ms FROM quota_change WHERE issuer = ? AND currency = ? AND reset_ms IS NOT NULL',
-    ),
-    findStop: db.prepare('SELECT * FROM quota_stop WHERE id = ?'),
-    insertStop: db.prepare(`INSERT INTO quota_stop (id, sequence, reason, author, created_ms, lifted)
-      VALUES (:id, :sequence, :reason, :author, :createdMs, NULL)`),
-    stopInForce: db.prepare('SELECT * FROM quota_stop WHERE lifted IS NULL ORDER BY sequence DESC LIMIT 1'),
-    liftStops: db.prepare('UPDATE quota_stop SET lifted = ? WHERE lifted IS NULL'),
-  };
 }

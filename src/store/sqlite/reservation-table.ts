@@ -5,6 +5,7 @@ import type { Reservation } from '../../quota/reservation.ts';
 import type { FoundReservations } from '../quota-plan.ts';
 import { type ReservationRow, reservationOf } from '../row.ts';
 import type { NewIntent, Store } from '../store.ts';
+import { type Prepared, prepareWhenUsed } from './prepared.ts';
 
 /** Which quota. */
 interface Quota {
@@ -27,11 +28,10 @@ const sql = {
 } as const;
 
 export class ReservationTable {
-  private readonly statements: Readonly<Record<keyof typeof sql, Database.Statement>>;
+  private readonly statements: Prepared<typeof sql>;
 
   constructor(db: Database.Database) {
-    const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)] as const);
-    this.statements = Object.fromEntries(prepared) as Record<keyof typeof sql, Database.Statement>;
+    this.statements = prepareWhenUsed(db, sql);
   }
 
   find(id: Uint8Array): Reservation | undefined {

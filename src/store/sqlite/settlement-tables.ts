@@ -4,12 +4,22 @@ import type { CommitPlan } from '../commit-plan.ts';
 import { type AccountRow, balanceOf, bytesOf } from '../row.ts';
 import type { AccountBalance, SpentUnit } from '../settlement-plan.ts';
 import type { Balance, Settlement, UnitSerial } from '../store.ts';
+import { type Prepared, prepareWhenUsed } from './prepared.ts';
+
+const sql = {
+  spent: 'SELECT intent_id FROM spent_unit WHERE epoch = ? AND serial = ? AND position = ?',
+  spend: 'INSERT INTO spent_unit (epoch, serial, position, intent_id) VALUES (?, ?, ?, ?)',
+  balance: 'SELECT * FROM account WHERE id = ? AND issuer = ? AND currency = ?',
+  balances: 'SELECT * FROM account WHERE id = ? AND amount > 0 ORDER BY issuer, currency',
+  put: `INSERT INTO account (id, issuer, currency, amount) VALUES (?, ?, ?, ?)
+      ON CONFLICT (id, issuer, currency) DO UPDATE SET amount = excluded.amount`,
+} as const;
 
 export class SettlementTables {
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: Prepared<typeof sql>;
 
   constructor(db: Database.Database) {
-    this.statements = prepare(db);
+    this.statements = prepareWhenUsed(db, sql);
   }
 
   /** Of the units that are settled those that are spent. */
@@ -51,15 +61,4 @@ export class SettlementTables {
       amount,
     }));
   }
-}
-
-function prepare(db: Database.Database) {
-  return {
-    spent: db.prepare('SELECT intent_id FROM spent_unit WHERE epoch = ? AND serial = ? AND position = ?'),
-    spend: db.prepare('INSERT INTO spent_unit (epoch, serial, position, intent_id) VALUES (?, ?, ?, ?)'),
-    balance: db.prepare('SELECT * FROM account WHERE id = ? AND issuer = ? AND currency = ?'),
-    balances: db.prepare('SELECT * FROM account WHERE id = ? AND amount > 0 ORDER BY issuer, currency'),
-    put: db.prepare(`INSERT INTO account (id, issuer, currency, amount) VALUES (?, ?, ?, ?)
-      ON CONFLICT (id, issuer, currency) DO UPDATE SET amount = excluded.amount`),
-  };
 }

@@ -1,9 +1,10 @@
-/** The SQL of the store, prepared once for each database. */
+/** The SQL of the store. */
 import type Database from 'better-sqlite3';
 import { encodeReserve } from '../reservation.ts';
 import { encodeOrders } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
 import type { NewIntent } from '../store.ts';
+import { type Prepared, prepareWhenUsed } from './prepared.ts';
 
 const sql = {
   journal: 'SELECT sequence, bytes, hash FROM journal WHERE sequence >= ? ORDER BY sequence LIMIT ?',
@@ -36,11 +37,10 @@ const sql = {
     'SELECT coalesce(sum(decides), 0) AS count FROM intent WHERE issuer = ? AND created_ms >= ? AND decides > 0',
 } as const;
 
-export type Statements = Readonly<Record<keyof typeof sql, Database.Statement>>;
+export type Statements = Prepared<typeof sql>;
 
 export function prepareStatements(db: Database.Database): Statements {
-  const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)] as const);
-  return Object.fromEntries(prepared) as Statements;
+  return prepareWhenUsed(db, sql);
 }
 
 /** What `insertIntent` is run with. */
