@@ -19,6 +19,7 @@ import { commitOwner, decodeUnit, type Unit } from '../records/unit.ts';
 import { decodeUnitFile } from '../records/unit-file.ts';
 import type { Store, UnitSerial } from '../store/store.ts';
 import { type VerificationOptions, verifyWith } from '../verifier/verify.ts';
+import { describeSerial } from './unit-serial.ts';
 
 export interface UnitChecks extends Pick<VerificationOptions, 'at' | 'verifySignature'> {
   readonly bundle: TrustBundle;
@@ -144,8 +145,4 @@ function checkOwner(
     `blindings[${place}]: the owner of unit ${describeSerial(unit)} is not \`${owner}\` with this blinding: the key and the blinding of its owner are accepted; a unit of a plain name cannot be retired by proof`,
     `blindings[${place}]`,
   );
-}
-
-export function describeSerial({ epoch, sequence, index }: UnitSerial): string {
-  return `${epoch}.${sequence}.${index}`;
 }

@@ -26,8 +26,8 @@ import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
 import type { Intent, NewIntent } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
-import { describeSerial } from './retired-units.ts';
 import type { ListSettled, SettledItem, SettledItems } from './settled-list.ts';
+import { describeSerial } from './unit-serial.ts';
 import type { AskVouching, ShownRetirement } from './vouching.ts';
 
 export interface FollowingDependencies {

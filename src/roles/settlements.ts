@@ -26,8 +26,9 @@ import { openBundle } from '../verifier/verify.ts';
 import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
 import { finishIntent, refuseOtherBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
-import { checkRetiredUnits, describeSerial } from './retired-units.ts';
+import { checkRetiredUnits } from './retired-units.ts';
 import { type ListSettled, makeSettledList, type SettledKind } from './settled-list.ts';
+import { describeSerial } from './unit-serial.ts';
 
 export interface SettlementsDependencies {
   readonly ledger: Ledger;

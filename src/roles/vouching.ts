@@ -16,6 +16,7 @@ import { select } from '../records/selection.ts';
 import { commitOwner, encodeUnit, type Unit } from '../records/unit.ts';
 import type { Store, UnitSerial } from '../store/store.ts';
 import { decodeContext } from './currency-intent.ts';
+import { describeSerial } from './unit-serial.ts';
 
 /** A retirement, with what quota control says that it spends. */
 export interface ShownRetirement {
@@ -86,7 +87,7 @@ export function makeVouching(issuer: string, store: Pick<Store, 'findSerial' | '
       )
         return refuseUnknown(
           `units[${place}]`,
-          `unit ${serial.epoch}.${serial.sequence}.${serial.index} is not the one that is named, or not \`${owner}\`'s`,
+          `unit ${describeSerial(serial)} is not the one that is named, or not \`${owner}\`'s`,
         );
       known.add(toHex(hash));
       sum += unit.value;

@@ -88,6 +88,7 @@ const bySettlementsOnly = {
 };
 
 const neverOfSettlements = {
+  cursor_invalid: 'what was settled is listed at /quota/settlements',
   settlement_unknown: 'it is asked for by GET',
   amount_malformed: 'amounts in records are integers',
   amount_fraction: 'amounts in records are integers',
@@ -152,7 +153,11 @@ const neverOfCentral = {
   decryption_failed: 'central management encrypts only',
 };
 
-const neverOfIssuance = { payees_malformed: 'a draft is made of a CSV by `ringmint request`' };
+const neverOfIssuance = {
+  unit_unknown: 'units are vouched for at /vouchings',
+  cursor_invalid: 'what was settled is listed at /quota/settlements',
+  payees_malformed: 'a draft is made of a CSV by `ringmint request`',
+};
 
 const sqlite = 'src/store/sqlite/sqlite-store.ts';
 
