@@ -548,8 +548,10 @@ class LyingQuota implements World {
     for (const { bytes, sequence } of await this.house.store('central').journal(this.read + 1, 1_000)) {
       this.read = sequence;
       const entry = decodeEntry(bytes);
-      if ('entry' in entry && entry.entry.kind === 'resolution')
-        this.freed.set(toHex(entry.entry.id), entry.entry);
+      if (!('entry' in entry)) continue;
+      const { kind } = entry.entry;
+      if (kind === 'resolution') this.freed.set(toHex(entry.entry.id), entry.entry);
+      if (kind === 'retirement' || kind === 'transfer') this.settled.checkFollowed(entry.entry.id);
     }
     for (const { bit, sum } of this.observer.batches.values()) {
       const resolved = this.freed.get(toHex(bit.requestId));

@@ -53,6 +53,8 @@ export class SettledLies {
   private readonly balances = new Map<Owner, bigint>();
   /** What owners have signed away: units, each once, and what is retired for good. */
   private readonly signed = { units: new Map<string, bigint>(), forGood: 0n };
+  /** Of instructions, by id, that an owner signed. */
+  private readonly wills = new Set<string>();
   private readonly draw: Draw;
   private readonly keys: LiarKeys;
   private readonly clock: Clock;
@@ -143,6 +145,7 @@ export class SettledLies {
       units.length === 0
         ? encodeTransfer(instruction)
         : encodeRetirement({ ...instruction, units: sorted.map(({ hash }) => hash) });
+    if (signer === by && by !== thief) this.wills.add(toHex(instruction.id));
     // In the name of `by`, whoever signs.
     const bytes = await signAs(signer, toBeSigned);
     const record = {
@@ -300,6 +303,11 @@ export class SettledLies {
     if (returned > forGood)
       throw new Broken(`returned: ${returned} came back, and owners have retired ${forGood}`);
     if (returned > spent) throw new Broken(`returned: ${returned} came back of units of ${spent}`);
+  }
+
+  /** INVARIANT: what central management follows, an owner has signed. */
+  checkFollowed(id: Uint8Array): void {
+    if (!this.wills.has(toHex(id))) throw new Broken(`followed: ${toHex(id)}, which no owner has signed`);
   }
 
   /** What is in nobody's hands any more, at least. */
