@@ -23,7 +23,6 @@ export type EntryKind =
   | 'transfer'
   | 'reservation'
   | 'release'
-  | 'void'
   | 'closing'
   | 'allocation'
   | 'quota-change'

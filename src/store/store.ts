@@ -34,7 +34,6 @@ export type IntentKind =
   | 'transfer'
   | 'reservation'
   | 'release'
-  | 'void'
   | 'closing';
 
 export interface Intent {
