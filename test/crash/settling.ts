@@ -72,11 +72,11 @@ export class Settling {
     return makeRequestId(this.plant.clock, (length) => this.draw.bytes(length));
   }
 
-  /** One to three that are sent at once: units retired for good or to ann's account, and what is in that moved or retired. */
-  make(): Sent[] {
+  /** One to `most` that are sent at once: units retired for good or to ann's account, and what is in that moved or retired. */
+  make(most = 3): Sent[] {
     const { draw, owned } = this;
     const sent: Sent[] = [];
-    for (let i = 1 + draw.below(3); i > 0; i--) {
+    for (let i = 1 + draw.below(most); i > 0; i--) {
       if (this.balance > 0n && draw.chance(40)) sent.push(this.transfer());
       else if (owned !== undefined && this.nextUnit < unitCount) sent.push(this.retirement(owned));
     }

@@ -99,6 +99,7 @@ class Run implements SweepReport {
   private readonly lengths = new Map<Kind, number>();
   private draw: Draw;
   private plant!: Plant;
+  private returns = false;
   private auditor!: Auditor;
   private settling!: Settling;
   private keeping!: Keeping;
@@ -115,12 +116,12 @@ class Run implements SweepReport {
   async usePlant(): Promise<void> {
     const { tokens, seed, defect, cuts } = this.options;
     // Of every other one what is retired comes back, and central management follows it.
-    const returns = this.plants % 2 === 1;
+    this.returns = this.plants % 2 === 1;
     this.draw = drawFrom(`${seed}/${this.plants++}`);
     this.answered = [];
     this.receipts = [];
     this.last.length = 0;
-    this.plant = await Plant.make({ tokens, draw: this.draw, allocated, returns, defect });
+    this.plant = await Plant.make({ tokens, draw: this.draw, allocated, returns: this.returns, defect });
     this.auditor = new Auditor(this.plant, tokens, allocated);
     this.plant.watch = this.auditor;
     try {
@@ -186,6 +187,11 @@ class Run implements SweepReport {
     plant.meter.arm({ at: { name, skip: 0 }, side: draw.pick(['before', 'after']), scope: 'line' });
     await Promise.all(this.makeOrders('group').map(({ bytes }) => plant.issuance.issue(bytes)));
     plant.meter.arm(undefined);
+    if (this.returns) {
+      // One settlement alone is to be followed: what came before it is.
+      await plant.resolution.run();
+      for (const sent of this.settling.make(1)) this.takeReceipt(sent, await this.send(sent));
+    }
     // Its credential expires, and clocks may be apart.
     plant.clock.advanceMs(430_000);
     if (draw.chance(10)) await this.stop();
