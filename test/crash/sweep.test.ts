@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { nightly } from '../nightly.ts';
 import { openTokens, type Tokens } from '../roles/authorities.ts';
-import { sweep } from './sweep.ts';
+import { Places, sweep } from './sweep.ts';
 
 /** The nightly sweep has one a day. */
 const seed = nightly ? new Date().toISOString().slice(0, 10) : '1';
@@ -41,25 +41,22 @@ it(`${cuts} cuts anywhere: Σ issued ≤ Σ quota, one order one outcome, and wh
   timeout: nightly ? 14_400_000 : 1_800_000,
 }, async () => {
   const startedMs = performance.now();
+  const places = new Places();
   const reports = await Promise.all(
     Array.from({ length: lanes }, (_, lane) =>
-      sweep({ tokens, seed: `${seed}/lane ${lane}`, cuts: cuts / lanes }),
+      sweep({ tokens, seed: `${seed}/lane ${lane}`, cuts: cuts / lanes, places }),
     ),
   );
   const sum = (of: (report: (typeof reports)[number]) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
-  const places = reports.map((report) => report.places);
-  const seen = new Set(reports.flatMap((report) => [...report.seen]));
-  // What shares a transaction (`a+b`) depends on what arrives together; some of that comes by once in a thousand.
-  const single = [...seen].filter((place) => !place.includes('+'));
-  const missed = single.filter((place) => places.every((one) => !one.has(place)));
+  const { single } = places;
   console.log(
-    `${sum((one) => one.cuts)} cuts at ${seen.size} places, ${sum((one) => one.doubles)} of them in a start or in what is asked again; ` +
+    `${sum((one) => one.cuts)} cuts at ${places.seen.size} places, ${sum((one) => one.doubles)} of them in a start or in what is asked again; ` +
       `${sum((one) => one.orders)} orders, ${sum((one) => one.units)} units, ${sum((one) => one.olderRefused)} older databases refused; ` +
       `${((performance.now() - startedMs) / cuts).toFixed(1)} ms a cut`,
   );
   expect(sum((one) => one.cuts)).toBeGreaterThanOrEqual(cuts);
-  expect(missed, 'points that no cut fell on').toEqual([]);
+  expect(places.missed, 'points that no cut fell on').toEqual([]);
   expect(single.length).toBeGreaterThanOrEqual(170);
   expect(single).toEqual(
     expect.arrayContaining(wanted.flatMap((name) => [`before ${name}`, `after ${name}`])),
