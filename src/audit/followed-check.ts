@@ -2,7 +2,7 @@
  * Settlements that central management has followed: each is one of quota control's, as that has it, and once; what the owner signed and what
  * it spends are looked at there.
  */
-import { equalBytes } from '../kit/bytes.ts';
+import { equalBytes, equalOrNull } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
 import type { IntentEntry } from './entry.ts';
@@ -96,8 +96,8 @@ function isSameSettlement(own: Settles | null, settled: Settles | null): boolean
   return (
     own.currency === settled.currency &&
     own.amount === settled.amount &&
-    isSameAccount(own.from, settled.from) &&
-    isSameAccount(own.to, settled.to) &&
+    equalOrNull(own.from, settled.from) &&
+    equalOrNull(own.to, settled.to) &&
     (own.returned === settled.returned || own.returned === 0n) &&
     own.units.length === settled.units.length &&
     own.units.every(({ epoch, sequence, index }, place) => {
@@ -105,8 +105,4 @@ function isSameSettlement(own: Settles | null, settled: Settles | null): boolean
       return unit?.epoch === epoch && unit.sequence === sequence && unit.index === index;
     })
   );
-}
-
-function isSameAccount(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : equalBytes(a, b);
 }

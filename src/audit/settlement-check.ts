@@ -2,7 +2,7 @@
  * Retirements and transfers in quota control's journal: each was signed by the owner, is what the receipt says, and spends units that are
  * this owner's, of batches that quota was taken for, each unit once.
  */
-import { equalBytes } from '../kit/bytes.ts';
+import { equalBytes, equalOrNull } from '../kit/bytes.ts';
 import { decodeCbor } from '../kit/encoding.ts';
 import { unitLimit } from '../records/claims.ts';
 import { type Decoded, verifyRecord } from '../records/cose.ts';
@@ -179,7 +179,7 @@ function checkReceipt({ entry, record }: HeldRecord<SettlementRecord>, settles: 
     record.total !== settles.amount ||
     record.count !== settles.units.length ||
     record.returned !== settles.returned ||
-    !isSame(record.creditTo, settles.to)
+    !equalOrNull(record.creditTo, settles.to)
   )
     find('settlement_mismatch', 'the receipt says otherwise than its entry', 'what the journal has');
 }
@@ -200,8 +200,8 @@ function checkInstruction(
     instruction.issuer !== entry.issuer ||
     instruction.currency.code !== settles.currency ||
     instruction.total !== settles.amount ||
-    !isSame(creditTo, settles.to) ||
-    !isSame(from, settles.from)
+    !equalOrNull(creditTo, settles.to) ||
+    !equalOrNull(from, settles.from)
   )
     find('settlement_mismatch', 'it is not what the owner signed', 'the amount and accounts of the owner');
   if (record.issuedAt >= expiresAt || issuedAt > record.issuedAt + clockTolerance)
@@ -242,10 +242,6 @@ function readEvidence(context: AuditContext, entry: IntentEntry, find: Find): Ev
     units: isRetirement ? (instruction as Retirement).units : [],
     blindings: blindings as Uint8Array[],
   };
-}
-
-function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : equalBytes(a, b);
 }
 
 /** Epoch and number, 8 bytes each. */

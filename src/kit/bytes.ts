@@ -39,6 +39,11 @@ export function mapKey(bytes: Uint8Array): string {
   return key;
 }
 
+/** Whether both are null, or the same bytes. */
+export function equalOrNull(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : equalBytes(a, b);
+}
+
 /** Decodes lower- or upper-case hex; `undefined` where the text is not whole bytes of hex. */
 export function fromHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;

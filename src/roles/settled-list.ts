@@ -12,7 +12,7 @@ import { equalBytes, mapKey } from '../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { readToBeSigned } from '../records/cose.ts';
-import type { Intent, Mark, SettledPage, UnitSerial } from '../store/store.ts';
+import type { Intent, Mark, SeriesHead, SettledPage, UnitSerial } from '../store/store.ts';
 import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -71,7 +71,10 @@ export function makeSettledList(dependencies: SettledListDependencies): ListSett
     return !(await checkAbandoned(ledger, intent, isAbandoned)).ok;
   }
 
-  async function marksOf(after: string | undefined): Promise<Result<readonly Mark[], 'cursor_invalid'>> {
+  async function marksOf(
+    after: string | undefined,
+    journals: readonly SeriesHead[],
+  ): Promise<Result<readonly Mark[], 'cursor_invalid'>> {
     const marks = after === undefined ? [] : decodeCursor(after);
     if (marks === undefined)
       return refuse(
@@ -80,7 +83,7 @@ export function makeSettledList(dependencies: SettledListDependencies): ListSett
         'after',
       );
     const known: Mark[] = [];
-    for (const own of await store.journals()) {
+    for (const own of journals) {
       const mark = marks.find(({ journal }) => equalBytes(journal, own.journalId));
       const hash = mark === undefined ? undefined : await own.hashAt(mark.sequence);
       if (mark !== undefined && hash !== undefined && equalBytes(hash.subarray(0, hashBytes), mark.hash))
@@ -89,8 +92,7 @@ export function makeSettledList(dependencies: SettledListDependencies): ListSett
     return succeed(known);
   }
 
-  async function encodeNext(marks: readonly Mark[]): Promise<string> {
-    const journals = await store.journals();
+  async function encodeNext(marks: readonly Mark[], journals: readonly SeriesHead[]): Promise<string> {
     const told: CborValue[] = [];
     for (const { journal, sequence } of marks) {
       const found = journals.find(({ journalId }) => equalBytes(journalId, journal));
@@ -101,7 +103,8 @@ export function makeSettledList(dependencies: SettledListDependencies): ListSett
   }
 
   return async ({ issuer, currency, after }) => {
-    const marks = await marksOf(after);
+    const journals = await store.journals();
+    const marks = await marksOf(after, journals);
     if (!marks.ok) return marks;
     const page = await store
       .reads()
@@ -112,12 +115,11 @@ export function makeSettledList(dependencies: SettledListDependencies): ListSett
       if (item !== undefined) items.push(item);
       else if (!(await isPassed(intent))) {
         // It is being signed, and what comes after it may rest on it.
-        const next = await encodeNext(marksBefore(page, place, marks.value));
+        const next = await encodeNext(marksBefore(page, place, marks.value), journals);
         return succeed({ items, next, more: true });
       }
     }
-    const next = await encodeNext(page.marks);
-    return succeed({ items, next, more: next !== (await encodeNext(marks.value)) });
+    return succeed({ items, next: await encodeNext(page.marks, journals), more: page.settled.length > 0 });
   };
 }
 

@@ -11,7 +11,7 @@
  * A crash before the commit leaves the page to be asked for again. After it each settlement is counted, once and for ever; the receipt that is
  * kept with it is recorded by the next start.
  */
-import { equalBytes } from '../kit/bytes.ts';
+import { equalBytes, equalOrNull } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
@@ -237,7 +237,7 @@ function checkItem(
     namesInstruction(record.settledHash, decoded) &&
     record.total === instruction.total &&
     record.count === item.units.length &&
-    isSameAccount(record.creditTo, instruction.creditTo) &&
+    equalOrNull(record.creditTo, instruction.creditTo) &&
     (shown === undefined) === (item.units.length === 0) &&
     new Set(item.units.map(describeSerial)).size === item.units.length;
   if (!isSame)
@@ -267,8 +267,4 @@ function readWill({
 
 function isBlindings(value: CborValue | undefined): value is readonly Uint8Array[] {
   return Array.isArray(value) && value.every((one) => one instanceof Uint8Array && one.length === 32);
-}
-
-function isSameAccount(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : equalBytes(a, b);
 }

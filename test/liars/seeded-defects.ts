@@ -200,8 +200,8 @@ export const seededDefects: readonly SeededDefect[] = [
     name: 'issuance vouches for any amount of its units',
     by: 'a lying quota control',
     file: 'roles/vouching.ts',
-    from: 'known.size === units.length && sum === total',
-    to: 'known.size === units.length',
+    from: 'return sum === total',
+    to: 'return sum >= 0n',
   },
   {
     name: 'the closing of one request frees another',
