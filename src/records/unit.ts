@@ -110,6 +110,11 @@ export function deriveSalt(seed: Uint8Array, index: number): Uint8Array {
   return sha256(input).slice(0, 16);
 }
 
+/** A unit's serial for people: `epoch.sequence.index`. */
+export function serialName({ epoch, sequence, index }: Pick<Unit, 'epoch' | 'sequence' | 'index'>): string {
+  return `${epoch}.${sequence}.${index}`;
+}
+
 export function encodeUnit(unit: Unit): Uint8Array {
   return encodeCbor([
     version,

@@ -15,11 +15,10 @@ import { ownerOfKey } from '../records/owner.ts';
 import type { Retirement } from '../records/retirement.ts';
 import type { RetirementFile } from '../records/retirement-file.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
-import { commitOwner, decodeUnit, type Unit } from '../records/unit.ts';
+import { commitOwner, decodeUnit, serialName, type Unit } from '../records/unit.ts';
 import { decodeUnitFile } from '../records/unit-file.ts';
 import type { Store, UnitSerial } from '../store/store.ts';
 import { type VerificationOptions, verifyWith } from '../verifier/verify.ts';
-import { describeSerial } from './unit-serial.ts';
 
 export interface UnitChecks extends Pick<VerificationOptions, 'at' | 'verifySignature'> {
   readonly bundle: TrustBundle;
@@ -45,7 +44,7 @@ export async function checkRetiredUnits(
       if (place === undefined || serials[place] !== undefined)
         return refuse(
           'retirement_mismatch',
-          `${field}: unit ${describeSerial(unit)} is ${place === undefined ? 'none that the retirement names' : 'there twice'}: files with just the units that it names, each once, are accepted`,
+          `${field}: unit ${serialName(unit)} is ${place === undefined ? 'none that the retirement names' : 'there twice'}: files with just the units that it names, each once, are accepted`,
           field,
         );
       const opens = checkOwner(unit, record, blindings[place], place);
@@ -142,7 +141,7 @@ function checkOwner(
   if (equalBytes(commitOwner(owner, blinding), unit.owner)) return succeed(null);
   return refuse(
     'owner_mismatch',
-    `blindings[${place}]: the owner of unit ${describeSerial(unit)} is not \`${owner}\` with this blinding: the key and the blinding of its owner are accepted; a unit of a plain name cannot be retired by proof`,
+    `blindings[${place}]: the owner of unit ${serialName(unit)} is not \`${owner}\` with this blinding: the key and the blinding of its owner are accepted; a unit of a plain name cannot be retired by proof`,
     `blindings[${place}]`,
   );
 }

@@ -24,10 +24,10 @@ import { decodeRetirement } from '../records/retirement.ts';
 import { decodeSettlement, type SettlementRecord } from '../records/settlement.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
+import { serialName } from '../records/unit.ts';
 import type { Intent, NewIntent } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 import type { ListSettled, SettledItem, SettledItems } from './settled-list.ts';
-import { describeSerial } from './unit-serial.ts';
 import type { AskVouching, ShownRetirement } from './vouching.ts';
 
 export interface FollowingDependencies {
@@ -239,7 +239,7 @@ function checkItem(
     record.count === item.units.length &&
     equalOrNull(record.creditTo, instruction.creditTo) &&
     (shown === undefined) === (item.units.length === 0) &&
-    new Set(item.units.map(describeSerial)).size === item.units.length;
+    new Set(item.units.map(serialName)).size === item.units.length;
   if (!isSame)
     return refuse('peer_fault', 'quota control told of a settlement that is another than its owner signed');
   const from = shown === undefined ? instruction.ownerKey.keyId : null;

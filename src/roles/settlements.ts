@@ -21,6 +21,7 @@ import { decodeRetirementFile, type RetirementFile } from '../records/retirement
 import { encodeSettlement } from '../records/settlement.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import { decodeTransfer } from '../records/transfer.ts';
+import { serialName } from '../records/unit.ts';
 import type { Balance, NewIntent, Settlement, UnitSerial } from '../store/store.ts';
 import { openBundle } from '../verifier/verify.ts';
 import { checkAbandoned, type IsAbandoned } from './abandoned.ts';
@@ -28,7 +29,6 @@ import { finishIntent, refuseOtherBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
 import { checkRetiredUnits } from './retired-units.ts';
 import { type ListSettled, makeSettledList, type SettledKind } from './settled-list.ts';
-import { describeSerial } from './unit-serial.ts';
 
 export interface SettlementsDependencies {
   readonly ledger: Ledger;
@@ -174,7 +174,7 @@ export function makeSettlements(dependencies: SettlementsDependencies): Settleme
     if (unit === undefined || by === undefined) return undefined;
     return refuse(
       'unit_spent',
-      `units[${place}]: unit ${describeSerial(unit)} was spent by the retirement ${formatUuid(by)}: each unit works once; that retirement sent again, or one without this unit, is accepted`,
+      `units[${place}]: unit ${serialName(unit)} was spent by the retirement ${formatUuid(by)}: each unit works once; that retirement sent again, or one without this unit, is accepted`,
       `units[${place}]`,
     );
   }

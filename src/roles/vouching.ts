@@ -13,10 +13,9 @@ import { ownerOfKey } from '../records/owner.ts';
 import { decodeRequest, lotsOf } from '../records/request.ts';
 import { decodeRetirement } from '../records/retirement.ts';
 import { select } from '../records/selection.ts';
-import { commitOwner, encodeUnit, type Unit } from '../records/unit.ts';
+import { commitOwner, encodeUnit, serialName, type Unit } from '../records/unit.ts';
 import type { Store, UnitSerial } from '../store/store.ts';
 import { decodeContext } from './currency-intent.ts';
-import { describeSerial } from './unit-serial.ts';
 
 /** A retirement, with what quota control says that it spends. */
 export interface ShownRetirement {
@@ -86,7 +85,7 @@ export function makeVouching(issuer: string, store: Pick<Store, 'findSerial' | '
       )
         return refuseUnknown(
           `units[${place}]`,
-          `unit ${describeSerial(serial)} is not the one that is named, or not \`${owner}\`'s`,
+          `unit ${serialName(serial)} is not the one that is named, or not \`${owner}\`'s`,
         );
       sum += unit.value;
     }

@@ -2,9 +2,10 @@
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { quote } from '../kit/result.ts';
 import { accountName, type QuotaHistory, type RecordedAccount } from '../quota/history.ts';
+import { serialName } from '../records/unit.ts';
 import type { Corrupt } from './quota-check.ts';
 import { type AccountRow, balanceOf, bytesOf, type QuotaRow } from './row.ts';
-import { decodeSettlement, unitName } from './settlement.ts';
+import { decodeSettlement } from './settlement.ts';
 import { balanceName } from './settlement-plan.ts';
 import type { Settlement, UnitSerial } from './store.ts';
 
@@ -69,7 +70,7 @@ export class SettlementCheck {
   /** That the spent log has the unit as spent by the intent; `by` is what the log has. */
   spent({ sequence, id }: SettlingRow, unit: UnitSerial, by: Uint8Array | undefined): void {
     if (by === undefined || !equalBytes(bytesOf(by), bytesOf(id)))
-      throw this.corrupt(`unit ${unitName(unit)} of entry ${sequence} is not spent by it`);
+      throw this.corrupt(`unit ${serialName(unit)} of entry ${sequence} is not spent by it`);
   }
 
   /** One row of the accounts, each once. */

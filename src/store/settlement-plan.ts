@@ -1,7 +1,7 @@
 /** The spent units and the accounts as they become while a group of intents is decided. */
 import { toHex } from '../kit/bytes.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
-import { unitName } from './settlement.ts';
+import { serialName } from '../records/unit.ts';
 import type { CommitCode, Settlement, UnitSerial } from './store.ts';
 
 export interface SpentUnit {
@@ -25,18 +25,18 @@ export class SettlementPlan {
   private readonly changed = new Set<string>();
 
   constructor(spent: readonly SpentUnit[], balances: readonly AccountBalance[]) {
-    this.spentBy = new Map(spent.map(({ unit, by }) => [unitName(unit), by]));
+    this.spentBy = new Map(spent.map(({ unit, by }) => [serialName(unit), by]));
     this.known = new Map(balances.map((balance) => [balanceName(balance), balance]));
   }
 
   /** Whether none of the units was spent, and the account that is debited has enough. */
   check({ issuer, currency, amount, units, from }: Settlement): Result<null, CommitCode> {
     for (const unit of units) {
-      const by = this.spentBy.get(unitName(unit));
+      const by = this.spentBy.get(serialName(unit));
       if (by !== undefined)
         return refuse(
           'unit_spent',
-          `unit ${unitName(unit)} was spent before, by retirement ${toHex(by)}: each is spent once; units that are not spent are accepted`,
+          `unit ${serialName(unit)} was spent before, by retirement ${toHex(by)}: each is spent once; units that are not spent are accepted`,
           'units',
         );
     }
@@ -53,7 +53,7 @@ export class SettlementPlan {
   /** Spends and moves what was checked; `id` of the intent. */
   apply(id: Uint8Array, { issuer, currency, amount, units, from, to }: Settlement): void {
     for (const unit of units) {
-      this.spentBy.set(unitName(unit), id);
+      this.spentBy.set(serialName(unit), id);
       this.newUnits.push({ unit, by: id });
     }
     for (const [account, by] of [

@@ -8,6 +8,7 @@
  */
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert } from '../kit/result.ts';
+import { serialName } from '../records/unit.ts';
 import { type NewIntent, type Settlement, StoreError, type UnitSerial } from './store.ts';
 
 /** Of one unit: epoch and sequence of its control bit, and its number there. */
@@ -106,10 +107,5 @@ export function assertSettlement({ issuer, take, settles }: NewIntent): void {
     ),
     'a unit has a serial',
   );
-  assert(new Set(units.map(unitName)).size === units.length, 'a unit is spent once in a settlement');
-}
-
-/** As it is shown to people. */
-export function unitName({ epoch, sequence, index }: UnitSerial): string {
-  return `${epoch}.${sequence}.${index}`;
+  assert(new Set(units.map(serialName)).size === units.length, 'a unit is spent once in a settlement');
 }

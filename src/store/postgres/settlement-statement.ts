@@ -1,7 +1,8 @@
 /** The statements on PostgreSQL's spent log and accounts; whoever writes them holds the rows of the quotas that they belong to. */
+
+import { serialName } from '../../records/unit.ts';
 import type { CommitPlan } from '../commit-plan.ts';
 import { type AccountRow, balanceOf, bytesOf, type SpentUnitRow, spentUnitOf } from '../row.ts';
-import { unitName } from '../settlement.ts';
 import type { AccountBalance, SpentUnit } from '../settlement-plan.ts';
 import type { Balance, Settlement, UnitSerial } from '../store.ts';
 import type { Ask } from './session.ts';
@@ -28,8 +29,8 @@ export async function findSpent(
   ask: Ask,
   units: readonly UnitSerial[],
 ): Promise<readonly (Uint8Array | undefined)[]> {
-  const spent = new Map((await readSpent(ask, units)).map(({ unit, by }) => [unitName(unit), by]));
-  return units.map((unit) => spent.get(unitName(unit)));
+  const spent = new Map((await readSpent(ask, units)).map(({ unit, by }) => [serialName(unit), by]));
+  return units.map((unit) => spent.get(serialName(unit)));
 }
 
 /** Of the accounts that are debited or credited what they have. */
