@@ -25,6 +25,8 @@ export const header = {
   verifiableProofs: 396,
   /** RFC 9053 §6.3.1: the sender's ephemeral key */
   ephemeralKey: -1,
+  /** RFC 9053 §5.1: of the key derivation */
+  salt: -20,
 } as const;
 
 /** COSE algorithms (IANA COSE Algorithms). */
@@ -35,6 +37,8 @@ export const algorithm = {
   a256gcm: 3,
   /** RFC 9053 §6.3.1: ECDH-ES with HKDF and SHA-256, direct */
   ecdhEsHkdf256: -25,
+  /** RFC 9053 §6.1.2: a shared secret with HKDF and SHA-256, direct */
+  directHkdf256: -10,
 } as const;
 
 /** RFC 9942 §4.2: RFC 9162 Merkle trees with SHA-256. */

@@ -173,14 +173,14 @@ function isOnCurve(point: Uint8Array): boolean {
 }
 
 /** HKDF (RFC 9053 §5.1) over the shared secret, with COSE_KDF_Context (§5.2) as its info: 32 bytes. */
-function contentKey(shared: Uint8Array, recipientHeader: Uint8Array): Uint8Array {
+export function contentKey(shared: Uint8Array, recipientHeader: Uint8Array, salt?: Uint8Array): Uint8Array {
   const nobody = [null, null, null];
   const info = encodeCbor([algorithm.a256gcm, nobody, nobody, [256, recipientHeader]]);
-  return hkdf(sha256Hash, shared, undefined, info, 32);
+  return hkdf(sha256Hash, shared, salt, info, 32);
 }
 
 /** AES-GCM (RFC 9053 §4.1) with the Enc_structure (RFC 9052 §5.3) as additional data; throws OperationError for a wrong tag. */
-async function applyAesGcm(
+export async function applyAesGcm(
   operation: 'encrypt' | 'decrypt',
   rawKey: Uint8Array,
   iv: Uint8Array,
