@@ -43,7 +43,12 @@ const layers: readonly Layer[] = [
   { path: 'hsm/', may: [], packages: ['pkcs11js'], node: true },
   { path: 'src/kit/', may: [], packages: ['cborg', '@noble/hashes'], node: false },
   { path: 'src/records/', may: ['src/kit/'], packages: ['@noble/curves', '@noble/hashes'], node: false },
-  { path: 'src/rules/', may: ['src/kit/', 'src/records/', 'vm/'], packages: [], node: false },
+  {
+    path: 'src/rules/',
+    may: ['src/kit/', 'src/records/', 'vm/'],
+    packages: ['@marcbachmann/cel-js'],
+    node: false,
+  },
   { path: 'src/quota/', may: ['src/kit/', 'src/records/'], packages: [], node: false },
   { path: 'src/journal/', may: ['src/kit/', 'src/records/'], packages: [], node: false },
   {
@@ -111,6 +116,7 @@ const layers: readonly Layer[] = [
       'src/verifier/signature-node.ts',
       'src/audit/',
       'src/journal/extract.ts',
+      'src/rules/',
       'vm/',
     ],
     packages: ['commander'],
