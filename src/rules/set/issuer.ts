@@ -3,17 +3,17 @@ import type { RuleSet } from './rule-set.ts';
 
 /**
  * Currencies that belong to no one country, which ISO 4217 gives codes with an X: the union of their central bank (of the franc of the
- * Pacific, France; of the Caribbean guilder, the two countries' union). A rule set may say otherwise.
+ * Pacific, France). Written into every set that does not say otherwise, so that a set's hash has them.
  */
-const issuersOfNoCountry: ReadonlyMap<string, string> = new Map([
+export const issuersOfNoCountry: ReadonlyMap<string, string> = new Map([
   ['XAF', 'CEMAC'],
-  ['XOF', 'UEMOA'],
   ['XCD', 'ECCU'],
   ['XCG', 'CBCS'],
+  ['XOF', 'UEMOA'],
   ['XPF', 'FR'],
 ]);
 
-/** The jurisdiction of a currency's issuer: as the set says, else from the table, else the code's first two letters (`EU` of `EUR`). */
+/** The jurisdiction of a currency's issuer: as the set says, else the code's first two letters (`EU` of `EUR`). */
 export function issuerOf(set: Pick<RuleSet, 'issuers'>, currency: string): string {
-  return set.issuers.get(currency) ?? issuersOfNoCountry.get(currency) ?? currency.slice(0, 2);
+  return set.issuers.get(currency) ?? currency.slice(0, 2);
 }
