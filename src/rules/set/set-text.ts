@@ -100,7 +100,7 @@ export function parseSetText(text: string): {
     module: (reader) => {
       const name = reader.dotted(smallName, moduleName);
       const version = name && reader.count('a version');
-      if (version === undefined) return undefined;
+      if (name === undefined || version === undefined) return undefined;
       const sha256 = reader.next === undefined ? undefined : readHash(reader);
       return read.modules.push({ name, version, sha256 });
     },
@@ -111,7 +111,7 @@ export function parseSetText(text: string): {
       if (tokens.length === 0) return reader.refuse('expression_missing', 'a value is accepted after `=`');
       reader.at = reader.tokens.length;
       const value = readExpression(text, tokens, faults);
-      return value && read.parameters.push({ name, value });
+      return name && value && read.parameters.push({ name, value });
     },
     suppress: (reader) => {
       const from = reader.next;
