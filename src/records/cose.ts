@@ -47,6 +47,10 @@ export const recordType = {
   reservation: 'application/vnd.ringmint.reservation+cose',
   reservationRelease: 'application/vnd.ringmint.reservation-release+cose',
   auditStatement: 'application/vnd.ringmint.audit-statement+cose',
+  /** Over the text of a module of rules, which is not in it. */
+  ruleModule: 'application/vnd.ringmint.rules+cose',
+  /** Over a rule set, which is not in it. */
+  ruleSet: 'application/vnd.ringmint.rule-set+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];
@@ -116,6 +120,13 @@ export function attachSignature(signedBytes: Uint8Array, signature: Uint8Array):
   const { protectedHeader, payload } = takeApart(signedBytes);
   assert(signature.length === 64, 'an ES256 signature has 64 bytes');
   return encodeSign1(protectedHeader, new Map(), payload, signature);
+}
+
+/** The same, of which the payload is kept elsewhere (detached, RFC 9052 §4.1). */
+export function attachDetached(signedBytes: Uint8Array, signature: Uint8Array): Uint8Array {
+  const { protectedHeader } = takeApart(signedBytes);
+  assert(signature.length === 64, 'an ES256 signature has 64 bytes');
+  return encodeSign1(protectedHeader, new Map(), null, signature);
 }
 
 /** What bytes to be signed say of themselves: the key that is to sign them, and what the record is worth. */
