@@ -162,6 +162,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'record_type_mismatch',
       'quota_file_invalid',
       'assembly_malformed',
+      'rules_malformed',
       'program_unknown',
       'module_malformed',
       'not_expressible',

@@ -21,6 +21,7 @@ import { addProcessCommands } from './process.ts';
 import { addProposalOptions, addQuotaCommands } from './quota/commands.ts';
 import { runRequest } from './request.ts';
 import { addReservationCommands } from './reservation/commands.ts';
+import { addRulesCommands } from './rules/commands.ts';
 import {
   addAccountCommands,
   addOwnerCommands,
@@ -343,6 +344,13 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     stdin,
     clock,
     home,
+    done,
+  });
+
+  addRulesCommands(command('rules', 'rule modules: write, check, test and look into them'), {
+    terminal,
+    streams,
+    stdin,
     done,
   });
 
