@@ -48,15 +48,20 @@ export interface RuleDecision {
   readonly room: bigint | null;
 }
 
+/** That there is no value, and the verdict that this has. */
+export interface ClauseError {
+  readonly error: 'HOLD' | 'DENY';
+}
+
 /** One comparison, membership, `has` or other truth that a condition is made of, or a number of a rule. */
 export interface ClauseOutcome {
   /** As the module writes it. */
   readonly text: string;
   /** Not there where the reader is not cleared for it. */
-  readonly value?: Value | 'error';
+  readonly value?: Value | ClauseError;
   /** Of a comparison: what was compared. */
-  readonly left?: Value | 'error';
-  readonly right?: Value | 'error';
+  readonly left?: Value | ClauseError;
+  readonly right?: Value | ClauseError;
 }
 
 export interface RuleExplanation extends RuleOutcome {

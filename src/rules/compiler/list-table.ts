@@ -1,0 +1,117 @@
+/**
+ * Lists as tables of the machine. A list of symbols is one sorted table. One of keys is two: the high words, sorted, to be found in; and at the same
+ * places, one further on, the low words.
+ *
+ * What is looked up and not found is at place -1, and so has the first low word, which is odd as no key's is. A secret list is filled up to
+ * one less than a power of two with words that are nobody's, and to 1023 at least: the fuel of a look-up tells how many binary digits its
+ * length has.
+ */
+import type { WordType } from '../../../vm/isa.ts';
+import type { CheckedModule, List } from '../checker/checked.ts';
+import { jurisdictionOf } from '../set/groups.ts';
+import type { RuleSet } from '../set/rule-set.ts';
+import type { Computed } from './arithmetic.ts';
+import type { Graph } from './graph.ts';
+import { leastWord, type Node } from './node.ts';
+import type { OwnerTable } from './owner.ts';
+import { malformedSymbol, wordOfSymbol, wordsOfKey } from './word.ts';
+
+export interface Table {
+  readonly name: string;
+  readonly type: WordType;
+  readonly owners: number;
+  readonly isSorted: boolean;
+  readonly entries: readonly bigint[];
+}
+
+const leastLength = 1023;
+/** The low word of what is no key. */
+const noKey = 1n;
+
+export class ListTable {
+  readonly tables: Table[] = [];
+  private readonly set: RuleSet;
+  private readonly graph: Graph;
+  private readonly owners: OwnerTable;
+  /** The first table of a list that is in the program already; `undefined` where it is public and empty. */
+  private readonly places = new Map<string, number | undefined>();
+
+  constructor(set: RuleSet, graph: Graph, owners: OwnerTable) {
+    this.set = set;
+    this.graph = graph;
+    this.owners = owners;
+  }
+
+  /** Whether `item`, which may be an error, is in a list. */
+  has(list: List, module: CheckedModule, item: Computed): Computed {
+    const { graph } = this;
+    const name = `${module.name}/${list.name}`;
+    const owners = list.secret ? this.owners.bitOf(jurisdictionOf(module)) : 0;
+    if (!this.places.has(name)) this.places.set(name, this.put(name, list, owners));
+    const first = this.places.get(name);
+    if (first === undefined) return { value: graph.truth(false), error: item.error };
+    const place = this.look('find', first, item.value, owners);
+    if (item.low === undefined)
+      return { value: graph.lessOrEqual(graph.number(0n), place), error: item.error };
+    const low = this.look('entry', first + 1, graph.add(place, graph.number(1n)), owners);
+    return { value: graph.equal(low, item.low), error: item.error };
+  }
+
+  private look(operation: 'find' | 'entry', table: number, word: Node, owners: number): Node {
+    const found = operation === 'find' ? { least: -1n, most: 2n ** 20n } : {};
+    return this.graph.table.make({
+      operation,
+      operands: [word],
+      index: table,
+      owners: owners | word.owners,
+      ...found,
+    });
+  }
+
+  private put(name: string, list: List, owners: number): number | undefined {
+    const items: readonly (string | Uint8Array)[] =
+      this.set.lists.get(name) ?? ('items' in list.source ? list.source.items : []);
+    if (items.length === 0 && owners === 0) return undefined;
+    const first = this.tables.length;
+    if (list.of === 'symbol') {
+      const words = items.map(wordOfSymbol);
+      // No symbol has so small a word.
+      const filled = fill(words, owners, malformedSymbol + 1n);
+      this.tables.push({ name, type: 'symbol', owners, isSorted: true, entries: filled });
+      return first;
+    }
+    const keys = items.map((item) => wordsOfKey(item as Uint8Array));
+    const lows = new Map(keys.map(({ high, low }) => [high, low]));
+    const highs = fill([...lows.keys()], owners, leastWord);
+    this.tables.push(
+      { name: `${name}.high`, type: 'number', owners, isSorted: true, entries: highs },
+      {
+        name: `${name}.low`,
+        type: 'number',
+        owners,
+        isSorted: false,
+        entries: [noKey, ...highs.map((high) => lows.get(high) ?? noKey)],
+      },
+    );
+    return first;
+  }
+}
+
+/** Ascending; of a secret list with so many words from `filling` on, which are not in it, that its length is less of a secret. */
+function fill(words: readonly bigint[], owners: number, filling: bigint): bigint[] {
+  const all = new Set(words);
+  if (owners !== 0) {
+    let length = leastLength;
+    while (length < all.size) length = 2 * length + 1;
+    for (let word = filling; all.size < length; word++) all.add(word);
+  }
+  return [...all].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Names of lists of keys of which two have the same first 64 bits of their hash: tables cannot hold them. */
+export function ambiguousLists(set: RuleSet): readonly string[] {
+  return [...set.lists].flatMap(([name, items]) => {
+    const highs = items.filter((item) => typeof item !== 'string').map((item) => wordsOfKey(item).high);
+    return new Set(highs).size === highs.length ? [] : [name];
+  });
+}
