@@ -1,19 +1,21 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
 import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
-import { type Machine, startMachine } from '../../vm/host.ts';
+import { startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import type { ApiLimits } from '../api/limits.ts';
 import { addResources, type RoleService } from '../api/resources.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { refuseForked } from '../api/witness.ts';
-import { toHex } from '../kit/bytes.ts';
+import { sha256, toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
+import { seal, sealingKey } from '../records/sealing.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
-import { makeCentral } from '../roles/central.ts';
+import { type CentralRules, makeCentral } from '../roles/central.ts';
 import { makeCentralAccount, makeCentralChanges } from '../roles/central-account.ts';
+import { decisionRecordType } from '../roles/decision-context.ts';
 import type { QuotaVersion } from '../roles/followed-change.ts';
 import { makeIssuance } from '../roles/issuance.ts';
 import { makeIssuerReservations } from '../roles/issuer-reservations.ts';
@@ -26,7 +28,7 @@ import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
 import type { ShownRetirement } from '../roles/vouching.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
-import { loadIssuanceDecision } from '../rules/issuance-decision.ts';
+import { issuanceRules, loadIssuanceDecision } from '../rules/issuance-decision.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -279,7 +281,7 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     signer: token.signer,
     keys,
     quotaKey,
-    decision: loadIssuanceDecision(await readMachine()),
+    rules: await openCentralRules(),
     policy: {
       limits(issuer, currency) {
         const entry = configuration.limits.find(
@@ -391,8 +393,19 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
   };
 }
 
+async function openCentralRules(): Promise<CentralRules> {
+  const wasm = await readMachine();
+  const inForce = issuanceRules(loadIssuanceDecision(await startMachine(wasm)), sha256(wasm));
+  const key = sealingKey(systemRandom(32));
+  return {
+    inForce: () => inForce,
+    feeds: () => new Map(),
+    seal: (record) => seal(key, record, decisionRecordType, systemRandom),
+    decided: () => undefined,
+  };
+}
+
 /** The wasm lies beside vm/host: in the sources as in dist/. */
-async function readMachine(): Promise<Machine> {
-  const bytes = await readFile(new URL('../../vm/machine.wasm', import.meta.url));
-  return startMachine(new Uint8Array(bytes));
+async function readMachine(): Promise<Uint8Array> {
+  return new Uint8Array(await readFile(new URL('../../vm/machine.wasm', import.meta.url)));
 }

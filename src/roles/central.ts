@@ -2,11 +2,11 @@
  * Central management: validates the orders of a request against the rules and answers with a quota credential for those that it
  * approves, signed and then encrypted to quota control, and with a signed denial of the others.
  *
- * The decision comes out of a program in the label machine. The issuer's confidential ceiling goes into
- * that machine and nowhere else: what is written here is what the machine let out.
+ * The decision comes out of the rules in force, in the label machine. The issuer's confidential ceiling goes into that machine, and sealed
+ * into the record of the decision, and nowhere else: what is told is what the machine let out.
  */
 import type { Signer } from '../../hsm/signer.ts';
-import { concatBytes, sha256, toHex } from '../kit/bytes.ts';
+import { sha256, toHex } from '../kit/bytes.ts';
 import type { Clock, RandomBytes } from '../kit/clock.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { isExcess, leastRemaining, refuseFrozen, refuseStopped } from '../quota/bucket.ts';
@@ -18,21 +18,18 @@ import type { Decision } from '../records/decision.ts';
 import { encodeDenial } from '../records/denial.ts';
 import { encryptedCredentialType, encryptTo } from '../records/encryption.ts';
 import { isoTime, type KeyRing } from '../records/key-ring.ts';
-import { decodeRequest, type Request, sumLots, sumOrders } from '../records/request.ts';
+import { decodeRequest, type Request, sumOrders } from '../records/request.ts';
 import { runsOf, select } from '../records/selection.ts';
 import type { VerificationKey } from '../records/signature.ts';
-import type {
-  DecisionInput,
-  IssuanceDecision,
-  Decision as RuleDecision,
-} from '../rules/issuance-decision.ts';
+import type { FeedReading } from '../rules/checker/checked.ts';
+import { isApproved, type RulesInForce } from '../rules/in-force.ts';
 import type { Intent, NewIntent, Reservation } from '../store/store.ts';
 import type { CentralAccount } from './central-account.ts';
+import { encodeDecisionContext } from './decision-context.ts';
 import { finishIntent, finishLeft, sameBody } from './intent.ts';
 import type { Ledger } from './ledger.ts';
+import { type Circumstances, type DecidedOrders, decideOrders, recordOf } from './order-decisions.ts';
 import { finishFollowed } from './settlement-following.ts';
-
-export { explainReason } from '../rules/issuance-decision.ts';
 
 /** What central management holds of one issuer in one currency; amounts in minor units. */
 export interface IssuerLimits {
@@ -51,13 +48,25 @@ export interface CentralPolicy {
   readonly clockSkewSeconds: number;
 }
 
+/** The rules of central management, whichever are in force. */
+export interface CentralRules {
+  /** At this moment: what is given decides all orders of a request. */
+  readonly inForce: () => RulesInForce;
+  /** What came from outside, by name, as it is known at this moment. */
+  readonly feeds: () => ReadonlyMap<string, FeedReading>;
+  /** So that only central management reads it again. */
+  readonly seal: (record: Uint8Array) => Promise<Uint8Array>;
+  /** Told of each decision once it is committed; it is never waited for. */
+  readonly decided: (request: Pick<Request, 'id' | 'issuer'>, decision: DecidedOrders) => void;
+}
+
 export interface CentralDependencies {
   readonly ledger: Ledger;
   readonly signer: Signer;
   readonly keys: KeyRing;
   /** Quota control's key-agreement key: credentials are encrypted to it. */
   readonly quotaKey: VerificationKey;
-  readonly decision: IssuanceDecision;
+  readonly rules: CentralRules;
   readonly policy: CentralPolicy;
   readonly account: CentralAccount;
   /** A reservation as quota control has it at this moment; `undefined` where there is none with that id. */
@@ -76,17 +85,15 @@ export interface Central {
 /** How often a decision is made anew, where the account was changed while it was made. */
 const triesLimit = 8;
 
-/** The rules' decision on an order, with its reasons as they are told. */
-type Outcome = Omit<RuleDecision, 'reasons'> & { readonly reasons: readonly string[] };
-
 /** What is the same for all orders of a request when its decision begins. */
-interface RequestInput extends Omit<DecisionInput, 'amount' | 'requestsInWindow'> {
+interface RequestInput
+  extends Pick<Circumstances, 'available' | 'dayRemaining' | 'frequencyCap' | 'requestMaximum' | 'ceiling'> {
   /** What `quota_exceeded` of the rules is told as: of a reservation it is that one's. */
   readonly excess: string;
 }
 
 export function makeCentral(dependencies: CentralDependencies): Central {
-  const { ledger, signer, keys, decision, policy, account, clock, random } = dependencies;
+  const { ledger, signer, keys, rules, policy, account, clock, random } = dependencies;
   const { store } = ledger;
 
   /** Requests that are being decided: the same one, sent twice at once, is decided once. */
@@ -135,10 +142,13 @@ export function makeCentral(dependencies: CentralDependencies): Central {
       const input = await gatherInput(request);
       if (!input.ok) return input;
       const committed = await inTurn(request.issuer, async () => {
-        const outcomes = await decideOrders(request, input.value);
-        if (!outcomes.ok) return outcomes;
+        const decided = await decide(request, input.value);
+        if (!decided.ok) return decided;
         // A crash before this commit leaves nothing; after it, the decision stands and a retry gets it.
-        return succeed(await ledger.commit(intentsOf(request, requestHash, outcomes.value, now)));
+        const intents = await intentsOf(request, requestHash, decided.value, input.value.excess, now);
+        const stored = await ledger.commit(intents);
+        if (stored.every((one) => one.ok && one.value.created)) rules.decided(request, decided.value);
+        return succeed(stored);
       });
       if (!committed.ok) return committed;
       const refused = committed.value.find((one) => !one.ok);
@@ -164,56 +174,46 @@ export function makeCentral(dependencies: CentralDependencies): Central {
   }
 
   /** The decision on each order, with what those before it would take. */
-  async function decideOrders(request: Request, input: RequestInput): Promise<Result<Outcome[]>> {
-    let { dayRemaining } = input;
+  async function decide(request: Request, input: RequestInput): Promise<Result<DecidedOrders>> {
+    const { issuer, currency } = request;
     // In its turn: of several at once each would have all of it.
-    const own = await account.position(request.issuer, request.currency.code);
+    const own = await account.position(issuer, currency.code);
     if (own === undefined) return refuseMissing(request);
     if (own.frozen) return refuseFrozen(own);
-    let available = least(input.available, own.available);
-    const sinceMs = clock.nowMs() - policy.frequencyWindowMs;
-    let requestsInWindow = BigInt(await store.countDecided(request.issuer, sinceMs));
-    const outcomes: Outcome[] = [];
-    const { frequencyCap, requestMaximum, ceiling, excess } = input;
-    for (const { lots } of request.orders) {
-      const amount = sumLots(lots).total;
-      // Each by its name: `...input` took some 5 µs an order.
-      const decided = decision.decide({
-        amount,
-        available,
-        dayRemaining,
-        requestsInWindow,
-        frequencyCap,
-        requestMaximum,
-        ceiling,
-      });
-      if (!decided.ok) return decided;
-      const { approved, wouldPass, fuelUsed, traceHash } = decided.value;
-      const reasons = decided.value.reasons.map((one) => (one === 'quota_exceeded' ? excess : one));
-      outcomes.push({ approved, reasons, wouldPass, fuelUsed, traceHash });
-      requestsInWindow++;
-      if (!approved) continue;
-      available -= amount;
-      dayRemaining -= amount;
-    }
-    return succeed(outcomes);
+    const nowMs = clock.nowMs();
+    const inForce = rules.inForce();
+    const since = (seconds: bigint): number => nowMs - Number(seconds) * 1000;
+    const approved = inForce.windows.map((seconds) =>
+      store.approvedSince(issuer, currency.code, since(seconds)),
+    );
+    return succeed(
+      decideOrders(request, inForce, {
+        ...input,
+        now: Math.floor(nowMs / 1000),
+        available: least(input.available, own.available),
+        requests: BigInt(await store.countDecided(issuer, nowMs - policy.frequencyWindowMs)),
+        windows: await Promise.all(approved),
+        feeds: rules.feeds(),
+      }),
+    );
   }
 
-  function intentsOf(
+  async function intentsOf(
     request: Request,
     requestHash: Uint8Array,
-    outcomes: readonly Outcome[],
+    decided: DecidedOrders,
+    excess: string,
     now: number,
-  ): NewIntent[] {
-    const common = {
-      issuer: request.issuer,
-      issuedAt: now,
-      requestHash,
-      ruleSet: decision.ruleSet,
-      traceHash: sha256(concatBytes(...outcomes.map(({ traceHash }) => traceHash))),
-    };
+  ): Promise<NewIntent[]> {
+    const { outcomes, traceHash } = decided;
+    const { ruleSet } = decided.rules;
+    const common = { issuer: request.issuer, issuedAt: now, requestHash, ruleSet, traceHash };
     const { keyId } = signer.publicKey;
     const intents: NewIntent[] = [];
+    const context = encodeDecisionContext({
+      flagged: outcomes.filter(({ verdict }) => verdict === 'FLAG').length,
+      sealed: await rules.seal(recordOf(decided)),
+    });
     const add = (
       kind: 'credential' | 'denial',
       decides: number,
@@ -227,13 +227,17 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         issuer: request.issuer,
         bodyHash: requestHash,
         createdMs: clock.nowMs(),
-        context: new Uint8Array(),
+        // Of the two that a request may have, the first.
+        context: intents.length === 0 ? context : new Uint8Array(),
         toBeSigned,
         decides,
         ...(approved === undefined ? {} : { approves }),
       });
     };
-    const approved = runsOf(outcomes.length, (index) => outcomes[index]?.approved === true);
+    const approved = runsOf(outcomes.length, (index) => {
+      const outcome = outcomes[index];
+      return outcome !== undefined && isApproved(outcome);
+    });
     const orders = select(request.orders, approved) ?? [];
     if (orders.length > 0) {
       const credential = {
@@ -247,8 +251,11 @@ export function makeCentral(dependencies: CentralDependencies): Central {
       };
       add('credential', orders.length, encodeCredential(credential, keyId), credential.total);
     }
-    const denials = outcomes.flatMap(({ approved: passes, reasons, wouldPass }, order) =>
-      passes ? [] : [{ order, reasons, wouldPass }],
+    const told = (reason: string): string => (reason === 'quota_exceeded' ? excess : reason);
+    const denials = outcomes.flatMap((outcome, order) =>
+      isApproved(outcome)
+        ? []
+        : [{ order, reasons: outcome.reasons.map(told), wouldPass: outcome.wouldPass }],
     );
     if (denials.length > 0) {
       const denial = { ...common, requestId: request.id, denials };
@@ -272,7 +279,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
     return succeed({
       ...(kept.value ?? { available: position.available, excess: 'quota_exceeded' }),
       dayRemaining: leastRemaining(position) ?? amountLimit,
-      frequencyCap: BigInt(limits.frequencyCap),
+      frequencyCap: limits.frequencyCap,
       requestMaximum: limits.requestMaximum,
       ceiling: limits.ceiling,
     });

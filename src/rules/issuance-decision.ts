@@ -9,6 +9,8 @@ import { sha256 } from '../kit/bytes.ts';
 import { CborWriter } from '../kit/encoding.ts';
 import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import type { RuleSet } from '../records/claims.ts';
+import type { Facts } from './checker/checked.ts';
+import type { RulesInForce } from './in-force.ts';
 import { issuanceProgram, issuanceProgramVersion } from './issuance-program.ts';
 
 /** Why a request is denied, in the order in which they are told. */
@@ -124,30 +126,36 @@ function finder(assembled: Assembled & { ok: true }): Record<'segment' | 'port',
   return { segment: find(assembled.names.segments), port: find(assembled.names.ports) };
 }
 
-/** What a person can do about a denial; made of the reason alone. */
-export function explainReason(reason: string): string {
-  switch (reason) {
-    case 'quota_exceeded':
-      return 'the amount is above what is left of the quota: ask for less, or for a larger quota';
-    case 'daily_limit':
-      return "the amount is above what is left of today's limit: ask for less, or again tomorrow";
-    case 'frequency_cap':
-      return 'there were too many requests in a short time: wait, and ask again under a new id';
-    case 'request_maximum':
-      return 'the amount is above the most of one request: split it';
-    case 'issuer_ceiling':
-      return 'the amount is above a confidential limit of this issuer: speak to central management';
-    case 'reservation_exceeded':
-      return 'the amount is above what is left of the reservation: ask for less, or without the reservation';
-    case 'reservation_unknown':
-      return 'quota control has no such reservation of this issuer in this currency: name another, or none';
-    case 'reservation_expired':
-      return 'the reservation has expired: make another, or ask without one';
-    case 'reservation_released':
-      return 'the reservation was released: make another, or ask without one';
-    case 'quota_taken':
-      return 'others took what was left of the quota before it came to this order: ask again under a new id';
-    default:
-      return 'central management can say more of it';
-  }
+/** The program as rules in force. */
+export function issuanceRules(decision: IssuanceDecision, machine: Uint8Array): RulesInForce {
+  const numberOf = (facts: Facts, name: string): bigint => facts.fields.get(name) as bigint;
+  return {
+    ruleSet: decision.ruleSet,
+    machine,
+    feeds: [],
+    windows: [],
+    decide(facts) {
+      const decided = decision.decide({
+        amount: numberOf(facts, 'tx.amount'),
+        available: numberOf(facts, 'account.available'),
+        dayRemaining: numberOf(facts, 'account.day_remaining'),
+        requestsInWindow: numberOf(facts, 'account.requests'),
+        frequencyCap: numberOf(facts, 'account.frequency_cap'),
+        requestMaximum: numberOf(facts, 'account.request_maximum'),
+        ceiling: numberOf(facts, 'account.ceiling'),
+      });
+      const program = decision.ruleSet.hash;
+      if (!decided.ok)
+        return {
+          verdict: 'TRAPPED',
+          reasons: ['rule_trapped'],
+          program,
+          fuel: 0n,
+          wouldPass: null,
+          traceHash: new Uint8Array(32),
+        };
+      const { approved, reasons, wouldPass, fuelUsed, traceHash } = decided.value;
+      return { verdict: approved ? 'ALLOW' : 'DENY', reasons, program, fuel: fuelUsed, wouldPass, traceHash };
+    },
+  };
 }

@@ -93,6 +93,13 @@ export interface Approval {
   readonly amount: bigint;
 }
 
+export interface ApprovedOrders {
+  /** Minor units. */
+  readonly spent: bigint;
+  /** Orders. */
+  readonly count: bigint;
+}
+
 export interface Serial {
   readonly epoch: number;
   readonly number: number;
@@ -364,6 +371,8 @@ export interface Store {
   release(release: NewRelease): Promise<Result<Reservation, 'reservation_unknown'>>;
   /** Orders of the issuer that were decided on since. */
   countDecided(issuer: string, sinceMs: number): Promise<number>;
+  /** What central management approved of the issuer's orders in the currency since, whatever became of it: minor units, and how many orders. */
+  approvedSince(issuer: string, currency: string, sinceMs: number): Promise<ApprovedOrders>;
   /** The hash of the entry with this number, of 0 the genesis hash; undefined where there is none. */
   hashAt(sequence: number): Promise<Uint8Array | undefined>;
   /** The lowest number above `sequence` whose intent has been signed; undefined where none has. */

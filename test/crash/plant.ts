@@ -26,13 +26,14 @@ import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import type { SettledQuery } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import type { ShownRetirement, Vouched } from '../../src/roles/vouching.ts';
-import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import { issuanceRules, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { policy } from '../records/samples.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
+import { centralRules } from '../rules/central-rules.ts';
 import { terms } from '../store/intents.ts';
 import type { Draw } from './draw.ts';
 import { makeMemoryFolder } from './memory-folder.ts';
@@ -99,15 +100,18 @@ export class Plant {
   watch: Watch | undefined;
   private readonly options: PlantOptions;
   private readonly keys;
-  private readonly decision;
+  private readonly rules;
   private readonly random: (length: number) => Uint8Array;
 
   private constructor(options: PlantOptions) {
     this.options = options;
     this.keys = makeKeyRing(options.tokens.bundle, makeNodeVerifySignature());
-    this.decision = loadIssuanceDecision(options.tokens.machine);
     const source = options.draw.branch('random');
     this.random = (length) => source.bytes(length);
+    const seals = options.draw.branch('sealing');
+    const sealing = (length: number): Uint8Array => seals.bytes(length);
+    const decision = loadIssuanceDecision(options.tokens.machine);
+    this.rules = centralRules(issuanceRules(decision, new Uint8Array(32)), sealing);
   }
 
   static async make(options: PlantOptions): Promise<Plant> {
@@ -300,7 +304,7 @@ export class Plant {
         ...common,
         signer,
         quotaKey: agreement.publicKey,
-        decision: this.decision,
+        rules: this.rules,
         policy: {
           limits: () => ({ requestMaximum: 100_000n, ceiling: 60_000n, frequencyCap: 1_000_000 }),
           frequencyWindowMs: 60_000,

@@ -21,7 +21,7 @@ import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import type { Reservations } from '../../src/roles/reservations.ts';
 import type { Resolution } from '../../src/roles/resolution.ts';
-import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import { issuanceRules, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { Broken } from '../crash/auditor.ts';
@@ -30,6 +30,7 @@ import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { approveChange, policy, keys as samples } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
+import { centralRules } from '../rules/central-rules.ts';
 import { terms } from '../store/intents.ts';
 import type { Code } from './code.ts';
 import { type LiarKeys, startMs } from './keys.ts';
@@ -62,16 +63,19 @@ export class House {
   private readonly stores = new Map<RoleName, Store>();
   private readonly ledgers = new Map<RoleName, Ledger>();
   private readonly anchors = new Map<RoleName, ReturnType<typeof makeMemoryAnchor>>();
-  private readonly decision;
+  private readonly rules;
   private readonly random: (length: number) => Uint8Array;
 
   constructor(options: HouseOptions) {
     this.options = options;
     this.folder = makeMemoryFolder('liars');
     this.keyRing = options.code.makeKeyRing(options.keys.bundle, makeNodeVerifySignature());
-    this.decision = loadIssuanceDecision(options.keys.machine);
     const source = options.draw.branch('random');
     this.random = (length) => source.bytes(length);
+    const seals = options.draw.branch('sealing');
+    const sealing = (length: number): Uint8Array => seals.bytes(length);
+    const decision = loadIssuanceDecision(options.keys.machine);
+    this.rules = centralRules(issuanceRules(decision, new Uint8Array(32)), sealing);
   }
 
   pathOf(role: RoleName): string {
@@ -218,7 +222,7 @@ export class House {
       ...common,
       signer: keys.of.central,
       quotaKey: keys.agreement.publicKey,
-      decision: this.decision,
+      rules: this.rules,
       policy: {
         limits: (_issuer, currency) => (currency === 'EUR' ? limits : undefined),
         frequencyWindowMs: 60_000,

@@ -22,7 +22,7 @@ import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import { type VerificationKey, verificationKey } from '../../src/records/signature.ts';
 import { encodeTrustBundle, keySetId, type TrustBundle } from '../../src/records/trust-bundle.ts';
-import { type Central, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
+import { type Central, type CentralRules, type IssuerLimits, makeCentral } from '../../src/roles/central.ts';
 import {
   type CentralAccount,
   makeCentralAccount,
@@ -42,7 +42,7 @@ import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import type { ListSettled } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import type { ShownRetirement } from '../../src/roles/vouching.ts';
-import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import { issuanceRules, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
@@ -50,6 +50,7 @@ import { type Machine, startMachine } from '../../vm/host.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { policy } from '../records/samples.ts';
+import { centralRules } from '../rules/central-rules.ts';
 import { terms } from '../store/intents.ts';
 
 const startMs = Date.parse('2026-11-20T12:00:00Z');
@@ -204,8 +205,8 @@ export interface AuthorityOptions {
   readonly limits?: IssuerLimits;
   /** Of each issuer, at the first start. */
   readonly quota?: typeof quota;
-  /** Another program in the place of central management's. */
-  readonly program?: string;
+  /** In the place of those that ship. */
+  readonly centralRules?: CentralRules;
   /** Other keys, or another bundle, from now on. */
   readonly tokens?: Tokens;
 }
@@ -335,7 +336,9 @@ async function assemble(
     ledger: ledgers.central,
     signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
-    decision: loadIssuanceDecision(tokens.machine, options.program),
+    rules:
+      options.centralRules ??
+      centralRules(issuanceRules(loadIssuanceDecision(tokens.machine), new Uint8Array(32))),
     policy: {
       limits: (_issuer, currency) => (currency === 'EUR' ? (options.limits ?? limits) : undefined),
       frequencyWindowMs: 60_000,

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toHex } from '../../src/kit/bytes.ts';
+import { explainReason } from '../../src/rules/denial-reason.ts';
 import {
   type Decision,
   type DecisionInput,
   denialReasons,
-  explainReason,
   type IssuanceDecision,
   loadIssuanceDecision,
 } from '../../src/rules/issuance-decision.ts';

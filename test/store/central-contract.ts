@@ -124,6 +124,21 @@ export function describeCentral(make: MakeStore, share: number): void {
       expect(await under.store.findIntent('denial', denial.id)).toBeUndefined();
     });
 
+    it('adds up what was approved since a moment, of one issuer in one currency', async () => {
+      const committed = await under.store.commit([
+        approving(1, 7n, { createdMs: 1_000 }),
+        approving(2, 20n, { createdMs: 2_000, decides: 3 }),
+        approving(3, 100n, { createdMs: 3_000, decides: 40 }),
+        newIntent(4, { kind: 'denial', createdMs: 3_000, decides: 500 }),
+      ]);
+      expect(committed.every(({ ok }) => ok)).toBe(true);
+      await under.store.resolve([resolving(3, 0n)]);
+      expect(await under.store.approvedSince(issuer, 'EUR', 2_000)).toEqual({ spent: 120n, count: 43n });
+      expect(await under.store.approvedSince(issuer, 'EUR', 3_001)).toEqual({ spent: 0n, count: 0n });
+      expect(await under.store.approvedSince(issuer, 'USD', 0)).toEqual({ spent: 0n, count: 0n });
+      expect(await under.store.approvedSince('other', 'EUR', 0)).toEqual({ spent: 0n, count: 0n });
+    });
+
     it('approves nothing of a quota that is frozen, or not there', async () => {
       const frozen = changeOf(termsAction(1, { frozen: true }), start);
       expect(await under.store.applyChange(frozen)).toMatchObject({ ok: true });

@@ -40,6 +40,7 @@ import {
 import type {
   Allocation,
   ApprovedChange,
+  ApprovedOrders,
   Balance,
   Committed,
   HeadHolding,
@@ -320,6 +321,16 @@ class PostgresStore extends QuotaPart implements Store {
         [issuer, sinceMs],
       );
       return Number(row?.count ?? 0n);
+    });
+  }
+
+  approvedSince(issuer: string, currency: string, sinceMs: number): Promise<ApprovedOrders> {
+    return this.read(async (ask) => {
+      const [row] = await ask<ApprovedOrders>(
+        'SELECT coalesce(sum(approve_amount), 0)::bigint AS spent, coalesce(sum(decides), 0)::bigint AS count FROM intent WHERE issuer = $1 AND created_ms >= $2 AND decides > 0 AND approve_currency = $3',
+        [issuer, sinceMs, currency],
+      );
+      return row ?? { spent: 0n, count: 0n };
     });
   }
 

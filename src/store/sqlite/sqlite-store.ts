@@ -27,6 +27,7 @@ import {
 import type {
   Allocation,
   ApprovedChange,
+  ApprovedOrders,
   Balance,
   Committed,
   HeadHolding,
@@ -310,6 +311,10 @@ class SqliteStore extends QuotaPart implements Store {
     return this.run(() =>
       Number((this.statements.countDecided.get(issuer, sinceMs) as { count: bigint }).count),
     );
+  }
+
+  approvedSince(issuer: string, currency: string, sinceMs: number): Promise<ApprovedOrders> {
+    return this.run(() => this.statements.approvedSince.get(issuer, sinceMs, currency) as ApprovedOrders);
   }
 
   hashAt(sequence: number): Promise<Uint8Array | undefined> {

@@ -35,6 +35,8 @@ const sql = {
     'SELECT sequence FROM intent WHERE sequence > ? AND signed IS NOT NULL ORDER BY sequence LIMIT 1',
   countDecided:
     'SELECT coalesce(sum(decides), 0) AS count FROM intent WHERE issuer = ? AND created_ms >= ? AND decides > 0',
+  approvedSince:
+    'SELECT coalesce(sum(approve_amount), 0) AS spent, coalesce(sum(decides), 0) AS count FROM intent INDEXED BY intent_decided WHERE issuer = ? AND created_ms >= ? AND decides > 0 AND approve_currency = ?',
 } as const;
 
 export type Statements = Prepared<typeof sql>;
