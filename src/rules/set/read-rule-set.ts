@@ -4,7 +4,7 @@ import { quote } from '../../kit/result.ts';
 import { type VerificationKey, verificationKey } from '../../records/signature.ts';
 import { checkModule } from '../checker/check-module.ts';
 import type { CheckedModule, Value } from '../checker/checked.ts';
-import { parseModule } from '../language/parse.ts';
+import { readModule } from '../language/parse.ts';
 import { issuancePolicy } from '../policy/issuance-policy.ts';
 import { checkSet } from './check-set.ts';
 import { compareText } from './groups.ts';
@@ -112,7 +112,7 @@ class SetReading {
       modules,
       unions: new Map(unions),
       issuers: new Map([...issuersOfNoCountry, ...issuers]),
-      parameters: this.parameters(said, modules),
+      parameters: this.parameters(said, found),
     };
     const set: RuleSet = {
       name: said.name.value,
@@ -192,7 +192,7 @@ class SetReading {
   private candidates(): readonly ModuleFile[] {
     const found: ModuleFile[] = [];
     const add = (file: string | undefined, text: string): void => {
-      const { module, faults } = parseModule(text);
+      const { module, faults } = readModule(text);
       if (module !== undefined)
         found.push({ file, text, name: module.name.value, version: module.version.value });
       else for (const fault of faults) this.faults.push(faultIn(file ?? '', text, fault));
@@ -254,11 +254,14 @@ class SetReading {
     return [...seen.values()];
   }
 
-  private parameters(said: SetText, modules: readonly CheckedModule[]): ReadonlyMap<string, Value> {
+  private parameters(
+    said: SetText,
+    modules: ReadonlyMap<string, ModuleFile & { readonly module: CheckedModule }>,
+  ): ReadonlyMap<string, Value> {
     const values = new Map<string, Value>();
     for (const { name, value } of this.once(said.parameters, 'parameter')) {
       const [moduleName = '', parameterName = ''] = name.value.split('/');
-      const module = modules.find((one) => one.name === moduleName);
+      const { module, file = moduleName } = modules.get(moduleName) ?? {};
       const parameter = module?.parameters.find((one) => one.name === parameterName);
       if (module === undefined || parameter === undefined) {
         // Of a module with faults nothing is known.
@@ -270,7 +273,7 @@ class SetReading {
           );
         continue;
       }
-      const at = placeIn(moduleName, module.text, parameter.span);
+      const at = placeIn(file, module.text, parameter.span);
       const read = readValue(parameter, value);
       if ('message' in read) {
         this.fault(read.code, read.message, read.span, at);
