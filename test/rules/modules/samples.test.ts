@@ -1,0 +1,154 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { CheckedModule, RuleTest } from '../../../src/rules/checker/checked.ts';
+import { publicReader, type Reader } from '../../../src/rules/decision.ts';
+import { evaluate } from '../../../src/rules/evaluator/evaluate.ts';
+import { parseFacts } from '../../../src/rules/facts-json.ts';
+import { formatModule } from '../../../src/rules/language/format.ts';
+import { issuancePolicy } from '../../../src/rules/policy/issuance-policy.ts';
+import { openRules, type Rules } from '../../../src/rules/rules.ts';
+import { readRuleSet } from '../../../src/rules/set/read-rule-set.ts';
+import type { RuleSet } from '../../../src/rules/set/rule-set.ts';
+import { freshMachine } from '../../vm/machine.ts';
+
+const folder = join(import.meta.dirname, '../../../samples/rules');
+const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)));
+const files = new Map(readdirSync(folder).map((name) => [name, bytesOf(name)]));
+const { source, faults } = readRuleSet(files);
+const set = source?.set as RuleSet;
+
+/** Cleared for the secrets of everybody, so that all who fired are told. */
+const everybody: Reader = { clearedFor: ['issuer', 'US', 'EU'] };
+
+/** The set that the tests of a module are decided by: it, and whatever its exceptions lead to. */
+function setOfTests(module: CheckedModule): RuleSet {
+  const kept = new Set([module]);
+  for (const one of kept)
+    for (const { exceptionTo } of one.rules) {
+      const holder = set.modules.find((other) => other.rules.some(({ id }) => id === exceptionTo));
+      if (holder !== undefined) kept.add(holder);
+    }
+  return { ...set, modules: set.modules.filter((one) => kept.has(one)) };
+}
+
+const expected = ({ verdict, fired }: RuleTest, module: CheckedModule): unknown => ({
+  verdict,
+  fired: fired.map((rule) => `${module.name}/${rule}`).sort(),
+});
+
+describe('the modules in samples/rules', () => {
+  it('are a set without faults', () => {
+    expect(faults).toEqual([]);
+    expect(set.modules.map(({ name }) => name)).toEqual(
+      [...files.keys()]
+        .filter((name) => name.endsWith('.rules'))
+        .map((name) => /^module (\S+)/m.exec(new TextDecoder().decode(files.get(name)))?.[1])
+        .sort(),
+    );
+  });
+
+  it('are in canonical form', () => {
+    for (const [name, bytes] of files) {
+      if (!name.endsWith('.rules')) continue;
+      const text = new TextDecoder().decode(bytes);
+      expect(formatModule(text), name).toMatchObject({ text });
+    }
+  });
+
+  it('say that they are an example, and cite a law', () => {
+    for (const { name, note, law, rules } of set.modules) {
+      if (name === 'policy.issuance') continue;
+      expect(note, name).toMatch(/^an example, not legal advice/);
+      if (name === 'policy.wallets') continue;
+      expect(law, name).toBeDefined();
+      for (const rule of rules) expect(rule.law, rule.id).toBeDefined();
+    }
+  });
+
+  it('hold the issuance policy that the product decides by', () => {
+    expect(new TextDecoder().decode(files.get('policy-issuance.rules'))).toBe(issuancePolicy);
+  });
+
+  it('have hashes of names in their secret lists, none of them twice', () => {
+    for (const name of [...files.keys()].filter((file) => file.endsWith('.list'))) {
+      const lines = new TextDecoder().decode(files.get(name)).trimEnd().split('\n');
+      expect(new Set(lines).size).toBe(lines.length);
+      for (const line of lines) expect(line).toMatch(/^[0-9a-f]{64}$/);
+    }
+  });
+});
+
+for (const module of set?.modules ?? []) {
+  describe(module.name, () => {
+    const cut = setOfTests(module);
+    let rules: Rules;
+    beforeAll(async () => {
+      rules = await openRules(cut, freshMachine);
+    });
+
+    for (const test of module.tests) {
+      it(`${test.title}, by the evaluator and by the machine`, () => {
+        const own = (fired: readonly string[]): string[] =>
+          fired.filter((id) => id.startsWith(`${module.name}/`)).sort();
+        const evaluated = evaluate(cut, test.facts, everybody);
+        const decided = rules.decide(test.facts, everybody);
+        expect({ verdict: evaluated.verdict, fired: own(evaluated.fired) }).toEqual(expected(test, module));
+        expect({ verdict: decided.verdict, fired: own(decided.fired) }).toEqual(expected(test, module));
+        expect(decided.code).toBeUndefined();
+        expect(rules.decide(test.facts).verdict).toBe(test.verdict);
+      });
+    }
+  });
+}
+
+/** What the whole set says of the payments in facts.jsonl, in public. */
+const outcomes: Readonly<Record<string, string>> = {
+  coffee: 'ALLOW',
+  rent: 'ALLOW',
+  'no-information': 'DENY eu.transfers/information_sent',
+  'us-below': 'FLAG fatf.recommendations/information',
+  'us-at-travel-rule': 'DENY fatf.recommendations/information us.payments/travel',
+  'us-to-fr': 'ALLOW',
+  'us-day-above-report': 'FLAG us.payments/currency_report',
+  // Which rule it was is the list's secret.
+  'on-the-list': 'DENY',
+  embargo: 'HOLD us.payments/embargo',
+  'self-hosted': 'DENY eu.transfers/wallet_sent_to',
+  'self-hosted-shown': 'ALLOW',
+  'fr-debt': 'HOLD fr.electronic_money/debt',
+  'basic-tier': 'DENY policy.wallets/basic',
+  'sg-to-jp': 'ALLOW',
+  'sg-to-jp-large': 'DENY sg.payments/identity',
+  'jp-report': 'DENY jp.payments/report policy.wallets/full us.payments/currency_report',
+  'ch-to-ch': 'ALLOW',
+  'us-to-ch': 'ALLOW',
+  'eu-cash-2027': 'DENY eu.identity/cash fr.electronic_money/debt policy.wallets/full',
+  'issue-within': 'ALLOW',
+  'issue-above-ceiling': 'DENY policy.issuance/issuer_ceiling',
+  'issue-too-often': 'DENY policy.issuance/frequency_cap',
+  'stale-rates': 'HOLD',
+};
+
+describe('the payments in samples/rules/facts.jsonl', () => {
+  const lines = readFileSync(join(folder, 'facts.jsonl'), 'utf8').trimEnd().split('\n');
+
+  it('are decided on as written here, by the evaluator and by the machine', async () => {
+    const rules = await openRules(set, freshMachine);
+    const found = lines.map((line) => {
+      const parsed = parseFacts(line);
+      if (!parsed.ok) throw new Error(parsed.message);
+      const { id, facts } = parsed.value;
+      const evaluated = evaluate(set, facts, publicReader);
+      const decided = rules.decide(facts);
+      expect({ id, verdict: decided.verdict, fired: decided.fired, code: decided.code }).toEqual({
+        id,
+        verdict: evaluated.verdict,
+        fired: evaluated.fired,
+        code: undefined,
+      });
+      return [id, [evaluated.verdict, ...evaluated.fired].join(' ')];
+    });
+    expect(Object.fromEntries(found)).toEqual(outcomes);
+  });
+});
