@@ -202,9 +202,10 @@ export function readControl(reader: Reader): ControlSyntax | undefined {
 }
 
 export function readGiven(reader: Reader): GivenSyntax | undefined {
-  const facts = reader.facts();
-  if (facts === undefined) return undefined;
-  readClauses(reader, 'given', {});
+  const before = reader.faults.count;
+  let facts: readonly FactSyntax[] | undefined;
+  readClauses(reader, 'given', { '{': () => (facts = reader.facts()) });
+  if (facts === undefined) return refuseMissing(reader, before, 'given', '{');
   return { kind: 'given', facts, span: reader.span };
 }
 
@@ -214,14 +215,7 @@ export function readTest(reader: Reader): TestSyntax | undefined {
   let facts: readonly FactSyntax[] | undefined;
   let expected: Pick<TestSyntax, 'verdict' | 'fired'> | undefined;
   readClauses(reader, 'test', {
-    '{': () => {
-      reader.at--;
-      const from = reader.at;
-      facts = reader.facts();
-      // Where no fact was read, go on after them all the same.
-      if (reader.at === from) reader.at++;
-      return facts;
-    },
+    '{': () => (facts = reader.facts()),
     '=>': () => (expected = readExpected(reader)),
   });
   if (facts === undefined) return refuseMissing(reader, before, 'test', '{');

@@ -69,16 +69,14 @@ function layBrackets(tokens: readonly Token[], indent: number): string {
   if (from === -1) return flatExpression(tokens);
   const before = flatExpression(tokens.slice(0, from + 1));
   const items = itemsOf(tokens.slice(from + 1, to));
-  // With what is before it, for the blank between.
-  const after = flatExpression(tokens.slice(to - 1))
-    .slice(flatExpression(tokens.slice(to - 1, to)).length)
-    .trimStart();
+  // The bracket that is open stands for all before what closes it.
+  const after = flatExpression([...tokens.slice(from, from + 1), ...tokens.slice(to)]).slice(1);
   const margin = ' '.repeat(indent);
   const body = items.every((item) => item.length === 1)
     ? fill(items.map(flatExpression), indent, '')
     : items
         .map((item, index) => {
-          const laid = layExpression(item, indent + 2, indent);
+          const laid = layExpression(item, items.length === 1 ? indent : indent + 2, indent);
           return `${margin}${laid}${index < items.length - 1 ? ',' : ''}`;
         })
         .join('\n');

@@ -155,7 +155,7 @@ class Layout {
     const parts = this.#line.split('\n');
     this.#line = parts.pop() ?? '';
     this.#lines.push(...parts);
-    this.#closed = parts.length > 0 && !this.#hasFacts(piece);
+    this.#closed = parts.length > 0 && !hasFacts(piece);
     if (piece.trailing.length > 0) {
       this.#line += ` ${piece.trailing.join(' ')}`;
       this.#closed = true;
@@ -171,17 +171,18 @@ class Layout {
   /** On one line; `undefined` where a comment ends a line in it. */
   #flat(piece: Piece): string | undefined {
     if (piece.inner.length > 0) return undefined;
-    if (this.#hasFacts(piece)) {
-      const { head, facts } = factsOf(piece);
+    if (hasFacts(piece)) {
+      const { facts } = factsOf(piece);
       const shown = facts.map(flatFact).join(', ');
-      return `${head}{${shown === '' ? '' : ` ${shown} `}}`;
+      return `{${shown === '' ? '' : ` ${shown} `}}`;
     }
     return this.#isExpression(piece) ? flatClause(piece) : tightClause(this.#declaration.kind, piece);
   }
 
   #laid(piece: Piece, column: number, indent: number): string {
-    if (this.#hasFacts(piece)) return this.#laidFacts(piece);
-    if (piece.inner.length > 0) return authored(piece, indent);
+    if (hasFacts(piece)) return this.#laidFacts(piece);
+    if (piece.inner.length > 0)
+      return authored(piece, indent, this.#isExpression(piece) ? isClauseSpaced : isLoose);
     if (!this.#isExpression(piece)) return tightClause(this.#declaration.kind, piece);
     const [word] = piece.tokens;
     const lead = `${word?.text ?? ''} `;
@@ -192,17 +193,13 @@ class Layout {
     return ofExpression.has(piece.word) || (piece.word === 'on' && this.#declaration.kind === 'rule');
   }
 
-  #hasFacts(piece: Piece): boolean {
-    return piece.word === '{' || (piece.word === '' && this.#declaration.kind === 'given');
-  }
-
   /** As many facts on a line as fit; where there are comments one a line, each with its own. */
   #laidFacts(piece: Piece): string {
-    const { head, open, facts, close } = factsOf(piece);
+    const { open, facts, close } = factsOf(piece);
     const indent = this.#lines.length === 0 || this.#line !== '' ? '' : '  ';
     if (piece.inner.length === 0 && facts.every((fact) => layFact(fact) === flatFact(fact)))
-      return `${head}{\n${fill(facts.map(flatFact), indent.length + 2, ',')}\n${indent}}`;
-    const lines: string[] = [`${head}{`];
+      return `{\n${fill(facts.map(flatFact), indent.length + 2, ',')}\n${indent}}`;
+    const lines: string[] = [`{`];
     const comment = (from: Token | undefined, to: Token | undefined): void => {
       for (const { text, breaks } of this.#between(from, to)) {
         if (breaks === 0) lines.push(`${lines.pop() ?? ''} ${text}`);
@@ -214,10 +211,12 @@ class Layout {
       comment(before, fact.tokens[0]);
       const inner = this.#between(fact.tokens[0], fact.tokens.at(-1));
       const laid =
-        inner.length > 0 ? authored({ ...piece, tokens: fact.tokens, inner }, 4, 'fact') : layFact(fact);
+        inner.length > 0
+          ? authored({ ...piece, tokens: fact.tokens, inner }, indent.length + 4, isFactSpaced)
+          : layFact(fact);
       lines.push(`${indent}  ${laid},`);
       // Comments on either side of the comma are behind it.
-      comment(fact.tokens.at(-1), fact.comma);
+      if (fact.comma !== undefined) comment(fact.tokens.at(-1), fact.comma);
       before = fact.comma ?? fact.tokens.at(-1);
     }
     comment(before, close);
@@ -225,9 +224,13 @@ class Layout {
   }
 }
 
+function hasFacts({ word }: Piece): boolean {
+  return word === '{';
+}
+
 /** What begins on the line of what is before it, and is broken there. */
 function isGlued(piece: Piece): boolean {
-  return piece.leading.length === 0 && (piece.word === '=' || piece.word === '{' || piece.word === ':');
+  return piece.leading.length === 0 && (piece.word === '=' || hasFacts(piece) || piece.word === ':');
 }
 
 function flatClause({ tokens }: Piece): string {
@@ -262,17 +265,15 @@ interface Fact {
 }
 
 function factsOf({ tokens }: Piece): {
-  readonly head: string;
   readonly open: Token | undefined;
   readonly facts: readonly Fact[];
   readonly close: Token | undefined;
 } {
-  const at = tokens.findIndex(({ kind, text }) => kind === 'sign' && text === '{');
   const facts: Fact[] = [];
   let depth = 0;
-  let from = at + 1;
+  let from = 1;
   for (const [index, token] of tokens.entries()) {
-    if (index <= at || token.kind !== 'sign') continue;
+    if (index === 0 || token.kind !== 'sign') continue;
     if (depth === 0 && (token.text === ',' || token.text === '}')) {
       if (index > from)
         facts.push({ tokens: tokens.slice(from, index), comma: token.text === ',' ? token : undefined });
@@ -281,11 +282,7 @@ function factsOf({ tokens }: Piece): {
     if (/^[([{]$/.test(token.text)) depth++;
     else if (/^[)\]}]$/.test(token.text)) depth--;
   }
-  const head = tokens
-    .slice(0, at)
-    .map(({ text }) => `${text} `)
-    .join('');
-  return { head, open: tokens[at], facts, close: tokens.at(-1) };
+  return { open: tokens[0], facts, close: tokens.at(-1) };
 }
 
 function partsOf({ tokens }: Fact): { readonly path: string; readonly value: readonly Token[] } {
@@ -303,13 +300,14 @@ function layFact(fact: Fact): string {
   return `${path}: ${layExpression(value, 4, path.length + 4)}`;
 }
 
+type Spacing = (tokens: readonly Token[], index: number) => boolean;
+
 /** With the line breaks that it has: what has comments in it cannot be broken elsewhere. */
-function authored(piece: Piece, indent: number, form?: 'fact'): string {
+function authored(piece: Piece, indent: number, spacing: Spacing): string {
   const margin = `\n${' '.repeat(indent)}`;
   let text = '';
   let broken = false;
   let comments = piece.inner;
-  const colon = form === 'fact' ? piece.tokens.findIndex(({ text: sign }) => sign === ':') : -1;
   for (const [index, token] of piece.tokens.entries()) {
     while (comments[0] !== undefined && comments[0].start < token.start) {
       const [comment] = comments;
@@ -317,10 +315,19 @@ function authored(piece: Piece, indent: number, form?: 'fact'): string {
       text += (comment.breaks > 0 || broken ? margin : ' ') + comment.text;
       broken = true;
     }
-    const spaced = index !== colon && (index === 1 || isSpaced(piece.tokens, index));
-    if (index > 0) text += broken || token.breaks > 0 ? margin : spaced ? ' ' : '';
+    if (index > 0) text += broken || token.breaks > 0 ? margin : spacing(piece.tokens, index) ? ' ' : '';
     text += wordOf(token);
     broken = false;
   }
   return text;
+}
+
+/** Behind the clause's own word, as in expressions. */
+function isClauseSpaced(tokens: readonly Token[], index: number): boolean {
+  return index === 1 || isSpaced(tokens, index);
+}
+
+/** No blank before the colon behind the path. */
+function isFactSpaced(tokens: readonly Token[], index: number): boolean {
+  return index !== tokens.findIndex(({ text }) => text === ':') && isSpaced(tokens, index);
 }

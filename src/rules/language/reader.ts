@@ -202,11 +202,9 @@ export class Reader {
     return least && most && { least, most };
   }
 
-  /** `{ PATH: E, … }` */
+  /** `PATH: E, … }`: the bracket before them has been taken. */
   facts(): readonly FactSyntax[] | undefined {
-    const close = this.#closers.get(this.at);
-    if (this.take('{') === undefined || close === undefined)
-      return this.refuse('word_missing', '`{` is accepted, and facts such as `tx.amount: usd("1.00")`');
+    const close = this.#closers.get(this.at - 1) ?? this.tokens.length;
     const facts: FactSyntax[] = [];
     let whole = true;
     while (this.at < close) {

@@ -112,7 +112,7 @@ export const declarationWords = {
   given: {
     form: '{ FACT, … }',
     meaning: 'what holds in every test that does not say otherwise',
-    clauses: [],
+    clauses: [clause('{', 'FACT, … }', 'the facts')],
   },
   test: {
     form: '"TITLE" { FACT, … } => VERDICT [RULE, …]',
