@@ -20,7 +20,7 @@ export class Graph {
   }
 
   symbol(word: bigint): Node {
-    return this.table.make({ operation: 'const', value: word, type: 'symbol' });
+    return this.table.make({ operation: 'const', value: word, type: 'symbol', least: word, most: word });
   }
 
   truth(value: boolean): Node {
@@ -60,28 +60,28 @@ export class Graph {
   }
 
   equal(a: Node, b: Node): Node {
-    if (a === b) return this.truth(true);
-    if (a.type === 'number' && !meet(a, b)) return this.truth(false);
+    if (a === b || (isOne(a) && isOne(b) && meet(a, b))) return this.truth(true);
+    if (!meet(a, b)) return this.truth(false);
     return this.ordered('eq', a, b, truth);
   }
 
   unequal(a: Node, b: Node): Node {
-    if (a === b) return this.truth(false);
-    if (a.type === 'number' && !meet(a, b)) return this.truth(true);
+    if (a === b || (isOne(a) && isOne(b) && meet(a, b))) return this.truth(false);
+    if (!meet(a, b)) return this.truth(true);
     return this.ordered('ne', a, b, truth);
   }
 
   less(a: Node, b: Node): Node {
     if (a === b) return this.truth(false);
-    if (a.type === 'number' && a.most < b.least) return this.truth(true);
-    if (a.type === 'number' && a.least >= b.most) return this.truth(false);
+    if (a.most < b.least) return this.truth(true);
+    if (a.least >= b.most) return this.truth(false);
     return this.binary('lt', a, b, truth);
   }
 
   lessOrEqual(a: Node, b: Node): Node {
     if (a === b) return this.truth(true);
-    if (a.type === 'number' && a.most <= b.least) return this.truth(true);
-    if (a.type === 'number' && a.least > b.most) return this.truth(false);
+    if (a.most <= b.least) return this.truth(true);
+    if (a.least > b.most) return this.truth(false);
     return this.binary('le', a, b, truth);
   }
 
@@ -218,6 +218,11 @@ function isNegation({ operation, operands: [, b] }: Node): boolean {
 function asSelect({ operation, operands }: Node): readonly [Node, Node, Node] | undefined {
   const [condition, then, otherwise] = operands;
   return operation === 'select' && condition && then && otherwise ? [condition, then, otherwise] : undefined;
+}
+
+/** Whether it is known which number it is. */
+function isOne({ least, most }: Interval): boolean {
+  return least === most;
 }
 
 function meet(a: Interval, b: Interval): boolean {

@@ -7,12 +7,13 @@
  * length has.
  */
 import type { WordType } from '../../../vm/isa.ts';
+import { assert } from '../../kit/result.ts';
 import type { CheckedModule, List } from '../checker/checked.ts';
 import { jurisdictionOf } from '../set/groups.ts';
 import type { RuleSet } from '../set/rule-set.ts';
 import type { Computed } from './arithmetic.ts';
 import type { Graph } from './graph.ts';
-import { leastWord, type Node } from './node.ts';
+import { leastWord, type Node, publicWord } from './node.ts';
 import type { OwnerTable } from './owner.ts';
 import { malformedSymbol, wordOfSymbol, wordsOfKey } from './word.ts';
 
@@ -47,6 +48,12 @@ export class ListTable {
     const { graph } = this;
     const name = `${module.name}/${list.name}`;
     const owners = list.secret ? this.owners.bitOf(jurisdictionOf(module)) : 0;
+    const known = owners === 0 ? publicWord(item.value) : undefined;
+    if (known !== undefined && list.of === 'symbol')
+      return {
+        value: graph.truth(this.itemsOf(name, list).some((one) => wordOfSymbol(one) === known)),
+        error: item.error,
+      };
     if (!this.places.has(name)) this.places.set(name, this.put(name, list, owners));
     const first = this.places.get(name);
     if (first === undefined) return { value: graph.truth(false), error: item.error };
@@ -68,9 +75,14 @@ export class ListTable {
     });
   }
 
+  private itemsOf(name: string, { source }: List): readonly (string | Uint8Array)[] {
+    const items = this.set.lists.get(name) ?? ('items' in source ? source.items : undefined);
+    assert(items !== undefined, `a rule set has the items of the list ${name}`);
+    return items;
+  }
+
   private put(name: string, list: List, owners: number): number | undefined {
-    const items: readonly (string | Uint8Array)[] =
-      this.set.lists.get(name) ?? ('items' in list.source ? list.source.items : []);
+    const items = this.itemsOf(name, list);
     if (items.length === 0 && owners === 0) return undefined;
     const first = this.tables.length;
     if (list.of === 'symbol') {

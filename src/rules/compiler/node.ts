@@ -4,7 +4,7 @@
  * Each node knows between which numbers its word is, and whose secrets went into it. A node is only ever made of nodes before it, so the
  * order in which they were made is one in which they can be computed.
  */
-import type { Rounding, WordType } from '../../../vm/isa.ts';
+import type { WordType } from '../../../vm/isa.ts';
 
 export const leastWord: bigint = -(2n ** 63n);
 export const mostWord: bigint = 2n ** 63n - 1n;
@@ -95,9 +95,12 @@ export class NodeTable {
   }
 }
 
-/** The number of a constant that is no secret, which a program may be shaped by; `undefined` of anything else. */
-export function publicNumber(node: Node): bigint | undefined {
-  return node.operation === 'const' && node.owners === 0 && node.type === 'number' ? node.value : undefined;
+/** The word of a constant that is no secret, which a program may be shaped by; `undefined` of anything else. */
+export function publicWord({ operation, owners, value }: Node): bigint | undefined {
+  return operation === 'const' && owners === 0 ? value : undefined;
 }
 
-export type { Rounding };
+/** The same of a number. */
+export function publicNumber(node: Node): bigint | undefined {
+  return node.type === 'number' ? publicWord(node) : undefined;
+}

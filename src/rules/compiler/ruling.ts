@@ -1,11 +1,11 @@
 /** Rules and groups as nodes: docs/RULES.md, "Meaning", points 4 to 9. */
 import type { Rule, Typed } from '../checker/checked.ts';
+import { partsOf } from '../checker/part.ts';
 import { type Verdict, verdicts } from '../language/syntax.ts';
 import type { Group } from '../set/rule-set.ts';
 import { type Computed, cleanTruth, denyNumber, holdNumber, joinErrors } from './arithmetic.ts';
 import type { ExpressionCompiler, Workshop } from './expression.ts';
 import { leastWord, mostWord, type Node } from './node.ts';
-import { partsOf } from './owner.ts';
 
 /** What one rule comes to. */
 export interface Ruling {
