@@ -3,7 +3,7 @@ import { sha256 } from '../kit/bytes.ts';
 import { CborWriter } from '../kit/encoding.ts';
 import type { CorridorProgram, RulePlace } from './compiler/compile.ts';
 import { bytesOfWords } from './compiler/input-words.ts';
-import type { Slot } from './compiler/packing.ts';
+import { numbersOf, readSlot, type Slot } from './compiler/packing.ts';
 import { noRoom } from './compiler/ruling.ts';
 import type { GroupOutcome, RuleDecision, RuleOutcome } from './decision.ts';
 import { type Verdict, verdicts } from './language/syntax.ts';
@@ -39,8 +39,8 @@ export interface Ran {
   readonly ports: ReadonlyMap<number, bigint>;
   /** Of owners that have cleared the reader. */
   readonly clearedFor: number;
-  /** Words of the input that are no secret, as bytes. */
-  readonly publicInput: Uint8Array;
+  /** Words of the input that are no secret. */
+  readonly publicInput: readonly bigint[];
 }
 
 const errors = ['none', 'none', 'HOLD', 'DENY'] as const;
@@ -52,13 +52,13 @@ export class RanDecision implements MachineDecision {
   readonly fuelUsed: bigint;
   readonly program: Uint8Array;
   private readonly ran: Ran;
-  private readonly numbers = new Map<number, number>();
   private readonly made: {
     fired?: readonly string[];
     rules?: readonly RuleOutcome[];
     groups?: readonly GroupOutcome[];
     missing?: readonly string[];
     traceHash?: Uint8Array;
+    words?: readonly number[];
   } = {};
 
   constructor(ran: Ran) {
@@ -115,7 +115,7 @@ export class RanDecision implements MachineDecision {
         .text(corridor.origin)
         .text(corridor.destination)
         .text(corridor.currency)
-        .byteString(publicInput)
+        .byteString(bytesOfWords(publicInput))
         .byteString(bytesOfWords(compiled.publicPorts.map((port) => ports.get(port) ?? 0n)))
         .integer(fuelUsed)
         .finish(),
@@ -155,13 +155,8 @@ export class RanDecision implements MachineDecision {
   }
 
   private read(slot: Slot): number {
-    if ('constant' in slot) return slot.constant;
-    let number = this.numbers.get(slot.port);
-    if (number === undefined) {
-      number = Number(this.ran.ports.get(slot.port) ?? 0n);
-      this.numbers.set(slot.port, number);
-    }
-    return Math.floor(number / 2 ** slot.shift) % 2 ** slot.width;
+    this.made.words ??= numbersOf(this.ran.ports);
+    return readSlot(slot, this.made.words);
   }
 }
 

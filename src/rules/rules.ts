@@ -4,19 +4,18 @@
  * src/rules/ may import kit, records and vm.
  */
 import type { Program as LoadedProgram, Machine } from '../../vm/host.ts';
-import { everybody, makeLabel } from '../../vm/label.ts';
 import { assert } from '../kit/result.ts';
 import type { Facts } from './checker/checked.ts';
+import { clearanceOf } from './clearance.ts';
 import { type CompileFault, type CorridorProgram, compileCorridor } from './compiler/compile.ts';
 import { InputWords } from './compiler/input-words.ts';
-import { secretSecrecy } from './compiler/program.ts';
-import { publicReader, type Reader } from './decision.ts';
+import { type Explanation, publicReader, type Reader } from './decision.ts';
+import { explainDecision, wantedOf } from './explanation.ts';
 import { corridorOf } from './facts.ts';
 import { type MachineDecision, RanDecision, undecided } from './machine-decision.ts';
+import { Probes } from './probe-run.ts';
 import { schema } from './schema.ts';
 import type { Corridor, RuleSet } from './set/rule-set.ts';
-
-export type { MachineDecision };
 
 export interface Rules {
   readonly set: RuleSet;
@@ -25,17 +24,24 @@ export interface Rules {
    * `facts` are such as `checkFacts` takes.
    */
   decide(facts: Facts, reader?: Reader): MachineDecision;
-  /** What the set's rules of a corridor cannot be compiled for; nothing where they can. */
+  /** The same with what every clause came to, in a machine of its own; no rule is in it where none decided. */
+  explain(facts: Facts, reader: Reader): Promise<Explanation>;
+  /** Why the rules of a corridor cannot be compiled; nothing where they can. Their decisions are HOLD. */
   check(corridor: Corridor): readonly CompileFault[];
 }
 
-/** A corridor's program in the machine, or that it has none. */
-type Opened =
-  | { readonly compiled: CorridorProgram; readonly loaded: LoadedProgram; readonly words: InputWords }
-  | undefined;
+/** A corridor's program in the machine. */
+interface Opened {
+  readonly corridor: Corridor;
+  readonly compiled: CorridorProgram;
+  readonly loaded: LoadedProgram;
+  readonly words: InputWords;
+  /** What explains its decisions, once somebody asked. */
+  probes: Probes | undefined;
+}
 
 /** Corridors whose programs are kept at once: of others they are made again. */
-const programLimit = 256;
+const corridorLimit = 256;
 
 /**
  * Opens a rule set, which was checked. A program is made when the first transaction of its corridor comes.
@@ -46,77 +52,102 @@ const programLimit = 256;
  */
 export async function openRules(set: RuleSet, startMachine: () => Promise<Machine>): Promise<Rules> {
   const machine = await startMachine();
-  /** The one that was used last is the last. */
-  const programs = new Map<string, Opened>();
+  /** Explanations are no reason for a program to be loaded again. */
+  let explaining: Promise<Machine> | undefined;
+  const programs = new ProgramCache(set, machine);
 
-  function open(corridor: Corridor): Opened {
-    const { kind, origin, destination, currency } = corridor;
-    const key = `${kind} ${origin} ${destination} ${currency}`;
-    if (programs.has(key)) return programs.get(key);
-    const compiled = compileCorridor(set, corridor);
-    let opened: Opened;
-    if (compiled.ok) {
-      const { program } = compiled.compiled;
-      const loaded = machine.load(program.bytes);
-      assert(loaded.ok, `the machine takes what was compiled${loaded.ok ? '' : `: ${loaded.message}`}`);
-      opened = { compiled: compiled.compiled, loaded: loaded.program, words: new InputWords(program) };
-    }
-    programs.set(key, opened);
-    if (programs.size > programLimit) programs.delete(programs.keys().next().value as string);
-    return opened;
+  function open(facts: Facts): Opened | 'facts_insufficient' | 'rules_refused' {
+    const corridor = hasTime(facts) ? corridorOf(facts) : undefined;
+    return corridor === undefined ? 'facts_insufficient' : (programs.open(corridor) ?? 'rules_refused');
+  }
+
+  function decide(facts: Facts, reader: Reader = publicReader): MachineDecision {
+    const opened = open(facts);
+    if (typeof opened === 'string') return undecided(set, opened, null);
+    const { corridor, compiled, loaded, words } = opened;
+    words.fill(facts);
+    const clearance = clearanceOf(reader, compiled.program.owners);
+    const ran = loaded.run({ inputs: words.words, clearance: clearance.label });
+    if (!ran.ok) return undecided(set, 'rule_trapped', loaded.hash);
+    return new RanDecision({
+      set,
+      corridor,
+      compiled,
+      program: loaded.hash,
+      fuelUsed: ran.fuelUsed,
+      ports: ran.ports,
+      clearedFor: clearance.owners,
+      publicInput: words.publicWords(),
+    });
   }
 
   return {
     set,
+    decide,
+    async explain(facts, reader) {
+      const decision = decide(facts, reader);
+      const opened = open(facts);
+      if (typeof opened === 'string' || decision.code !== undefined) return explainDecision(decision, [], []);
+      const { compiled, corridor } = opened;
+      explaining ??= startMachine();
+      opened.probes ??= new Probes(await explaining, set, corridor, wantedOf(compiled.rules));
+      return explainDecision(decision, compiled.rules, opened.probes.run(facts, reader));
+    },
     check(corridor) {
       const compiled = compileCorridor(set, corridor);
       return compiled.ok ? [] : compiled.faults;
     },
-    decide(facts, reader = publicReader) {
-      const corridor = corridorOf(facts);
-      if (corridor === undefined || !hasTime(facts)) return undecided(set, 'facts_insufficient', null);
-      const opened = open(corridor);
-      if (opened === undefined) return undecided(set, 'rules_refused', null);
-      const { compiled, loaded, words } = opened;
-      words.fill(facts);
-      const clearedFor = clearedOwners(compiled, reader);
-      const clearance = clearedFor === 0 ? everybody : labelOfReader(clearedFor);
-      const ran = loaded.run({ inputs: words.words, clearance });
-      if (!ran.ok) return undecided(set, 'rule_trapped', loaded.hash);
-      const { ports, fuelUsed } = ran;
-      const publicInput = words.publicBytes();
-      return new RanDecision({
-        set,
-        corridor,
-        compiled,
-        program: loaded.hash,
-        fuelUsed,
-        ports,
-        clearedFor,
-        publicInput,
-      });
-    },
   };
 }
 
+/** Programs by corridor; the one that was asked for longest ago makes room. */
+class ProgramCache {
+  private readonly set: RuleSet;
+  private readonly machine: Machine;
+  /** `undefined` where a corridor's rules cannot be compiled. */
+  private readonly programs = new Map<string, Opened | undefined>();
+  private last: { key: string; opened: Opened | undefined } = { key: '', opened: undefined };
+
+  constructor(set: RuleSet, machine: Machine) {
+    this.set = set;
+    this.machine = machine;
+  }
+
+  open(corridor: Corridor): Opened | undefined {
+    const { kind, origin, destination, currency } = corridor;
+    const key = `${kind} ${origin} ${destination} ${currency}`;
+    if (this.last.key === key) return this.last.opened;
+    const opened = this.programs.has(key) ? this.programs.get(key) : this.make(corridor);
+    this.programs.delete(key);
+    this.programs.set(key, opened);
+    if (this.programs.size > corridorLimit) {
+      const [oldest] = this.programs.keys();
+      if (oldest !== undefined) this.programs.delete(oldest);
+    }
+    this.last = { key, opened };
+    return opened;
+  }
+
+  private make(corridor: Corridor): Opened | undefined {
+    const compiled = compileCorridor(this.set, corridor);
+    if (!compiled.ok) return undefined;
+    const { program } = compiled.compiled;
+    const loaded = this.machine.load(program.bytes);
+    assert(loaded.ok, `the machine takes what was compiled${loaded.ok ? '' : `: ${loaded.message}`}`);
+    return {
+      corridor,
+      compiled: compiled.compiled,
+      loaded: loaded.program,
+      words: new InputWords(program),
+      probes: undefined,
+    };
+  }
+}
+
+const time = schema.get('tx.time');
+
 /** A transaction without a time is decided on by no rule. */
 function hasTime({ fields }: Facts): boolean {
-  const time = fields.get('tx.time');
-  const field = schema.get('tx.time');
-  return typeof time === 'bigint' && field !== undefined && time >= field.least && time <= field.most;
-}
-
-/** Bits of the owners in a program that have cleared a reader. */
-function clearedOwners({ program }: CorridorProgram, { clearedFor }: Reader): number {
-  let cleared = 0;
-  for (const [number, owner] of program.owners.entries())
-    if (clearedFor.includes(owner)) cleared |= 1 << number;
-  return cleared;
-}
-
-function labelOfReader(cleared: number): number {
-  const categories = Array.from({ length: 16 }, (_, category) => category).filter(
-    (category) => cleared & (1 << category),
-  );
-  return makeLabel({ secrecy: secretSecrecy, authority: 0, categories });
+  const value = fields.get('tx.time');
+  return typeof value === 'bigint' && time !== undefined && value >= time.least && value <= time.most;
 }

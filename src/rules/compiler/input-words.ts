@@ -17,7 +17,7 @@ type Fill = (facts: Facts) => void;
 export class InputWords {
   /** In the order of the program; what `fill` has put into them. */
   readonly words: readonly InputWord[];
-  private readonly publicWords: readonly InputWord[];
+  private readonly ofPublic: readonly InputWord[];
   private readonly fills: readonly Fill[];
 
   constructor({ inputs, names }: Program) {
@@ -25,7 +25,7 @@ export class InputWords {
       ({ segment, index }): Word => ({ segment: names.segments.indexOf(segment), index, value: 0n }),
     );
     this.words = words;
-    this.publicWords = words.filter((_, place) => inputs[place]?.isSecret === false);
+    this.ofPublic = words.filter((_, place) => inputs[place]?.isSecret === false);
     this.fills = makeFills(inputs.map(({ source }, place) => [source, words[place] as Word]));
   }
 
@@ -33,9 +33,9 @@ export class InputWords {
     for (let at = 0; at < this.fills.length; at++) (this.fills[at] as Fill)(facts);
   }
 
-  /** What is no secret of what was filled in: 8 bytes a word, little-endian. */
-  publicBytes(): Uint8Array {
-    return bytesOfWords(this.publicWords.map(({ value }) => value));
+  /** What is no secret of what was filled in. */
+  publicWords(): readonly bigint[] {
+    return this.ofPublic.map(({ value }) => value);
   }
 }
 

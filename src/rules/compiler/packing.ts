@@ -3,30 +3,31 @@
  *
  * A word has 52 bits at most, so that a reader takes it apart in the numbers of JavaScript.
  */
+import type { WordType } from '../../../vm/isa.ts';
 import { assert } from '../../kit/result.ts';
 import type { Graph } from './graph.ts';
 import { type Node, publicNumber } from './node.ts';
 
 /** Where a small number is read. */
 export type Slot =
-  | { readonly port: number; readonly shift: number; readonly width: number }
+  /** Below its lowest bit are the others of the word, so many that they make up `divisor`; it has `modulus` values. */
+  | { readonly port: number; readonly divisor: number; readonly modulus: number }
   /** It is the same in every decision. */
   | { readonly constant: number };
 
 export interface PortUse {
   readonly name: string;
   readonly owners: number;
-  readonly word: Node;
+  readonly type: WordType;
 }
 
 interface OpenWord {
   word: Node;
   bits: number;
+  /** What is packed, and after how many bits. */
   readonly slots: {
-    node: Node;
-    at: number;
-    width: number;
-    slot: { port: number; shift: number; width: number };
+    readonly at: number;
+    readonly slot: { port: number; divisor: number; modulus: number };
   }[];
 }
 
@@ -45,7 +46,7 @@ export class Packing {
   /** A port of its own. */
   put(name: string, owners: number, word: Node): number {
     this.graph.table.make({ operation: 'output', operands: [word], index: this.ports.length, owners });
-    return this.ports.push({ name, owners, word }) - 1;
+    return this.ports.push({ name, owners, type: word.type }) - 1;
   }
 
   /** A number of at most so many bits, for readers whom all `owners` have cleared. */
@@ -70,8 +71,8 @@ export class Packing {
       open.word = this.graph.or(open.word, node);
       open.bits += width;
     }
-    const slot = { port: -1, shift: 0, width };
-    open.slots.push({ node, at: open.bits, width, slot });
+    const slot = { port: -1, divisor: 1, modulus: 2 ** width };
+    open.slots.push({ at: open.bits, slot });
     this.placed.set(key, slot);
     return slot;
   }
@@ -86,7 +87,20 @@ export class Packing {
     const port = this.put(`word_${this.ports.length}`, owners, open.word);
     for (const { at, slot } of open.slots) {
       slot.port = port;
-      slot.shift = open.bits - at;
+      slot.divisor = 2 ** (open.bits - at);
     }
   }
+}
+
+/** A packed number, of whose port the run told; `words` by port. */
+export function readSlot(slot: Slot, words: readonly number[]): number {
+  if ('constant' in slot) return slot.constant;
+  return Math.floor((words[slot.port] ?? 0) / slot.divisor) % slot.modulus;
+}
+
+/** Words of ports as numbers, by port; of a word that is no packed one it is only near. */
+export function numbersOf(ports: ReadonlyMap<number, bigint>): readonly number[] {
+  const words: number[] = [];
+  for (const [port, word] of ports) words[port] = Number(word);
+  return words;
 }

@@ -119,7 +119,7 @@ export function encodeProgram(
       sorted: isSorted,
       entries,
     })),
-    ports: packing.ports.map(({ owners: of }) => ({ type: 'number', label: labelOf(of) })),
+    ports: packing.ports.map(({ owners: of, type }) => ({ type, label: labelOf(of) })),
     grants: grants.grants.map(({ kind, owners: of, least, most, nodes }): Grant => {
       const uses = Math.max(1, [...nodes].filter((node) => live.has(node)).length);
       return kind === 'endorse'

@@ -36,6 +36,16 @@ export function wordOfSymbol(value: unknown): bigint {
   return scratch.getBigInt64(0);
 }
 
+/** The text of a symbol's word; `undefined` of what stands for none. */
+export function symbolOfWord(word: bigint): string | undefined {
+  if (word === missingSymbol || word === malformedSymbol) return undefined;
+  scratch.setBigInt64(0, word);
+  let text = '';
+  for (let index = 0; index < 8 && scratchBytes[index] !== 0; index++)
+    text += String.fromCharCode(scratchBytes[index] as number);
+  return text;
+}
+
 export interface KeyWords {
   readonly high: bigint;
   /** Even: the words that fill up a list are not. */

@@ -1,0 +1,18 @@
+/** A reader as the label machine sees one. */
+import { everybody, makeLabel } from '../../vm/label.ts';
+import { secretSecrecy } from './compiler/program.ts';
+import type { Reader } from './decision.ts';
+
+export interface Clearance {
+  /** Bits of the owners that have cleared the reader. */
+  readonly owners: number;
+  readonly label: number;
+}
+
+/** What a reader is cleared for in a program with these owners, by number. */
+export function clearanceOf({ clearedFor }: Reader, owners: readonly string[]): Clearance {
+  if (clearedFor.length === 0) return { owners: 0, label: everybody };
+  const categories = [...owners.keys()].filter((number) => clearedFor.includes(owners[number] ?? ''));
+  const bits = categories.reduce((all, number) => all | (1 << number), 0);
+  return { owners: bits, label: makeLabel({ secrecy: secretSecrecy, authority: 0, categories }) };
+}
