@@ -132,17 +132,18 @@ function typeAlike(
   name: string,
   typing: Typing,
 ): readonly Typed[] | undefined {
-  const typed = expressions.map((expression) => typing.typePart(expression, typing));
-  const first = typed.find((one) => one !== undefined);
-  if (first !== undefined && !types.isNumber(first.type)) {
-    const message = `\`${name}\` of ${types.showType(first.type)}, which has no order: numbers are accepted`;
-    return typing.context.faults.report('operand_type', first.span, message);
+  const typed = expressions.map((expression) => ({ expression, typed: typing.typePart(expression, typing) }));
+  const first = typed.find((one) => one.typed !== undefined);
+  if (first?.typed === undefined) return undefined;
+  const { type } = first.typed;
+  if (!types.isNumber(type)) {
+    const message = `\`${name}\` of ${types.showType(type)}, which has no order: numbers are accepted`;
+    return typing.context.faults.report('operand_type', first.expression.span, message);
   }
-  const alike: Typed[] = [];
-  for (const one of typed) {
-    const expected = one && first && expectType(one, first.type, typing.context);
-    if (expected !== undefined) alike.push(expected);
-  }
+  const alike = typed.flatMap((one) => {
+    const found = one.typed && expectType(one.typed, type, one.expression.span, typing.context);
+    return found === undefined ? [] : [found];
+  });
   return alike.length === expressions.length ? alike : undefined;
 }
 
@@ -176,11 +177,12 @@ function typeShare({ args, span }: Call, typing: Typing): Typed | undefined {
 }
 
 function typeMoney(expression: Expression | undefined, typing: Typing): Typed | undefined {
-  const typed = expression && typing.typePart(expression, typing);
+  if (expression === undefined) return undefined;
+  const typed = typing.typePart(expression, typing);
   if (typed === undefined || typed.type.kind === 'money') return typed;
   return typing.context.faults.report(
     'type_mismatch',
-    typed.span,
+    expression.span,
     `${types.showType(typed.type)}, where money is accepted`,
   );
 }

@@ -53,7 +53,7 @@ export function checkProperty(
     return context.faults.report('operand_type', claim.field.span, message);
   }
   const typed = typeExpression(claim.when, context);
-  const when = typed && expectType(typed, types.bool, context);
+  const when = typed && expectType(typed, types.bool, claim.when.span, context);
   if (when === undefined) return undefined;
   guards.check(when);
   checkSize([when], title.span, context.faults);

@@ -67,7 +67,7 @@ function isConstantCall(expression: Expression): boolean {
 
 function checkConstantOf(expression: Expression, type: Type, context: Context): ConstantTyped | undefined {
   const typed = checkConstant(expression, context);
-  return typed && expectType(typed, type, context) && typed;
+  return typed && expectType(typed, type, expression.span, context) && typed;
 }
 
 interface Range {

@@ -16,6 +16,7 @@ export function typeExpression(expression: Expression, context: Context): Typed 
     context,
     variable: undefined,
     depth: 0,
+    whole: expression.span,
     budget: { left: limits.nodes },
     typePart: typeIn,
   });
@@ -238,7 +239,7 @@ function typeMembership(expression: Expression & { kind: 'binary' }, typing: Typ
     if (item === undefined || list === undefined) return undefined;
     const expected = list.of === 'key' ? types.key : types.symbol;
     return (
-      expectType(item, expected, context) &&
+      expectType(item, expected, left.span, context) &&
       make(typing, span, { op: 'listed', type: types.bool, list, item })
     );
   }
@@ -284,11 +285,12 @@ function typeItems(list: Expression & { kind: 'list' }, typing: Typing): readonl
   const items = list.items.map((item) => typeIn(item, typing));
   const first = items.find((item) => item !== undefined);
   let complete = true;
-  for (const item of items) {
+  for (const [place, item] of items.entries()) {
+    const span = list.items[place]?.span ?? list.span;
     if (item === undefined || first === undefined) complete = false;
     else if (!types.isSameType(item.type, first.type)) {
       complete = false;
-      mismatch(item.span, 'a list', first.type, item.type, typing.context);
+      mismatch(span, 'a list', first.type, item.type, typing.context);
     }
   }
   return complete ? items.filter((item) => item !== undefined) : undefined;

@@ -121,9 +121,9 @@ function readValue(
     return { value: typed.value, currency: typed.type.currency };
   if (type.kind === 'money') {
     const message = `${types.showType(typed.type)}, where an amount such as \`usd("10.00")\` is accepted`;
-    return context.faults.report('type_mismatch', typed.span, message);
+    return context.faults.report('type_mismatch', fact.value.span, message);
   }
-  return expectType(typed, type, context) && { value: typed.value, currency: undefined };
+  return expectType(typed, type, fact.value.span, context) && { value: typed.value, currency: undefined };
 }
 
 function readNumber(fact: FactSyntax, type: Type, context: Context) {

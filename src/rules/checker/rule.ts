@@ -103,7 +103,7 @@ function checkCondition(
 ): { readonly ok: boolean; readonly typed: Typed | undefined } {
   if (expression === undefined) return { ok: true, typed: undefined };
   const typed = typeExpression(expression, context);
-  const condition = typed && expectType(typed, types.bool, context);
+  const condition = typed && expectType(typed, types.bool, expression.span, context);
   if (condition !== undefined) guards.check(condition);
   return { ok: condition !== undefined, typed: condition };
 }
@@ -126,9 +126,9 @@ function checkBody(
       if (cap === undefined || measure === undefined) return undefined;
       if (!types.isNumber(cap.type)) {
         const message = `a cap of ${types.showType(cap.type)}, which has no order: a number is accepted`;
-        return context.faults.report('operand_type', cap.span, message);
+        return context.faults.report('operand_type', syntax.cap.span, message);
       }
-      if (expectType(measure, cap.type, context) === undefined) return undefined;
+      if (expectType(measure, cap.type, syntax.measure.span, context) === undefined) return undefined;
       const present = when && guards.fieldsWhere(when, true);
       guards.check(cap, present);
       guards.check(measure, present);

@@ -13,7 +13,8 @@ export interface Typing {
   readonly depth: number;
   /** Of a part; `typeExpression` in expression.ts says what it does. */
   readonly typePart: (expression: Expression, typing: Typing) => Typed | undefined;
-  /** Parts that may still be made of the whole expression. */
+  readonly whole: Span;
+  /** Parts that may still be made of the whole. */
   readonly budget: { left: number };
 }
 
@@ -25,7 +26,7 @@ export function make(typing: Typing, span: Span, part: Without<Typed>): Typed | 
   typing.budget.left--;
   if (typing.budget.left === 0) {
     const message = `an expression of more than ${limits.nodes} parts, lists unrolled: \`let\`, or a list of its own, makes it smaller`;
-    return typing.context.faults.report('expression_size', span, message);
+    return typing.context.faults.report('expression_size', typing.whole, message);
   }
   return { ...part, span } as Typed;
 }
@@ -33,26 +34,28 @@ export function make(typing: Typing, span: Span, part: Without<Typed>): Typed | 
 /** A part that has to be of a type. */
 export function typeAs(expression: Expression, type: Type, typing: Typing): Typed | undefined {
   const typed = typing.typePart(expression, typing);
-  return typed === undefined ? undefined : expectType(typed, type, typing.context);
+  return typed === undefined ? undefined : expectType(typed, type, expression.span, typing.context);
 }
 
-export function expectType(typed: Typed, type: Type, context: Context): Typed | undefined {
+/** `span` is where it stands: what a name stands for has a place of its own. */
+export function expectType(typed: Typed, type: Type, span: Span, context: Context): Typed | undefined {
   if (types.isSameType(typed.type, type)) return typed;
-  const message = `${types.showType(typed.type)}, where ${types.showType(type)} is accepted${conversionHint(typed.type, type)}`;
-  return context.faults.report('type_mismatch', typed.span, message);
+  const message = `${types.showType(typed.type)}, where ${types.showType(type)} is accepted${conversionHint(typed.type, type, context)}`;
+  return context.faults.report('type_mismatch', span, message);
 }
 
 /** What makes two amounts comparable, where something does. */
-function conversionHint(a: Type, b: Type): string {
+function conversionHint(a: Type, b: Type, { feeds }: Context): string {
   if (a.kind !== 'money' || b.kind !== 'money') return '';
   const [from, to] = a.currency === 'tx' ? [a, b] : [b, a];
+  const rates = [...feeds.values()].find(({ of }) => of === 'rates')?.name ?? 'NAME';
   return from.currency === 'tx'
-    ? `: \`convert(…, ${to.currency}, feed.NAME, UP)\` makes ${types.showType(to)} of money<tx>`
+    ? `: \`convert(…, ${to.currency}, feed.${rates}, UP)\` makes ${types.showType(to)} of money<tx>`
     : ': only money<tx> can be converted';
 }
 
 /** Refuses two sides that are not of one type. */
 export function mismatch(span: Span, what: string, left: Type, right: Type, context: Context): undefined {
-  const message = `${what} of ${types.showType(left)} and ${types.showType(right)}: both sides have to be of one type${conversionHint(left, right)}`;
+  const message = `${what} of ${types.showType(left)} and ${types.showType(right)}: both sides have to be of one type${conversionHint(left, right, context)}`;
   return context.faults.report('type_mismatch', span, message);
 }
