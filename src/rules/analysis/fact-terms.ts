@@ -96,7 +96,9 @@ export class FactTerms {
     const value = terms.variable(this.nameOf(field), least, most);
     const isOut = inputs === 'any' && outsideOf(field) !== undefined;
     const out = isOut ? terms.condition(`out ${this.nameOf(field)}`) : terms.false;
-    return { value, least, most, error: terms.or(terms.not(this.has(field)), out), denied: terms.false };
+    // The checker lets an optional field be read only where it is there: that it is missing is never an error.
+    const missing = field.optional ? terms.false : terms.not(this.has(field));
+    return { value, least, most, error: terms.or(missing, out), denied: terms.false };
   }
 
   has(field: Field): Term {

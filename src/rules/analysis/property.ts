@@ -59,7 +59,8 @@ async function breakMonotone(
   const groups = groupsOfModule(less.groups, module);
   const [a, b] = [less.facts.field(claim.field), more.facts.field(claim.field)];
   const [before, after] = [less.verdict(groups), more.verdict(groups)];
-  const premise = terms.and(terms.not(a.error), terms.not(b.error), terms.atMost(a.value, b.value));
+  const present = terms.and(...[less, more].map(({ facts }) => facts.has(claim.field)));
+  const premise = terms.and(present, terms.not(a.error), terms.not(b.error), terms.atMost(a.value, b.value));
   for (const level of ['DENY', 'HOLD', 'FLAG'] as const) {
     const broken = terms.and(premise, before[level], terms.not(after[level]));
     const answer = await subject.ask(broken, less.facts.ordinary(broken));
