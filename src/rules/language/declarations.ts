@@ -262,7 +262,7 @@ export function readProperty(reader: Reader): PropertySyntax | undefined {
   if (field !== undefined && (when !== undefined || bound !== undefined)) {
     reader.faults.add(
       'clause_unknown',
-      span,
+      reader.head,
       `${quote('monotone')}: no \`when\` and no \`=>\` is accepted with it`,
     );
     return undefined;

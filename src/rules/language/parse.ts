@@ -91,6 +91,7 @@ export function readModule(text: string): WrittenModule {
   for (const [index, tokens] of groups.entries()) {
     if (faults.full) break;
     const kind = kindOf(tokens, index, faults);
+    if (kind === 'module') headers++;
     if (kind === undefined) continue;
     const closers = closersOf(tokens, faults);
     if (closers === undefined) continue;
@@ -99,7 +100,6 @@ export function readModule(text: string): WrittenModule {
     reader.at = 1;
     let tree: Declaration | undefined;
     if (kind === 'module') {
-      headers++;
       if (index > 0)
         faults.add(
           'module_misplaced',
