@@ -47,6 +47,7 @@ import { benchLoad } from './load.ts';
 import { benchMachine } from './machine.ts';
 import { benchPostgres } from './postgres.ts';
 import { benchProcesses } from './processes.ts';
+import { benchRules } from './rules.ts';
 import { benchSigning } from './signing.ts';
 import { benchSlowHsm } from './slow-hsm.ts';
 import { benchStores } from './store.ts';
@@ -248,6 +249,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   postgres: benchPostgres,
   processes: benchProcesses,
   growth: benchGrowth,
+  rules: benchRules,
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -43,7 +43,7 @@ describe('the modules in samples/rules', () => {
     expect(set.modules.map(({ name }) => name)).toEqual(
       [...files.keys()]
         .filter((name) => name.endsWith('.rules'))
-        .map((name) => /^module (\S+)/m.exec(new TextDecoder().decode(files.get(name)))?.[1])
+        .map((name) => /^module (\S+)/m.exec(new TextDecoder().decode(files.get(name)))?.[1] ?? '')
         .sort(),
     );
   });
