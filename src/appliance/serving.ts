@@ -1,13 +1,12 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
 import { readFile } from 'node:fs/promises';
 import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
-import { startMachine } from '../../vm/host.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import type { ApiLimits } from '../api/limits.ts';
 import { addResources, type RoleService } from '../api/resources.ts';
 import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
 import { refuseForked } from '../api/witness.ts';
-import { sha256, toHex } from '../kit/bytes.ts';
+import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
@@ -28,7 +27,8 @@ import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
 import type { ShownRetirement } from '../roles/vouching.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
-import { issuanceRules, loadIssuanceDecision } from '../rules/issuance-decision.ts';
+import { openIssuanceRules } from '../rules/issuance-rules.ts';
+import { shippedRuleSet } from '../rules/policy/shipped-set.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -95,6 +95,8 @@ interface Parts {
   readonly token: RoleToken;
   readonly ledger: Ledger;
   readonly client: Client;
+  /** Of this program. */
+  readonly version: string;
   /** Lines for the log. */
   readonly report: (line: string) => void;
 }
@@ -156,6 +158,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       token,
       ledger: own.ledger,
       client: withoutForked(client, witness, configuration.issuer),
+      version: options.version,
       report: options.report,
     });
     const finished = await witnessing.begin(finish);
@@ -281,7 +284,7 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     signer: token.signer,
     keys,
     quotaKey,
-    rules: await openCentralRules(),
+    rules: await openCentralRules(parts.version),
     policy: {
       limits(issuer, currency) {
         const entry = configuration.limits.find(
@@ -393,9 +396,9 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
   };
 }
 
-async function openCentralRules(): Promise<CentralRules> {
+async function openCentralRules(release: string): Promise<CentralRules> {
   const wasm = await readMachine();
-  const inForce = issuanceRules(loadIssuanceDecision(await startMachine(wasm)), sha256(wasm));
+  const inForce = await openIssuanceRules(shippedRuleSet(), wasm, release);
   const key = sealingKey(systemRandom(32));
   return {
     inForce: () => inForce,

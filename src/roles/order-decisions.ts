@@ -86,8 +86,8 @@ export function decideOrders(
 
 /** The record of it, with the secrets that are in it. */
 export function recordOf({ rules, facts, outcomes, traceHash }: DecidedOrders): Uint8Array {
-  const { machine, ruleSet } = rules;
-  const record: DecisionRecord = { machine, ruleSet, facts, outcomes, traceHash };
+  const { release, machine, ruleSet } = rules;
+  const record: DecisionRecord = { release, machine, ruleSet, facts, outcomes, traceHash };
   return encodeDecisionRecord(record);
 }
 

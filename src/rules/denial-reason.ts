@@ -27,10 +27,16 @@ export function explainReason(reason: string): string {
       return 'a rule that is not told stands against it: speak to central management';
     case 'rule_on_hold':
       return 'the rules could not decide, since something they need is missing or too old: ask again later, under a new id';
+    case 'rule_error':
+      return 'a strict rule could not be decided, and denies then: speak to central management';
     case 'rule_conflict':
       return 'two rules contradict each other on it: speak to central management';
     case 'rule_trapped':
       return 'the rules were stopped before they decided: speak to central management';
+    case 'rules_refused':
+      return 'the rules between these countries do not fit the machine that decides: speak to central management';
+    case 'facts_insufficient':
+      return 'the rules were not told enough to begin with: speak to central management';
     default:
       return 'central management can say more of it';
   }

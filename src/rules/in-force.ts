@@ -15,11 +15,13 @@ export interface RulesInForce {
   readonly ruleSet: RuleSet;
   /** SHA-256 of the label machine's wasm. */
   readonly machine: Uint8Array;
+  /** Of this program, which compiles the rules: the same one gives the same bits. */
+  readonly release: string;
   /** Names of the feeds that its modules on issuance read. */
   readonly feeds: readonly string[];
   /** Seconds of the windows that they look back over. */
   readonly windows: readonly bigint[];
-  /** Never throws for what facts say; where the machine is stopped, the verdict is `TRAPPED`. */
+  /** Never throws for what facts say; where the machine is stopped, the verdict is HOLD. */
   decide(facts: Facts): OrderVerdict;
 }
 

@@ -20,11 +20,12 @@ import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { merkleRoot } from '../../src/records/merkle.ts';
 import { deriveLeaves } from '../../src/records/unit.ts';
 import { unitExtractor } from '../../src/records/unit-file.ts';
-import { loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
+import type { Facts } from '../../src/rules/checker/checked.ts';
+import { openIssuanceRules } from '../../src/rules/issuance-rules.ts';
+import { shippedRuleSet } from '../../src/rules/policy/shipped-set.ts';
 import { verifySignatureNoble } from '../../src/verifier/signature-noble.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
-import { startMachine } from '../../vm/host.ts';
 import { project, type Workplace } from '../flow/ringmint.ts';
 import { benchAnchor } from './anchor.ts';
 import {
@@ -162,17 +163,29 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
     seed: new Uint8Array(32),
   };
   const leaves = deriveLeaves(terms);
-  const decision = loadIssuanceDecision(
-    await startMachine(new Uint8Array(readFileSync(join(project, 'vm/machine.wasm')))),
+  const rules = await openIssuanceRules(
+    shippedRuleSet(),
+    new Uint8Array(readFileSync(join(project, 'vm/machine.wasm'))),
+    'bench',
   );
-  const input = {
-    amount: 5n,
-    available: 9n,
-    dayRemaining: 9n,
-    requestsInWindow: 0n,
-    frequencyCap: 9n,
-    requestMaximum: 9n,
-    ceiling: 9n,
+  const input: Facts = {
+    kind: 'issuance',
+    fields: new Map<string, bigint | string>([
+      ['tx.currency', 'EUR'],
+      ['tx.origin', 'DE'],
+      ['tx.destination', 'FR'],
+      ['tx.time', 1_795_000_000n],
+      ['tx.units', 1n],
+      ['tx.amount', 5n],
+      ['account.available', 9n],
+      ['account.day_remaining', 9n],
+      ['account.requests', 0n],
+      ['account.frequency_cap', 9n],
+      ['account.request_maximum', 9n],
+      ['account.ceiling', 9n],
+    ]),
+    feeds: new Map(),
+    windows: new Map(),
   };
   const node = makeNodeVerifySignature();
   const verify = (bytes: Uint8Array, verifySignature: typeof node): void => {
@@ -185,7 +198,7 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
   bench.add('verify batch', () => verify(currency, node));
   bench.add('verify unit', () => verify(unit, node));
   bench.add('verify unit, noble', () => verify(unit, verifySignatureNoble));
-  bench.add('decide', () => decision.decide(input));
+  bench.add('decide', () => rules.decide(input));
   await bench.run();
   const ms = (name: string): number => {
     const { result } = bench.getTask(name) ?? {};
@@ -208,7 +221,7 @@ async function benchParts(place: Workplace, currency: Uint8Array): Promise<Row[]
       figure: show(perSecond(batchUnits, ms('verify batch'))),
     },
     {
-      what: 'decisions/s of the label machine, with marshalling and trace hash',
+      what: 'decisions/s by the issuance policy in the label machine, with marshalling and trace hash',
       figure: show(perSecond(1, ms('decide'))),
     },
   ];

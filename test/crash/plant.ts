@@ -26,7 +26,6 @@ import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import type { SettledQuery } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import type { ShownRetirement, Vouched } from '../../src/roles/vouching.ts';
-import { issuanceRules, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
@@ -110,8 +109,7 @@ export class Plant {
     this.random = (length) => source.bytes(length);
     const seals = options.draw.branch('sealing');
     const sealing = (length: number): Uint8Array => seals.bytes(length);
-    const decision = loadIssuanceDecision(options.tokens.machine);
-    this.rules = centralRules(issuanceRules(decision, new Uint8Array(32)), sealing);
+    this.rules = centralRules(undefined, sealing);
   }
 
   static async make(options: PlantOptions): Promise<Plant> {

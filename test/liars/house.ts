@@ -21,7 +21,6 @@ import type { QuotaChanges } from '../../src/roles/quota-changes.ts';
 import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import type { Reservations } from '../../src/roles/reservations.ts';
 import type { Resolution } from '../../src/roles/resolution.ts';
-import { issuanceRules, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { Broken } from '../crash/auditor.ts';
@@ -74,8 +73,7 @@ export class House {
     this.random = (length) => source.bytes(length);
     const seals = options.draw.branch('sealing');
     const sealing = (length: number): Uint8Array => seals.bytes(length);
-    const decision = loadIssuanceDecision(options.keys.machine);
-    this.rules = centralRules(issuanceRules(decision, new Uint8Array(32)), sealing);
+    this.rules = centralRules(undefined, sealing);
   }
 
   pathOf(role: RoleName): string {

@@ -3,14 +3,11 @@
  * the tokens themselves. Each key follows from its name, so that a failure repeats.
  */
 import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
 import { equalBytes } from '../../src/kit/bytes.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
-import { type Machine, startMachine } from '../../vm/host.ts';
 import { type TestKey, testKey } from '../records/samples.ts';
 import { issuer, openTokens, otherIssuer } from '../roles/authorities.ts';
 
@@ -23,7 +20,6 @@ export interface LiarKeys {
   readonly agreement: KeyAgreement;
   readonly bundle: TrustBundle;
   readonly bundleBytes: Uint8Array;
-  readonly machine: Machine;
   close(): Promise<void>;
 }
 
@@ -79,13 +75,11 @@ export async function openKeys(
   const agreement = quota === undefined ? makeAgreement('agreement') : quota.agreement;
   if (agreement === undefined) throw new Error('quota control has an agreement key');
   const { bundle, bundleBytes } = makeBundle(of, agreement);
-  const wasm = readFileSync(join(import.meta.dirname, '../../vm/machine.wasm'));
   return {
     of,
     agreement,
     bundle,
     bundleBytes,
-    machine: tokens?.machine ?? (await startMachine(new Uint8Array(wasm))),
     close: async () => tokens?.close(),
   };
 }

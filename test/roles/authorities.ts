@@ -3,7 +3,7 @@
  * speak to each other by calls instead of HTTPS, on a clock that the test moves.
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setUp } from '../../hsm/ci/index.js';
@@ -42,11 +42,9 @@ import { makeResolution, type Resolution } from '../../src/roles/resolution.ts';
 import type { ListSettled } from '../../src/roles/settled-list.ts';
 import { makeSettlements, type Settlements } from '../../src/roles/settlements.ts';
 import type { ShownRetirement } from '../../src/roles/vouching.ts';
-import { issuanceRules, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
-import { type Machine, startMachine } from '../../vm/host.ts';
 import { pointOf } from '../hsm/temporary-token.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
 import { policy } from '../records/samples.ts';
@@ -67,7 +65,6 @@ export interface Tokens {
   readonly of: Readonly<Record<Holder, TokenSigner>>;
   readonly bundle: TrustBundle;
   readonly bundleBytes: Uint8Array;
-  readonly machine: Machine;
   close(): Promise<void>;
 }
 
@@ -108,12 +105,10 @@ export async function openTokens(): Promise<Tokens> {
   ]);
   const of = { central, issuance, quota: quotaToken, other };
   const { bundle, bundleBytes } = makeBundle(of);
-  const wasm = readFileSync(join(import.meta.dirname, '../../vm/machine.wasm'));
   return {
     of,
     bundle,
     bundleBytes,
-    machine: await startMachine(new Uint8Array(wasm)),
     async close() {
       await Promise.all(Object.values(of).map((token) => token.close()));
       made.remove();
@@ -336,9 +331,7 @@ async function assemble(
     ledger: ledgers.central,
     signer: wrapSigner(tokens.of.central, 'central'),
     quotaKey: agreement.publicKey,
-    rules:
-      options.centralRules ??
-      centralRules(issuanceRules(loadIssuanceDecision(tokens.machine), new Uint8Array(32))),
+    rules: options.centralRules ?? centralRules(),
     policy: {
       limits: (_issuer, currency) => (currency === 'EUR' ? (options.limits ?? limits) : undefined),
       frequencyWindowMs: 60_000,

@@ -1,11 +1,11 @@
 /** Programs that try to tell the confidential ceiling through what the denial is made of: the machine stops every one. */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type DecisionInput, loadIssuanceDecision } from '../../src/rules/issuance-decision.ts';
-import { issuanceProgram } from '../../src/rules/issuance-program.ts';
 import type { Machine } from '../../vm/host.ts';
 import { makeLabel } from '../../vm/label.ts';
 import { assembled, freshMachine, loaded, trapOf } from '../vm/machine.ts';
+import { type DecisionInput, loadIssuanceDecision } from './older-decision.ts';
+import { issuanceProgram } from './older-program.ts';
 
 const input: DecisionInput = {
   amount: 500n,

@@ -1,7 +1,7 @@
 /** Text from modules: the same bytes again, whatever is in them; or a refusal that says why not. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { issuanceProgram } from '../../src/rules/issuance-program.ts';
+import { issuanceProgram } from '../rules/older-program.ts';
 import { assemble } from '../../vm/assembler.ts';
 import { disassemble } from '../../vm/disassembler.ts';
 import { type WordType, wordTypes } from '../../vm/isa.ts';

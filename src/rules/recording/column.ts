@@ -21,15 +21,14 @@ export function encodeColumn(values: Column): Uint8Array {
     return new CborWriter().array(2).integer(0).encoded(encodeCell(first)).finish();
   const differences = differencesOf(values);
   if (differences === undefined) return encodeRuns(values);
-  const runs = runsOf(differences, (a, b) => a === b);
-  const isPlain = runs.length * 2 >= differences.length;
+  const isPlain = countRuns(differences) * 2 >= differences.length;
   const writer = new CborWriter()
     .array(3)
     .integer(isPlain ? 1 : 2)
     .encoded(encodeCell(first));
-  if (isPlain) writer.integers(differences);
-  else writer.integers(runs.flatMap(({ value, times }) => [value, times]));
-  return writer.finish();
+  if (isPlain) return writer.integers(differences).finish();
+  const runs = runsOf(differences, (a, b) => a === b);
+  return writer.integers(runs.flatMap(({ value, times }) => [value, times])).finish();
 }
 
 /** The values of `count` orders, or `undefined` where it is no column of so many. */
@@ -83,6 +82,16 @@ function differencesOf(values: Column): bigint[] | undefined {
     before = value;
   }
   return differences;
+}
+
+function countRuns(values: readonly bigint[]): number {
+  let runs = 0;
+  let before: bigint | undefined;
+  for (const value of values) {
+    if (value !== before) runs++;
+    before = value;
+  }
+  return runs;
 }
 
 function runsOf<T>(values: readonly T[], same: (a: T, b: T) => boolean): { value: T; times: bigint }[] {

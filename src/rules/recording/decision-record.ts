@@ -3,7 +3,7 @@
  * what came out.
  *
  * ```
- * deterministic CBOR  [ 1, machine (32), [ version of the rule set, its hash (32) ], orders, kind,
+ * deterministic CBOR  [ 1, release, machine (32), [ version of the rule set, its hash (32) ], orders, kind,
  *                       [ [ field, column ], … ], [ [ seconds of a window, spent: column, count: column ], … ],
  *                       [ [ feed, as of, value or null, [ [ currency, rate ], … ] or null ], … ],
  *                       [ [ verdict, [ reason, … ], program (32) or null ], … ], which of them: column, fuel: column, trace hash (32) ]
@@ -23,8 +23,7 @@ const version = 1;
 
 /** What the rules said of one order. */
 export interface RecordedOutcome {
-  /** `TRAPPED` where the machine was stopped: then nothing was approved. */
-  readonly verdict: Verdict | 'TRAPPED';
+  readonly verdict: Verdict;
   /** Codes as they are told, of a FLAG too. */
   readonly reasons: readonly string[];
   /** SHA-256 of the machine's module that decided; null where none was run. */
@@ -33,6 +32,8 @@ export interface RecordedOutcome {
 }
 
 export interface DecisionRecord {
+  /** Of the program that decided. */
+  readonly release: string;
   /** SHA-256 of the label machine's wasm. */
   readonly machine: Uint8Array;
   readonly ruleSet: RuleSet;
@@ -43,18 +44,17 @@ export interface DecisionRecord {
   readonly traceHash: Uint8Array;
 }
 
-const recordedVerdicts = [...verdicts, 'TRAPPED'] as const;
-
 export function encodeDecisionRecord(record: DecisionRecord): Uint8Array {
-  const { machine, ruleSet, facts, outcomes, traceHash } = record;
+  const { release, machine, ruleSet, facts, outcomes, traceHash } = record;
   assert(outcomes.length > 0, 'a decision is on an order or more');
   const fields = [...facts.fields].sort(([a], [b]) => (a < b ? -1 : 1));
   const windows = [...facts.windows].sort(([a], [b]) => (a < b ? -1 : 1));
   const feeds = [...facts.feeds].sort(([a], [b]) => (a < b ? -1 : 1));
   const { kinds, places } = distinct(outcomes);
   const writer = new CborWriter()
-    .array(12)
+    .array(13)
     .integer(version)
+    .text(release)
     .byteString(machine)
     .encoded(encodeCbor([ruleSet.version, ruleSet.hash]))
     .integer(outcomes.length)
@@ -67,9 +67,7 @@ export function encodeDecisionRecord(record: DecisionRecord): Uint8Array {
   return writer
     .encoded(encodeCbor(feeds.map(([name, reading]) => encodeFeed(name, reading))))
     .encoded(
-      encodeCbor(
-        kinds.map(({ verdict, reasons, program }) => [recordedVerdicts.indexOf(verdict), reasons, program]),
-      ),
+      encodeCbor(kinds.map(({ verdict, reasons, program }) => [verdicts.indexOf(verdict), reasons, program])),
     )
     .encoded(encodeColumn(places))
     .encoded(encodeColumn(outcomes.map(({ fuel }) => fuel)))
@@ -90,9 +88,10 @@ export function decodeDecisionRecord(bytes: Uint8Array): Result<DecisionRecord, 
 }
 
 function readRecord(item: CborValue): DecisionRecord | undefined {
-  if (!Array.isArray(item) || item.length !== 12) return undefined;
-  const [written, machine, set, orders, kind, ...rest] = item as readonly CborValue[];
-  if (written !== version || !isHash(machine) || !isKind(kind)) return undefined;
+  if (!Array.isArray(item) || item.length !== 13) return undefined;
+  const [written, release, machine, set, orders, kind, ...rest] = item as readonly CborValue[];
+  if (written !== version || typeof release !== 'string' || !isHash(machine) || !isKind(kind))
+    return undefined;
   if (typeof orders !== 'number' || orders < 1 || orders > unitLimit) return undefined;
   const ruleSet = readRuleSet(set);
   const facts = readFacts(kind, rest, orders);
@@ -100,7 +99,7 @@ function readRecord(item: CborValue): DecisionRecord | undefined {
   const traceHash = rest[6];
   if (ruleSet === undefined || facts === undefined || outcomes === undefined || !isHash(traceHash))
     return undefined;
-  return { machine, ruleSet, facts, outcomes, traceHash };
+  return { release, machine, ruleSet, facts, outcomes, traceHash };
 }
 
 function readRuleSet(item: CborValue | undefined): RuleSet | undefined {
@@ -156,7 +155,7 @@ function readOutcomes(
 
 function readOutcome(item: CborValue): Omit<RecordedOutcome, 'fuel'> | undefined {
   const [number, reasonItems, program] = listOf(item);
-  const verdict = typeof number === 'number' ? recordedVerdicts[number] : undefined;
+  const verdict = typeof number === 'number' ? verdicts[number] : undefined;
   const reasons = listOf(reasonItems).filter((reason) => typeof reason === 'string');
   if (verdict === undefined || !(program === null || isHash(program))) return undefined;
   return { verdict, reasons, program };
@@ -187,15 +186,20 @@ function readFeed(item: CborValue): { name: string; reading: FeedReading } | und
 /** The different outcomes, in the order in which they come, and which of them each order has. */
 function distinct(outcomes: readonly RecordedOutcome[]): { kinds: RecordedOutcome[]; places: bigint[] } {
   const kinds: RecordedOutcome[] = [];
-  const placesByKey = new Map<string, bigint>();
+  const byKey = new Map<string, bigint>();
+  let last: RecordedOutcome | undefined;
+  let place = 0n;
   const places = outcomes.map((outcome) => {
     const { verdict, reasons, program } = outcome;
+    // Most are like the one before: a key takes a microsecond.
+    const isLast =
+      verdict === last?.verdict && program === last.program && reasons.length + last.reasons.length === 0;
+    if (isLast) return place;
+    last = outcome;
     const key = `${verdict} ${reasons.join()} ${program === null ? '' : mapKey(program)}`;
-    let place = placesByKey.get(key);
-    if (place === undefined) {
-      place = BigInt(kinds.push(outcome) - 1);
-      placesByKey.set(key, place);
-    }
+    const known = byKey.get(key);
+    place = known ?? BigInt(kinds.push(outcome) - 1);
+    byKey.set(key, place);
     return place;
   });
   return { kinds, places };

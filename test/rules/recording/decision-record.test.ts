@@ -64,6 +64,7 @@ function recordOf(orders: number, amounts: (order: number) => bigint): DecisionR
     });
   }
   return {
+    release: '1.2.3',
     machine: new Uint8Array(32).fill(1),
     ruleSet: { version: 3, hash: new Uint8Array(32).fill(2) },
     facts: facts.columns(),

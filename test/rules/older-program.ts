@@ -1,5 +1,5 @@
 /**
- * The issuance decision as a program of the label machine. Amounts in minor units.
+ * The issuance decision as a program of the label machine, as it was before there were rules. Amounts in minor units.
  *
  * Levels: C0 public, C4 confidential to the issuer and central management (category 1). A2 is what an
  * issuer says, A6 what the systems know. The request's amount is untrusted until it is endorsed within

@@ -1,17 +1,15 @@
 /**
- * The issuance decision: runs the program in the label machine and reads its ports. Nothing is decided
- * here. src/rules/ may import kit, records and vm.
+ * The decision of the versions before the rule language, by a program that was written by hand: what the rules that ship are held against, and
+ * what thefts of the ceiling are tried on.
  */
 
+import { sha256 } from '../../src/kit/bytes.ts';
+import { CborWriter } from '../../src/kit/encoding.ts';
+import { assert, type Refusal, type Result, refuse, succeed } from '../../src/kit/result.ts';
+import type { RuleSet } from '../../src/records/claims.ts';
 import { type Assembled, assemble } from '../../vm/assembler.ts';
 import type { Machine } from '../../vm/host.ts';
-import { sha256 } from '../kit/bytes.ts';
-import { CborWriter } from '../kit/encoding.ts';
-import { assert, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
-import type { RuleSet } from '../records/claims.ts';
-import type { Facts } from './checker/checked.ts';
-import type { RulesInForce } from './in-force.ts';
-import { issuanceProgram, issuanceProgramVersion } from './issuance-program.ts';
+import { issuanceProgram, issuanceProgramVersion } from './older-program.ts';
 
 /** Why a request is denied, in the order in which they are told. */
 export const denialReasons = [
@@ -124,38 +122,4 @@ function finder(assembled: Assembled & { ok: true }): Record<'segment' | 'port',
     return number;
   };
   return { segment: find(assembled.names.segments), port: find(assembled.names.ports) };
-}
-
-/** The program as rules in force. */
-export function issuanceRules(decision: IssuanceDecision, machine: Uint8Array): RulesInForce {
-  const numberOf = (facts: Facts, name: string): bigint => facts.fields.get(name) as bigint;
-  return {
-    ruleSet: decision.ruleSet,
-    machine,
-    feeds: [],
-    windows: [],
-    decide(facts) {
-      const decided = decision.decide({
-        amount: numberOf(facts, 'tx.amount'),
-        available: numberOf(facts, 'account.available'),
-        dayRemaining: numberOf(facts, 'account.day_remaining'),
-        requestsInWindow: numberOf(facts, 'account.requests'),
-        frequencyCap: numberOf(facts, 'account.frequency_cap'),
-        requestMaximum: numberOf(facts, 'account.request_maximum'),
-        ceiling: numberOf(facts, 'account.ceiling'),
-      });
-      const program = decision.ruleSet.hash;
-      if (!decided.ok)
-        return {
-          verdict: 'TRAPPED',
-          reasons: ['rule_trapped'],
-          program,
-          fuel: 0n,
-          wouldPass: null,
-          traceHash: new Uint8Array(32),
-        };
-      const { approved, reasons, wouldPass, fuelUsed, traceHash } = decided.value;
-      return { verdict: approved ? 'ALLOW' : 'DENY', reasons, program, fuel: fuelUsed, wouldPass, traceHash };
-    },
-  };
 }
