@@ -4,7 +4,8 @@ import { sha256 } from '../kit/bytes.ts';
 import type { CheckedModule, Rule } from './checker/checked.ts';
 import type { RulesInForce } from './in-force.ts';
 import { type Verdict, verdicts } from './language/syntax.ts';
-import { type MachineDecision, openRules } from './rules.ts';
+import type { MachineDecision } from './machine-decision.ts';
+import { openRules } from './rules.ts';
 import type { RuleSet } from './set/rule-set.ts';
 
 /** Of its rules the name alone is told, as long as there are denials. */
