@@ -52,7 +52,7 @@ export const symbols = ['US', 'FR', 'DE', 'SG', 'basic', 'full', 'hosted', 'self
 /** What keys of facts and lists are the hashes of. */
 export const persons = ['ann', 'bob', 'cyd'] as const;
 /** Keys that begin with the same words as one another, and differ only in the last. */
-export const nearKeys = ['0', '1', '2'].map((end) => 'ab'.repeat(31) + `0${end}`);
+export const nearKeys = ['0', '1', '2'].map((end) => `${'ab'.repeat(31)}0${end}`);
 
 const optionalSymbols = ['tx.tier', 'tx.originator_wallet', 'tx.counterparty_wallet'];
 const optionalKeys = ['tx.ivms_digest', 'tx.identity_digest', 'tx.wallet_digest', 'tx.report_digest'];

@@ -59,7 +59,7 @@ export function generateFacts(choice: Choice, borders: readonly bigint[], corrid
   for (const field of schema.values()) {
     if (!field.on.includes(kind)) continue;
     if (field.optional ? choice.once(2) : isBroken && choice.once(12)) continue;
-    const value = valueOf(choice, field, borders, time, corridor);
+    const value = valueFor(choice, field, borders, time, corridor);
     if (typeof value !== 'bigint') fields.set(field.name, value);
     else if (isBroken && choice.once(12))
       fields.set(field.name, choice.pick([field.least - 1n, field.most + 1n]));
@@ -83,7 +83,7 @@ function within(value: bigint, least: bigint, most: bigint): bigint {
   return value > most ? most : value;
 }
 
-function valueOf(
+function valueFor(
   choice: Choice,
   { name, type }: Field,
   borders: readonly bigint[],

@@ -159,7 +159,7 @@ function writeRule(
 ): WrittenRule {
   const { choice, looked } = scope;
   looked.secret = false;
-  const strict = choice.once(5);
+  const strict = choice.once(4);
   const parents = [
     ...own.filter((rule) => rule.layer !== 'strict'),
     ...before

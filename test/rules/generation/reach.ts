@@ -151,7 +151,7 @@ export class Reach {
       const other = reading.known.get(typed.condition) === true ? typed.otherwise : typed.then;
       if (isError(evaluateExpression(other, reading))) this.hit('select: passes by an error');
     }
-    if (typed.op === 'listed') this.hit(`listed: ${String(outcome)}`);
+    if (typed.op === 'listed') this.hit(outcome === true ? 'listed: true' : 'listed: false');
     if (typed.op === 'convert' && reading.facts.fields.get('tx.currency') === typed.to)
       this.hit('convert: own currency');
     const [first, second] = parts;

@@ -8,7 +8,9 @@ import { moduleText, rulesWithSecrets, type WrittenModule, writeModules } from '
 
 export interface GeneratedSet {
   readonly set: RuleSet;
-  readonly texts: readonly string[];
+  readonly written: readonly WrittenModule[];
+  /** What is said of rules with secrets, by their ids. */
+  readonly revealing: ReadonlyMap<string, 'verdict' | 'code'>;
 }
 
 /** A set that was checked; up to so many modules, with expressions that are so deep. */
@@ -16,9 +18,29 @@ export function generateSet(choice: Choice, modules = 4, depth = 3): GeneratedSe
   const written = writeModules(choice, modules, depth);
   const secret = rulesWithSecrets(written);
   const revealing = new Map([...secret].map((id) => [id, choice.pick(['verdict', 'code'] as const)]));
-  const texts = written.map((module) => moduleText(module, revealing));
-  const checked = texts.map(checkText);
-  return { set: assemble(choice, checked, written), texts };
+  return { set: assemble(choice, checkAll(written, revealing), written), written, revealing };
+}
+
+/** The same set with everything written in another order: modules, declarations and rules. */
+export function generateOrder(choice: Choice, { set, written, revealing }: GeneratedSet): RuleSet {
+  const shuffled = shuffle(choice, written).map((module) => ({
+    ...module,
+    top: shuffle(choice, module.top),
+    rules: shuffle(choice, module.rules),
+  }));
+  return { ...set, modules: checkAll(shuffled, revealing) };
+}
+
+function checkAll(
+  written: readonly WrittenModule[],
+  revealing: GeneratedSet['revealing'],
+): readonly CheckedModule[] {
+  return written.map((module) => checkText(moduleText(module, revealing)));
+}
+
+function shuffle<T>(choice: Choice, items: readonly T[]): readonly T[] {
+  const left = [...items];
+  return items.map(() => left.splice(choice.below(left.length), 1)[0] as T);
 }
 
 export function checkText(text: string): CheckedModule {
