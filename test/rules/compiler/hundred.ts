@@ -21,10 +21,14 @@ function moduleText(name: string, jurisdiction: string, layer: string, rules: nu
     'let today = spent(day) + tx.amount',
   ];
   for (let n = 0; n < rules; n++)
-    lines.push(`param limit_${n} : money<USD> = usd("${1_000 + 10 * n}.00") range usd("1.00") .. usd("50000.00")`);
+    lines.push(
+      `param limit_${n} : money<USD> = usd("${1_000 + 10 * n}.00") range usd("1.00") .. usd("50000.00")`,
+    );
   for (let n = 0; n < rules; n++) {
     const kind = n % 5;
-    lines.push(`control ${name.split('.')[1]}.c${n} ${kind === 1 ? 'evidence' : kind === 3 ? 'cap' : 'verdict'}`);
+    lines.push(
+      `control ${name.split('.')[1]}.c${n} ${kind === 1 ? 'evidence' : kind === 3 ? 'cap' : 'verdict'}`,
+    );
   }
   for (let n = 0; n < rules; n++) {
     const isException = n % 10 === 9;
@@ -35,7 +39,9 @@ function moduleText(name: string, jurisdiction: string, layer: string, rules: nu
       `cap limit_${n} + limit_${n} on convert(today, USD, feed.ecb, UP)`,
       `FLAG when tx.amount > ${'div'}(spent(month), ${n + 2}, HALF_EVEN)`,
     ][n % 5];
-    const head = isException ? `rule r${n} control ${name.split('.')[1]}.c${n - 5} exception to r${n - 5} priority ${n}` : `rule r${n} control ${name.split('.')[1]}.c${n}`;
+    const head = isException
+      ? `rule r${n} control ${name.split('.')[1]}.c${n - 5} exception to r${n - 5} priority ${n}`
+      : `rule r${n} control ${name.split('.')[1]}.c${n}`;
     lines.push(head, `  ${isException ? `ALLOW when has(tx.tier) && tx.tier == "basic"` : body}`);
   }
   return `${lines.join('\n')}\n`;
@@ -44,7 +50,11 @@ function moduleText(name: string, jurisdiction: string, layer: string, rules: nu
 function checked(text: string): CheckedModule {
   const { module, faults } = checkModule(text);
   if (module === undefined || faults.length > 0)
-    throw new Error(faults.map(({ code, message, span }) => `${code} ${message} at ${text.slice(span.start, span.end)}`).join('\n'));
+    throw new Error(
+      faults
+        .map(({ code, message, span }) => `${code} ${message} at ${text.slice(span.start, span.end)}`)
+        .join('\n'),
+    );
   return module;
 }
 
