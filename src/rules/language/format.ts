@@ -200,10 +200,13 @@ class Layout {
     if (piece.inner.length === 0 && facts.every((fact) => layFact(fact) === flatFact(fact)))
       return `{\n${fill(facts.map(flatFact), indent.length + 2, ',')}\n${indent}}`;
     const lines: string[] = [`{`];
+    /** A line has one comment at its end. */
+    let commented = -1;
     const comment = (from: Token | undefined, to: Token | undefined): void => {
       for (const { text, breaks } of this.#between(from, to)) {
-        if (breaks === 0) lines.push(`${lines.pop() ?? ''} ${text}`);
+        if (breaks === 0 && commented !== lines.length) lines.push(`${lines.pop() ?? ''} ${text}`);
         else lines.push(`${indent}  ${text}`);
+        commented = lines.length;
       }
     };
     let before = open;
