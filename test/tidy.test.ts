@@ -119,7 +119,7 @@ const layers: readonly Layer[] = [
       'src/rules/',
       'vm/',
     ],
-    packages: ['commander'],
+    packages: ['commander', 'vscode-languageserver', 'vscode-languageserver-textdocument'],
     node: true,
   },
   {

@@ -41,4 +41,15 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
       const { runFormat } = await import('./formatting.ts');
       done(await runFormat(terminal, streams, { files, check: given.check, stdin }));
     });
+
+  command(
+    'language-server',
+    'serve editors by the Language Server Protocol on standard input and output',
+    'language-server --stdio',
+  )
+    .option('--stdio', 'what editors say for standard input and output, which is what it does anyway')
+    .action(async () => {
+      const { runLanguageServer } = await import('./language-server.ts');
+      done(await runLanguageServer(streams, stdin));
+    });
 }

@@ -76,7 +76,7 @@ export const functions: ReadonlyMap<string, Described> = new Map([
   ],
 ]);
 
-const constantForms: ReadonlyMap<string, string> = new Map([
+export const constantForms: ReadonlyMap<string, string> = new Map([
   ['ratio', 'ratio("0.25")'],
   ['duration', 'duration("24h")'],
   ['timestamp', 'timestamp("2026-01-01T00:00:00Z")'],
@@ -222,7 +222,7 @@ function readRates(expression: Expression | undefined, typing: Typing) {
   return context.faults.report('feed_kind', expression.span, message);
 }
 
-const roundings: ReadonlyMap<string, Rounding> = new Map([
+export const roundings: ReadonlyMap<string, Rounding> = new Map([
   ['FLOOR', 'floor'],
   ['CEILING', 'ceiling'],
   ['DOWN', 'down'],

@@ -37,7 +37,7 @@ export interface Scope {
   readonly repeated: readonly Named[];
 }
 
-export function scopeOf(syntax: ModuleSyntax): Scope {
+export function scopeOf(syntax: Pick<ModuleSyntax, 'declarations'>): Scope {
   const values = new Map<string, ValueSyntax>();
   const lists = new Map<string, ListSyntax>();
   const feeds = new Map<string, FeedSyntax>();

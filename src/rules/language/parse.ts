@@ -94,7 +94,10 @@ export function readModule(text: string): WrittenModule {
     if (kind === 'module') headers++;
     if (kind === undefined) continue;
     const closers = closersOf(tokens, faults);
-    if (closers === undefined) continue;
+    if (closers === undefined) {
+      declarations.push({ kind, tokens, clauses: [], tree: undefined });
+      continue;
+    }
     const stops = new Set(clausesOf(kind).map(({ word }) => word));
     const reader = new Reader(text, tokens, closers, stops, faults);
     reader.at = 1;
