@@ -23,7 +23,7 @@ export async function findConflicts(subject: Subject): Promise<readonly Finding[
         findings.set(key, findingOf('undecided', pair, message, { corridor }));
         continue;
       }
-      const witness = subject.witness(coder.facts.read(answer.model));
+      const witness = await subject.witness(coder.facts.read(answer.model));
       const finding = findingOf(
         'conflict',
         pair,

@@ -83,7 +83,7 @@ async function firstOf(
   for (const { group, terms } of at) {
     const answer = await subject.ask(what(terms));
     if (answer.result === 'sat')
-      return { found: { group, witness: subject.witness(group.coder.facts.read(answer.model)) } };
+      return { found: { group, witness: await subject.witness(group.coder.facts.read(answer.model)) } };
     if (answer.result === 'unknown') unknown = answer.reason;
   }
   return unknown === undefined ? {} : { unknown };

@@ -37,7 +37,7 @@ async function lookAt(subject: Subject, { kind, first, all }: Pair): Promise<Fin
     const answer = await subject.ask(terms.not(coder.verdict().FLAG));
     if (answer.result === 'unknown') unknown = answer.reason;
     if (answer.result !== 'sat') continue;
-    const witness = subject.witness(coder.facts.read(answer.model));
+    const witness = await subject.witness(coder.facts.read(answer.model));
     if (witness.decision.verdict === 'ALLOW') return undefined;
     return unconfirmed(
       findingOf('empty_corridor', [], `${showCorridor(where.corridor)} can be allowed`, {
@@ -55,7 +55,7 @@ async function lookAt(subject: Subject, { kind, first, all }: Pair): Promise<Fin
   const named = jurisdictionsNamed(subject);
   const isNamed = named.has(corridor.origin) && named.has(corridor.destination);
   const because = blocking.map(({ rule }) => `\`${rule.id}\``).join(' and ');
-  const witness = subject.witness(subject.coder(first, 'proper').facts.read(new Map()));
+  const witness = await subject.witness(subject.coder(first, 'proper').facts.read(new Map()));
   return findingOf(
     isNamed ? 'empty_corridor' : 'corridor_closed',
     blocking,

@@ -157,20 +157,20 @@ export class FactTerms {
   }
 
   /**
-   * That what `term` reads is ordinary: sums and counts of a window up to the greatest amount, rates up to 100 minor units for one where no feed says a range. Without it,
-   * everything that adds or converts overflows somewhere.
+   * That what `term` reads is ordinary: what has no range of its own is within the greatest amount, and rates are up to 100 minor units for one. Without
+   * it, everything that adds or converts overflows somewhere.
    */
   ordinary(term: Term): Term {
-    const { terms, of } = this.options;
+    const { terms } = this.options;
     return terms.and(
       ...variablesBelow(term).map((unknown) => {
-        if (unknown.kind !== 'variable') return terms.true;
-        const [, key] = /^(?:any )?feed (\S+ \S+)$/.exec(unknown.name) ?? [];
-        const range = key === undefined ? undefined : of.feeds.get(key);
-        if (/^(spent|count) \d+$/.test(unknown.name)) return terms.atMost(unknown, terms.int(amountLimit));
-        return range?.least === 1n && range.most === numbers.most
-          ? terms.atMost(unknown, terms.int(ordinaryRate))
-          : terms.true;
+        if (unknown.kind !== 'variable' || unknown.sort === 'Bool') return terms.true;
+        const { name, least, most } = unknown;
+        const limit = terms.int(/^feed \S+ \S+$/.test(name) ? ordinaryRate : amountLimit);
+        return terms.and(
+          most === numbers.most ? terms.atMost(unknown, limit) : terms.true,
+          least === numbers.least ? terms.atMost(terms.int(-amountLimit), unknown) : terms.true,
+        );
       }),
     );
   }

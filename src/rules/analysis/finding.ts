@@ -54,4 +54,4 @@ export interface Finding {
 }
 
 /** Decides as the label machine does, for a reader who is cleared for everything. */
-export type Decide = (set: RuleSet, facts: Facts) => RuleDecision;
+export type Decide = (set: RuleSet, facts: Facts) => Promise<RuleDecision>;

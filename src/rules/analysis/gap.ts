@@ -27,7 +27,7 @@ export async function findGaps(subject: Subject): Promise<readonly Finding[]> {
       const answer = await subject.ask(gap);
       // What nobody found out here refuses nothing, and says nothing.
       if (answer.result !== 'sat') continue;
-      const witness = subject.witness(coder.facts.read(answer.model));
+      const witness = await subject.witness(coder.facts.read(answer.model));
       const finding = findingOf(code, members, message, { corridor: where.corridor, witnesses: [witness] });
       const isSo = members.every(({ rule }) => !isInForce(outcomeOf(witness.decision, rule.id)));
       findings.set(key, isSo ? finding : unconfirmed(finding, 'the machine finds a rule in force'));

@@ -1,6 +1,6 @@
 /**
  * Properties that a module wants proved. They are of the verdict of the groups in which the module has rules, in the whole set: exceptions of others count, and what
- * other countries ask for besides does not. Inputs may be missing, out of range or stale, but sums and rates are ordinary (FactTerms.ordinary).
+ * other countries ask for besides does not. All inputs are there, in their ranges, fresh and ordinary (FactTerms.ordinary): what is missing gives HOLD at least, whatever a module wants.
  */
 import type { CheckedModule, Property } from '../checker/checked.ts';
 import type { Verdict } from '../language/syntax.ts';
@@ -54,8 +54,8 @@ async function breakMonotone(
   const { claim } = property;
   if (claim.kind !== 'monotone' || !claim.field.on.includes(where.corridor.kind)) return undefined;
   const { terms } = subject;
-  const less = subject.coder(where, 'any');
-  const more = subject.coder(where, 'any', claim.field.name);
+  const less = subject.coder(where, 'proper');
+  const more = subject.coder(where, 'proper', claim.field.name);
   const groups = groupsOfModule(less.groups, module);
   const [a, b] = [less.facts.field(claim.field), more.facts.field(claim.field)];
   const [before, after] = [less.verdict(groups), more.verdict(groups)];
@@ -66,7 +66,9 @@ async function breakMonotone(
     const answer = await subject.ask(broken, less.facts.ordinary(broken));
     if (answer.result === 'unsat') continue;
     if (answer.result === 'unknown') return undecided(module, property, where, answer.reason);
-    const witnesses = [less, more].map(({ facts }) => subject.witness(facts.read(answer.model)));
+    const witnesses = await Promise.all(
+      [less, more].map(({ facts }) => subject.witness(facts.read(answer.model))),
+    );
     const [first, second] = witnesses.map(({ decision }) => verdictOf(decision, groups));
     const finding = findingOfProperty(
       'not_monotone',
@@ -90,7 +92,7 @@ async function breakBound(
   const { claim } = property;
   if (claim.kind !== 'bound') return undefined;
   const { terms } = subject;
-  const coder = subject.coder(where, 'any');
+  const coder = subject.coder(where, 'proper');
   const groups = groupsOfModule(coder.groups, module);
   const { value, error } = coder.coderOf(module).code(claim.when);
   const broken = terms.and(
@@ -101,7 +103,7 @@ async function breakBound(
   const answer = await subject.ask(broken, coder.facts.ordinary(broken));
   if (answer.result === 'unsat') return undefined;
   if (answer.result === 'unknown') return undecided(module, property, where, answer.reason);
-  const witness = subject.witness(coder.facts.read(answer.model));
+  const witness = await subject.witness(coder.facts.read(answer.model));
   const found = verdictOf(witness.decision, groups);
   const claimed = `${claim.bound} ${claim.verdict}`;
   const finding = findingOfProperty(

@@ -26,7 +26,7 @@ export async function findReachableErrors(subject: Subject): Promise<readonly Fi
           if (known === undefined) findings.set(id, findingOf('undecided', [member], message, { corridor }));
           break;
         }
-        const witness = subject.witness(coder.facts.read(answer.model));
+        const witness = await subject.witness(coder.facts.read(answer.model));
         const what =
           code === 'error_reachable'
             ? 'an overflow or a division by zero with ordinary inputs'

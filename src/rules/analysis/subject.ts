@@ -105,8 +105,8 @@ export class Subject {
   }
 
   /** What the machine says to the transaction of a model. */
-  witness(facts: Facts): Witness {
-    return { facts, decision: this.options.decide(this.options.set, facts) };
+  async witness(facts: Facts): Promise<Witness> {
+    return { facts, decision: await this.options.decide(this.options.set, facts) };
   }
 
   /** What a corridor says that the rules of these modules ask for: where two corridors agree in it, so do the rules. */

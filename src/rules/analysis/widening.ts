@@ -107,9 +107,8 @@ async function compare(
       }
       const read = facts.read(answer.model);
       const parameters = parametersOf(assertion, answer.model);
-      const [before, after] = [options.before, options.after].map((set) =>
-        options.decide(withParameters(set, parameters), read),
-      ) as [RuleDecision, RuleDecision];
+      const before = await options.decide(withParameters(options.before, parameters), read);
+      const after = await options.decide(withParameters(options.after, parameters), read);
       const isSo = before.verdict === a && after.verdict === b;
       changes.push({
         ...change,
