@@ -23,7 +23,7 @@ function check(property: (generated: GeneratedSet, facts: Facts, choice: Choice)
       const choice = open();
       const generated = generateSet(choice, 3, 2);
       const borders = bordersOf(generated.set);
-      const corridor = generateCorridor(choice);
+      const corridor = generateCorridor(choice, generated.set);
       for (let index = 0; index < perSet; index++)
         property(generated, generateFacts(choice, borders, corridor), choice);
     }),

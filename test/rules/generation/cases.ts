@@ -27,7 +27,7 @@ export function* casesOf(seed: number, count: number): Generator<Case> {
 
 export function* casesOfSet(choice: Choice, seed: number, set: RuleSet, count: number): Generator<Case> {
   const borders = bordersOf(set);
-  const among = Array.from({ length: corridors }, () => generateCorridor(choice));
+  const among = Array.from({ length: corridors }, () => generateCorridor(choice, set));
   for (let index = 0; index < count; index++) {
     const facts = generateFacts(choice, borders, choice.pick(among));
     yield { seed, set, facts, reader: readerOf(choice) };

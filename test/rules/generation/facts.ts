@@ -9,6 +9,7 @@ import {
 } from '../../../src/rules/checker/checked.ts';
 import { transactionKinds } from '../../../src/rules/language/syntax.ts';
 import { schema } from '../../../src/rules/schema.ts';
+import { modulesOf } from '../../../src/rules/set/groups.ts';
 import type { Corridor, RuleSet } from '../../../src/rules/set/rule-set.ts';
 import type { Choice } from './choice.ts';
 import { currencies, nearKeys, persons, symbols } from './expression-text.ts';
@@ -36,12 +37,22 @@ export function bordersOf(set: RuleSet): readonly bigint[] {
   return [...found];
 }
 
+/** Without one of them nothing is decided. */
+const deciding = new Set(['tx.origin', 'tx.destination', 'tx.currency', 'tx.time']);
 const countries = ['US', 'FR', 'DE', 'SG', 'JP'];
 /** 2026-11-21, 22, 23 and 2026-12-22 at 00:00 UTC. */
 const days = [1_795_219_200n, 1_795_305_600n, 1_795_392_000n, 1_797_897_600n];
 const rates = [10n ** 9n, 1_084_200_000n, 999_999_999n, 1n, 150_000_000_000n, 333_333_333n];
 
-export function generateCorridor(choice: Choice): Corridor {
+/** A corridor that, if a few tries find one, is not without rules. */
+export function generateCorridor(choice: Choice, set: RuleSet): Corridor {
+  let corridor = anyCorridor(choice);
+  for (let tries = 3; tries > 0 && modulesOf(set, corridor).length === 0; tries--)
+    corridor = anyCorridor(choice);
+  return corridor;
+}
+
+function anyCorridor(choice: Choice): Corridor {
   return {
     kind: choice.pick(transactionKinds),
     origin: choice.pick(countries),
@@ -58,7 +69,8 @@ export function generateFacts(choice: Choice, borders: readonly bigint[], corrid
   const fields = new Map<string, Value>();
   for (const field of schema.values()) {
     if (!field.on.includes(kind)) continue;
-    if (field.optional ? choice.once(2) : isBroken && choice.once(12)) continue;
+    if (field.optional ? choice.once(2) : isBroken && choice.once(deciding.has(field.name) ? 60 : 12))
+      continue;
     const value = valueFor(choice, field, borders, time, corridor);
     if (typeof value !== 'bigint') fields.set(field.name, value);
     else if (isBroken && choice.once(12))

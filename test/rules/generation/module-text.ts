@@ -159,7 +159,9 @@ function writeRule(
 ): WrittenRule {
   const { choice, looked } = scope;
   looked.secret = false;
-  const strict = choice.once(4);
+  // Beside a strict rule of the module, so that the two may be in conflict.
+  const twin = choice.once(3) ? own.find((rule) => rule.layer === 'strict') : undefined;
+  const strict = twin !== undefined || choice.once(4);
   const parents = [
     ...own.filter((rule) => rule.layer !== 'strict'),
     ...before
@@ -167,8 +169,10 @@ function writeRule(
       .filter((rule) => rule.derogable)
       .filter((rule) => layerOrder.indexOf(layer) >= layerOrder.indexOf(rule.layer)),
   ].filter(({ control }) => !scope.kinds.includes('issuance') || control.of !== 'evidence');
-  const parent = parents.length > 0 && choice.once(2) ? choice.pick(parents) : undefined;
+  const parent =
+    twin === undefined && parents.length > 0 && choice.once(2) ? choice.pick(parents) : undefined;
   const control =
+    twin?.control ??
     parent?.control ??
     choice.pick(scope.kinds.includes('issuance') ? controls.filter(({ of }) => of !== 'evidence') : controls);
   const name = `r${own.length}`;
