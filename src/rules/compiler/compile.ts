@@ -11,7 +11,7 @@ import { ExpressionCompiler, type Workshop } from './expression.ts';
 import { GrantTable } from './grant.ts';
 import { Graph } from './graph.ts';
 import { InputTable } from './input.ts';
-import { ambiguousLists, ListTable } from './list-table.ts';
+import { ListTable } from './list-table.ts';
 import type { Node } from './node.ts';
 import { OwnerTable } from './owner.ts';
 import { Packing, type Slot } from './packing.ts';
@@ -84,7 +84,7 @@ export function openWorkshop(set: RuleSet, corridor: Corridor): Workshop & { rea
  */
 export function compileCorridor(set: RuleSet, corridor: Corridor): Compiled {
   const groups = groupsOf(set, corridor);
-  const faults = [...findSecretsUnrevealed(groups, new OwnerTable()), ...findAmbiguousLists(set)];
+  const faults = findSecretsUnrevealed(groups, new OwnerTable());
   if (faults.length > 0) return { ok: false, faults };
   const shop = openWorkshop(set, corridor);
   const { graph, inputs, grants } = shop;
@@ -121,6 +121,7 @@ export function compileCorridor(set: RuleSet, corridor: Corridor): Compiled {
       ownersOfConflict,
     });
   }
+  if (shop.lists.ambiguous.length > 0) return { ok: false, faults: shop.lists.ambiguous.map(ambiguityOf) };
   const verdictPort = packing.put('verdict', 0, verdict);
   const roomPort = room === undefined ? undefined : packing.put('room', 0, room);
   packing.finish();
@@ -211,11 +212,12 @@ function findSecretsUnrevealed(groups: readonly Group[], owners: OwnerTable): Co
   });
 }
 
-function findAmbiguousLists(set: RuleSet): CompileFault[] {
-  return ambiguousLists(set).map((name) => ({
-    module: name.slice(0, name.lastIndexOf('/')),
+function ambiguityOf(list: string): CompileFault {
+  const [module = '', name] = list.split('/');
+  return {
+    module,
     code: 'list_ambiguous',
     span: { start: 0, end: 0 },
-    message: `two keys of \`${name}\` have the same first 64 bits of their hash: a list without one of them is accepted`,
-  }));
+    message: `two keys of the list \`${name}\` have the same first 64 bits of their hash: a list without one of them is accepted`,
+  };
 }

@@ -8,6 +8,7 @@
 import { type Rounding, roundings } from '../../../vm/isa.ts';
 import { assert } from '../../kit/result.ts';
 import { type BinaryOperation, mostWord, type Node, NodeTable, publicNumber } from './node.ts';
+import { areExclusive, implies } from './truth.ts';
 
 type Interval = Pick<Node, 'least' | 'most'>;
 const truth: Interval = { least: 0n, most: 1n };
@@ -33,6 +34,9 @@ export class Graph {
     const y = publicNumber(b);
     if (x !== undefined && isTruth(b)) return x === 0n ? a : b;
     if (y !== undefined && isTruth(a)) return y === 0n ? b : a;
+    if (implies(a, b)) return a;
+    if (implies(b, a)) return b;
+    if (areExclusive(a, b)) return this.truth(false);
     return this.ordered('and', a, b, isTruth(a) && isTruth(b) ? truth : {});
   }
 
@@ -43,6 +47,8 @@ export class Graph {
     const y = publicNumber(b);
     if (x === 0n || (y === 1n && isTruth(a))) return b;
     if (y === 0n || (x === 1n && isTruth(b))) return a;
+    if (implies(a, b)) return b;
+    if (implies(b, a)) return a;
     assert(a.least >= 0n && b.least >= 0n, 'what is joined bit by bit is not negative');
     return this.ordered('or', a, b, { least: 0n, most: ones(a.most > b.most ? a.most : b.most) });
   }
@@ -146,6 +152,14 @@ export class Graph {
     });
   }
 
+  /** Of a word that is not negative, and has room for so many more bits. */
+  shiftLeft(a: Node, bits: number): Node {
+    const bounds = { least: a.least << BigInt(bits), most: a.most << BigInt(bits) };
+    assert(a.least >= 0n && bounds.most <= mostWord, 'no bit of what is shifted is lost');
+    if (bits === 1) return this.binary('add', a, a, bounds);
+    return this.binary('shl', a, this.number(BigInt(bits)), bounds);
+  }
+
   /** A number without its sign. */
   size(a: Node): Node {
     return a.least >= 0n ? a : this.max(a, this.subtract(this.number(0n), a));
@@ -164,6 +178,8 @@ export class Graph {
       if (ofX !== undefined && ofY !== undefined && (ofX === 0n) !== (ofY === 0n))
         return ofY === 0n ? this.select(c, then, otherwise) : this.select(c, otherwise, then);
     }
+    // Where the condition holds, the truth does not.
+    if (publicNumber(then) === 0n && areExclusive(condition, otherwise)) return otherwise;
     const taken = asSelect(then);
     if (taken !== undefined && taken[0] === condition) return this.select(condition, taken[1], otherwise);
     const other = asSelect(otherwise);

@@ -7,6 +7,7 @@
  * length has.
  */
 import type { WordType } from '../../../vm/isa.ts';
+import { fromHex } from '../../kit/bytes.ts';
 import { assert } from '../../kit/result.ts';
 import type { CheckedModule, List } from '../checker/checked.ts';
 import { jurisdictionOf } from '../set/groups.ts';
@@ -15,7 +16,7 @@ import type { Computed } from './arithmetic.ts';
 import type { Graph } from './graph.ts';
 import { leastWord, type Node, publicWord } from './node.ts';
 import type { OwnerTable } from './owner.ts';
-import { malformedSymbol, wordOfSymbol, wordsOfKey } from './word.ts';
+import { type KeyWords, malformedSymbol, wordOfSymbol, wordsOfKey } from './word.ts';
 
 export interface Table {
   readonly name: string;
@@ -31,6 +32,8 @@ const noKey = 1n;
 
 export class ListTable {
   readonly tables: Table[] = [];
+  /** Names of lists of keys that no tables can hold. */
+  readonly ambiguous: string[] = [];
   private readonly set: RuleSet;
   private readonly graph: Graph;
   private readonly owners: OwnerTable;
@@ -75,10 +78,11 @@ export class ListTable {
     });
   }
 
-  private itemsOf(name: string, { source }: List): readonly (string | Uint8Array)[] {
-    const items = this.set.lists.get(name) ?? ('items' in source ? source.items : undefined);
-    assert(items !== undefined, `a rule set has the items of the list ${name}`);
-    return items;
+  private itemsOf(name: string, { source, of }: List): readonly (string | Uint8Array)[] {
+    const items = this.set.lists.get(name);
+    if (items !== undefined) return items;
+    assert('items' in source, `a rule set has the items of the list ${name}`);
+    return of === 'symbol' ? source.items : source.items.map((item) => fromHex(item) ?? new Uint8Array());
   }
 
   private put(name: string, list: List, owners: number): number | undefined {
@@ -88,42 +92,58 @@ export class ListTable {
     if (list.of === 'symbol') {
       const words = items.map(wordOfSymbol);
       // No symbol has so small a word.
-      const filled = fill(words, owners, malformedSymbol + 1n);
+      const filled = fill(words, owners !== 0, malformedSymbol + 1n);
       this.tables.push({ name, type: 'symbol', owners, isSorted: true, entries: filled });
       return first;
     }
-    const keys = items.map((item) => wordsOfKey(item as Uint8Array));
-    const lows = new Map(keys.map(({ high, low }) => [high, low]));
-    const highs = fill([...lows.keys()], owners, leastWord);
+    const { highs, lows } = keyTables(keysOf(this.set, name, items), owners !== 0) ?? {};
+    if (highs === undefined || lows === undefined) {
+      this.ambiguous.push(name);
+      return undefined;
+    }
     this.tables.push(
       { name: `${name}.high`, type: 'number', owners, isSorted: true, entries: highs },
-      {
-        name: `${name}.low`,
-        type: 'number',
-        owners,
-        isSorted: false,
-        entries: [noKey, ...highs.map((high) => lows.get(high) ?? noKey)],
-      },
+      { name: `${name}.low`, type: 'number', owners, isSorted: false, entries: lows },
     );
     return first;
   }
 }
 
+/** Hashing is what takes time in making a program: it is done once for a set. */
+const hashed = new WeakMap<RuleSet, Map<string, readonly KeyWords[]>>();
+
+function keysOf(set: RuleSet, name: string, items: readonly (string | Uint8Array)[]): readonly KeyWords[] {
+  let ofSet = hashed.get(set);
+  if (ofSet === undefined) {
+    ofSet = new Map();
+    hashed.set(set, ofSet);
+  }
+  let keys = ofSet.get(name);
+  if (keys === undefined) {
+    keys = items.map((item) => wordsOfKey(item as Uint8Array));
+    ofSet.set(name, keys);
+  }
+  return keys;
+}
+
+/** The two tables of a list of keys; `undefined` where two keys have the same high word, for which they have no place. */
+export function keyTables(
+  keys: readonly KeyWords[],
+  isSecret: boolean,
+): { readonly highs: readonly bigint[]; readonly lows: readonly bigint[] } | undefined {
+  const lowOf = new Map(keys.map(({ high, low }) => [high, low]));
+  if (lowOf.size !== keys.length) return undefined;
+  const highs = fill([...lowOf.keys()], isSecret, leastWord);
+  return { highs, lows: [noKey, ...highs.map((high) => lowOf.get(high) ?? noKey)] };
+}
+
 /** Ascending; of a secret list with so many words from `filling` on, which are not in it, that its length is less of a secret. */
-function fill(words: readonly bigint[], owners: number, filling: bigint): bigint[] {
+function fill(words: readonly bigint[], isSecret: boolean, filling: bigint): bigint[] {
   const all = new Set(words);
-  if (owners !== 0) {
+  if (isSecret) {
     let length = leastLength;
     while (length < all.size) length = 2 * length + 1;
     for (let word = filling; all.size < length; word++) all.add(word);
   }
   return [...all].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-}
-
-/** Names of lists of keys of which two have the same first 64 bits of their hash: tables cannot hold them. */
-export function ambiguousLists(set: RuleSet): readonly string[] {
-  return [...set.lists].flatMap(([name, items]) => {
-    const highs = items.filter((item) => typeof item !== 'string').map((item) => wordsOfKey(item).high);
-    return new Set(highs).size === highs.length ? [] : [name];
-  });
 }

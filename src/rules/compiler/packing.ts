@@ -67,8 +67,7 @@ export class Packing {
       open = { word: node, bits: width, slots: [] };
       this.open.set(owners, open);
     } else {
-      for (let bit = 0; bit < width; bit++) open.word = this.graph.add(open.word, open.word);
-      open.word = this.graph.or(open.word, node);
+      open.word = this.graph.or(this.graph.shiftLeft(open.word, width), node);
       open.bits += width;
     }
     const slot = { port: -1, divisor: 1, modulus: 2 ** width };

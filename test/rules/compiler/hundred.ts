@@ -4,8 +4,11 @@ import type { CheckedModule, Facts } from '../../../src/rules/checker/checked.ts
 import type { RuleSet } from '../../../src/rules/set/rule-set.ts';
 import { setOf, transfer } from './typed.ts';
 
+const rulesOfModule = 25;
+
 /** Rules of one jurisdiction; every tenth has an exception, every fifth looks at a list, one of them secret. */
-function moduleText(name: string, jurisdiction: string, layer: string, rules: number): string {
+function moduleText(name: string, jurisdiction: string, layer: string, part: number): string {
+  const rules = rulesOfModule;
   const lines = [
     `module ${name} 1`,
     `  jurisdiction ${jurisdiction}`,
@@ -22,7 +25,7 @@ function moduleText(name: string, jurisdiction: string, layer: string, rules: nu
   ];
   for (let n = 0; n < rules; n++)
     lines.push(
-      `param limit_${n} : money<USD> = usd("${1_000 + 10 * n}.00") range usd("1.00") .. usd("50000.00")`,
+      `param limit_${n} : money<USD> = usd("${1_000 + 10 * n + 300 * part}.00") range usd("1.00") .. usd("50000.00")`,
     );
   for (let n = 0; n < rules; n++) {
     const kind = n % 5;
@@ -33,11 +36,11 @@ function moduleText(name: string, jurisdiction: string, layer: string, rules: nu
   for (let n = 0; n < rules; n++) {
     const isException = n % 10 === 9;
     const body = [
-      `DENY when tx.counterparty_key in list.listed || (has(tx.tier) && tx.tier == "t${n}")\n  reveals verdict`,
+      `DENY when tx.counterparty_key in list.listed || (has(tx.tier) && tx.tier == "t${part}_${n}")\n  reveals verdict`,
       `require tx.ivms_digest when dollars >= limit_${n}`,
-      `HOLD when dollars > limit_${n} && count(day) > ${n} && !(tx.origin in list.embargo)`,
+      `HOLD when dollars > limit_${n} && count(day) > ${n + part} && !(tx.origin in list.embargo)`,
       `cap limit_${n} + limit_${n} on convert(today, USD, feed.ecb, UP)`,
-      `FLAG when tx.amount > ${'div'}(spent(month), ${n + 2}, HALF_EVEN)`,
+      `FLAG when tx.amount > ${'div'}(spent(month), ${n + 2 + 30 * part}, HALF_EVEN)`,
     ][n % 5];
     const head = isException
       ? `rule r${n} control ${name.split('.')[1]}.c${n - 5} exception to r${n - 5} priority ${n}`
@@ -63,10 +66,10 @@ export function ruleSetOf(rules: number): RuleSet {
   const key = (n: number): Uint8Array =>
     new Uint8Array(32).map((_, place) => (place < 2 ? (n >> (8 * place)) & 255 : 7));
   const keys = Array.from({ length: 1_000 }, (_, n) => key(n));
-  const modules = Array.from({ length: Math.ceil(rules / 25) }, (_, n) =>
+  const modules = Array.from({ length: Math.ceil(rules / rulesOfModule) }, (_, n) =>
     n % 2 === 0
-      ? checked(moduleText(`us.part${n}`, 'US', 'national', 25))
-      : checked(moduleText(`eu.part${n}`, 'EU', 'regional', 25)),
+      ? checked(moduleText(`us.part${n}`, 'US', 'national', n))
+      : checked(moduleText(`eu.part${n}`, 'EU', 'regional', n)),
   );
   return setOf(modules, {
     unions: new Map([['EU', ['FR']]]),
