@@ -62,7 +62,9 @@ const symbolKinds: Readonly<Record<DeclarationKind, SymbolKind>> = {
  * what came was no message of the protocol.
  */
 export async function runLanguageServer(streams: Streams, stdin: StandardInput): Promise<ExitCode> {
-  const input = Readable.from(stdin.chunks(), { objectMode: false });
+  const chunks = stdin.chunks();
+  // One that is a stream itself can be closed while it waits for more.
+  const input = chunks instanceof Readable ? chunks : Readable.from(chunks, { objectMode: false });
   const output = new Writable({
     write(chunk: Buffer, _encoding, done) {
       streams.out(chunk.toString('utf8'));

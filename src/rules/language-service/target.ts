@@ -31,12 +31,13 @@ export function declarationAt(reading: Reading, offset: number): WrittenDeclarat
   return reading.written.declarations.findLast(({ tokens }) => (tokens[0]?.start ?? 0) <= offset);
 }
 
-/** Whether `offset` is in a comment or a text. */
-export function isInText(reading: Reading, offset: number): boolean {
-  return reading.written.scan.all.some(
-    ({ kind, start, end }) =>
-      start < offset && ((kind === 'comment' && offset <= end) || (kind === 'string' && offset < end)),
-  );
+/** Whether `offset` is in a comment, which goes on to the end of its line, or in a text. */
+export function isInText({ text, written }: Reading, offset: number): boolean {
+  return written.scan.all.some(({ kind, start, end }) => {
+    if (start >= offset) return false;
+    if (kind === 'comment') return !text.slice(start, offset).includes('\n');
+    return kind === 'string' && offset < end;
+  });
 }
 
 export function targetAt(reading: Reading, offset: number): Target | undefined {
