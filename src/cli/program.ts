@@ -348,9 +348,12 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
   });
 
   addRulesCommands(command('rules', 'rule modules: write, check, test and look into them'), {
+    appliance,
     terminal,
     streams,
     stdin,
+    clock,
+    home,
     done,
   });
 

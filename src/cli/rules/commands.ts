@@ -1,14 +1,10 @@
 /** `ringmint rules …`: the commands of the rule language, with their options. Each loads what it alone needs when it is called. */
 import type { Command } from 'commander';
-import type { ExitCode } from '../exit-code.ts';
-import type { Streams, Terminal } from '../terminal.ts';
-import type { StandardInput } from '../vm/standard-input.ts';
+import type { Streams } from '../terminal.ts';
+import { addSetCommands, type SetCommandOptions } from './set-commands.ts';
 
-export interface RulesCommandOptions {
-  readonly terminal: Terminal;
+export interface RulesCommandOptions extends SetCommandOptions {
   readonly streams: Streams;
-  readonly stdin: StandardInput;
-  readonly done: (code: ExitCode) => void;
 }
 
 /** Adds the commands to `rules`, which is `ringmint rules`. */
@@ -16,7 +12,7 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
   const { terminal, streams, stdin, done } = options;
   rules.addHelpText(
     'after',
-    '\nExit codes: 0 done, 2 bad input, 3 refused. docs/RULE-TOOLS.md has more of each.',
+    '\nExit codes: 0 done, 2 bad input, 3 refused, 4 not authentic, 5 HSM. docs/RULE-TOOLS.md has more of each.',
   );
   const command = (name: string, description: string, ...examples: string[]): Command =>
     rules
@@ -41,6 +37,8 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
       const { runFormat } = await import('./formatting.ts');
       done(await runFormat(terminal, streams, { files, check: given.check, stdin }));
     });
+
+  addSetCommands(command, options);
 
   command(
     'language-server',

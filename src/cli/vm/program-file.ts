@@ -187,6 +187,6 @@ function lineAt(file: Uint8Array, offset: number): number | undefined {
 }
 
 /** The wasm lies in vm/: in the sources as in dist/. */
-async function readWasm(name: string): Promise<Uint8Array<ArrayBuffer>> {
+export async function readWasm(name: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await readFile(new URL(`../../../vm/${name}`, import.meta.url)));
 }

@@ -1,0 +1,140 @@
+/** `ringmint rules sign`: a jurisdiction signs a module, a publisher a bundle; by a key in a file, or in an HSM. */
+import { toHex } from '../../kit/bytes.ts';
+import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { type VerificationKey, verificationKey } from '../../records/signature.ts';
+import { checkModule } from '../../rules/checker/check-module.ts';
+import { addPublisher, payloadOf } from '../../rules/set/bundle.ts';
+import {
+  encodeSignature,
+  prepareSignature,
+  type Signed,
+  verifyDetached,
+} from '../../rules/set/signatures.ts';
+import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
+import type { Appliance } from '../appliance.ts';
+import { readApproverKey } from '../ceremony/approver-key.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { readInput, writeOutput } from '../file.ts';
+import type { Terminal } from '../terminal.ts';
+import { bundleEnding } from './bundle-file.ts';
+import { moduleEnding } from './module-file.ts';
+
+const mostBytes = 64 * 1024 * 1024;
+
+export interface SignArguments {
+  /** A module or a bundle. */
+  readonly file: string;
+  /** A private key in PEM; else the key of central management in the HSM of `home`. */
+  readonly key: string | undefined;
+  readonly home: string;
+  /** Of a module: the jurisdiction that signs. */
+  readonly as: string | undefined;
+  /** Where the bundle, or the signature of a module, is written; the bundle itself, or `FILE.CODE.sig`, where nothing is said. */
+  readonly out: string | undefined;
+}
+
+/** Whoever signs. */
+interface RuleKey {
+  readonly key: VerificationKey;
+  sign(message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export async function runRulesSign(
+  appliance: Pick<Appliance, 'openModuleSigner'>,
+  terminal: Terminal,
+  given: SignArguments,
+): Promise<ExitCode> {
+  const { file, as } = given;
+  const what: Signed | undefined = file.endsWith(moduleEnding)
+    ? 'module'
+    : file.endsWith(bundleEnding)
+      ? 'set'
+      : undefined;
+  if (what === undefined)
+    return terminal.refuse(
+      refuse(
+        'usage',
+        `${quote(file)}: a module (\`*${moduleEnding}\`) or a bundle (\`*${bundleEnding}\`) is accepted`,
+      ),
+    );
+  if ((what === 'module') !== (as !== undefined) || (as !== undefined && !/^[A-Z][A-Z0-9_]*$/.test(as)))
+    return terminal.refuse(
+      refuse(
+        'usage',
+        what === 'module'
+          ? 'who signs the module? `--as US`, a jurisdiction of it or of the rules that it has exceptions to, is accepted'
+          : '--as: of a module it is accepted, and a bundle has a publisher',
+      ),
+    );
+  const bytes = await readInput(file, mostBytes);
+  if (!bytes.ok) return terminal.refuse(bytes);
+  const content = what === 'module' ? readModuleContent(file, bytes.value) : payloadOf(bytes.value);
+  if (!content.ok) return terminal.refuse(content);
+  const signer = await openKey(appliance, given);
+  if (!signer.ok) return terminal.refuse(signer);
+  const { key } = signer.value;
+  const prepared = prepareSignature(what, key.keyId, content.value);
+  let signature: Uint8Array;
+  try {
+    signature = encodeSignature(prepared, await signer.value.sign(new Uint8Array(prepared)));
+  } finally {
+    await signer.value.close();
+  }
+  const verified = verifyDetached(
+    what,
+    { signature, content: content.value },
+    [key],
+    makeNodeVerifySignature(),
+  );
+  if (!verified.ok) return terminal.refuse(verified);
+  const signed = what === 'module' ? succeed(signature) : addPublisher(bytes.value, signature);
+  if (!signed.ok) return terminal.refuse(signed);
+  const out = given.out ?? (what === 'module' ? `${file}.${as}.sig` : file);
+  const written = await writeOutput(out, signed.value);
+  if (!written.ok) return terminal.refuse(written);
+  const keyId = toHex(key.keyId);
+  const point = toHex(key.point);
+  return terminal.result({ file: out, signed: what, key_id: keyId, point }, [
+    `${out}: ${what === 'module' ? `the signature of ${as} over ${file}` : 'signed by its publisher'}`,
+    `  key   ${keyId}`,
+    ...(as === undefined ? [] : ['  in the rule set, once:', `key ${as} = ${point}`]),
+  ]);
+}
+
+/** The bytes of a module, which has to have no faults: nobody signs what is no law. */
+function readModuleContent(file: string, bytes: Uint8Array): Result<Uint8Array> {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    // A fatal decoder throws a TypeError for bytes that are no UTF-8.
+    return refuse('rules_malformed', `${quote(file)} is no text in UTF-8: such a text is accepted`);
+  }
+  const { faults } = checkModule(text);
+  return faults.length === 0
+    ? succeed(bytes)
+    : refuse('rules_malformed', `${quote(file)} has ${faults.length} faults, first: ${faults[0]?.message}`);
+}
+
+async function openKey(
+  appliance: Pick<Appliance, 'openModuleSigner'>,
+  { key, home }: SignArguments,
+): Promise<Result<RuleKey>> {
+  if (key !== undefined) {
+    const read = await readApproverKey(key);
+    if (!read.ok) return read;
+    const { sign } = read.value;
+    return succeed({
+      key: read.value.key,
+      sign: (message) => Promise.resolve(sign(message)),
+      close: () => Promise.resolve(),
+    });
+  }
+  const signer = await appliance.openModuleSigner(home);
+  return succeed({
+    key: verificationKey(signer.publicKey.point),
+    sign: (message) => signer.sign(message),
+    close: () => signer.close(),
+  });
+}
