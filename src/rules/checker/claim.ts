@@ -4,7 +4,7 @@ import type { FactSyntax, GivenSyntax, Located, PropertySyntax, TestSyntax } fro
 import type { Property, RuleTest } from './checked.ts';
 import type { Context } from './context.ts';
 import { typeExpression } from './expression.ts';
-import { checkFacts, collectFacts, type FactsByPath } from './fact.ts';
+import { checkFact, checkFacts, collectFacts, type FactsByPath } from './fact.ts';
 import type { Guards } from './guard.ts';
 import { findField } from './name.ts';
 import { checkSize } from './part.ts';
@@ -14,7 +14,10 @@ import { expectType } from './typing.ts';
 /** What holds in every test that does not say otherwise. */
 export function checkGiven(given: readonly GivenSyntax[], context: Context): FactsByPath {
   const facts = new Map<string, FactSyntax>();
-  for (const one of given) collectFacts(one.facts, context, facts);
+  for (const one of given) {
+    collectFacts(one.facts, context, facts);
+    for (const fact of one.facts) checkFact(fact, context);
+  }
   return facts;
 }
 

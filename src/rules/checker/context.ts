@@ -59,6 +59,6 @@ export class Context {
     const nearest = nearestWord(name, known);
     const hint =
       nearest === undefined ? `: ${accepted} that is declared is accepted` : `: perhaps \`${nearest}\``;
-    return this.faults.report('unknown_name', span, `nothing is named ${quote(name)}${hint}`);
+    return this.faults.reportName(`${accepted} ${name}`, span, `nothing is named ${quote(name)}${hint}`);
   }
 }

@@ -85,6 +85,11 @@ export function checkFacts(
   return feeds && { kind, fields, feeds, windows: windowsOf(complete, context) };
 }
 
+/** Reports what is wrong with a fact by itself. */
+export function checkFact(fact: FactSyntax, context: Context): void {
+  readFact(fact, context);
+}
+
 function readFact(fact: FactSyntax, context: Context): Read | undefined {
   const { value: path, span } = fact.path;
   const [root = '', name = '', part, ...more] = path.split('.');
@@ -134,6 +139,8 @@ function readNumber(fact: FactSyntax, type: Type, context: Context) {
 function readKind(fact: FactSyntax, context: Context): Read | undefined {
   const { value } = fact;
   const kind = value.kind === 'literal' ? transactionKinds.find((one) => one === value.value) : undefined;
+  // Where that is at fault, it is unknown what would be accepted.
+  if (context.on.length === 0) return undefined;
   if (kind !== undefined && context.on.includes(kind))
     return { fact, said: { kind: 'kind', transaction: kind }, currency: undefined };
   const accepted = context.on.map((one) => `\`"${one}"\``).join(' or ');

@@ -60,12 +60,31 @@ export type CheckerCode =
   | 'title_twice'
   | 'fired_twice';
 
+interface UnknownName {
+  first: Fault;
+  /** Where they begin. */
+  readonly places: Set<number>;
+}
+
 export class FaultList {
   readonly #found = new Map<string, Fault>();
+  readonly #unknown = new Map<string, UnknownName>();
 
   /** Gives `undefined`, so that a check that cannot go on ends with it. */
   report(code: CheckerCode, span: Span, message: string): undefined {
     this.add({ code, span: { start: span.start, end: span.end }, message });
+    return undefined;
+  }
+
+  /** However often a name is used that nothing has, that is one fault, at the first place of the text; `key` is of the name. */
+  reportName(key: string, span: Span, message: string): undefined {
+    const fault = { code: 'unknown_name', span: { start: span.start, end: span.end }, message };
+    const before = this.#unknown.get(key);
+    if (before === undefined) this.#unknown.set(key, { first: fault, places: new Set([span.start]) });
+    else {
+      before.places.add(span.start);
+      if (span.start < before.first.span.start) before.first = fault;
+    }
     return undefined;
   }
 
@@ -75,11 +94,14 @@ export class FaultList {
   }
 
   get size(): number {
-    return this.#found.size;
+    return this.#found.size + this.#unknown.size;
   }
 
   inOrder(): readonly Fault[] {
-    return [...this.#found.values()]
+    const unknown = [...this.#unknown.values()].map(({ first, places }) =>
+      places.size === 1 ? first : { ...first, message: `${first.message} (in ${places.size} places)` },
+    );
+    return [...this.#found.values(), ...unknown]
       .sort((a, b) => a.span.start - b.span.start || a.span.end - b.span.end || (a.code < b.code ? -1 : 1))
       .slice(0, limits.faults);
   }
