@@ -6,7 +6,7 @@ import type { JournalEvent } from '../roles/journal-event.ts';
 import type { JournalReader } from '../roles/journal-reader.ts';
 import type { WitnessedLedger } from '../roles/witnessed-ledger.ts';
 import { eventStreamType } from './event-stream.ts';
-import { hashSchema, minorUnitsSchema } from './field-schemas.ts';
+import { hashSchema, minorUnitsSchema, reasonSchema } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import type { Peer } from './peer.ts';
 import { storeProblems } from './problem-code.ts';
@@ -36,7 +36,7 @@ export const journalEventSchema = Type.Object({
       Type.Object({
         id: Type.String({ maxLength: 36 }),
         state: Type.Union([Type.Literal('issued'), Type.Literal('denied')]),
-        reasons: Type.Array(Type.String({ pattern: '^[a-z_]{1,64}$' })),
+        reasons: Type.Array(reasonSchema),
       }),
     ),
   ),

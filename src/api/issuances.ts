@@ -6,6 +6,7 @@ import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { fileSizeLimit } from '../records/currency-file.ts';
 import { decodeDraft, draftSizeLimit } from '../records/draft.ts';
 import { formatUuid } from '../records/request-id.ts';
+import { reasonSchema } from './field-schemas.ts';
 import type { Issuance, IssuanceOutcome } from '../roles/issuance.ts';
 import { credentialsRoute } from './credentials.ts';
 import { messageLimit } from './message.ts';
@@ -88,7 +89,7 @@ export interface IssuanceAnswer {
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
-const reasonsSchema = Type.Array(Type.String({ pattern: '^[a-z_]{1,64}$' }), { minItems: 1, maxItems: 64 });
+const reasonsSchema = Type.Array(reasonSchema, { minItems: 1, maxItems: 64 });
 
 const fileNames = ['request', 'controlBit', 'currency', 'denial'] as const;
 

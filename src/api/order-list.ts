@@ -5,7 +5,7 @@ import { formatUuid, parseUuid } from '../records/request-id.ts';
 import type { JournalReader } from '../roles/journal-reader.ts';
 import type { ListedOrder, OrderList } from '../roles/order-list.ts';
 import { decodeCursor, encodeCursor, type ListIdentity } from './cursor.ts';
-import { minorUnitsSchema, uuidPattern } from './field-schemas.ts';
+import { minorUnitsSchema, reasonSchema, uuidPattern } from './field-schemas.ts';
 import { reportLimit } from './message.ts';
 import { afterSchema, limitSchema, linkToNext, type Page, pageHeaders, pageSchema } from './paging.ts';
 import { storeProblems } from './problem-code.ts';
@@ -27,7 +27,7 @@ const orderSchema = Type.Object({
   amount: minorUnitsSchema,
   units: Type.Integer({ minimum: 1 }),
   createdMs: Type.Integer({ description: 'when its request was made' }),
-  reasons: Type.Array(Type.String({ pattern: '^[a-z_]{1,64}$' }), {
+  reasons: Type.Array(reasonSchema, {
     description: 'codes of why it was denied; none otherwise',
   }),
 });

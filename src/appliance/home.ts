@@ -9,6 +9,7 @@
  *   root/                    the offline root's key and the TLS authority's: move it off the machine
  *   central/ issuance/ quota/
  *     config.json  keys.json  trust-pin.json  commands.log  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
+ *   central/rules/           rule sets that were ever active, which one is, and the key that seals what decisions were made of
  *   operator/                the TLS key and certificate of the command line
  * ```
  */
@@ -36,6 +37,8 @@ export interface Home {
   readonly keys: (role: Role) => string;
   /** The root and the highest revocation epoch that it knows. */
   readonly trustPin: (role: Role) => string;
+  /** Of central management: rule sets and what belongs to them. */
+  readonly rules: string;
 }
 
 export function homeAt(path: string): Home {
@@ -53,6 +56,7 @@ export function homeAt(path: string): Home {
     config: (role) => join(path, role, 'config.json'),
     keys: (role) => join(path, role, 'keys.json'),
     trustPin: (role) => join(path, role, 'trust-pin.json'),
+    rules: join(path, 'central', 'rules'),
   };
 }
 

@@ -3,22 +3,28 @@ import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ApplianceError } from './appliance-error.ts';
 
-/** Writes beside the file and renames: a crash leaves the old file or the new one. */
+/** Writes beside the file and renames: a crash leaves the old file or the new one. `step` is told of each step before it is made. */
 export async function writeFileDurably(
   path: string,
   data: string | Uint8Array,
   mode: 0o600 | 0o644,
+  step: (name: string) => void = () => undefined,
 ): Promise<void> {
   const beside = `${path}.new`;
+  step('open');
   const file = await open(beside, 'w', mode);
   try {
+    step('write');
     await file.writeFile(data);
+    step('sync');
     await file.sync();
   } finally {
     await file.close();
   }
   await chmod(beside, mode);
+  step('rename');
   await rename(beside, path);
+  step('sync folder');
   await syncFolder(dirname(path));
 }
 
