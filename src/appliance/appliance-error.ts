@@ -37,6 +37,7 @@ export type ApplianceErrorCode =
   | 'process_unfinished'
   | 'process_last'
   | 'appliance_in_use'
+  | 'rules_unusable'
   | 'start_failed';
 
 export class ApplianceError extends Error {

@@ -89,7 +89,7 @@ async function* counting<T>(items: AsyncIterable<T> | Iterable<T>, count: () => 
   }
 }
 
-async function readLedger<T>(
+export async function readLedger<T>(
   home: Home,
   role: Role,
   use: (content: LedgerContent) => Promise<T>,

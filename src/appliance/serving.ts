@@ -1,20 +1,17 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
-import { readFile } from 'node:fs/promises';
 import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import type { ApiLimits } from '../api/limits.ts';
 import { addResources, type RoleService } from '../api/resources.ts';
-import { makeServer, type Server, type ServerOptions } from '../api/server.ts';
+import { makeServer, type ServerOptions } from '../api/server.ts';
 import { refuseForked } from '../api/witness.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
 import { jwkSetOf } from '../records/jwk-set.ts';
 import { currentKey, makeKeyRing } from '../records/key-ring.ts';
-import { seal, sealingKey } from '../records/sealing.ts';
 import { keySetId, type TrustBundle } from '../records/trust-bundle.ts';
-import { type CentralRules, makeCentral } from '../roles/central.ts';
+import { makeCentral } from '../roles/central.ts';
 import { makeCentralAccount, makeCentralChanges } from '../roles/central-account.ts';
-import { decisionRecordType } from '../roles/decision-context.ts';
 import type { QuotaVersion } from '../roles/followed-change.ts';
 import { makeIssuance } from '../roles/issuance.ts';
 import { makeIssuerReservations } from '../roles/issuer-reservations.ts';
@@ -27,10 +24,9 @@ import { makeSettlements } from '../roles/settlements.ts';
 import { readStatus } from '../roles/status.ts';
 import type { ShownRetirement } from '../roles/vouching.ts';
 import type { WitnessError } from '../roles/witness-error.ts';
-import { openIssuanceRules } from '../rules/issuance-rules.ts';
-import { shippedRuleSet } from '../rules/policy/shipped-set.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { ApplianceError } from './appliance-error.ts';
+import { openCentralRules } from './central-rules.ts';
 import {
   type ApplianceConfiguration,
   applianceSchema,
@@ -42,6 +38,7 @@ import {
 } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
+import { listen } from './listening.ts';
 import { holdOtherAnchors } from './other-anchors.ts';
 import { showProcess } from './process-metrics.ts';
 import { showAccounts, showContradiction, showQuotas } from './quota-metrics.ts';
@@ -149,7 +146,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => witnessing.close());
     const { witness, own } = witnessing;
     avoids = (journal) => isForkedJournal(witness, journal);
-    const { service, limits, finish, background, standing } = await makeService(role, {
+    const made = await makeService(role, {
       home,
       process,
       configuration,
@@ -161,6 +158,8 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       version: options.version,
       report: options.report,
     });
+    const { service, limits, finish, background, standing } = made;
+    if (made.close !== undefined) closers.push(made.close);
     const finished = await witnessing.begin(finish);
     const { version, logLevel } = options;
     const series = process?.series ?? null;
@@ -183,7 +182,8 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
           ? showQuotas(await store.positions(systemClock.nowMs()), await store.stopped())
           : '') +
         (role === 'issuance' ? showContradiction(await store.stopped()) : '') +
-        (standing === undefined ? '' : showAccounts(await store.positions(systemClock.nowMs()), standing())),
+        (standing === undefined ? '' : showAccounts(await store.positions(systemClock.nowMs()), standing())) +
+        (made.figures?.() ?? ''),
       clock: systemClock,
     });
     const port = options.port ?? process?.port ?? configuration.ports[role];
@@ -211,19 +211,6 @@ async function readEpoch(home: Home): Promise<number> {
   return (await readConfiguration(home.config('quota'), quotaSchema)).epoch;
 }
 
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  try {
-    return await server.listen({ host, port });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
-    throw new ApplianceError(
-      'port_in_use',
-      `cannot listen on ${host}:${port} (${code}): stop what listens there, or change \`ports\` in appliance.json`,
-    );
-  }
-}
-
 interface MadeService {
   readonly service: RoleService;
   readonly limits: ApiLimits;
@@ -233,6 +220,9 @@ interface MadeService {
   readonly background?: () => () => Promise<void>;
   /** Of central management. */
   readonly standing?: () => ResolutionStanding;
+  /** For Prometheus, besides those of every role. */
+  readonly figures?: () => string;
+  readonly close?: () => Promise<void>;
 }
 
 async function makeService(role: Role, parts: Parts): Promise<MadeService> {
@@ -279,12 +269,19 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     makeQuotaChanges({ ...own, resume: () => Promise.resolve() }),
     account,
   );
+  const opened = await openCentralRules({
+    home,
+    bundle,
+    verifySignature,
+    release: parts.version,
+    report: parts.report,
+  });
   const central = makeCentral({
     ledger,
     signer: token.signer,
     keys,
     quotaKey,
-    rules: await openCentralRules(parts.version),
+    rules: opened.rules,
     policy: {
       limits(issuer, currency) {
         const entry = configuration.limits.find(
@@ -312,6 +309,8 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     finish: () => central.finishUnsigned(),
     background: () => repeatResolution(resolution, parts.report),
     standing: () => resolution.standing,
+    figures: () => opened.figures(),
+    close: () => opened.close(),
   };
 }
 
@@ -394,21 +393,4 @@ async function makeQuotaService(parts: Parts): Promise<MadeService> {
     limits: configuration.api,
     finish: () => quotaControl.finishUnsigned(),
   };
-}
-
-async function openCentralRules(release: string): Promise<CentralRules> {
-  const wasm = await readMachine();
-  const inForce = await openIssuanceRules(shippedRuleSet(), wasm, release);
-  const key = sealingKey(systemRandom(32));
-  return {
-    inForce: () => inForce,
-    feeds: () => new Map(),
-    seal: (record) => seal(key, record, decisionRecordType, systemRandom),
-    decided: () => undefined,
-  };
-}
-
-/** The wasm lies beside vm/host: in the sources as in dist/. */
-async function readMachine(): Promise<Uint8Array> {
-  return new Uint8Array(await readFile(new URL('../../vm/machine.wasm', import.meta.url)));
 }

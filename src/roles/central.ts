@@ -52,8 +52,8 @@ export interface CentralPolicy {
 export interface CentralRules {
   /** At this moment: what is given decides all orders of a request. */
   readonly inForce: () => RulesInForce;
-  /** What came from outside, by name, as it is known at this moment. */
-  readonly feeds: () => ReadonlyMap<string, FeedReading>;
+  /** What came from outside, by name, as it is known at this moment; rates are from the currency. */
+  readonly feeds: (currency: string) => ReadonlyMap<string, FeedReading>;
   /** So that only central management reads it again. */
   readonly seal: (record: Uint8Array) => Promise<Uint8Array>;
   /** Told of each decision once it is committed; it is never waited for. */
@@ -193,7 +193,7 @@ export function makeCentral(dependencies: CentralDependencies): Central {
         available: least(input.available, own.available),
         requests: BigInt(await store.countDecided(issuer, nowMs - policy.frequencyWindowMs)),
         windows: await Promise.all(approved),
-        feeds: rules.feeds(),
+        feeds: rules.feeds(currency.code),
       }),
     );
   }

@@ -2,6 +2,7 @@
 import type { RuleSet } from '../records/claims.ts';
 import type { Facts } from './checker/checked.ts';
 import type { RecordedOutcome } from './recording/decision-record.ts';
+import type { Corridor } from './set/rule-set.ts';
 
 export interface OrderVerdict extends RecordedOutcome {
   /** The largest amount that the limits that are no secret would let pass; null where they did not deny, or would let nothing pass. */
@@ -21,6 +22,8 @@ export interface RulesInForce {
   readonly feeds: readonly string[];
   /** Seconds of the windows that they look back over. */
   readonly windows: readonly bigint[];
+  /** What the rules between these two cannot be compiled for; nothing where they can. */
+  check(corridor: Corridor): readonly string[];
   /** Never throws for what facts say; where the machine is stopped, the verdict is HOLD. */
   decide(facts: Facts): OrderVerdict;
 }

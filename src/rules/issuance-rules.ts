@@ -28,6 +28,7 @@ export async function openIssuanceRules(
     release,
     feeds: [...new Set(modules.flatMap(({ feeds }) => feeds.map(({ name }) => name)))],
     windows: [...new Set(modules.flatMap(({ windows }) => windows.map(({ seconds }) => seconds)))],
+    check: (corridor) => rules.check(corridor).map(({ message }) => message),
     decide(facts) {
       const decision = rules.decide(facts);
       const { verdict, program, fuelUsed, traceHash, room } = decision;

@@ -22,7 +22,24 @@ const currency = /^[A-Z]{3}$/;
 /** Codes that ISO 3166 leaves to its users: a country that nothing names. */
 const nobodys = ['ZZ', 'XX', 'QQ', 'AA'];
 /** Currencies to stand for all that nothing names: of a union, of a country. */
-const others = ['AUD', 'USD', 'EUR', 'GBP', 'JPY', 'CHF', 'SGD', 'XOF', 'BRL', 'INR', 'KES', 'MXN', 'NOK', 'NZD', 'PLN', 'ZAR'];
+const others = [
+  'AUD',
+  'USD',
+  'EUR',
+  'GBP',
+  'JPY',
+  'CHF',
+  'SGD',
+  'XOF',
+  'BRL',
+  'INR',
+  'KES',
+  'MXN',
+  'NOK',
+  'NZD',
+  'PLN',
+  'ZAR',
+];
 
 /** All classes of corridors of these sets together, in the order of the alphabet. */
 export function corridorsOf(sets: readonly RuleSet[]): readonly CorridorClass[] {
@@ -88,7 +105,10 @@ function namesOf(sets: readonly RuleSet[]): Names {
         if (typed.op === 'convert') currencies.add(typed.to);
         if (typed.op === 'listed' && typed.list.of === 'symbol') groups.push(symbolsOf(set, module, typed));
         comparesFields ||=
-          typed.op === 'compare' && typed.left.op === 'field' && typed.right.op === 'field' && typed.left.type.kind === 'symbol';
+          typed.op === 'compare' &&
+          typed.left.op === 'field' &&
+          typed.right.op === 'field' &&
+          typed.left.type.kind === 'symbol';
       }
     }
   }
@@ -105,7 +125,11 @@ function namesOf(sets: readonly RuleSet[]): Names {
   };
 }
 
-function symbolsOf(set: RuleSet, module: CheckedModule, typed: Extract<Typed, { op: 'listed' }>): ReadonlySet<string> {
+function symbolsOf(
+  set: RuleSet,
+  module: CheckedModule,
+  typed: Extract<Typed, { op: 'listed' }>,
+): ReadonlySet<string> {
   return new Set(itemsOf(set, module, typed.list).filter((item) => typeof item === 'string'));
 }
 
@@ -131,7 +155,11 @@ interface Class {
 }
 
 /** Of each signature the first `most`, in the order of the alphabet. */
-function classesOf(codes: readonly string[], signature: (code: string) => string, most: number): readonly Class[] {
+function classesOf(
+  codes: readonly string[],
+  signature: (code: string) => string,
+  most: number,
+): readonly Class[] {
   const classes = new Map<string, string[]>();
   for (const code of [...new Set(codes)].sort()) {
     const key = signature(code);

@@ -1,9 +1,9 @@
 /** Rules that nothing can come to: they never apply, are always beaten, or never fire. */
 import type { Member } from '../set/rule-set.ts';
+import type { MemberTerms } from './decision-coder.ts';
 import type { Finding, Witness } from './finding.ts';
 import { isInForce, outcomeOf } from './outcome.ts';
 import { findingOf, type GroupAt, type Subject, unconfirmed } from './subject.ts';
-import type { MemberTerms } from './decision-coder.ts';
 import type { Term } from './term.ts';
 
 interface Places {
@@ -48,18 +48,31 @@ async function lookAt(subject: Subject, { member, at }: Places): Promise<readonl
     return [unconfirmed(finding, 'the machine finds that it does not')];
   }
   if (alive.unknown !== undefined)
-    return [findingOf('undecided', [member], `nobody found out in time whether \`${id}\` can ever ${allows ? 'be in force' : 'fire'}: ${alive.unknown}`)];
+    return [
+      findingOf(
+        'undecided',
+        [member],
+        `nobody found out in time whether \`${id}\` can ever ${allows ? 'be in force' : 'fire'}: ${alive.unknown}`,
+      ),
+    ];
   const force = await firstOf(subject, at, ({ inForce }) => inForce);
   if (force.found !== undefined)
     return [
-      findingOf('dead_rule', [member], `\`${id}\` never fires: what it asks for is so in every transaction that it is in force of`, {
-        corridor: force.found.group.where.corridor,
-        witnesses: [force.found.witness],
-      }),
+      findingOf(
+        'dead_rule',
+        [member],
+        `\`${id}\` never fires: what it asks for is so in every transaction that it is in force of`,
+        {
+          corridor: force.found.group.where.corridor,
+          witnesses: [force.found.witness],
+        },
+      ),
     ];
   const applying = await firstOf(subject, at, ({ applies }) => applies);
   if (applying.found === undefined)
-    return [findingOf('dead_rule', [member], `\`${id}\` never applies: no transaction fulfils its condition`)];
+    return [
+      findingOf('dead_rule', [member], `\`${id}\` never applies: no transaction fulfils its condition`),
+    ];
   const { group, witness } = applying.found;
   const beaters = outcomeOf(witness.decision, id)?.defeatedBy ?? [];
   const members = group.group.members.filter(({ rule }) => beaters.includes(rule.id));
@@ -78,7 +91,10 @@ async function firstOf(
   subject: Subject,
   at: Places['at'],
   what: (terms: MemberTerms) => Term,
-): Promise<{ readonly found?: { readonly group: GroupAt; readonly witness: Witness }; readonly unknown?: string }> {
+): Promise<{
+  readonly found?: { readonly group: GroupAt; readonly witness: Witness };
+  readonly unknown?: string;
+}> {
   let unknown: string | undefined;
   for (const { group, terms } of at) {
     const answer = await subject.ask(what(terms));

@@ -3,10 +3,10 @@ import type { CheckedModule, Parameter } from '../checker/checked.ts';
 import type { Verdict } from '../language/syntax.ts';
 import { groupsOf } from '../set/groups.ts';
 import type { Group, Member, RuleSet } from '../set/rule-set.ts';
+import type { Coded } from './coded.ts';
 import { ExpressionCoder, type ParameterTerm } from './expression-coder.ts';
 import type { FactTerms } from './fact-terms.ts';
 import type { Term, Terms } from './term.ts';
-import type { Coded } from './coded.ts';
 
 /** Where a verdict is this one or a greater one. */
 export interface VerdictTerms {
@@ -108,8 +108,7 @@ export class DecisionCoder {
       for (const [b, other] of members.entries()) {
         if (a >= b || one.member.beats.includes(b) || other.member.beats.includes(a)) continue;
         const differ = this.differ(one, other);
-        if (differ !== terms.false)
-          conflicts.push([a, b, terms.and(one.inForce, other.inForce, differ)]);
+        if (differ !== terms.false) conflicts.push([a, b, terms.and(one.inForce, other.inForce, differ)]);
       }
     const conflict = terms.or(...conflicts.map(([, , where]) => where));
     const atLeast = (verdict: Verdict): Term =>
@@ -144,9 +143,7 @@ export class DecisionCoder {
     const measure = body.kind === 'cap' ? coder.code(body.measure) : undefined;
     // Nothing more is looked at where the condition is false.
     const isLookedAt =
-      condition === undefined
-        ? inTime
-        : terms.and(inTime, terms.or(condition.value, condition.error));
+      condition === undefined ? inTime : terms.and(inTime, terms.or(condition.value, condition.error));
     const parts = [condition, cap, measure].filter((part): part is Coded => part !== undefined);
     const error = terms.and(isLookedAt, terms.or(...parts.map((part) => part.error)));
     const denied = terms.and(isLookedAt, terms.or(...parts.map((part) => part.denied)));

@@ -50,7 +50,12 @@ async function lookAt(subject: Subject, { kind, first, all }: Pair): Promise<Fin
   const pair = `${kind} from ${showCountries(first.origins)} to ${showCountries(first.destinations)}`;
   const { corridor } = first;
   if (unknown !== undefined)
-    return findingOf('undecided', [], `nobody found out in time whether any ${pair} can be allowed: ${unknown}`, { corridor });
+    return findingOf(
+      'undecided',
+      [],
+      `nobody found out in time whether any ${pair} can be allowed: ${unknown}`,
+      { corridor },
+    );
   const blocking = await blockingRules(subject, first);
   const named = jurisdictionsNamed(subject);
   const isNamed = named.has(corridor.origin) && named.has(corridor.destination);

@@ -69,10 +69,7 @@ export class ExpressionCoder {
         return facts.window(typed.op, typed.window.seconds);
       case 'listed': {
         const item = this.code(typed.item);
-        const members = this.universe.membersOf(
-          typed.list.of,
-          itemsOf(this.set, this.module, typed.list),
-        );
+        const members = this.universe.membersOf(typed.list.of, itemsOf(this.set, this.module, typed.list));
         const value = terms.or(...members.map((member) => terms.equal(item.value, terms.int(member))));
         return { ...item, value };
       }
@@ -108,12 +105,7 @@ export class ExpressionCoder {
       case 'convert': {
         const amount = this.code(typed.amount);
         if (facts.options.corridor.currency === typed.to) return amount;
-        return this.scale(
-          amount,
-          facts.feed(typed.feed, typed.to),
-          this.constant(rateScale),
-          typed.rounding,
-        );
+        return this.scale(amount, facts.feed(typed.feed, typed.to), this.constant(rateScale), typed.rounding);
       }
       default:
         return this.calculate(typed.op, this.code(typed.left), this.code(typed.right));
@@ -177,16 +169,21 @@ export class ExpressionCoder {
 
   private select(condition: Coded, then: Coded, otherwise: Coded): Coded {
     const { terms } = this;
-    const taken = (of: (part: Coded) => Term): Term =>
-      terms.choose(condition.value, of(then), of(otherwise));
+    const taken = (of: (part: Coded) => Term): Term => terms.choose(condition.value, of(then), of(otherwise));
     return {
       value: taken(({ value }) => value),
       least: smaller(then.least, otherwise.least),
       most: greater(then.most, otherwise.most),
-      error: terms.or(condition.error, taken(({ error }) => error)),
+      error: terms.or(
+        condition.error,
+        taken(({ error }) => error),
+      ),
       denied: terms.or(
         condition.denied,
-        terms.and(terms.not(condition.error), taken(({ denied }) => denied)),
+        terms.and(
+          terms.not(condition.error),
+          taken(({ denied }) => denied),
+        ),
       ),
     };
   }
@@ -255,7 +252,12 @@ export class ExpressionCoder {
   }
 
   /** `amount × by ÷ divisor`, rounded once. */
-  private scale(amount: Coded, by: Coded, divisor: Coded, rounding: Parameters<typeof divideRounded>[3]): Coded {
+  private scale(
+    amount: Coded,
+    by: Coded,
+    divisor: Coded,
+    rounding: Parameters<typeof divideRounded>[3],
+  ): Coded {
     const { terms } = this;
     const [least, most] = productRange(amount, by);
     const product = { value: terms.multiply(amount.value, by.value), least, most };
@@ -264,12 +266,7 @@ export class ExpressionCoder {
     const size = greater(greater(-least, least), greater(-most, most));
     const isKnown = divisor.least === divisor.most && divisor.least > 0n;
     const [low, high] = isKnown ? [least / divisor.least - 1n, most / divisor.least + 1n] : [-size, size];
-    return this.limited(
-      value,
-      isKnown && least >= 0n ? 0n : low,
-      high,
-      this.errorsOf(amount, by, divisor),
-    );
+    return this.limited(value, isKnown && least >= 0n ? 0n : low, high, this.errorsOf(amount, by, divisor));
   }
 
   /** An overflow where a result is outside of what a number can be. */

@@ -4,9 +4,10 @@
  * `proper`: all that is not optional is there, in its range and fresh. `any`: inputs may also be missing, out of range or stale; but for time, currency, origin and
  * destination, without which nothing is decided.
  */
+
+import { amountLimit } from '../../records/claims.ts';
 import type { Facts, Feed, FeedReading, Field, Value } from '../checker/checked.ts';
 import { numberLimit } from '../checker/checked.ts';
-import { amountLimit } from '../../records/claims.ts';
 import { schema } from '../schema.ts';
 import type { Corridor, RuleSet } from '../set/rule-set.ts';
 import { type Coded, sure } from './coded.ts';
@@ -182,14 +183,16 @@ export class FactTerms {
       const text = model.get(name);
       return text === undefined ? otherwise : text === 'true';
     };
-    const number = (name: string, otherwise: bigint): bigint => readNumber(model.get(name) ?? '') ?? otherwise;
+    const number = (name: string, otherwise: bigint): bigint =>
+      readNumber(model.get(name) ?? '') ?? otherwise;
     const time = number(this.timeName, now);
     const fields = new Map<string, Value>();
     for (const field of schema.values()) {
       if (!field.on.includes(corridor.kind)) continue;
       const name = this.nameOf(field);
       if (field.name === 'tx.time') fields.set(field.name, time);
-      else if (this.ofCorridor(field.name) !== undefined) fields.set(field.name, this.corridorText(field.name));
+      else if (this.ofCorridor(field.name) !== undefined)
+        fields.set(field.name, this.corridorText(field.name));
       else if (holds(`has ${name}`, !field.optional)) {
         const outside = holds(`out ${name}`, false) ? outsideOf(field) : undefined;
         fields.set(field.name, outside ?? this.valueOf(field, model.get(name)));
@@ -198,7 +201,10 @@ export class FactTerms {
     const windows = new Map<bigint, { spent: bigint; count: bigint }>();
     for (const seconds of of.windows)
       if (holds(`window ${seconds}`, true))
-        windows.set(seconds, { spent: number(`spent ${seconds}`, 0n), count: number(`count ${seconds}`, 0n) });
+        windows.set(seconds, {
+          spent: number(`spent ${seconds}`, 0n),
+          count: number(`count ${seconds}`, 0n),
+        });
     return { kind: corridor.kind, fields, feeds: this.readFeeds(time, holds, number), windows };
   }
 

@@ -42,7 +42,11 @@ function questionsOf({ terms }: Subject, { coder, group }: GroupAt): readonly Qu
   const nothing = terms.and(...members.map(({ inForce }) => terms.not(inForce)));
   const questions: Question[] = [];
   if (group.of === 'cap')
-    questions.push({ code: 'gap', at: nothing, message: `no cap of ${name} is in force of some transactions` });
+    questions.push({
+      code: 'gap',
+      at: nothing,
+      message: `no cap of ${name} is in force of some transactions`,
+    });
   const fields = new Map<string, { field: Extract<Typed, { op: 'field' }>; values: Set<Value> }>();
   for (const { rule } of group.members)
     for (const typed of expressionsBelow(expressionsOfRule(rule)))

@@ -42,7 +42,8 @@ function poolOf(unknown: Term, constants: readonly bigint[]): readonly (bigint |
   if (unknown.kind !== 'variable') return [];
   if (unknown.sort === 'Bool') return [true, false];
   const { least, most } = unknown;
-  if (most - least < 32n) return Array.from({ length: Number(most - least) + 1 }, (_, index) => least + BigInt(index));
+  if (most - least < 32n)
+    return Array.from({ length: Number(most - least) + 1 }, (_, index) => least + BigInt(index));
   const near = constants.flatMap((constant) => [constant - 1n, constant, constant + 1n]);
   const pool = [least, least + 1n, 1000n, 10n ** 6n, 10n ** 9n, ...near, most - 1n, most];
   return [...new Set(pool)].filter((value) => value >= least && value <= most);

@@ -86,8 +86,7 @@ export class Questions {
   ): Promise<Answer> {
     const loose = await this.solve(writeScript(conjuncts(whole), 'loose').text, 0.25);
     if (loose.result === 'unsat') return loose;
-    const found =
-      loose.result === 'sat' ? [factors.map((factor) => valueIn(loose.model, factor))] : [];
+    const found = loose.result === 'sat' ? [factors.map((factor) => valueIn(loose.model, factor))] : [];
     const usual = triedFactors.map((value) => factors.map((factor) => within(value, factor)));
     for (const values of [...found, ...usual]) {
       const pinned = factors.map((factor, index) => {
@@ -95,10 +94,15 @@ export class Questions {
         return value === undefined
           ? terms.true
           : factor.sort === 'Bool'
-            ? value === 1n ? factor : terms.not(factor)
+            ? value === 1n
+              ? factor
+              : terms.not(factor)
             : terms.equal(factor, terms.int(value));
       });
-      const script = writeScript([...conjuncts(replaceKnown(terms, whole, pinned)), ...pinned.filter((pin) => pin !== terms.true)], 'exact');
+      const script = writeScript(
+        [...conjuncts(replaceKnown(terms, whole, pinned)), ...pinned.filter((pin) => pin !== terms.true)],
+        'exact',
+      );
       if (script.isNonlinear) continue;
       const answer = await this.solve(script.text, 0.1);
       if (answer.result === 'sat') return answer;
@@ -138,7 +142,8 @@ function replaceKnown(terms: Terms, term: Term, pins: readonly Term[]): Term {
       const [a, b] = pin.args as readonly [Term, Term];
       if (numberOf(a) !== undefined) values.set(b, a);
       else values.set(a, b);
-    } else if (pin.kind === 'operation' && pin.operator === 'not') values.set(pin.args[0] as Term, terms.false);
+    } else if (pin.kind === 'operation' && pin.operator === 'not')
+      values.set(pin.args[0] as Term, terms.false);
     else if (pin.kind === 'variable') values.set(pin, terms.true);
   const made = new Map<Term, Term>();
   const rebuild = (one: Term): Term => {

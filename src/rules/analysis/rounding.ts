@@ -44,10 +44,7 @@ export function divideRounded(terms: Terms, dividend: Signed, divisor: Signed, r
       case 'half_up':
         return terms.and(terms.not(isWhole), terms.atMost(bottom.size, twice));
       case 'half_even':
-        return terms.or(
-          terms.less(bottom.size, twice),
-          terms.and(terms.equal(bottom.size, twice), isOdd()),
-        );
+        return terms.or(terms.less(bottom.size, twice), terms.and(terms.equal(bottom.size, twice), isOdd()));
     }
   })();
   const size = terms.choose(isAway, terms.add(quotient, terms.int(1n)), quotient);

@@ -106,8 +106,7 @@ function looseFacts(nonlinear: readonly Term[], nameOf: (term: Term) => string):
   for (const term of nonlinear) {
     if (term.kind !== 'operation' || term.operator === '*') continue;
     const [name, x, y] = [nameOf(term), nameOf(term.args[0] as Term), nameOf(term.args[1] as Term)];
-    if (term.operator === 'mod')
-      facts.push(`(assert (=> (> ${y} 0) (and (<= 0 ${name}) (< ${name} ${y}))))`);
+    if (term.operator === 'mod') facts.push(`(assert (=> (> ${y} 0) (and (<= 0 ${name}) (< ${name} ${y}))))`);
     else
       facts.push(
         `(assert (=> (and (> ${y} 0) (>= ${x} 0)) (and (<= 0 ${name}) (<= ${name} ${x}))))`,

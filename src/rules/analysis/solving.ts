@@ -7,8 +7,5 @@ export type Answer =
   | { readonly result: 'unknown'; readonly reason: string };
 
 export interface Solver {
-  solve(
-    script: string,
-    limits: { readonly timeoutMs: number; readonly steps: number },
-  ): Promise<Answer>;
+  solve(script: string, limits: { readonly timeoutMs: number; readonly steps: number }): Promise<Answer>;
 }

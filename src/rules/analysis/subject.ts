@@ -79,7 +79,10 @@ export class Subject {
       groupsOf(this.options.set, where.corridor).flatMap((group) => {
         const number = numbers.get(group) ?? numbers.size;
         numbers.set(group, number);
-        const key = `${number}|${where.corridor.kind}|${this.readOf(where, group.members.map(({ rule }) => readsFields(rule)))}`;
+        const key = `${number}|${where.corridor.kind}|${this.readOf(
+          where,
+          group.members.map(({ rule }) => readsFields(rule)),
+        )}`;
         if (seen.has(key)) return [];
         seen.add(key);
         return [{ coder: this.coder(where, inputs), where, group }];
@@ -158,7 +161,10 @@ function fieldsOf(all: ReadonlySet<Typed>): ReadonlySet<string> {
 /** A finding about rules, with the places of all of them. */
 export function findingOf(
   code: FindingCode,
-  members: readonly { readonly rule: { readonly id: string; readonly span: Place['span'] }; readonly module: CheckedModule }[],
+  members: readonly {
+    readonly rule: { readonly id: string; readonly span: Place['span'] };
+    readonly module: CheckedModule;
+  }[],
   message: string,
   more: Partial<Pick<Finding, 'corridor' | 'witnesses'>> = {},
 ): Finding {

@@ -5,15 +5,16 @@
 import { mapKey, toHex } from '../../kit/bytes.ts';
 import { assert } from '../../kit/result.ts';
 import type { CheckedModule, List, Value } from '../checker/checked.ts';
-import type { RuleSet } from '../set/rule-set.ts';
 import { schema } from '../schema.ts';
+import type { RuleSet } from '../set/rule-set.ts';
 import { expressionsOfModule } from './walking.ts';
 
 type Item = string | Uint8Array;
 
 /** The items of a list as a rule set has them. */
 export function itemsOf(set: RuleSet, module: CheckedModule, list: List): readonly Item[] {
-  const items = set.lists.get(`${module.name}/${list.name}`) ?? ('items' in list.source ? list.source.items : undefined);
+  const items =
+    set.lists.get(`${module.name}/${list.name}`) ?? ('items' in list.source ? list.source.items : undefined);
   assert(items !== undefined, `a rule set has the items of the list ${module.name}/${list.name}`);
   return items;
 }
@@ -29,15 +30,20 @@ export class Universe {
     for (const set of sets)
       for (const module of set.modules) {
         for (const typed of expressionsOfModule(module))
-          if (typed.op === 'constant' && typed.type.kind === 'symbol') this.symbols.add(typed.value as string);
-          else if (typed.op === 'constant' && typed.type.kind === 'key') this.keys.add(typed.value as Uint8Array);
+          if (typed.op === 'constant' && typed.type.kind === 'symbol')
+            this.symbols.add(typed.value as string);
+          else if (typed.op === 'constant' && typed.type.kind === 'key')
+            this.keys.add(typed.value as Uint8Array);
           else if (typed.op === 'listed') lists.push(itemsOf(set, module, typed.list));
       }
     const fields = [...schema.values()];
-    const unknown = (kind: 'symbol' | 'key'): number => fields.filter(({ type }) => type.kind === kind).length;
+    const unknown = (kind: 'symbol' | 'key'): number =>
+      fields.filter(({ type }) => type.kind === kind).length;
     this.symbols.addClasses(lists.filter(isOfSymbols), unknown('symbol'), (place) => `other${place}`);
-    this.keys.addClasses(lists.filter((items) => !isOfSymbols(items)), unknown('key'), (place) =>
-      new Uint8Array(32).fill(place),
+    this.keys.addClasses(
+      lists.filter((items) => !isOfSymbols(items)),
+      unknown('key'),
+      (place) => new Uint8Array(32).fill(place),
     );
   }
 

@@ -74,7 +74,10 @@ export async function findChanges(options: WideningOptions): Promise<readonly Ch
     const old = new DecisionCoder(before, facts, parameterTerms(terms, options));
     const young = new DecisionCoder(after, facts, parameterTerms(terms, options));
     const [from, to] = [old.verdict(), young.verdict()];
-    const key = [where.corridor.kind, ...[from, to].flatMap(({ FLAG, HOLD, DENY }) => [FLAG.id, HOLD.id, DENY.id])].join();
+    const key = [
+      where.corridor.kind,
+      ...[from, to].flatMap(({ FLAG, HOLD, DENY }) => [FLAG.id, HOLD.id, DENY.id]),
+    ].join();
     if (seen.has(key)) continue;
     seen.add(key);
     changes.push(...(await compare(options, terms, where, facts, from, to)));
@@ -165,7 +168,10 @@ function parametersOf(assertion: Term, model: ReadonlyMap<string, string>): Read
   const values = new Map<string, Value>();
   for (const unknown of variablesBelow(assertion))
     if (unknown.kind === 'variable' && unknown.name.startsWith('param '))
-      values.set(unknown.name.slice('param '.length), readNumber(model.get(unknown.name) ?? '') ?? unknown.least);
+      values.set(
+        unknown.name.slice('param '.length),
+        readNumber(model.get(unknown.name) ?? '') ?? unknown.least,
+      );
   return values;
 }
 
@@ -184,4 +190,3 @@ function withParameters(set: RuleSet, moved: ReadonlyMap<string, Value>): RuleSe
     }
   return { ...set, parameters };
 }
-

@@ -35,7 +35,8 @@ function read(context: Z3_context, solver: Z3_solver, script: string): void {
     memory._free(address);
   }
   // 0 is Z3_OK.
-  if (Z3.get_error_code(context) !== 0) throw new Error(Z3.get_error_msg(context, Z3.get_error_code(context)));
+  if (Z3.get_error_code(context) !== 0)
+    throw new Error(Z3.get_error_msg(context, Z3.get_error_code(context)));
 }
 
 function modelOf(context: Z3_context, solver: Z3_solver): [string, string][] {
