@@ -148,6 +148,36 @@ const appliance: Appliance = {
       return migrateStore({ home: homeAt(home), ...options });
     },
   },
+  rules: {
+    async stage(home, bundle) {
+      const { stageRules } = await import('./appliance/rule-activation.ts');
+      return stageRules(home, bundle);
+    },
+    async activate(home) {
+      const { activateRules } = await import('./appliance/rule-activation.ts');
+      return activateRules(home, systemClock);
+    },
+    async revert(home) {
+      const { revertRules } = await import('./appliance/rule-activation.ts');
+      return revertRules(home, systemClock);
+    },
+    async shadow(home, on) {
+      const { shadowRules } = await import('./appliance/rule-activation.ts');
+      return shadowRules(home, on);
+    },
+    async status(home) {
+      const { readRules } = await import('./appliance/rule-activation.ts');
+      return readRules(home);
+    },
+    async shadowStanding(home) {
+      const { readShadow } = await import('./appliance/rule-activation.ts');
+      return readShadow(home);
+    },
+    async rerun(options) {
+      const { rerunDecisions } = await import('./appliance/decision-rerun.ts');
+      return rerunDecisions({ ...options, release: version });
+    },
+  },
   processes: {
     async list(home) {
       const { listProcesses } = await import('./appliance/process-management.ts');

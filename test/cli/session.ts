@@ -35,6 +35,15 @@ const appliance: Appliance = {
     backUp: () => Promise.reject(new Error('there is no appliance here')),
     drill: () => Promise.reject(new Error('there is no appliance here')),
   },
+  rules: {
+    stage: () => Promise.reject(new Error('there is no appliance here')),
+    activate: () => Promise.reject(new Error('there is no appliance here')),
+    revert: () => Promise.reject(new Error('there is no appliance here')),
+    shadow: () => Promise.reject(new Error('there is no appliance here')),
+    status: () => Promise.reject(new Error('there is no appliance here')),
+    shadowStanding: () => Promise.reject(new Error('there is no appliance here')),
+    rerun: () => Promise.reject(new Error('there is no appliance here')),
+  },
   store: {
     backUp: () => Promise.reject(new Error('there is no appliance here')),
     verify: () => Promise.reject(new Error('there is no appliance here')),

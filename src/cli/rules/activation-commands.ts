@@ -1,11 +1,11 @@
 /** The commands of `ringmint rules` that are about central management's own rules. */
 import type { Command, Option } from 'commander';
+import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
-import type { RuleAdministration } from '../rule-administration.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface ActivationCommandOptions {
-  readonly rules: RuleAdministration;
+  readonly appliance: Appliance;
   readonly terminal: Terminal;
   readonly home: () => Option;
   readonly done: (code: ExitCode) => void;
@@ -15,8 +15,9 @@ export type MakeRulesCommand = (name: string, description: string, ...examples: 
 
 export function addActivationCommands(
   command: MakeRulesCommand,
-  { rules, terminal, home, done }: ActivationCommandOptions,
+  { appliance, terminal, home, done }: ActivationCommandOptions,
 ): void {
+  const { rules } = appliance;
   interface Given {
     readonly home: string;
   }

@@ -63,7 +63,9 @@ export async function runShadow(
   if (!changed.ok) return terminal.refuse(changed);
   const { shadow } = changed.value;
   return terminal.result({ ...changed.value }, [
-    shadow === null ? 'nothing decides in the shadow' : `${shadow} decides in the shadow; no answer changes by it`,
+    shadow === null
+      ? 'nothing decides in the shadow'
+      : `${shadow} decides in the shadow; no answer changes by it`,
   ]);
 }
 
@@ -84,7 +86,13 @@ async function showShadow(rules: RuleAdministration, terminal: Terminal, home: s
   ]);
 }
 
-function outcome({ verdict, reasons }: { readonly verdict: string; readonly reasons: readonly string[] }): string {
+function outcome({
+  verdict,
+  reasons,
+}: {
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+}): string {
   return reasons.length === 0 ? verdict : `${verdict} (${reasons.join(', ')})`;
 }
 
@@ -130,20 +138,31 @@ export async function runRerun(
   const { decisions, orders, unrecorded, findings } = report;
   if (request !== undefined && decisions + unrecorded + findings.length === 0)
     return terminal.refuse(
-      refuse('request_unknown', `central management decided no request ${quote(id)}: the id of a request is accepted`),
+      refuse(
+        'request_unknown',
+        `central management decided no request ${quote(id)}: the id of a request is accepted`,
+      ),
     );
   const lines = [
     `${decisions} decisions on ${orders} orders made again, ${unrecorded} of versions that recorded nothing`,
     ...findings
       .slice(0, shownFindings)
-      .map(({ sequence, request: of, code, message }) => `  entry ${sequence}, request ${of}: ${message} [${code}]`),
-    ...(findings.length > shownFindings ? [`  and ${findings.length - shownFindings} more; --json has all`] : []),
+      .map(
+        ({ sequence, request: of, code, message }) =>
+          `  entry ${sequence}, request ${of}: ${message} [${code}]`,
+      ),
+    ...(findings.length > shownFindings
+      ? [`  and ${findings.length - shownFindings} more; --json has all`]
+      : []),
   ];
   const counted = { decisions, orders, unrecorded, findings };
   if (findings.length === 0) return terminal.result(counted, [...lines, 'all the same, bit for bit']);
   for (const line of lines) terminal.say(line);
   terminal.refuse(
-    refuse('decision_differs', `${findings.length} decisions are not as they were recorded, or cannot be made again`),
+    refuse(
+      'decision_differs',
+      `${findings.length} decisions are not as they were recorded, or cannot be made again`,
+    ),
     counted,
   );
   return exitCode.notAuthentic;

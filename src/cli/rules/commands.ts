@@ -1,6 +1,7 @@
 /** `ringmint rules …`: the commands of the rule language, with their options. Each loads what it alone needs when it is called. */
 import type { Command } from 'commander';
 import type { Streams } from '../terminal.ts';
+import { addActivationCommands } from './activation-commands.ts';
 import { addSetCommands, type SetCommandOptions } from './set-commands.ts';
 
 export interface RulesCommandOptions extends SetCommandOptions {
@@ -39,6 +40,8 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
     });
 
   addSetCommands(command, options);
+
+  addActivationCommands(command, options);
 
   command(
     'language-server',
