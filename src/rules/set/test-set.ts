@@ -15,9 +15,15 @@ export function setOfTests(set: RuleSet, module: CheckedModule): RuleSet {
 }
 
 /** Whether a decision, for a reader who is cleared for everything, is what a test of `module` expects. */
-export function fulfils(decision: RuleDecision, { verdict, fired }: RuleTest, module: CheckedModule): boolean {
+export function fulfils(
+  decision: RuleDecision,
+  { verdict, fired }: RuleTest,
+  module: CheckedModule,
+): boolean {
   const own = firedIn(decision, module);
-  return decision.verdict === verdict && own.length === fired.length && own.every((rule) => fired.includes(rule));
+  return (
+    decision.verdict === verdict && own.length === fired.length && own.every((rule) => fired.includes(rule))
+  );
 }
 
 /** Names of the rules of `module` that fired, in its order. */

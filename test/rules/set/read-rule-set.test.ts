@@ -347,6 +347,29 @@ rule a control party ${to}
     };
     expect(of([open, secretive('us.a', 'US', 'exception to us.pay/open')])).toEqual([]);
   });
+  it('want it also where what looks at the secret is of the same module, and the rule in between of another', () => {
+    const chain = (reveals: string): ModuleText[] => [
+      {
+        name: 'us.a',
+        body: `${party}param secret_part : int = 5 secret
+rule first derogable control party
+  HOLD when tx.origin == "US"${reveals}
+rule third control party exception to us.b/second
+  ALLOW when secret_part > 3
+  reveals verdict
+`,
+      },
+      {
+        name: 'us.b',
+        body: `${party}rule second derogable control party exception to us.a/first
+  ALLOW when tx.origin == "US"
+  reveals verdict
+`,
+      },
+    ];
+    expect(of(chain(''))).toEqual(['missing_reveals us.a.rules:7 us.a.rules:9']);
+    expect(of(chain('\n  reveals verdict'))).toEqual([]);
+  });
   it('take secrets of as many in one corridor as the machine tells apart, and no more', () => {
     const codes = [
       'AT',
