@@ -1,15 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { CheckedModule, RuleTest } from '../../../src/rules/checker/checked.ts';
-import { publicReader, type Reader } from '../../../src/rules/decision.ts';
+import { publicReader } from '../../../src/rules/decision.ts';
 import { evaluate } from '../../../src/rules/evaluator/evaluate.ts';
 import { parseFacts } from '../../../src/rules/facts-json.ts';
 import { formatModule } from '../../../src/rules/language/format.ts';
 import { issuancePolicy } from '../../../src/rules/policy/issuance-policy.ts';
+import { wholeReader } from '../../../src/rules/replay/replay.ts';
 import { openRules, type Rules } from '../../../src/rules/rules.ts';
 import { readRuleSet } from '../../../src/rules/set/read-rule-set.ts';
 import type { RuleSet } from '../../../src/rules/set/rule-set.ts';
+import { firedIn, setOfTests } from '../../../src/rules/set/test-set.ts';
 import { freshMachine } from '../../vm/machine.ts';
 
 const folder = join(import.meta.dirname, '../../../samples/rules');
@@ -17,25 +18,6 @@ const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(join(f
 const files = new Map(readdirSync(folder).map((name) => [name, bytesOf(name)]));
 const { source, faults } = readRuleSet(files);
 const set = source?.set as RuleSet;
-
-/** Cleared for the secrets of everybody, so that all who fired are told. */
-const everybody: Reader = { clearedFor: ['issuer', 'US', 'EU'] };
-
-/** The set that the tests of a module are decided by: it, and whatever its exceptions lead to. */
-function setOfTests(module: CheckedModule): RuleSet {
-  const kept = new Set([module]);
-  for (const one of kept)
-    for (const { exceptionTo } of one.rules) {
-      const holder = set.modules.find((other) => other.rules.some(({ id }) => id === exceptionTo));
-      if (holder !== undefined) kept.add(holder);
-    }
-  return { ...set, modules: set.modules.filter((one) => kept.has(one)) };
-}
-
-const expected = ({ verdict, fired }: RuleTest, module: CheckedModule): unknown => ({
-  verdict,
-  fired: fired.map((rule) => `${module.name}/${rule}`).sort(),
-});
 
 describe('the modules in samples/rules', () => {
   it('are a set without faults', () => {
@@ -81,7 +63,8 @@ describe('the modules in samples/rules', () => {
 
 for (const module of set?.modules ?? []) {
   describe(module.name, () => {
-    const cut = setOfTests(module);
+    const cut = setOfTests(set, module);
+    const reader = wholeReader(cut);
     let rules: Rules;
     beforeAll(async () => {
       rules = await openRules(cut, freshMachine);
@@ -89,14 +72,14 @@ for (const module of set?.modules ?? []) {
 
     for (const test of module.tests) {
       it(`${test.title}, by the evaluator and by the machine`, () => {
-        const own = (fired: readonly string[]): string[] =>
-          fired.filter((id) => id.startsWith(`${module.name}/`)).sort();
-        const evaluated = evaluate(cut, test.facts, everybody);
-        const decided = rules.decide(test.facts, everybody);
-        expect({ verdict: evaluated.verdict, fired: own(evaluated.fired) }).toEqual(expected(test, module));
-        expect({ verdict: decided.verdict, fired: own(decided.fired) }).toEqual(expected(test, module));
+        for (const decision of [evaluate(cut, test.facts, reader), rules.decide(test.facts, reader)])
+          expect({ verdict: decision.verdict, fired: firedIn(decision, module) }).toEqual({
+            verdict: test.verdict,
+            fired: module.rules.map(({ name }) => name).filter((name) => test.fired.includes(name)),
+          });
+        const decided = rules.decide(test.facts);
         expect(decided.code).toBeUndefined();
-        expect(rules.decide(test.facts).verdict).toBe(test.verdict);
+        expect(decided.verdict).toBe(test.verdict);
       });
     }
   });
