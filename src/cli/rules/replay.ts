@@ -73,11 +73,7 @@ export async function runReplay(terminal: Terminal, given: ReplayArguments): Pro
         if (limit !== undefined && line > skip + limit) break;
         const facts = parseFacts(text);
         if (!facts.ok)
-          return terminal.refuse(
-            { ...facts, message: `${given.facts}:${line}: ${facts.message}` },
-            { line },
-            exitCode.usage,
-          );
+          return terminal.refuse({ ...facts, message: `${given.facts}:${line}: ${facts.message}` }, { line });
         batch.push({ ...facts.value, line });
         if (batch.length === batchSize) {
           decide(read);
