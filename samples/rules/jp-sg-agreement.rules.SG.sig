@@ -1,0 +1,1 @@
+Ò„XL£&X 7µ´ï;¬ó>”Çù@…_)±ˆ©¢9ÍWIÊÛÛBkx#application/vnd.ringmint.rules+cose öX@ïŞ	G¢ÔG¦Éƒı-qÖSh3Îà=1Íú¬²<ØËøÎ²¬Ëèu÷Y.ñ“‰‰´n}oÂ7yú1a'tL9

@@ -1,0 +1,1 @@
+Ò„XL£&X 7µ´ï;¬ó>”Çù@…_)±ˆ©¢9ÍWIÊÛÛBkx#application/vnd.ringmint.rules+cose öX@…[i~ãµJ—è»²ÜZ¸·§NBÀŞO[êŸpdı°ı}o\CMŒ—†õLÄ²±V7ÄBYEÒf2ƒ›†VjX
