@@ -3,6 +3,7 @@
  * time than to ask. What is found is worked out exactly; that nothing is found says nothing.
  */
 import { type Term, termsBelow } from './term.ts';
+import { type Values, valuesOf } from './term-value.ts';
 
 const tries = 240;
 /** Changes of one unknown, before another start. */
@@ -12,6 +13,7 @@ const stepsOfOneStart = 12;
 export function guess(whole: Term): ReadonlyMap<string, string> | undefined {
   const order = termsBelow([whole]);
   const unknowns = order.filter((term) => term.kind === 'variable');
+  const places = new Map<Term, number>(unknowns.map((unknown, place) => [unknown, place]));
   const constants = order.flatMap((term) =>
     term.kind === 'constant' && typeof term.value === 'bigint' ? [term.value] : [],
   );
@@ -27,7 +29,10 @@ export function guess(whole: Term): ReadonlyMap<string, string> | undefined {
       const before = chosen[place];
       if (before !== undefined) chosen[place] = next(pools[place]?.length ?? 1);
       left--;
-      const values = valuesOf(order, unknowns, pools, chosen);
+      const values = valuesOf(order, (unknown) => {
+        const index = places.get(unknown) ?? 0;
+        return pools[index]?.[chosen[index] ?? 0] ?? 0n;
+      });
       const fulfilled = goals.filter((goal) => values.get(goal) === true).length;
       if (fulfilled === goals.length) return modelOf(unknowns, values);
       if (fulfilled >= best) best = fulfilled;
@@ -47,63 +52,6 @@ function poolOf(unknown: Term, constants: readonly bigint[]): readonly (bigint |
   const near = constants.flatMap((constant) => [constant - 1n, constant, constant + 1n]);
   const pool = [least, least + 1n, 1000n, 10n ** 6n, 10n ** 9n, ...near, most - 1n, most];
   return [...new Set(pool)].filter((value) => value >= least && value <= most);
-}
-
-type Values = Map<Term, bigint | boolean>;
-
-function valuesOf(
-  order: readonly Term[],
-  unknowns: readonly Term[],
-  pools: readonly (readonly (bigint | boolean)[])[],
-  chosen: readonly number[],
-): Values {
-  const values: Values = new Map();
-  for (const [index, unknown] of unknowns.entries())
-    values.set(unknown, pools[index]?.[chosen[index] ?? 0] ?? 0n);
-  for (const term of order) if (term.kind !== 'variable') values.set(term, valueOf(term, values));
-  return values;
-}
-
-function valueOf(term: Term, values: Values): bigint | boolean {
-  if (term.kind === 'constant') return term.value;
-  if (term.kind === 'variable') return values.get(term) ?? false;
-  const [a = false, b = false, c = false] = term.args.slice(0, 3).map((part) => values.get(part));
-  switch (term.operator) {
-    case 'not':
-      return a === false;
-    case 'and':
-      return term.args.every((part) => values.get(part) === true);
-    case 'or':
-      return term.args.some((part) => values.get(part) === true);
-    case '=':
-      return a === b;
-    case '<':
-      return a < b;
-    case '<=':
-      return a <= b;
-    case 'ite':
-      return a === true ? b : c;
-    default:
-      return calculate(term.operator, a as bigint, b as bigint);
-  }
-}
-
-function calculate(operator: '+' | '-' | '*' | 'div' | 'mod', a: bigint, b: bigint): bigint {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case 'div':
-    case 'mod': {
-      // By 0 z3 takes anything; what is divided by 0 is an error, and its value is not looked at.
-      if (b === 0n) return 0n;
-      const rest = ((a % b) + (b < 0n ? -b : b)) % (b < 0n ? -b : b);
-      return operator === 'mod' ? rest : (a - rest) / b;
-    }
-  }
 }
 
 function modelOf(unknowns: readonly Term[], values: Values): ReadonlyMap<string, string> {
