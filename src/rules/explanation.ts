@@ -52,7 +52,7 @@ function toldOf(rule: Rule): readonly Typed[] {
 }
 
 /** The truths that a condition is made of, in the order of the text; what is written out is none. */
-function clausesOf({ when }: Rule): readonly Typed[] {
+export function clausesOf({ when }: Rule): readonly Typed[] {
   const found = new Set<Typed>();
   const look = (typed: Typed): void => {
     switch (typed.op) {

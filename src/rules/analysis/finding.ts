@@ -5,7 +5,7 @@ import type { Span } from '../language/syntax.ts';
 import type { Corridor, RuleSet } from '../set/rule-set.ts';
 
 /**
- * Codes, with what stands behind each: `conflict`, `dead_rule`, `error_reachable`, `not_monotone`, `bound_broken`, `empty_corridor` are refused; `gap`,
+ * Codes, with what stands behind each: `conflict`, `dead_rule`, `error_reachable`, `not_monotone`, `bound_broken`, `empty_corridor`, `not_covered` are refused; `gap`,
  * `gap_value`, `error_at_extremes`, `corridor_closed` are told; `undecided` is a question that the solver did not answer, which is refused, and
  * `witness_unconfirmed` a defect of the analysis itself or of the machine, which is refused and cannot be suppressed.
  */
@@ -16,6 +16,7 @@ export type FindingCode =
   | 'not_monotone'
   | 'bound_broken'
   | 'empty_corridor'
+  | 'not_covered'
   | 'gap'
   | 'gap_value'
   | 'error_at_extremes'

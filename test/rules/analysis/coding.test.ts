@@ -69,7 +69,7 @@ function* codings(from: number, count: number): Generator<Coding & { readonly se
   for (let seed = from; seed < from + count; seed++) {
     const choice = new SeededChoice(seed);
     const { set } = generateSet(choice);
-    yield { seed, choice, ...codingOf(set, generateCorridor(choice), seed % 2 === 0 ? 'any' : 'proper') };
+    yield { seed, choice, ...codingOf(set, generateCorridor(choice, set), seed % 2 === 0 ? 'any' : 'proper') };
   }
 }
 
