@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Streams } from '../terminal.ts';
 import { addActivationCommands } from './activation-commands.ts';
+import { addAnalysisCommands } from './analysis-commands.ts';
 import { addSetCommands, type SetCommandOptions } from './set-commands.ts';
 
 export interface RulesCommandOptions extends SetCommandOptions {
@@ -40,6 +41,7 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
     });
 
   addSetCommands(command, options);
+  addAnalysisCommands(command, options);
 
   addActivationCommands(command, options);
 
