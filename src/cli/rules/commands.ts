@@ -46,6 +46,21 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
   addActivationCommands(command, options);
 
   command(
+    'test',
+    'run the tests that modules carry, on the machine and on the evaluator',
+    'test samples/rules',
+    'test samples/rules/us-payments.rules',
+  )
+    .argument(
+      '<path...>',
+      'folders of modules or of a rule set, bundles, or modules, each in the set of its folder',
+    )
+    .action(async (paths: string[]) => {
+      const { runRuleTests } = await import('./testing.ts');
+      done(await runRuleTests(terminal, { paths, stdin }));
+    });
+
+  command(
     'language-server',
     'serve editors by the Language Server Protocol on standard input and output',
     'language-server --stdio',

@@ -52,13 +52,15 @@ export async function readRuleSource(
   return openBundle(bytes.value, { trust, lists: listBytes.value });
 }
 
-/** The set whose text, modules, lists and signatures are in a folder. */
+/** The set whose text, modules, lists and signatures are in a folder; `text` is that of the set where no file has it. */
 export async function readFolder(
   path: string,
+  text?: string,
 ): Promise<{ readonly ok: true; readonly value: RuleSetSource } | FaultySet> {
   const files = await readFiles(path);
   if (!files.ok) return files;
-  const { source, faults } = readRuleSet(files.value);
+  const given = text === undefined ? [] : [['the modules.ruleset', new TextEncoder().encode(text)] as const];
+  const { source, faults } = readRuleSet(new Map([...files.value, ...given]));
   if (source !== undefined) return succeed(source);
   const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`;
   return {

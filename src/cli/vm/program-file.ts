@@ -131,9 +131,14 @@ export function refuseProgram(terminal: Terminal, refusal: ProgramRefusal): Exit
   return terminal.refuse(refusal, refusal.more, refusal.exit);
 }
 
+/** The machine that the appliance runs, empty. */
+export async function openMachine(): Promise<Machine> {
+  return startMachine(await readWasm('machine.wasm'));
+}
+
 /** Reads a program and loads it into the machine that the appliance runs. */
 export async function openProgram(given: ProgramArguments): Promise<ProgramResult<OpenedProgram<Program>>> {
-  const machine: Machine = await startMachine(await readWasm('machine.wasm'));
+  const machine = await openMachine();
   return open(given, (file) => machine.load(file));
 }
 
