@@ -1,10 +1,10 @@
 /** What a module claims of itself: its tests and the properties that are to be proved. */
 import { quote } from '../../kit/result.ts';
-import type { FactSyntax, GivenSyntax, Located, PropertySyntax, TestSyntax } from '../language/syntax.ts';
+import type { GivenSyntax, Located, PropertySyntax, TestSyntax } from '../language/syntax.ts';
 import type { Property, RuleTest } from './checked.ts';
 import type { Context } from './context.ts';
 import { typeExpression } from './expression.ts';
-import { checkFact, checkFacts, collectFacts, type FactsByPath } from './fact.ts';
+import { checkFacts, type ReadFacts, readFacts } from './fact.ts';
 import type { Guards } from './guard.ts';
 import { findField } from './name.ts';
 import { checkSize } from './part.ts';
@@ -12,16 +12,14 @@ import * as types from './type.ts';
 import { expectType } from './typing.ts';
 
 /** What holds in every test that does not say otherwise. */
-export function checkGiven(given: readonly GivenSyntax[], context: Context): FactsByPath {
-  const facts = new Map<string, FactSyntax>();
-  for (const one of given) {
-    collectFacts(one.facts, context, facts);
-    for (const fact of one.facts) checkFact(fact, context);
-  }
-  return facts;
+export function checkGiven(given: readonly GivenSyntax[], context: Context): ReadFacts {
+  return readFacts(
+    given.flatMap(({ facts }) => facts),
+    context,
+  );
 }
 
-export function checkTest(syntax: TestSyntax, given: FactsByPath, context: Context): RuleTest | undefined {
+export function checkTest(syntax: TestSyntax, given: ReadFacts, context: Context): RuleTest | undefined {
   const fired = new Set<string>();
   for (const name of syntax.fired) {
     if (!context.scope.rules.has(name.value))
@@ -30,7 +28,7 @@ export function checkTest(syntax: TestSyntax, given: FactsByPath, context: Conte
       context.faults.report('fired_twice', name.span, `${quote(name.value)} is said already`);
     fired.add(name.value);
   }
-  const facts = checkFacts(collectFacts(syntax.facts, context), given, syntax.title, context);
+  const facts = checkFacts(readFacts(syntax.facts, context), given, syntax.title, context);
   return (
     facts && {
       title: syntax.title.value,

@@ -9,37 +9,12 @@ import {
   transactionKinds,
 } from '../language/syntax.ts';
 import { schema } from '../schema.ts';
-import {
-  type Facts,
-  type Feed,
-  type FeedReading,
-  numberLimit,
-  type Type,
-  type Value,
-  type Window,
-} from './checked.ts';
-import { readRate } from './constant.ts';
+import type { Facts, Feed, FeedReading, Type, Value, Window } from './checked.ts';
+import { isWithinLimit, readRate } from './constant.ts';
 import type { Context } from './context.ts';
 import { checkConstant } from './declaration.ts';
 import * as types from './type.ts';
 import { expectType } from './typing.ts';
-
-/** Facts of one `{ … }`, by their paths. */
-export type FactsByPath = ReadonlyMap<string, FactSyntax>;
-
-/** Refuses a path that is said twice. */
-export function collectFacts(
-  facts: readonly FactSyntax[],
-  context: Context,
-  into = new Map<string, FactSyntax>(),
-): FactsByPath {
-  for (const fact of facts) {
-    const { value: path, span } = fact.path;
-    if (into.has(path)) context.faults.report('fact_twice', span, `${quote(path)} is said already`);
-    else into.set(path, fact);
-  }
-  return into;
-}
 
 /** What one fact says. */
 type Said =
@@ -57,21 +32,41 @@ interface Read {
   readonly currency: string | undefined;
 }
 
+/** Facts that were read, by their paths. */
+export interface ReadFacts {
+  readonly byPath: ReadonlyMap<string, Read>;
+  /** Whether none of them is at fault. */
+  readonly whole: boolean;
+}
+
+/** Reads facts, each by itself, and refuses a path that is said twice. */
+export function readFacts(facts: readonly FactSyntax[], context: Context): ReadFacts {
+  const byPath = new Map<string, Read>();
+  let whole = true;
+  for (const fact of facts) {
+    const read = readFact(fact, context);
+    const { value: path, span } = fact.path;
+    if (byPath.has(path)) context.faults.report('fact_twice', span, `${quote(path)} is said already`);
+    else if (read !== undefined) byPath.set(path, read);
+    if (read === undefined) whole = false;
+  }
+  return { byPath, whole };
+}
+
 /** The facts of one test: what it says itself, and what is given besides. */
 export function checkFacts(
-  own: FactsByPath,
-  given: FactsByPath,
+  own: ReadFacts,
+  given: ReadFacts,
   title: Located<string>,
   context: Context,
 ): Facts | undefined {
   // What the test says itself comes first: its place is where a fault is told.
-  const merged = [...own.values(), ...[...given].flatMap(([path, fact]) => (own.has(path) ? [] : [fact]))];
-  const read = merged.map((fact) => readFact(fact, context));
+  const read = [...own.byPath.values()];
+  for (const [path, one] of given.byPath) if (!own.byPath.has(path)) read.push(one);
   const kind = kindOf(read, context);
   const currency = currencyOf(read, context);
-  if (read.includes(undefined) || kind === undefined) return undefined;
-  const complete = read.filter((one) => one !== undefined);
-  for (const { fact, said } of complete) {
+  if (!own.whole || !given.whole || kind === undefined) return undefined;
+  for (const { fact, said } of read) {
     const field = said.kind === 'field' ? schema.get(said.name) : undefined;
     if (field !== undefined && !field.on.includes(kind))
       context.faults.report(
@@ -80,14 +75,9 @@ export function checkFacts(
         `\`${field.name}\` is of ${field.on.join(' and ')} only, and the test is of ${kind}`,
       );
   }
-  const fields = fieldsOf(complete, currency);
-  const feeds = feedsOf(complete, fields, currency, title.span, context);
-  return feeds && { kind, fields, feeds, windows: windowsOf(complete, context) };
-}
-
-/** Reports what is wrong with a fact by itself. */
-export function checkFact(fact: FactSyntax, context: Context): void {
-  readFact(fact, context);
+  const fields = fieldsOf(read, currency);
+  const feeds = feedsOf(read, fields, currency, title.span, context);
+  return feeds && { kind, fields, feeds, windows: windowsOf(read, context) };
 }
 
 function readFact(fact: FactSyntax, context: Context): Read | undefined {
@@ -199,16 +189,16 @@ function readFeedFact(
   return context.faults.report('feed_kind', fact.path.span, message);
 }
 
-function kindOf(read: readonly (Read | undefined)[], context: Context): TransactionKind | undefined {
-  for (const one of read) if (one?.said.kind === 'kind') return one.said.transaction;
+function kindOf(read: readonly Read[], context: Context): TransactionKind | undefined {
+  for (const one of read) if (one.said.kind === 'kind') return one.said.transaction;
   return context.on[0];
 }
 
 /** The currency of the first amount; another one in the same test is refused. */
-function currencyOf(read: readonly (Read | undefined)[], context: Context): string | undefined {
-  const said = read.filter((one) => one?.currency !== undefined);
+function currencyOf(read: readonly Read[], context: Context): string | undefined {
+  const said = read.filter((one) => one.currency !== undefined);
   const [first] = said;
-  const other = said.find((one) => one?.currency !== first?.currency);
+  const other = said.find((one) => one.currency !== first?.currency);
   if (first === undefined || other === undefined) return first?.currency;
   const message = `${first.currency}, where \`${other.fact.path.value}\` is of ${other.currency}: a transaction has one currency`;
   return context.faults.report('fact_currency', first.fact.path.span, message);
@@ -251,6 +241,7 @@ function feedsOf(
   context: Context,
 ): ReadonlyMap<string, FeedReading> | undefined {
   const feeds = new Map<string, FeedReading>();
+  const rates = new Map<string, Map<string, bigint>>();
   const time = fields.get('tx.time');
   const ages = new Map(
     read.flatMap(({ said }) => (said.kind === 'age' ? [[said.feed.name, said.value]] : [])),
@@ -263,17 +254,20 @@ function feedsOf(
         test,
         `a feed without a time: \`tx.time\` in the test, or given, says when ${quote(fact.path.value)} is looked at`,
       );
-    const { name } = said.feed;
+    const { name, of } = said.feed;
     const asOf = time - (ages.get(name) ?? 0n);
-    if (asOf <= -numberLimit)
-      return context.faults.report('number_size', fact.path.span, 'older than any time there is');
-    const before: FeedReading =
-      feeds.get(name) ?? (said.feed.of === 'rates' ? { asOf, rates: new Map() } : { asOf });
+    if (!isWithinLimit(asOf))
+      return context.faults.report('number_size', fact.path.span, 'older, or later, than any time there is');
+    const known = rates.get(name) ?? new Map<string, bigint>();
+    rates.set(name, known);
     if (said.kind === 'rate') {
       const rate = rateOf(said.value, said.to, fact, currency, context);
       if (rate === undefined) return undefined;
-      feeds.set(name, { ...before, rates: new Map([...(before.rates ?? []), [said.to, rate]]) });
-    } else feeds.set(name, said.kind === 'value' ? { ...before, value: said.value } : before);
+      known.set(said.to, rate);
+    }
+    if (of === 'rates') feeds.set(name, { asOf, rates: known });
+    else
+      feeds.set(name, { ...feeds.get(name), asOf, ...(said.kind === 'value' ? { value: said.value } : {}) });
   }
   return feeds;
 }

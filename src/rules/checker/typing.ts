@@ -22,12 +22,11 @@ type Without<T> = T extends unknown ? Omit<T, 'span'> : never;
 
 /** Makes a part, where the expression may still have one. */
 export function make(typing: Typing, span: Span, part: Without<Typed>): Typed | undefined {
-  if (typing.budget.left === 0) return undefined;
-  typing.budget.left--;
   if (typing.budget.left === 0) {
     const message = `an expression of more than ${limits.nodes} parts, lists unrolled: \`let\`, or a list of its own, makes it smaller`;
     return typing.context.faults.report('expression_size', typing.whole, message);
   }
+  typing.budget.left--;
   return { ...part, span } as Typed;
 }
 
