@@ -26,10 +26,16 @@ export function addAnalysisCommands(
 ): void {
   const withLimits = (made: Command): Command =>
     made
-      .option('--at <day>', 'YYYY-MM-DD: as of that day, and for transactions from then on; today where nothing is said')
+      .option(
+        '--at <day>',
+        'YYYY-MM-DD: as of that day, and for transactions from then on; today where nothing is said',
+      )
       .option('--question-seconds <count>', 'the most that one question to the solver may take')
       .option('--total-seconds <count>', 'the most that all of them together may take')
-      .option('--steps <count>', "the most of the solver's own steps for one question, the same on every machine");
+      .option(
+        '--steps <count>',
+        "the most of the solver's own steps for one question, the same on every machine",
+      );
   const argumentsOf = ({ at, questionSeconds, totalSeconds, steps }: Given) => ({
     stdin,
     at,
@@ -79,11 +85,9 @@ export function addAnalysisCommands(
     .argument('<new>', 'the other one')
     .option('--ranges', 'wherever parameters may be moved to, and not only as the sets have them', false)
     .option('--refuse-laxer', 'refuse where the new one is laxer for any transaction', false)
-    .action(
-      async (path: string, other: string, given: Given & { ranges: boolean; refuseLaxer: boolean }) => {
-        const { runDiff } = await import('./difference.ts');
-        const { ranges, refuseLaxer } = given;
-        done(await runDiff(terminal, { path, other, ranges, refuseLaxer, ...argumentsOf(given) }));
-      },
-    );
+    .action(async (path: string, other: string, given: Given & { ranges: boolean; refuseLaxer: boolean }) => {
+      const { runDiff } = await import('./difference.ts');
+      const { ranges, refuseLaxer } = given;
+      done(await runDiff(terminal, { path, other, ranges, refuseLaxer, ...argumentsOf(given) }));
+    });
 }

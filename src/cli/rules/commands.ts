@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Streams } from '../terminal.ts';
 import { addActivationCommands } from './activation-commands.ts';
 import { addAnalysisCommands } from './analysis-commands.ts';
+import { addQuestionCommands } from './question-commands.ts';
 import { addSetCommands, type SetCommandOptions } from './set-commands.ts';
 
 export interface RulesCommandOptions extends SetCommandOptions {
@@ -45,20 +46,7 @@ export function addRulesCommands(rules: Command, options: RulesCommandOptions): 
 
   addActivationCommands(command, options);
 
-  command(
-    'test',
-    'run the tests that modules carry, on the machine and on the evaluator',
-    'test samples/rules',
-    'test samples/rules/us-payments.rules',
-  )
-    .argument(
-      '<path...>',
-      'folders of modules or of a rule set, bundles, or modules, each in the set of its folder',
-    )
-    .action(async (paths: string[]) => {
-      const { runRuleTests } = await import('./testing.ts');
-      done(await runRuleTests(terminal, { paths, stdin }));
-    });
+  addQuestionCommands(command, options);
 
   command(
     'language-server',

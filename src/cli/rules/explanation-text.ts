@@ -27,10 +27,12 @@ export interface Explained {
   readonly explanation: Explanation;
   /** Of the transaction. */
   readonly currency: string;
+  /** Also of rules that do not apply, what their clauses came to. */
+  readonly all: boolean;
 }
 
 /** The lines of a whole explanation: the verdict, then module by module. */
-export function showExplanation({ set, explanation, currency }: Explained): readonly string[] {
+export function showExplanation({ set, explanation, currency, all }: Explained): readonly string[] {
   const { verdict, missing, room, rules, groups } = explanation;
   const shown = currencyShown(currency);
   const conflicts = groups.filter(({ conflict }) => conflict);
@@ -44,13 +46,7 @@ export function showExplanation({ set, explanation, currency }: Explained): read
     ),
     ...set.modules.flatMap((module) => {
       const own = rules.filter(({ rule }) => module.rules.some(({ id }) => id === rule));
-      return own.length === 0
-        ? []
-        : [
-            '',
-            showModule(module),
-            ...own.flatMap((one) => showRule(one, set, shown).map((line) => `  ${line}`)),
-          ];
+      return own.length === 0 ? [] : ['', showModule(module), ...showRules(own, set, shown, all)];
     }),
   ];
 }
@@ -59,13 +55,31 @@ export function showModule({ name, version, jurisdictions, layer, law }: Checked
   return `${name} ${version}: ${jurisdictions.join(' + ')}, ${layer}${law === undefined ? '' : `; ${law}`}`;
 }
 
+/** Rules of one module; those that do not apply in one line, but where `all` asks for more. */
+export function showRules(
+  rules: readonly RuleExplanation[],
+  set: RuleSet,
+  currency: Currency,
+  all: boolean,
+): readonly string[] {
+  const told = rules.filter(({ applies, error }) => all || applies !== false || error !== 'none');
+  const others = rules.filter((one) => !told.includes(one)).map(({ rule }) => rule.split('/').at(-1));
+  return [
+    ...told.flatMap((one) => showRule(one, set, currency).map((line) => `  ${line}`)),
+    ...(others.length > 0 ? [`  ${others.length > 1 ? 'do' : 'does'} not apply: ${others.join(', ')}`] : []),
+  ];
+}
+
 /** A rule with its clauses; `set` has to be the one that was decided by. */
 export function showRule(one: RuleExplanation, set: RuleSet, currency: Currency): readonly string[] {
   const found = findRule(set, one.rule);
   if (found === undefined) return [one.rule];
   const { rule, module } = found;
   const owners = [...ownersOfRule(rule, module)];
-  const clauses = one.clauses.filter(({ value }) => value !== undefined);
+  // Of a rule without an error, what is in error did not matter.
+  const clauses = one.clauses.filter(
+    ({ value }) => value !== undefined && (one.error !== 'none' || !isError(value)),
+  );
   return [
     `${rule.name}: ${showState(one, rule)}${owners.length > 0 ? `  (secret of ${owners.join(', ')})` : ''}`,
     ...(one.law === undefined || one.law === module.law ? [] : [`  law: ${one.law}`]),
@@ -138,9 +152,13 @@ function findSpelt(typed: Typed, text: string, module: string, seen: Set<Typed>)
 
 function show(value: Value | ClauseError | undefined, type: Type | undefined, currency: Currency): string {
   if (value === undefined) return 'kept from this reader';
-  if (typeof value === 'object' && 'error' in value) return `error ${value.error}`;
+  if (isError(value)) return `error ${value.error}`;
   if (typeof value === 'string') return JSON.stringify(value);
   return String(showValue(type, value, currency));
+}
+
+function isError(value: Value | ClauseError | undefined): value is ClauseError {
+  return typeof value === 'object' && 'error' in value;
 }
 
 function oneLine(text: string): string {
