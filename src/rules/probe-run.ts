@@ -23,9 +23,11 @@ interface LoadedProbe {
 
 /** The programs of some expressions, ready to be run. */
 export class Probes {
+  private readonly set: RuleSet;
   private readonly loaded: readonly LoadedProbe[];
 
   constructor(machine: Machine, set: RuleSet, corridor: Corridor, wanted: readonly Wanted[]) {
+    this.set = set;
     this.loaded = compileProbes(set, corridor, wanted).map(({ program, places }) => {
       const loaded = machine.load(program.bytes);
       assert(loaded.ok, `the machine takes what was compiled${loaded.ok ? '' : `: ${loaded.message}`}`);
@@ -41,7 +43,9 @@ export class Probes {
       const ran = loaded.run({ inputs: words.words, clearance: clearance.label });
       // A trap is a defect: nothing is told then.
       return places.map((place) =>
-        ran.ok && (place.owners & ~clearance.owners) === 0 ? valueAt(place, ran.ports, facts) : undefined,
+        ran.ok && (place.owners & ~clearance.owners) === 0
+          ? valueAt(place, ran.ports, this.set, facts)
+          : undefined,
       );
     });
   }
@@ -50,6 +54,7 @@ export class Probes {
 function valueAt(
   { typed, error, value }: ValuePlace,
   ports: ReadonlyMap<number, bigint>,
+  set: RuleSet,
   facts: Facts,
 ): Told | undefined {
   const words = numbersOf(ports);
@@ -65,7 +70,7 @@ function valueAt(
     case 'key': {
       const [high, low] = [ports.get(value.high), ports.get(value.low)];
       // The machine has a hash of it: the key is one of those that the expression or the facts have.
-      return keysOf(typed, facts).find((key) => {
+      return keysOf(typed, set, facts).find((key) => {
         const words = wordsOfKey(key);
         return words.high === high && words.low === low;
       });
@@ -74,8 +79,8 @@ function valueAt(
 }
 
 /** Every key that an expression could come to, each once; those of a list are never what it comes to. */
-function keysOf(typed: Typed, facts: Facts): readonly Uint8Array[] {
-  const found: Uint8Array[] = [...facts.fields.values()].filter(isKey);
+function keysOf(typed: Typed, set: RuleSet, facts: Facts): readonly Uint8Array[] {
+  const found: Uint8Array[] = [...facts.fields.values(), ...set.parameters.values()].filter(isKey);
   const look = (part: Typed): void => {
     const value =
       part.op === 'constant' ? part.value : part.op === 'parameter' ? part.parameter.value : undefined;

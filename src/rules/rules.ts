@@ -12,6 +12,7 @@ import { InputWords } from './compiler/input-words.ts';
 import { type Explanation, publicReader, type Reader } from './decision.ts';
 import { explainDecision, wantedOf } from './explanation.ts';
 import { corridorOf } from './facts.ts';
+import { transactionKinds } from './language/syntax.ts';
 import { type MachineDecision, RanDecision, undecided } from './machine-decision.ts';
 import { Probes } from './probe-run.ts';
 import { schema } from './schema.ts';
@@ -48,6 +49,9 @@ interface Opened {
   probes: Probes | undefined;
 }
 
+/** Why there is no program for a transaction. */
+type Unopened = 'facts_insufficient' | 'rules_refused';
+
 /** Corridors whose programs are kept at once: of others they are made again. */
 const corridorLimit = 256;
 
@@ -68,9 +72,9 @@ export async function openRules(
   let explaining: Promise<Machine> | undefined;
   const programs = new ProgramCache(set, started);
 
-  function open(facts: Facts): Opened | 'facts_insufficient' | 'rules_refused' {
+  function open(facts: Facts): Opened | Unopened {
     const corridor = hasTime(facts) ? corridorOf(facts) : undefined;
-    return corridor === undefined ? 'facts_insufficient' : (programs.open(corridor) ?? 'rules_refused');
+    return corridor === undefined ? 'facts_insufficient' : programs.open(corridor);
   }
 
   function decide(facts: Facts, reader: Reader = publicReader): MachineDecision {
@@ -117,20 +121,19 @@ class ProgramCache {
   private readonly set: RuleSet;
   private readonly machines: readonly Machine[];
   private made = 0;
-  /** `undefined` where a corridor's rules cannot be compiled. */
-  private readonly programs = new Map<string, Opened | undefined>();
-  private last: { key: string; opened: Opened | undefined } = { key: '', opened: undefined };
+  private readonly programs = new Map<string, Opened | Unopened>();
+  private last: { key: string; opened: Opened | Unopened } = { key: '', opened: 'facts_insufficient' };
 
   constructor(set: RuleSet, machines: readonly Machine[]) {
     this.set = set;
     this.machines = machines;
   }
 
-  open(corridor: Corridor): Opened | undefined {
+  open(corridor: Corridor): Opened | Unopened {
     const { kind, origin, destination, currency } = corridor;
     const key = `${kind} ${origin} ${destination} ${currency}`;
     if (this.last.key === key) return this.last.opened;
-    const opened = this.programs.has(key) ? this.programs.get(key) : this.make(corridor);
+    const opened = this.programs.get(key) ?? this.make(corridor);
     this.programs.delete(key);
     this.programs.set(key, opened);
     if (this.programs.size > corridorLimit) {
@@ -141,9 +144,11 @@ class ProgramCache {
     return opened;
   }
 
-  private make(corridor: Corridor): Opened | undefined {
+  private make(corridor: Corridor): Opened | Unopened {
+    // To what is no corridor no rule applies: it would be allowed.
+    if (!isCorridor(corridor)) return 'facts_insufficient';
     const compiled = compileCorridor(this.set, corridor);
-    if (!compiled.ok) return undefined;
+    if (!compiled.ok) return 'rules_refused';
     const { program } = compiled.compiled;
     const machine = this.machines[this.made++ % this.machines.length];
     assert(machine !== undefined, 'there is a machine at least');
@@ -157,6 +162,16 @@ class ProgramCache {
       probes: undefined,
     };
   }
+}
+
+function isCorridor({ kind, origin, destination, currency }: Corridor): boolean {
+  const isCountry = (code: string): boolean => /^[A-Z]{2}$/.test(code);
+  return (
+    transactionKinds.includes(kind) &&
+    isCountry(origin) &&
+    isCountry(destination) &&
+    /^[A-Z]{3}$/.test(currency)
+  );
 }
 
 const time = schema.get('tx.time');

@@ -33,7 +33,15 @@ export interface Analysis {
 }
 
 /** Finds what is described in docs/RULES.md "Before a rule goes live". Every witness was decided by the machine; where the solver gave up, there is a finding that says so. */
-export async function analyze({ set, solver, limits, decide, now, elapsed, progress }: AnalysisOptions): Promise<Analysis> {
+export async function analyze({
+  set,
+  solver,
+  limits,
+  decide,
+  now,
+  elapsed,
+  progress,
+}: AnalysisOptions): Promise<Analysis> {
   const questions = new Questions(solver, limits, elapsed);
   const subject = new Subject({ set, questions, decide, now, progress });
   const findings = [

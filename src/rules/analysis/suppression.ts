@@ -42,7 +42,10 @@ export function judge(
 
 function isAbout(name: string, finding: Finding): boolean {
   const [code = '', ...rules] = name.split(' ');
-  return nameOfFinding({ ...finding, code: code as Finding['code'], rules }) === nameOfFinding(finding) && code === finding.code;
+  return (
+    nameOfFinding({ ...finding, code: code as Finding['code'], rules }) === nameOfFinding(finding) &&
+    code === finding.code
+  );
 }
 
 function secondsOf(date: string): bigint {

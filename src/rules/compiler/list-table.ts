@@ -96,7 +96,7 @@ export class ListTable {
       this.tables.push({ name, type: 'symbol', owners, isSorted: true, entries: filled });
       return first;
     }
-    const { highs, lows } = keyTables(keysOf(this.set, name, items), owners !== 0) ?? {};
+    const { highs, lows } = tablesOf(this.set, name, items, owners !== 0) ?? {};
     if (highs === undefined || lows === undefined) {
       this.ambiguous.push(name);
       return undefined;
@@ -109,28 +109,39 @@ export class ListTable {
   }
 }
 
-/** Hashing is what takes time in making a program: it is done once for a set. */
-const hashed = new WeakMap<RuleSet, Map<string, readonly KeyWords[]>>();
+/** Hashing keys is what takes time in making a program: it is done once for a set. */
+const madeTables = new WeakMap<RuleSet, Map<string, KeyTables | undefined>>();
 
-function keysOf(set: RuleSet, name: string, items: readonly (string | Uint8Array)[]): readonly KeyWords[] {
-  let ofSet = hashed.get(set);
-  if (ofSet === undefined) {
-    ofSet = new Map();
-    hashed.set(set, ofSet);
+/** Of a list by its name; `undefined` where no tables can hold it. */
+function tablesOf(
+  set: RuleSet,
+  name: string,
+  items: readonly (string | Uint8Array)[],
+  isSecret: boolean,
+): KeyTables | undefined {
+  let made = madeTables.get(set);
+  if (made === undefined) {
+    made = new Map();
+    madeTables.set(set, made);
   }
-  let keys = ofSet.get(name);
-  if (keys === undefined) {
-    keys = items.map((item) => wordsOfKey(item as Uint8Array));
-    ofSet.set(name, keys);
-  }
-  return keys;
+  if (!made.has(name))
+    made.set(
+      name,
+      keyTables(
+        items.map((item) => wordsOfKey(item as Uint8Array)),
+        isSecret,
+      ),
+    );
+  return made.get(name);
+}
+
+interface KeyTables {
+  readonly highs: readonly bigint[];
+  readonly lows: readonly bigint[];
 }
 
 /** The two tables of a list of keys; `undefined` where two keys have the same high word, for which they have no place. */
-export function keyTables(
-  keys: readonly KeyWords[],
-  isSecret: boolean,
-): { readonly highs: readonly bigint[]; readonly lows: readonly bigint[] } | undefined {
+export function keyTables(keys: readonly KeyWords[], isSecret: boolean): KeyTables | undefined {
   const lowOf = new Map(keys.map(({ high, low }) => [high, low]));
   if (lowOf.size !== keys.length) return undefined;
   const highs = fill([...lowOf.keys()], isSecret, leastWord);

@@ -73,7 +73,7 @@ export class NodeTable {
     let isSaid = parts.isSaid ?? false;
     if (parts.owners === undefined) for (const operand of operands) owners |= operand.owners;
     if (parts.isSaid === undefined) isSaid = operands.some((operand) => operand.isSaid);
-    let key = `${operation} ${index} ${value} ${type} ${owners}`;
+    let key = `${operation} ${index} ${value === 0n ? '' : value} ${type} ${owners}`;
     for (const { id } of operands) key += ` ${id}`;
     const before = this.known.get(key);
     if (before !== undefined) return before;

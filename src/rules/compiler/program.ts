@@ -69,6 +69,7 @@ export function encodeProgram(
   const constants: Constant[] = [];
   const constantNumbers = new Map<string, number>();
   const levels: number[] = [];
+  const levelNumbers = new Map<number, number>();
   const all = (1 << owners.names.length) - 1;
   const inputSegments = inputs.segments.length;
   const live = new Set(liveOnes(graph.table.nodes));
@@ -84,9 +85,12 @@ export function encodeProgram(
       return number;
     },
     level(of) {
-      const label = makeLabel({ secrecy: 0, authority, categories: categoriesOf(of) });
-      const number = levels.indexOf(label);
-      return number === -1 ? levels.push(label) - 1 : number;
+      let number = levelNumbers.get(of);
+      if (number === undefined) {
+        number = levels.push(makeLabel({ secrecy: 0, authority, categories: categoriesOf(of) })) - 1;
+        levelNumbers.set(of, number);
+      }
+      return number;
     },
     scratch: (type) => inputSegments + (type === 'symbol' ? 1 : 0),
   });

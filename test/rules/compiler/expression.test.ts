@@ -44,7 +44,7 @@ describe('expressions', () => {
         fc.array(facts, { minLength: 5, maxLength: 5 }),
         compareAll,
       ),
-      { numRuns: nightly ? 20_000 : 120 },
+      { numRuns: nightly ? 20_000 : 60 },
     );
   });
 });

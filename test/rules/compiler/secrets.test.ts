@@ -167,7 +167,7 @@ describe('two rule sets that differ in their secrets', () => {
   it('say the same to the public wherever they reveal the same, and use the same fuel always', async () => {
     let revealedAlike = 0;
     let changed = 0;
-    for (let seed = 1; seed <= (nightly ? 3_000 : 30); seed++) {
+    for (let seed = 1; seed <= (nightly ? 3_000 : 15); seed++) {
       let opened: readonly [Rules, Rules] | undefined;
       for (const { set, facts } of casesOf(seed, 20)) {
         opened ??= [
@@ -204,7 +204,7 @@ describe('two rule sets that differ in their secrets', () => {
       }
     }
     // Else nothing was compared, or the secrets did not matter to anything.
-    expect(revealedAlike).toBeGreaterThan(100);
-    expect(changed).toBeGreaterThan(5);
+    expect(revealedAlike).toBeGreaterThan(50);
+    expect(changed).toBeGreaterThan(2);
   });
 });
