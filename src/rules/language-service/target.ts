@@ -116,7 +116,7 @@ function isFactPath(tokens: readonly Token[], first: number): boolean {
 }
 
 /** The words with `.` between them that the one at `at` is of. */
-export function pathAt(
+function pathAt(
   tokens: readonly Token[],
   at: number,
 ): { readonly words: readonly string[]; readonly span: Span; readonly first: number } {

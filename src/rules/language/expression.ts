@@ -5,7 +5,8 @@
 import { type ASTNode, ParseError, parse } from '@marcbachmann/cel-js';
 import { quote } from '../../kit/result.ts';
 import type { FaultList } from './fault-list.ts';
-import type { Token } from './scanner.ts';
+import { tellParseError } from './parse-error.ts';
+import { endsValue, type Token } from './scanner.ts';
 import { type BinaryOperator, binaryOperators, type Expression, type Span } from './syntax.ts';
 
 /** Tokens, of one expression. */
@@ -38,7 +39,7 @@ export function readExpression(
     ({ ast } = parse(slice));
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    tellFault(error, { start: first.start, end: last.end }, text, tokens, faults);
+    tellParseError(error, { start: first.start, end: last.end }, text, tokens, faults);
     return undefined;
   }
   const converter = new Converter(text, tokens, faults);
@@ -77,7 +78,7 @@ function guard(tokens: readonly Token[], faults: FaultList): void {
         '`,`: a further argument, or nothing, is accepted before `)`',
       );
     const instead = insteadOf[token.text];
-    if (instead !== undefined && (token.kind === 'sign' || isOperand(before)))
+    if (instead !== undefined && (token.kind === 'sign' || endsValue(before)))
       faults.add('expression_malformed', token, `${quote(token.text)}: \`${instead}\` is accepted`);
     if (token.text === '{')
       faults.add(
@@ -97,88 +98,6 @@ const insteadOf: Readonly<Record<string, string>> = Object.assign(Object.create(
   or: '||',
   is: '==',
 });
-
-function isOperand(token: Token | undefined): boolean {
-  return (
-    token !== undefined &&
-    (token.kind !== 'sign' || token.text === ')' || token.text === ']') &&
-    token.text !== 'in'
-  );
-}
-
-function tellFault(
-  error: ParseError,
-  whole: Span,
-  text: string,
-  tokens: readonly Token[],
-  faults: FaultList,
-): void {
-  const start = Math.min(whole.start + (error.range?.start ?? 0), whole.end);
-  const token = tokens.find((one) => one.start <= start && start < one.end);
-  const end =
-    token === undefined
-      ? Math.max(start, Math.min(whole.start + (error.range?.end ?? 0), whole.end))
-      : token.end;
-  const span =
-    error.code === 'limit_exceeded' && token === undefined ? whole : { start: token?.start ?? start, end };
-  const found =
-    span.start >= whole.end ? 'the end of the expression' : quote(text.slice(span.start, span.end));
-  switch (error.code) {
-    case 'limit_exceeded':
-      faults.add(
-        'too_large',
-        span,
-        `${found}: at most 250 levels, 32 arguments and 1000 items of a list are accepted in an expression`,
-      );
-      return;
-    case 'unexpected_token':
-      faults.add(
-        'expression_malformed',
-        span,
-        `${found}: a value is accepted here: a name, a number, a text in quotation marks, \`(\`, \`[\`, \`!\` or \`-\``,
-      );
-      return;
-    case 'expected_token':
-      faults.add(
-        'expression_malformed',
-        span,
-        `${found}: ${text[span.start - 1] === '.' ? 'a name is accepted after `.`' : 'an operator, `,` or what closes a bracket is accepted here'}`,
-      );
-      return;
-    case 'reserved_identifier':
-      faults.add('word_reserved', span, `${found}: a name that CEL does not keep for itself is accepted`);
-      return;
-    case 'invalid_macro_argument':
-      faults.add(
-        'expression_malformed',
-        span,
-        `${found}: a name is accepted for what runs over the list, such as \`x\``,
-      );
-      return;
-    case 'unexpected_character':
-      faults.add(
-        'expression_malformed',
-        span,
-        `${found}: an operator is accepted here, or the end of the expression`,
-      );
-      return;
-    case 'invalid_exponent':
-    case 'invalid_number':
-      faults.add(
-        'not_in_subset',
-        span,
-        `${found}: a whole number is accepted, or a text such as \`ratio("0.25")\``,
-      );
-      return;
-    default:
-      // What is left is about numbers and what stands behind a backslash in a text.
-      faults.add('expression_malformed', span, `${found}: ${lowered(error.summary)}`);
-  }
-}
-
-function lowered(summary: string): string {
-  return `${summary.slice(0, 1).toLowerCase()}${summary.slice(1).replaceAll('`', "'")}`;
-}
 
 class Converter {
   readonly #text: string;

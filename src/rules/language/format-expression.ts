@@ -2,7 +2,7 @@
  * The canonical form of expressions: on one line where it fits, otherwise broken before the operators that bind least, then in brackets.
  * It goes by the words and signs alone, so it says the same as before, and the second time changes nothing.
  */
-import type { Token } from './scanner.ts';
+import { endsValue, type Token } from './scanner.ts';
 
 /** Columns of a line, where it can be broken at all. */
 export const width = 120;
@@ -123,7 +123,7 @@ function splitsBy(tokens: readonly Token[], level: readonly string[]): readonly 
       token !== undefined &&
       token.kind !== 'string' &&
       level.includes(token.text) &&
-      isOperand(tokens[at - 1])
+      endsValue(tokens[at - 1])
     )
       splits.push(at);
     at = Math.max(at, closerOf(tokens, at));
@@ -155,13 +155,6 @@ function closes(token: Token | undefined): boolean {
   return token?.kind === 'sign' && (token.text === ')' || token.text === ']' || token.text === '}');
 }
 
-/** Whether it ends an operand, so that what comes next is an operator. */
-function isOperand(token: Token | undefined): boolean {
-  if (token === undefined) return false;
-  if (token.kind === 'sign') return token.text === ')' || token.text === ']';
-  return token.kind === 'string' || token.text !== 'in';
-}
-
 /** Whether there is a blank before the token at `index`. */
 export function isSpaced(tokens: readonly Token[], index: number): boolean {
   const token = tokens[index];
@@ -178,5 +171,5 @@ export function isSpaced(tokens: readonly Token[], index: number): boolean {
 /** Whether the token at `index` is a sign before an operand. */
 function isPrefix(tokens: readonly Token[], index: number): boolean {
   const token = tokens[index];
-  return isSign(token, '!') || (isSign(token, '-') && !isOperand(tokens[index - 1]));
+  return isSign(token, '!') || (isSign(token, '-') && !endsValue(tokens[index - 1]));
 }

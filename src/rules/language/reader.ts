@@ -3,7 +3,7 @@ import { quote } from '../../kit/result.ts';
 import { readExpression } from './expression.ts';
 import type { FaultList } from './fault-list.ts';
 import { nearestWord } from './nearest-word.ts';
-import type { Token } from './scanner.ts';
+import { endsValue, type Token } from './scanner.ts';
 import type { Expression, FactSyntax, Located, RangeSyntax, Span } from './syntax.ts';
 import { clauseWords, reservedWords } from './words.ts';
 
@@ -265,11 +265,8 @@ export class Reader {
     for (const [index, token] of tokens.entries()) {
       if (token.kind === 'sign' && opening.has(token.text)) depth++;
       if (token.kind === 'sign' && [')', ']', '}'].includes(token.text)) depth--;
-      const before = tokens[index - 1];
-      const isValue =
-        before !== undefined && (before.kind !== 'sign' || before.text === ')' || before.text === ']');
-      if (depth === 0 && token.kind === 'word' && token.text !== 'in' && before?.text !== 'in' && isValue)
-        return token;
+      const isWord = token.kind === 'word' && token.text !== 'in';
+      if (depth === 0 && isWord && endsValue(tokens[index - 1])) return token;
     }
     return undefined;
   }

@@ -23,6 +23,13 @@ export interface Scan {
   readonly all: readonly Token[];
 }
 
+/** Whether a value may end with it, so that what comes next is an operator. */
+export function endsValue(token: Token | undefined): boolean {
+  if (token === undefined) return false;
+  if (token.kind === 'sign') return token.text === ')' || token.text === ']';
+  return token.kind === 'string' || token.text !== 'in';
+}
+
 /** Of a text in UTF-16 units. */
 export const textLimit = 1024 * 1024;
 const wordLimit = 256;

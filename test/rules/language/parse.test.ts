@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatModule } from '../../../src/rules/language/format.ts';
@@ -345,5 +346,20 @@ describe('a place', () => {
       '     5 |  let x = 1',
       '       |  ^^^',
     ]);
+  });
+});
+
+describe('the codes of faults', () => {
+  it('are those of docs/RULE-TOOLS.md', () => {
+    const project = new URL('../../../', import.meta.url);
+    const document = readFileSync(new URL('docs/RULE-TOOLS.md', project), 'utf8');
+    const table = document.slice(document.indexOf('## Faults of the text'));
+    const folder = new URL('src/rules/language/', project);
+    const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+    const told = sources.flatMap((source) =>
+      [...source.matchAll(/\b(?:add|refuse)\(\s*'(\w+)'/g)].map(([, code]) => code),
+    );
+    const listed = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code);
+    expect(new Set(listed)).toEqual(new Set(told));
   });
 });
