@@ -190,9 +190,14 @@ describe('facts as lines', () => {
     expect(changed('feeds', { ecb: { as_of: 0 } })).toBe('facts_field_invalid feeds.ecb');
     expect(changed('feeds', { ecb: { as_of: 0, value: 1, colour: 1 } })).toBe('facts_field_unknown colour');
     expect(changed('feeds', { ecb: { as_of: 0, value: 1.5 } })).toBe('facts_field_invalid feeds.ecb.value');
-    expect(parseFacts('{"kind":"transfer","kind":"issuance","fields":{}}')).toMatchObject({
-      code: 'facts_malformed',
-    });
+    for (const twice of [
+      '{"kind":"transfer","kind":"issuance","fields":{}}',
+      '{"kind" :"transfer","kind":"transfer","fields":{}}',
+      '{"kind":"transfer","k\\u0069nd":"transfer","fields":{}}',
+      '{"id":"a:b","id":"c","kind":"transfer","fields":{}}',
+      '{"id":"\\u003a","kind":"transfer","fields":{},"fields":{}}',
+    ])
+      expect(parseFacts(twice)).toMatchObject({ code: 'facts_malformed' });
     for (const text of ['', 'null', '[]', '{', '{"fields":[]}', '7']) expect(parseFacts(text).ok).toBe(false);
   });
 });
