@@ -61,7 +61,13 @@ function itemsOf(set: RuleSet, module: CheckedModule): readonly CoverageItem[] {
   ]);
 }
 
-function clauseItem(set: RuleSet, module: CheckedModule, rule: Rule, clause: Typed, wanted: boolean): CoverageItem {
+function clauseItem(
+  set: RuleSet,
+  module: CheckedModule,
+  rule: Rule,
+  clause: Typed,
+  wanted: boolean,
+): CoverageItem {
   const written = module.text.slice(clause.span.start, clause.span.end).replaceAll(/\s+/g, ' ');
   return {
     module,
@@ -104,7 +110,11 @@ function ruleItems(module: CheckedModule, rule: Rule): readonly CoverageItem[] {
   });
   const isAlways = when === undefined && from === undefined && expires === undefined;
   return [
-    item('applies', ({ applies }) => applies === true, ({ applies }) => applies),
+    item(
+      'applies',
+      ({ applies }) => applies === true,
+      ({ applies }) => applies,
+    ),
     ...(isAlways
       ? []
       : [
@@ -116,7 +126,11 @@ function ruleItems(module: CheckedModule, rule: Rule): readonly CoverageItem[] {
         ]),
     body.verdict === 'ALLOW'
       ? item('is in force', isInForce, ({ inForce }) => inForce)
-      : item('fires', ({ fired }) => fired === true, ({ fired }) => fired),
+      : item(
+          'fires',
+          ({ fired }) => fired === true,
+          ({ fired }) => fired,
+        ),
   ];
 }
 

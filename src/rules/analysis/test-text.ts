@@ -40,7 +40,9 @@ export function testText(
     if (reading === undefined || typeof time !== 'bigint') continue;
     for (const [to, rate] of reading.rates ?? []) said.push(`feed.${name}.${to}: ${rate}`);
     if (reading.value !== undefined)
-      said.push(`feed.${name}: ${valueText(reading.value, { kind: of === 'ratio' ? 'ratio' : 'int' }, currency)}`);
+      said.push(
+        `feed.${name}: ${valueText(reading.value, { kind: of === 'ratio' ? 'ratio' : 'int' }, currency)}`,
+      );
     said.push(`feed.${name}.age: ${durationText(time - reading.asOf)}`);
   }
   const { verdict, fired } = expected;
