@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: figures of this machine, side by side in one run, as a table; `-- --write` puts it into
- * docs/BENCHMARKS.md with its date; `-- machine` runs that part alone. The appliance is three real
+ * docs/BENCHMARKS.md with its date; `-- machine` runs that part alone; `-- rules --million` replays a million requests, for 100,000. The appliance is three real
  * processes, three real SoftHSM tokens, SQLite with FULL.
  */
 import { spawnSync } from 'node:child_process';
@@ -262,11 +262,11 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   postgres: benchPostgres,
   processes: benchProcesses,
   growth: benchGrowth,
-  rules: benchRules,
+  rules: () => benchRules(values.million === true ? 1_000_000 : 100_000),
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { write: { type: 'boolean' } },
+  options: { write: { type: 'boolean' }, million: { type: 'boolean' } },
 });
 const unknown = positionals.find((name) => parts[name] === undefined);
 if (unknown !== undefined) {

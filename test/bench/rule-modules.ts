@@ -13,7 +13,7 @@ function moduleOf(name: string, jurisdiction: string, layer: string, currency: s
   layer ${layer}
   on transfer
 
-feed ecb of rates max_age 24h on_stale HOLD
+feed ecb of rates range 1 .. 100000000000 max_age 24h on_stale HOLD
 window day 24h
 window week 7d
 let amount = convert(tx.amount, ${currency}, feed.ecb, UP)

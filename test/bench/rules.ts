@@ -1,11 +1,19 @@
 /** The rule language: one rule, a hundred rules, what compiling takes, and the same rule in other engines. */
+
+import { analyze } from '../../src/rules/analysis/analyze.ts';
+import { isRefused } from '../../src/rules/analysis/finding.ts';
+import { usualLimits } from '../../src/rules/analysis/question.ts';
+import { ProcessSolver } from '../../src/rules/analysis/solver/solver.ts';
 import { checkModule } from '../../src/rules/checker/check-module.ts';
 import type { CheckedModule, Facts, Value } from '../../src/rules/checker/checked.ts';
 import { compileCorridor } from '../../src/rules/compiler/compile.ts';
+import { formatFacts, parseFacts } from '../../src/rules/facts-json.ts';
+import { batchSize, Replay, type ReplayLine, wholeReader } from '../../src/rules/replay/replay.ts';
 import { openRules } from '../../src/rules/rules.ts';
 import type { Corridor, RuleSet } from '../../src/rules/set/rule-set.ts';
 import { startMachine } from '../../vm/host.ts';
 import { bareMachine, loadBare, wasm } from '../vm/machine.ts';
+import { show } from './appliance.ts';
 import { median, percentile, type Row } from './figure.ts';
 import { otherEngines, type Payment, type RuleEngine, ruleModule } from './rule-engines.ts';
 import { modulesOfHundredRules } from './rule-modules.ts';
@@ -28,11 +36,17 @@ rule day control limit.day
   cap usd("10000.00") on convert(spent(day) + tx.amount, USD, feed.ecb, UP)
 `;
 
-export async function benchRules(): Promise<Row[]> {
+/** `replayed`: how many requests are decided again. */
+export async function benchRules(replayed: number): Promise<Row[]> {
   console.error('rules: one rule, and a hundred');
   const rows = [...(await benchSingle()), ...(await benchHundred())];
   console.error('rules: beside other engines');
-  return [...rows, ...(await benchEngines())];
+  rows.push(...(await benchEngines()));
+  console.error('rules: analysis of a hundred');
+  rows.push(await benchAnalysis());
+  console.error(`rules: replay of ${replayed.toLocaleString('en-US')}`);
+  rows.push(await benchReplay(replayed));
+  return rows;
 }
 
 function setOf(...texts: readonly string[]): RuleSet {
@@ -135,6 +149,22 @@ function timeEach(count: number, call: (at: number) => void): string {
   return `${median(values).toFixed(1)} µs, ${percentile(values, 0.99).toFixed(1)} µs`;
 }
 
+/** Of each rule some that it fires for, and most that it does not. */
+function hundredFacts(destination: string): Facts[] {
+  return Array.from({ length: 1_000 }, (_, at) =>
+    factsOf(
+      {
+        'tx.amount': BigInt(1 + ((at * 7_919) % 500_000)),
+        'tx.origin': 'US',
+        'tx.destination': destination,
+        ...(at % 2 === 0 ? { 'tx.tier': 'basic' } : {}),
+        ...(at % 3 === 0 ? { 'tx.ivms_digest': key(3) } : {}),
+      },
+      BigInt((at * 104_729) % 900_000),
+    ),
+  );
+}
+
 async function benchHundred(): Promise<Row[]> {
   const set = setOf(...modulesOfHundredRules());
   const corridor: Corridor = { kind: 'transfer', origin: 'US', destination: 'FR', currency: 'USD' };
@@ -150,21 +180,8 @@ async function benchHundred(): Promise<Row[]> {
     bytes = compiled.compiled.program.bytes.length;
   }
   const rules = await openRules(set, () => startMachine(wasm));
-  const facts = (destination: string): Facts[] =>
-    Array.from({ length: 1_000 }, (_, at) =>
-      factsOf(
-        {
-          'tx.amount': BigInt(1 + ((at * 7_919) % 500_000)),
-          'tx.origin': 'US',
-          'tx.destination': destination,
-          ...(at % 2 === 0 ? { 'tx.tier': 'basic' } : {}),
-          ...(at % 3 === 0 ? { 'tx.ivms_digest': key(3) } : {}),
-        },
-        BigInt((at * 104_729) % 900_000),
-      ),
-    );
-  const toFrance = facts('FR');
-  const toGermany = facts('DE');
+  const toFrance = hundredFacts('FR');
+  const toGermany = hundredFacts('DE');
   const fuel = rules.decide(toFrance[0] as Facts).fuelUsed;
   const count = callsOfRound;
   const verdictOnly = timeEach(count, (at) => void rules.decide(toFrance[at % 1_000] as Facts).verdict);
@@ -239,4 +256,67 @@ async function benchEngines(): Promise<Row[]> {
     what: at === 0 ? `a rule of three clauses: ${name}` : `… ${name}`,
     figure: `${median(ns).toFixed(0)} ns${at === 0 ? '' : `: ${(median(ns) / own).toFixed(2)}`}`,
   }));
+}
+
+/** From nothing, with a solver of its own; the machine decides each witness. */
+async function benchAnalysis(): Promise<Row> {
+  const set = setOf(...modulesOfHundredRules());
+  const rules = await openRules(set, () => startMachine(wasm));
+  const reader = wholeReader(set);
+  const solver = new ProcessSolver();
+  const startedMs = performance.now();
+  const { findings, corridors, counts } = await analyze({
+    set,
+    solver,
+    limits: usualLimits,
+    decide: async (other, facts) =>
+      (other === set ? rules : await openRules(other, () => startMachine(wasm))).decide(facts, reader),
+    now: time,
+    elapsed: () => performance.now(),
+    progress: (stage, done, all) => process.stderr.write(`\r\x1b[Krules: ${stage} ${done} of ${all}`),
+  });
+  const seconds = (performance.now() - startedMs) / 1_000;
+  process.stderr.write('\n');
+  await solver.close();
+  const refused = findings.filter(({ code }) => isRefused(code)).length;
+  return {
+    what: 'analysis of a hundred rules: conflicts, dead rules, errors, gaps, corridors',
+    figure: `${seconds.toFixed(1)} s (${corridors} corridors, ${counts.asked} questions to the solver, ${counts.guessed} guessed, ${counts.unknown} unanswered; ${refused} findings that refuse)`,
+  };
+}
+
+/** As `ringmint rules replay` does it: lines of JSON, decided by a set of a hundred rules and by one with a parameter more. */
+async function benchReplay(replayed: number): Promise<Row> {
+  const texts = modulesOfHundredRules();
+  const live = await openRules(setOf(...texts), () => startMachine(wasm));
+  const candidate = await openRules(
+    setOf(...texts.map((text) => text.replace('usd("10002.00")', 'usd("6000.00")'))),
+    () => startMachine(wasm),
+  );
+  const reader = wholeReader(live.set);
+  const replay = new Replay({ live, candidate, reader, check: false, examples: 3 });
+  const lines = ['FR', 'DE', 'SG', 'JP'].flatMap((destination) =>
+    hundredFacts(destination).map((facts) => formatFacts({ id: undefined, facts })),
+  );
+  let ms = 0;
+  for (let done = 0; done < replayed; done += batchSize) {
+    const startedMs = performance.now();
+    const batch: ReplayLine[] = [];
+    for (let at = done; at < Math.min(done + batchSize, replayed); at++) {
+      const parsed = parseFacts(lines[(at * 37) % lines.length] ?? '');
+      if (!parsed.ok) throw new Error(parsed.message);
+      batch.push({ ...parsed.value, line: at + 1 });
+    }
+    replay.add(batch);
+    ms += performance.now() - startedMs;
+    process.stderr.write(`\rrules: ${Math.min(done + batchSize, replayed).toLocaleString('en-US')} replayed`);
+  }
+  process.stderr.write('\n');
+  const { decisions, unchanged } = replay.report();
+  if (decisions !== replayed || unchanged === decisions)
+    throw new Error(`${unchanged} of ${decisions} are unchanged`);
+  return {
+    what: `replay of ${replayed.toLocaleString('en-US')} requests by two sets of a hundred rules, from lines of JSON`,
+    figure: `${(ms / 1_000).toFixed(1)} s (${show(replayed / (ms / 1_000))}/s)`,
+  };
 }
