@@ -8,7 +8,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { join } from 'node:path';
 import { sha256, toHex } from '../kit/bytes.ts';
 import { systemClock, systemRandom } from '../kit/clock.ts';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { type Result, succeed } from '../kit/result.ts';
 import { formatUuid } from '../records/request-id.ts';
 import { seal } from '../records/sealing.ts';
 import type { VerifySignature } from '../records/signature.ts';
@@ -27,7 +27,14 @@ import { type Feeds, noFeeds, readFeeds } from './feed-file.ts';
 import type { Home } from './home.ts';
 import { readMachineWasm } from './machine-wasm.ts';
 import { writeFileDurably } from './private-file.ts';
-import { asActivated, openTrusted, publisherRule, readKeptSet, throwRefused } from './rule-bundle.ts';
+import {
+  asActivated,
+  openTrusted,
+  publisherRule,
+  readKeptSet,
+  refuseOtherBundle,
+  throwRefused,
+} from './rule-bundle.ts';
 import {
   bundlePath,
   inForce,
@@ -287,9 +294,6 @@ class RuleHolder {
     if (bytes === undefined) return readKeptSet(home, hash);
     const trusted = openTrusted(bytes, publisherRule(bundle), verifySignature);
     if (!trusted.ok || toHex(trusted.value.hash) === hash) return trusted;
-    return refuse(
-      'rule_bundle_hash',
-      `\`${bundlePath(home, hash)}\` holds another rule set than its name says`,
-    );
+    return refuseOtherBundle(home, hash);
   }
 }

@@ -11,7 +11,7 @@ import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { centralSchema, readConfiguration } from './configuration.ts';
 import { type Home, homeAt } from './home.ts';
 import { readMachineWasm } from './machine-wasm.ts';
-import { openTrusted, publisherRule, readKeptSet } from './rule-bundle.ts';
+import { openTrusted, publisherRule, readKeptSet, refuseOtherBundle } from './rule-bundle.ts';
 import {
   bundlePath,
   inForce,
@@ -68,6 +68,7 @@ export async function activateRules(
     const { bundle } = await readTrustBundleFile(home);
     const set = openTrusted(bytes, publisherRule(bundle), makeNodeVerifySignature());
     if (!set.ok) return set;
+    if (toHex(set.value.hash) !== staged) return refuseOtherBundle(home, staged);
     return put(home, state, set.value, 'activate', clock, step);
   });
 }

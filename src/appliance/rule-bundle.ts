@@ -1,6 +1,6 @@
 /** Rule bundles of central management's folder: who has to have signed one, and how one is opened by its hash. */
 import { equalBytes, sha256, toHex } from '../kit/bytes.ts';
-import { type Result, refuse, succeed } from '../kit/result.ts';
+import { type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import type { VerificationKey, VerifySignature } from '../records/signature.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
 import { shippedRuleSet } from '../rules/policy/shipped-set.ts';
@@ -68,12 +68,15 @@ export async function readKeptSet(home: Home, hash: string): Promise<Result<Rule
   }
   const opened = openBundle(bytes, { trust: undefined });
   if (!opened.ok) return opened;
-  if (toHex(opened.value.set.hash) !== hash)
-    return refuse(
-      'rule_bundle_hash',
-      `\`${bundlePath(home, hash)}\` holds another rule set than its name says`,
-    );
+  if (toHex(opened.value.set.hash) !== hash) return refuseOtherBundle(home, hash);
   return succeed(opened.value.set);
+}
+
+export function refuseOtherBundle(home: Home, hash: string): Refusal<'rule_bundle_hash'> {
+  return refuse(
+    'rule_bundle_hash',
+    `\`${bundlePath(home, hash)}\` holds another rule set than its name says: bring the file back from a backup`,
+  );
 }
 
 /** A set as it was activated: the version is the activation's, which decisions name. */
