@@ -23,6 +23,7 @@ const demo = `module demo.limits 1
   on issuance
 
 feed risk of int max_age 24h on_stale HOLD
+feed ecb of rates max_age 24h on_stale HOLD
 window day 24h
 
 control often verdict
@@ -34,7 +35,7 @@ rule often control often
 rule risky control risk
   HOLD when feed.risk > 3
 rule much control much
-  cap eur("400.00") on spent(day) + tx.amount
+  cap eur("400.00") on convert(spent(day) + tx.amount, EUR, feed.ecb, UP)
 `;
 
 let tokens: Tokens;
@@ -161,8 +162,11 @@ describe('a decision', () => {
     expect(kept[0]?.record.ruleSet).toEqual({ version: 7, hash: rules.ruleSet.hash });
     expect(told).toHaveLength(4);
     for (const { record } of kept) expect(rerunDecision(record, await demoRules())).toEqual([]);
+    // The window's whole length ago is in it still.
     authorities.clock.advanceMs(86_400_000);
-    expect(await issue(10_000n)).toEqual([['rule_on_hold']]);
+    expect(await issue(10_000n)).toEqual([['demo.limits/much']]);
+    authorities.clock.advanceMs(1);
+    expect(await issue(10_000n)).toEqual(['issued']);
   });
 
   it('holds where a feed is missing, too old, or says so, and says which of it may be told', async () => {
@@ -187,7 +191,7 @@ describe('the shadow', () => {
       setOf(
         'tighter',
         8,
-        'module demo.tight 1\n  jurisdiction ANY\n  layer issuer\n  on issuance\n\ncontrol size cap\n\nrule size control size\n  cap eur("5.00") on tx.amount\n',
+        'module demo.tight 1\n  jurisdiction ANY\n  layer issuer\n  on issuance\n\nfeed ecb of rates max_age 24h on_stale HOLD\ncontrol size cap\n\nrule size control size\n  cap eur("5.00") on convert(tx.amount, EUR, feed.ecb, UP)\n',
       ).set,
       machineWasm,
       'test',
