@@ -63,13 +63,14 @@ chmodSync('dist/src/main.js', 0o755);
 async function bundle(): Promise<void> {
   const root = process.cwd();
   const { metafile } = await build({
-    entryPoints: ['src/main.ts', 'hsm/signer-process.ts'],
+    entryPoints: ['src/main.ts', 'hsm/signer-process.ts', 'src/rules/analysis/solver/solver-process.ts'],
     outbase: '.',
     outdir: 'dist',
     chunkNames: 'src/[name]-[hash]',
     bundle: true,
     splitting: true,
-    external: ['better-sqlite3', 'pkcs11js'],
+    // z3-solver reads 35 MB of WebAssembly from beside its own files, and starts threads from them.
+    external: ['better-sqlite3', 'pkcs11js', 'z3-solver'],
     format: 'esm',
     platform: 'node',
     target: 'node20',

@@ -49,6 +49,12 @@ const layers: readonly Layer[] = [
     packages: ['@marcbachmann/cel-js'],
     node: false,
   },
+  {
+    path: 'src/rules/analysis/solver/',
+    may: ['src/rules/analysis/solving.ts'],
+    packages: ['z3-solver'],
+    node: true,
+  },
   { path: 'src/quota/', may: ['src/kit/', 'src/records/'], packages: [], node: false },
   { path: 'src/journal/', may: ['src/kit/', 'src/records/'], packages: [], node: false },
   {
@@ -117,6 +123,7 @@ const layers: readonly Layer[] = [
       'src/audit/',
       'src/journal/extract.ts',
       'src/rules/',
+      'src/rules/analysis/solver/',
       'vm/',
     ],
     packages: ['commander', 'vscode-languageserver', 'vscode-languageserver-textdocument'],
@@ -135,6 +142,7 @@ const layers: readonly Layer[] = [
 const entries = [
   'src/main.ts',
   'hsm/signer-process.ts',
+  'src/rules/analysis/solver/solver-process.ts',
   'vm/assembly/index.ts',
   'vm/assembly/stepping.ts',
   'vm/assembly/build.d.ts',

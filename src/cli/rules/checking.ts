@@ -2,14 +2,13 @@
 import { type Result, refuse, succeed } from '../../kit/result.ts';
 import { type Analysis, analyze } from '../../rules/analysis/analyze.ts';
 import { corridorsOf, showCorridor } from '../../rules/analysis/corridors.ts';
-import { type Coverage, coverModule } from '../../rules/analysis/coverage.ts';
+import { type Coverage, type CoverageItem, coverModule } from '../../rules/analysis/coverage.ts';
 import type { Decide, Finding } from '../../rules/analysis/finding.ts';
 import { findMissingTests } from '../../rules/analysis/missing-test.ts';
 import { type Limits, Questions, usualLimits } from '../../rules/analysis/question.ts';
 import { ProcessSolver } from '../../rules/analysis/solver/solver.ts';
 import { findingOf } from '../../rules/analysis/subject.ts';
 import { judge } from '../../rules/analysis/suppression.ts';
-import type { CheckedModule } from '../../rules/checker/checked.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { RuleSet } from '../../rules/set/rule-set.ts';
 import { firedIn, fulfils, setOfTests } from '../../rules/set/test-set.ts';
@@ -209,18 +208,19 @@ async function failedTests(
   return failed;
 }
 
-/** One finding for each rule of which something is not covered that could be. */
+/** One finding for each rule of which something is not covered: refused where there is a test that would, which `cover` shows. */
 async function uncoveredIn(
   coverage: Coverage,
   options: Parameters<typeof findMissingTests>[0],
 ): Promise<readonly Finding[]> {
   if (coverage.missing.length === 0) return [];
-  const { impossible } = await findMissingTests(options, coverage);
-  const missing = coverage.missing.filter((item) => !impossible.includes(item));
-  const rules = [...new Set(missing.map(({ rule }) => rule))];
-  return rules.map((rule) => {
-    const items = missing.filter((item) => item.rule === rule).map(({ text }) => text);
-    const module: CheckedModule = coverage.module;
-    return findingOf('not_covered', [{ rule, module }], `no test shows ${items.join('; ')}`);
-  });
+  const { found, left } = await findMissingTests(options, coverage);
+  const { module } = coverage;
+  const tell = (code: 'not_covered' | 'not_coverable', items: readonly CoverageItem[]): readonly Finding[] =>
+    [...new Set(items.map(({ rule }) => rule))].map((rule) => {
+      const texts = items.filter((item) => item.rule === rule).map(({ text }) => text);
+      const why = code === 'not_covered' ? 'no test shows' : 'no test shows, and none was found that could be written,';
+      return findingOf(code, [{ rule, module }], `${why} ${texts.join('; ')}`);
+    });
+  return [...tell('not_covered', found.flatMap(({ shows }) => shows)), ...tell('not_coverable', left)];
 }

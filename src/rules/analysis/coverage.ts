@@ -72,7 +72,7 @@ function clauseItem(
   return {
     module,
     rule,
-    text: `${rule.id}: \`${written}\` ${wanted}`,
+    text: `${rule.id}: \`${written}\` is ${wanted}`,
     isShownBy({ facts, decision }) {
       if (outcomeOf(decision, rule.id) === undefined || !isInTime(rule, facts)) return false;
       return evaluateExpression(clause, { set, module: module.name, facts, known: new Map() }) === wanted;

@@ -6,7 +6,7 @@ import type { Corridor, RuleSet } from '../set/rule-set.ts';
 
 /**
  * Codes, with what stands behind each: `conflict`, `dead_rule`, `error_reachable`, `not_monotone`, `bound_broken`, `empty_corridor`, `not_covered` are refused; `gap`,
- * `gap_value`, `error_at_extremes`, `corridor_closed` are told; `undecided` is a question that the solver did not answer, which is refused, and
+ * `gap_value`, `error_at_extremes`, `corridor_closed`, `not_coverable` are told; `undecided` is a question that the solver did not answer, which is refused, and
  * `witness_unconfirmed` a defect of the analysis itself or of the machine, which is refused and cannot be suppressed.
  */
 export type FindingCode =
@@ -17,6 +17,7 @@ export type FindingCode =
   | 'bound_broken'
   | 'empty_corridor'
   | 'not_covered'
+  | 'not_coverable'
   | 'gap'
   | 'gap_value'
   | 'error_at_extremes'
@@ -24,7 +25,7 @@ export type FindingCode =
   | 'undecided'
   | 'witness_unconfirmed';
 
-const told: readonly FindingCode[] = ['gap', 'gap_value', 'error_at_extremes', 'corridor_closed'];
+const told: readonly FindingCode[] = ['not_coverable', 'gap', 'gap_value', 'error_at_extremes', 'corridor_closed'];
 
 /** Whether a finding of this code refuses the set, where nothing suppresses it. */
 export function isRefused(code: FindingCode): boolean {
