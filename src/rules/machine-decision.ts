@@ -1,8 +1,9 @@
 /** What a run of a corridor's program says, taken apart only as far as somebody asks. */
 import { sha256 } from '../kit/bytes.ts';
 import { CborWriter } from '../kit/encoding.ts';
+import type { Facts } from './checker/checked.ts';
 import type { CorridorProgram, RulePlace } from './compiler/compile.ts';
-import { bytesOfWords } from './compiler/input-words.ts';
+import { bytesOfWords, type InputWords } from './compiler/input-words.ts';
 import { numbersOf, readSlot, type Slot } from './compiler/packing.ts';
 import { noRoom } from './compiler/ruling.ts';
 import type { GroupOutcome, RuleDecision, RuleOutcome } from './decision.ts';
@@ -28,19 +29,13 @@ export interface MachineDecision extends RuleDecision {
   readonly traceHash: Uint8Array;
 }
 
-/** What there is to read of one run. */
-export interface Ran {
-  readonly set: RuleSet;
+/** A corridor's program, and how facts are put into it. */
+export interface OpenProgram {
   readonly corridor: Corridor;
   readonly compiled: CorridorProgram;
-  readonly program: Uint8Array;
-  readonly fuelUsed: bigint;
-  /** By number; none that the reader is not cleared for. */
-  readonly ports: ReadonlyMap<number, bigint>;
-  /** Of owners that have cleared the reader. */
-  readonly clearedFor: number;
-  /** Words of the input that are no secret. */
-  readonly publicInput: readonly bigint[];
+  /** SHA-256 of the machine's module. */
+  readonly hash: Uint8Array;
+  readonly words: InputWords;
 }
 
 const errors = ['none', 'none', 'HOLD', 'DENY'] as const;
@@ -48,10 +43,14 @@ const errors = ['none', 'none', 'HOLD', 'DENY'] as const;
 /** A decision on which nothing is read before it is asked for: most who ask want the verdict. */
 export class RanDecision implements MachineDecision {
   readonly verdict: Verdict;
-  readonly room: bigint | null;
   readonly fuelUsed: bigint;
-  readonly program: Uint8Array;
-  private readonly ran: Ran;
+  private readonly set: RuleSet;
+  private readonly opened: OpenProgram;
+  private readonly facts: Facts;
+  /** By number; none that the reader is not cleared for. */
+  private readonly ports: ReadonlyMap<number, bigint>;
+  /** Bits of the owners that have cleared the reader. */
+  private readonly clearedFor: number;
   private readonly made: {
     fired?: readonly string[];
     rules?: readonly RuleOutcome[];
@@ -61,14 +60,31 @@ export class RanDecision implements MachineDecision {
     words?: readonly number[];
   } = {};
 
-  constructor(ran: Ran) {
-    const { compiled, ports } = ran;
-    this.ran = ran;
-    this.verdict = verdicts[Number(ports.get(compiled.verdict) ?? 3n)] ?? 'DENY';
-    const room = compiled.room === undefined ? noRoom : (ports.get(compiled.room) ?? noRoom);
-    this.room = room === noRoom ? null : room;
-    this.fuelUsed = ran.fuelUsed;
-    this.program = ran.program;
+  constructor(
+    set: RuleSet,
+    opened: OpenProgram,
+    facts: Facts,
+    ports: ReadonlyMap<number, bigint>,
+    fuelUsed: bigint,
+    clearedFor: number,
+  ) {
+    this.set = set;
+    this.opened = opened;
+    this.facts = facts;
+    this.ports = ports;
+    this.clearedFor = clearedFor;
+    this.fuelUsed = fuelUsed;
+    this.verdict = verdicts[Number(ports.get(opened.compiled.verdict) ?? 3n)] ?? 'DENY';
+  }
+
+  get program(): Uint8Array {
+    return this.opened.hash;
+  }
+
+  get room(): bigint | null {
+    const { room } = this.opened.compiled;
+    const most = room === undefined ? noRoom : (this.ports.get(room) ?? noRoom);
+    return most === noRoom ? null : most;
   }
 
   get fired(): readonly string[] {
@@ -88,12 +104,12 @@ export class RanDecision implements MachineDecision {
   }
 
   get rules(): readonly RuleOutcome[] {
-    this.made.rules ??= this.ran.compiled.rules.map((place) => this.outcomeOf(place));
+    this.made.rules ??= this.opened.compiled.rules.map((place) => this.outcomeOf(place));
     return this.made.rules;
   }
 
   get groups(): readonly GroupOutcome[] {
-    this.made.groups ??= this.ran.compiled.groups.map(
+    this.made.groups ??= this.opened.compiled.groups.map(
       ({ group: { jurisdiction, layer, control }, verdict, conflict, ownersOfConflict }) => ({
         jurisdiction,
         layer,
@@ -106,18 +122,18 @@ export class RanDecision implements MachineDecision {
   }
 
   get traceHash(): Uint8Array {
-    const { set, corridor, compiled, ports, publicInput, fuelUsed } = this.ran;
+    const { corridor, compiled, words } = this.opened;
     this.made.traceHash ??= sha256(
       new CborWriter()
         .array(8)
-        .byteString(set.hash)
+        .byteString(this.set.hash)
         .text(corridor.kind)
         .text(corridor.origin)
         .text(corridor.destination)
         .text(corridor.currency)
-        .byteString(bytesOfWords(publicInput))
-        .byteString(bytesOfWords(compiled.publicPorts.map((port) => ports.get(port) ?? 0n)))
-        .integer(fuelUsed)
+        .byteString(bytesOfWords(words.publicWords(this.facts)))
+        .byteString(bytesOfWords(compiled.publicPorts.map((port) => this.ports.get(port) ?? 0n)))
+        .integer(this.fuelUsed)
         .finish(),
     );
     return this.made.traceHash;
@@ -125,7 +141,7 @@ export class RanDecision implements MachineDecision {
 
   private outcomeOf(place: RulePlace): RuleOutcome {
     const { rule, owners, ownersOfFired, ownersWithBeaters, beaters } = place;
-    const { rules } = this.ran.compiled;
+    const { rules } = this.opened.compiled;
     const outcome: { -readonly [Name in keyof RuleOutcome]: RuleOutcome[Name] } = { rule: rule.id };
     if (this.mayRead(owners)) {
       outcome.applies = this.read(place.applies) === 1;
@@ -145,17 +161,17 @@ export class RanDecision implements MachineDecision {
   }
 
   private firedPlaces(): RulePlace[] {
-    return this.ran.compiled.rules.filter(
+    return this.opened.compiled.rules.filter(
       ({ fired, ownersOfFired }) => this.mayRead(ownersOfFired) && this.read(fired) === 1,
     );
   }
 
   private mayRead(owners: number): boolean {
-    return (owners & ~this.ran.clearedFor) === 0;
+    return (owners & ~this.clearedFor) === 0;
   }
 
   private read(slot: Slot): number {
-    this.made.words ??= numbersOf(this.ran.ports);
+    this.made.words ??= numbersOf(this.ports);
     return readSlot(slot, this.made.words);
   }
 }

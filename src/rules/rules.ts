@@ -7,13 +7,13 @@ import type { Program as LoadedProgram, Machine } from '../../vm/host.ts';
 import { assert } from '../kit/result.ts';
 import type { Facts } from './checker/checked.ts';
 import { clearanceOf } from './clearance.ts';
-import { type CompileFault, type CorridorProgram, compileCorridor } from './compiler/compile.ts';
+import { type CompileFault, compileCorridor } from './compiler/compile.ts';
 import { InputWords } from './compiler/input-words.ts';
 import { type Explanation, publicReader, type Reader } from './decision.ts';
 import { explainDecision, wantedOf } from './explanation.ts';
 import { corridorOf } from './facts.ts';
 import { transactionKinds } from './language/syntax.ts';
-import { type MachineDecision, RanDecision, undecided } from './machine-decision.ts';
+import { type MachineDecision, type OpenProgram, RanDecision, undecided } from './machine-decision.ts';
 import { Probes } from './probe-run.ts';
 import { schema } from './schema.ts';
 import type { Corridor, RuleSet } from './set/rule-set.ts';
@@ -40,11 +40,8 @@ export interface RulesOptions {
 }
 
 /** A corridor's program in the machine. */
-interface Opened {
-  readonly corridor: Corridor;
-  readonly compiled: CorridorProgram;
+interface Opened extends OpenProgram {
   readonly loaded: LoadedProgram;
-  readonly words: InputWords;
   /** What explains its decisions, once somebody asked. */
   probes: Probes | undefined;
 }
@@ -72,29 +69,15 @@ export async function openRules(
   let explaining: Promise<Machine> | undefined;
   const programs = new ProgramCache(set, started);
 
-  function open(facts: Facts): Opened | Unopened {
-    const corridor = hasTime(facts) ? corridorOf(facts) : undefined;
-    return corridor === undefined ? 'facts_insufficient' : programs.open(corridor);
-  }
-
   function decide(facts: Facts, reader: Reader = publicReader): MachineDecision {
-    const opened = open(facts);
+    const opened = programs.open(facts);
     if (typeof opened === 'string') return undecided(set, opened, null);
-    const { corridor, compiled, loaded, words } = opened;
+    const { compiled, loaded, words } = opened;
     words.fill(facts);
     const clearance = clearanceOf(reader, compiled.program.owners);
     const ran = loaded.run({ inputs: words.words, clearance: clearance.label });
     if (!ran.ok) return undecided(set, 'rule_trapped', loaded.hash);
-    return new RanDecision({
-      set,
-      corridor,
-      compiled,
-      program: loaded.hash,
-      fuelUsed: ran.fuelUsed,
-      ports: ran.ports,
-      clearedFor: clearance.owners,
-      publicInput: words.publicWords(),
-    });
+    return new RanDecision(set, opened, facts, ran.ports, ran.fuelUsed, clearance.owners);
   }
 
   return {
@@ -102,7 +85,7 @@ export async function openRules(
     decide,
     async explain(facts, reader) {
       const decision = decide(facts, reader);
-      const opened = open(facts);
+      const opened = programs.open(facts);
       if (typeof opened === 'string' || decision.code !== undefined) return explainDecision(decision, [], []);
       const { compiled, corridor } = opened;
       explaining ??= startMachine();
@@ -122,17 +105,22 @@ class ProgramCache {
   private readonly machines: readonly Machine[];
   private made = 0;
   private readonly programs = new Map<string, Opened | Unopened>();
-  private last: { key: string; opened: Opened | Unopened } = { key: '', opened: 'facts_insufficient' };
+  /** Most transactions are of the corridor of the one before. */
+  private last: Opened | undefined;
 
   constructor(set: RuleSet, machines: readonly Machine[]) {
     this.set = set;
     this.machines = machines;
   }
 
-  open(corridor: Corridor): Opened | Unopened {
+  open(facts: Facts): Opened | Unopened {
+    if (!hasTime(facts)) return 'facts_insufficient';
+    const { last } = this;
+    if (last !== undefined && isOf(last.corridor, facts)) return last;
+    const corridor = corridorOf(facts);
+    if (corridor === undefined) return 'facts_insufficient';
     const { kind, origin, destination, currency } = corridor;
     const key = `${kind} ${origin} ${destination} ${currency}`;
-    if (this.last.key === key) return this.last.opened;
     const opened = this.programs.get(key) ?? this.make(corridor);
     this.programs.delete(key);
     this.programs.set(key, opened);
@@ -140,7 +128,7 @@ class ProgramCache {
       const [oldest] = this.programs.keys();
       if (oldest !== undefined) this.programs.delete(oldest);
     }
-    this.last = { key, opened };
+    if (typeof opened !== 'string') this.last = opened;
     return opened;
   }
 
@@ -158,10 +146,21 @@ class ProgramCache {
       corridor,
       compiled: compiled.compiled,
       loaded: loaded.program,
+      hash: loaded.program.hash,
       words: new InputWords(program),
       probes: undefined,
     };
   }
+}
+
+function isOf({ kind, origin, destination, currency }: Corridor, facts: Facts): boolean {
+  const { fields } = facts;
+  return (
+    kind === facts.kind &&
+    origin === fields.get('tx.origin') &&
+    destination === fields.get('tx.destination') &&
+    currency === fields.get('tx.currency')
+  );
 }
 
 function isCorridor({ kind, origin, destination, currency }: Corridor): boolean {

@@ -33,8 +33,9 @@ export class InputWords {
     for (let at = 0; at < this.fills.length; at++) (this.fills[at] as Fill)(facts);
   }
 
-  /** What is no secret of what was filled in. */
-  publicWords(): readonly bigint[] {
+  /** Of facts what is no secret. */
+  publicWords(facts: Facts): readonly bigint[] {
+    this.fill(facts);
     return this.ofPublic.map(({ value }) => value);
   }
 }

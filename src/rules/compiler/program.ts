@@ -43,7 +43,7 @@ export interface Refused {
 }
 
 /** The label of words that so many owners' secrets went into. */
-export function labelOf(owners: number, of: number = authority): number {
+function labelOf(owners: number, of: number = authority): number {
   return makeLabel({
     secrecy: owners === 0 ? 0 : secretSecrecy,
     authority: of,

@@ -182,7 +182,7 @@ export function verdictOf(
   return verdict;
 }
 
-export function numberOf(verdict: Verdict): bigint {
+function numberOf(verdict: Verdict): bigint {
   return BigInt(verdicts.indexOf(verdict));
 }
 
