@@ -173,10 +173,12 @@ function readFeedFact(
   }
   if (feed.of === 'rates' && part !== undefined && currencyExponent(part) !== undefined) {
     const { value } = fact;
-    const [argument] =
-      value.kind === 'call' && value.name === 'rate' && value.args.length === 1 ? value.args : [];
-    if (argument?.kind === 'literal' && typeof argument.value === 'string')
-      return read({ kind: 'rate', feed, to: part, value: argument.value });
+    if (value.kind === 'call' && value.name === 'rate') {
+      const [argument] = value.args;
+      if (value.args.length === 1 && argument?.kind === 'literal' && typeof argument.value === 'string')
+        return read({ kind: 'rate', feed, to: part, value: argument.value });
+      return context.faults.report('not_constant', value.span, 'no text: `rate("1.0842")` is accepted');
+    }
     const found = readNumber(fact, types.int, context);
     return read(found && { kind: 'rate', feed, to: part, value: found.value });
   }
