@@ -1,5 +1,5 @@
 /** `ringmint rules build`, `sign`, `show` and `replay`: what they say, and what they refuse, each with code and exit code. */
-import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { enterFolder, type Folder, ringmint } from './session.ts';
 
@@ -20,6 +20,9 @@ const show = (...words: string[]) => ringmint(['rules', 'show', '--json', ...wor
 beforeAll(async () => {
   folder = enterFolder();
   cpSync('samples/rules', 'rules', { recursive: true });
+  // The set comes signed: here it is signed anew, by keys of this test.
+  for (const file of readdirSync('rules').filter((name) => name.endsWith('.sig'))) rmSync(`rules/${file}`);
+  editSet((text) => text.replaceAll(/^key .*\n/gm, ''));
   for (const name of ['jp', 'sg', 'publisher', 'stranger'])
     expect((await ringmint(['owner', 'create', '--out', `${name}.pem`])).code).toBe(0);
 });
@@ -145,6 +148,21 @@ describe('ringmint rules sign and build', () => {
     expect(await sign('none.rules', '--as', 'JP')).toEqual([2, 'file_unreadable']);
   });
 
+  it('builds nothing of modules whose tests fail, and says which', async () => {
+    const path = 'rules/us-payments.rules';
+    const before = readFileSync(path, 'utf8');
+    writeFileSync(
+      path,
+      before.replace('{ tx.amount: usd("2999.99") } => ALLOW', '{ tx.amount: usd("2999.99") } => HOLD'),
+    );
+    const refused = await build();
+    expect([refused.code, refused.json()]).toMatchObject([
+      3,
+      { code: 'rule_test_failed', failed: [{ module: 'us.payments', title: 'below what has to travel' }] },
+    ]);
+    writeFileSync(path, before);
+  });
+
   it('tells of all faults of a folder, with files and places, and of a folder without a set', async () => {
     const before = editSet((text) =>
       text.replace('module us.payments 1', 'module us.payments 2\nset us.payments/none = 5'),
@@ -206,6 +224,13 @@ describe('ringmint rules replay', () => {
     const text = await replay();
     expect(text.out).toContain('newly denied');
     expect(text.out).toContain('policy.wallets/full');
+  });
+
+  it('is what `diff` tells of recorded facts', async () => {
+    const told = await ringmint([
+      ...['rules', 'diff', 'one.rulebundle', 'candidate', '--facts', 'samples/rules/facts.jsonl', '--json'],
+    ]);
+    expect(told.json()).toEqual((await replay('--json')).json());
   });
 
   it('goes on where an earlier run ended, and reads standard input', async () => {

@@ -19,6 +19,12 @@ interface Given {
   readonly steps?: string;
 }
 
+interface DifferenceGiven {
+  readonly ranges: boolean;
+  readonly refuseLaxer: boolean;
+  readonly facts?: string;
+}
+
 /** `command` makes one of `ringmint rules`. */
 export function addAnalysisCommands(
   command: (name: string, description: string, ...examples: string[]) => Command,
@@ -79,13 +85,20 @@ export function addAnalysisCommands(
       'tell for which transactions another rule set is laxer or stricter: for all that there can be',
       'diff samples/rules candidate.rulebundle',
       'diff samples/rules candidate.rulebundle --ranges',
+      'diff samples/rules candidate.rulebundle --facts samples/rules/facts.jsonl',
     ),
   )
     .argument('<old>', 'the set in force: a folder or a bundle')
     .argument('<new>', 'the other one')
     .option('--ranges', 'wherever parameters may be moved to, and not only as the sets have them', false)
     .option('--refuse-laxer', 'refuse where the new one is laxer for any transaction', false)
-    .action(async (path: string, other: string, given: Given & { ranges: boolean; refuseLaxer: boolean }) => {
+    .option('--facts <file>', 'for recorded facts, one decision a line, instead: as `ringmint rules replay`')
+    .action(async (path: string, other: string, given: Given & DifferenceGiven) => {
+      if (given.facts !== undefined) {
+        const { runReplay } = await import('./replay.ts');
+        done(await runReplay(terminal, { facts: given.facts, live: path, candidate: other, stdin }));
+        return;
+      }
       const { runDiff } = await import('./difference.ts');
       const { ranges, refuseLaxer } = given;
       done(await runDiff(terminal, { path, other, ranges, refuseLaxer, ...argumentsOf(given) }));

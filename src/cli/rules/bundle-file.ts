@@ -4,13 +4,17 @@ import { quote, refuse } from '../../kit/result.ts';
 import { verificationKey } from '../../records/signature.ts';
 import type { Value } from '../../rules/checker/checked.ts';
 import { showValue } from '../../rules/facts-json.ts';
+import { wholeReader } from '../../rules/replay/replay.ts';
+import { openRules } from '../../rules/rules.ts';
 import { type BundleCode, makeBundle, openBundle } from '../../rules/set/bundle.ts';
 import type { RuleSetSource } from '../../rules/set/read-rule-set.ts';
 import { type SignatureCode, verifyModule } from '../../rules/set/signatures.ts';
+import { fulfils, setOfTests } from '../../rules/set/test-set.ts';
 import { makeNodeVerifySignature } from '../../verifier/signature-node.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { writeOutput } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
+import { openMachine } from '../vm/program-file.ts';
 import { readTrustedKeys, type TrustArguments } from '../vm/trusted-key.ts';
 import { readFolder, readRuleSource, refuseRuleSource } from './rule-source.ts';
 
@@ -25,7 +29,10 @@ export interface BuildArguments {
   readonly secretLists: boolean;
 }
 
-/** Writes the bundle of a folder's set, the same bytes for the same files, where it has no faults and all signatures that it needs but its publisher's. */
+/**
+ * Writes the bundle of a folder's set, the same bytes for the same files, where it has no faults, the tests of its modules hold, and it has all
+ * signatures that it needs but its publisher's.
+ */
 export async function runBuild(terminal: Terminal, given: BuildArguments): Promise<ExitCode> {
   const read = await readFolder(given.folder);
   if (!read.ok) return refuseRuleSource(terminal, read);
@@ -33,6 +40,14 @@ export async function runBuild(terminal: Terminal, given: BuildArguments): Promi
   const unsigned = findUnsigned(source);
   if (unsigned.length > 0) return refuseUnsigned(terminal, unsigned);
   const { set } = source;
+  const failed = await failedTests(terminal, source);
+  if (failed.length > 0) {
+    const titles = failed.map(({ module, title }) => `${module} ${quote(title)}`).join(', ');
+    return terminal.refuse(
+      refuse('rule_test_failed', `tests fail: ${titles}; \`ringmint rules test\` says why`),
+      { failed },
+    );
+  }
   const bytes = makeBundle(source, !given.secretLists);
   const opened = openBundle(bytes, { trust: undefined, lists: [...source.listFiles.values()] });
   if (!opened.ok) return terminal.refuse(opened);
@@ -56,6 +71,23 @@ export async function runBuild(terminal: Terminal, given: BuildArguments): Promi
         : [`  the secret ${lists(secret)} not in it: whoever loads it needs their files, too`]),
     '  next: `ringmint rules sign`, by its publisher',
   ]);
+}
+
+/** Of all modules, decided by the machine. */
+async function failedTests(
+  terminal: Terminal,
+  { set }: RuleSetSource,
+): Promise<readonly { readonly module: string; readonly title: string }[]> {
+  const failed: { module: string; title: string }[] = [];
+  const reader = wholeReader(set);
+  for (const module of set.modules) {
+    terminal.status(`  ${module.name}: ${module.tests.length} tests`);
+    const rules = await openRules(setOfTests(set, module), openMachine);
+    for (const test of module.tests)
+      if (!fulfils(rules.decide(test.facts, reader), test, module))
+        failed.push({ module: module.name, title: test.title });
+  }
+  return failed;
 }
 
 function lists(names: readonly string[]): string {

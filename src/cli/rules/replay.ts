@@ -1,7 +1,6 @@
 /** `ringmint rules replay`: recorded facts decided by the set in force and by a candidate. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { startMachine } from '../../../vm/host.ts';
 import { toHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import type { Reader } from '../../rules/decision.ts';
@@ -19,7 +18,7 @@ import { openRules, type Rules } from '../../rules/rules.ts';
 import { grouped } from '../bulk/progress.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
-import { readWasm } from '../vm/program-file.ts';
+import { openMachine } from '../vm/program-file.ts';
 import type { StandardInput } from '../vm/standard-input.ts';
 import { type FaultySet, readRuleSource, refuseRuleSource } from './rule-source.ts';
 
@@ -28,13 +27,17 @@ export interface ReplayArguments {
   readonly facts: string;
   readonly live: string;
   readonly candidate: string;
-  readonly lists: readonly string[];
-  readonly clearedFor: readonly string[] | undefined;
-  readonly check: boolean;
-  readonly examples: string;
+  /** Of a bundle that lacks some. */
+  readonly lists?: readonly string[];
+  /** Whose secrets may be looked at; all where nothing is said. */
+  readonly clearedFor?: readonly string[];
+  /** Whether the reference evaluator decides, too. */
+  readonly check?: boolean;
+  /** Of each kind of change. */
+  readonly examples?: string;
   /** Lines that are passed over, and after how many it ends. */
-  readonly skip: string;
-  readonly limit: string | undefined;
+  readonly skip?: string;
+  readonly limit?: string;
   readonly stdin: StandardInput;
 }
 
@@ -42,9 +45,10 @@ export interface ReplayArguments {
 export async function runReplay(terminal: Terminal, given: ReplayArguments): Promise<ExitCode> {
   const counts = readCounts(given);
   if (!counts.ok) return terminal.refuse(counts);
-  const live = await openSet(given.live, given.lists);
+  const { lists = [], check = false } = given;
+  const live = await openSet(given.live, lists);
   if (!live.ok) return refuseRuleSource(terminal, live);
-  const candidate = await openSet(given.candidate, given.lists);
+  const candidate = await openSet(given.candidate, lists);
   if (!candidate.ok) return refuseRuleSource(terminal, candidate);
   const { clearedFor } = given;
   const reader = clearedFor === undefined ? wholeReader(live.value.set, candidate.value.set) : { clearedFor };
@@ -53,7 +57,7 @@ export async function runReplay(terminal: Terminal, given: ReplayArguments): Pro
     live: live.value,
     candidate: candidate.value,
     reader,
-    check: given.check,
+    check,
     examples,
   });
   const total = given.facts === '-' ? undefined : (await stat(given.facts).catch(() => undefined))?.size;
@@ -225,14 +229,13 @@ async function openSet(
 ): Promise<{ ok: true; value: Rules } | FaultySet> {
   const read = await readRuleSource({ path, lists });
   if (!read.ok) return read;
-  const wasm = await readWasm('machine.wasm');
-  return succeed(await openRules(read.value.set, () => startMachine(wasm)));
+  return succeed(await openRules(read.value.set, openMachine));
 }
 
 function readCounts(
   given: ReplayArguments,
 ): Result<{ examples: number; skip: number; limit: number | undefined }> {
-  const { examples, skip, limit } = given;
+  const { examples = '3', skip = '0', limit } = given;
   for (const [name, text] of [
     ['examples', examples],
     ['skip', skip],

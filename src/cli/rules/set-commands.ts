@@ -109,7 +109,15 @@ export function addSetCommands(
       }) => {
         const { runReplay } = await import('./replay.ts');
         const { list = [], clearedFor, limit, ...rest } = given;
-        done(await runReplay(terminal, { ...rest, lists: list, clearedFor, limit, stdin }));
+        done(
+          await runReplay(terminal, {
+            ...rest,
+            lists: list,
+            stdin,
+            ...(clearedFor === undefined ? {} : { clearedFor }),
+            ...(limit === undefined ? {} : { limit }),
+          }),
+        );
       },
     );
 }

@@ -124,10 +124,10 @@ async function openKey(
   if (key !== undefined) {
     const read = await readApproverKey(key);
     if (!read.ok) return read;
-    const { sign } = read.value;
+    const { value } = read;
     return succeed({
-      key: read.value.key,
-      sign: (message) => Promise.resolve(sign(message)),
+      key: value.key,
+      sign: (message) => Promise.resolve(value.sign(message)),
       close: () => Promise.resolve(),
     });
   }

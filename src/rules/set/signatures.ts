@@ -70,7 +70,7 @@ export function verifyDetached(
 }
 
 /** Who has to have signed a module: its own jurisdictions where the set has keys of them, and all of both modules where it has an exception to a rule of another one. */
-export function signersOf(
+function signersOf(
   set: Pick<RuleSet, 'modules'>,
   module: CheckedModule,
   keys: ReadonlyMap<string, readonly VerificationKey[]>,
