@@ -1,1 +1,1 @@
-Ò„XL£&X 7µ´ï;¬ó>”Çù@…_)±ˆ©¢9ÍWIÊÛÛBkx#application/vnd.ringmint.rules+cose öX@…[i~ãµJ—è»²ÜZ¸·§NBÀÞO[êŸpdý°ý}o\CMŒ—†õLÄ²±V7ÄBYEÒf2ƒ›†VjX
+Ò„XL£&X 7µ´ï;¬ó>”Çù@…_)±ˆ©¢9ÍWIÊÛÛBkx#application/vnd.ringmint.rules+cose öX@oû‚ï~úaTÈ»ÏÝªÛ®YŸGx'À@Õy­_5^Óãð™7­>ó&8U»@IkN™­hâ(!('osJ
