@@ -42,7 +42,11 @@ function codingOf(set: RuleSet, corridor: Corridor, inputs: Inputs): Coding {
 }
 
 /** A value for each unknown, most of them near a number that the set names. */
-function modelOf(choice: SeededChoice, roots: readonly Term[], borders: readonly bigint[]): ReadonlyMap<Term, bigint | boolean> {
+function modelOf(
+  choice: SeededChoice,
+  roots: readonly Term[],
+  borders: readonly bigint[],
+): ReadonlyMap<Term, bigint | boolean> {
   const found = new Map<Term, bigint | boolean>();
   for (const unknown of termsBelow(roots)) {
     if (unknown.kind !== 'variable') continue;
@@ -65,11 +69,18 @@ function textOf(value: bigint | boolean): string {
 
 const everybody = { clearedFor: ['US', 'FR', 'EU', 'FR + US', 'FATF', 'ANY', 'DE', 'issuer'] };
 
-function* codings(from: number, count: number): Generator<Coding & { readonly seed: number; readonly choice: SeededChoice }> {
+function* codings(
+  from: number,
+  count: number,
+): Generator<Coding & { readonly seed: number; readonly choice: SeededChoice }> {
   for (let seed = from; seed < from + count; seed++) {
     const choice = new SeededChoice(seed);
     const { set } = generateSet(choice);
-    yield { seed, choice, ...codingOf(set, generateCorridor(choice, set), seed % 2 === 0 ? 'any' : 'proper') };
+    yield {
+      seed,
+      choice,
+      ...codingOf(set, generateCorridor(choice, set), seed % 2 === 0 ? 'any' : 'proper'),
+    };
   }
 }
 
@@ -91,7 +102,11 @@ describe('the formulas of a decision', () => {
         const model = modelOf(choice, order, bordersOf(set));
         const values = valuesOf(order, (unknown) => model.get(unknown) ?? 0n);
         const read = facts.read(
-          new Map([...model].flatMap(([term, value]) => (term.kind === 'variable' ? [[term.name, textOf(value)]] : []))),
+          new Map(
+            [...model].flatMap(([term, value]) =>
+              term.kind === 'variable' ? [[term.name, textOf(value)]] : [],
+            ),
+          ),
         );
         const decision = evaluate(set, read, everybody);
         const is = (term: Term): boolean => values.get(term) === true;
@@ -101,7 +116,11 @@ describe('the formulas of a decision', () => {
           return {
             rule: one.member.rule.id,
             applies,
-            error: is(one.error) ? (is(one.denied) || one.member.rule.layer === 'strict' ? 'DENY' : 'HOLD') : 'none',
+            error: is(one.error)
+              ? is(one.denied) || one.member.rule.layer === 'strict'
+                ? 'DENY'
+                : 'HOLD'
+              : 'none',
             met: applies && is(one.met),
             fired: is(one.fired),
             defeated: is(one.defeated),
@@ -147,7 +166,11 @@ describe('z3', () => {
         typeof value === 'bigint' ? terms.equal(term, terms.int(value)) : value ? term : terms.not(term),
       );
       const read = facts.read(
-        new Map([...model].flatMap(([term, value]) => (term.kind === 'variable' ? [[term.name, textOf(value)]] : []))),
+        new Map(
+          [...model].flatMap(([term, value]) =>
+            term.kind === 'variable' ? [[term.name, textOf(value)]] : [],
+          ),
+        ),
       );
       const decision = evaluate(set, read, everybody);
       const text = caseText({ seed, set, facts: read, reader: everybody });
@@ -171,7 +194,10 @@ describe('z3', () => {
           const answer = await solver.solve(writeScript([is], 'exact').text, limits);
           if (answer.result !== 'sat') continue;
           const read = facts.read(answer.model);
-          expect(evaluate(set, read, everybody).verdict, caseText({ seed, set, facts: read, reader: everybody })).toBe(verdict);
+          expect(
+            evaluate(set, read, everybody).verdict,
+            caseText({ seed, set, facts: read, reader: everybody }),
+          ).toBe(verdict);
         }
       }
     }

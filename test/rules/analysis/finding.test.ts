@@ -95,7 +95,9 @@ rule few control orders priority 1
 rule other control limit
   cap ${second} on tx.amount
 `);
-    expect(await refusedIn(caps('account.day_remaining'))).toEqual(['conflict us.orders/one us.orders/other']);
+    expect(await refusedIn(caps('account.day_remaining'))).toEqual([
+      'conflict us.orders/one us.orders/other',
+    ]);
     expect(await refusedIn(caps('account.request_maximum'))).toEqual([]);
   });
 });
@@ -103,7 +105,9 @@ rule other control limit
 describe('a dead rule', () => {
   const one = (condition: string) => orders(`rule some control orders\n  HOLD when ${condition}\n`);
   it('is one whose condition nothing fulfils', async () => {
-    expect(await refusedIn(one('account.requests > 9 && account.requests < 10'))).toEqual(['dead_rule us.orders/some']);
+    expect(await refusedIn(one('account.requests > 9 && account.requests < 10'))).toEqual([
+      'dead_rule us.orders/some',
+    ]);
     expect(await refusedIn(one('account.requests > 9 && account.requests < 11'))).toEqual([]);
   });
   it('is one that is always beaten, and says by which', async () => {
@@ -131,8 +135,7 @@ rule other control orders exception to some
 
 describe('an error that is reached', () => {
   it('is a division by what can be 0', async () => {
-    const divided = (by: string) =>
-      orders(`rule some control orders\n  HOLD when 1000 / ${by} > 10\n`);
+    const divided = (by: string) => orders(`rule some control orders\n  HOLD when 1000 / ${by} > 10\n`);
     expect(await refusedIn(divided('account.requests'))).toEqual(['error_reachable us.orders/some']);
     expect(await refusedIn(divided('(account.requests + 1)'))).toEqual([]);
   });
@@ -152,7 +155,8 @@ describe('an error that is reached', () => {
 
 describe('a gap', () => {
   it('is told where no cap is in force', async () => {
-    const cap = (when: string) => payments(`rule day control limit.day\n  cap usd("100.00") on dollars${when}\n`);
+    const cap = (when: string) =>
+      payments(`rule day control limit.day\n  cap usd("100.00") on dollars${when}\n`);
     expect(await toldIn('gap', cap(' when has(tx.tier)'))).toEqual([
       'no cap of `limit.day` of US, national is in force of some transactions',
     ]);

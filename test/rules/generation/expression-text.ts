@@ -110,7 +110,9 @@ function selectText(type: TypeName, depth: number, scope: Scope): string {
 function truthText(depth: number, scope: Scope): string {
   const { choice } = scope;
   const of = (type: TypeName): string => expressionText(type, depth - 1, scope);
-  switch (choice.below(12)) {
+  switch (choice.below(13)) {
+    case 12:
+      return roundedText(depth, scope);
     case 0:
     case 1:
       return `(${of('bool')} && ${of('bool')})`;
@@ -134,6 +136,21 @@ function truthText(depth: number, scope: Scope): string {
       return `(${of(type)} ${choice.pick(['<', '<=', '>', '>=', '==', '!='])} ${of(type)})`;
     }
   }
+}
+
+/** The same rounded in two ways: where they differ it shows, however seldom a decision hangs on a minor unit. */
+function roundedText(depth: number, scope: Scope): string {
+  const { choice } = scope;
+  const sign = choice.once(2) ? '-' : '';
+  const amount = `${sign}${expressionText('money<tx>', depth - 2, scope)}`;
+  const [first, second] = [choice.pick(roundings), choice.pick(roundings)];
+  const operator = choice.pick(['==', '<', '<=']);
+  if (choice.once(2)) {
+    const ratio = choice.once(3) ? expressionText('ratio', depth - 2, scope) : 'ratio("0.5")';
+    return `(mul(${amount}, ${ratio}, ${first}) ${operator} mul(${amount}, ${ratio}, ${second}))`;
+  }
+  const by = choice.once(3) ? expressionText('int', depth - 2, scope) : choice.pick(['2', '3', '(-2)']);
+  return `(div(${amount}, ${by}, ${first}) ${operator} div(${amount}, ${by}, ${second}))`;
 }
 
 function listedText(depth: number, scope: Scope): string {
