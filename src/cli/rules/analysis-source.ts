@@ -66,14 +66,21 @@ export async function readAnalysisSource(
   return succeed({ set: setOfTests(set, found), modules: [found], suppressions, files });
 }
 
-function readAlone(path: string, { name, version }: CheckedModule, text: string): ReturnType<typeof readFolder> extends Promise<infer Read> ? Read : never {
+function readAlone(
+  path: string,
+  { name, version }: CheckedModule,
+  text: string,
+): ReturnType<typeof readFolder> extends Promise<infer Read> ? Read : never {
   const files = new Map([
     ['check.ruleset', utf8(`ruleset check 1\nmodule ${name} ${version}\n`)],
     [path, utf8(text)],
   ]);
   const { source, faults } = readRuleSet(files);
   if (source !== undefined) return succeed(source);
-  return { ...refuse('rules_malformed', `${quote(path)} alone is no rule set: one in its folder is accepted`), faults };
+  return {
+    ...refuse('rules_malformed', `${quote(path)} alone is no rule set: one in its folder is accepted`),
+    faults,
+  };
 }
 
 /** The label machine, for a reader who is cleared for everything; each set is opened once. */

@@ -15,7 +15,12 @@ import { firedIn, fulfils, setOfTests } from '../../rules/set/test-set.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import type { StandardInput } from '../vm/standard-input.ts';
-import { type AnalysisSource, openMachine, readAnalysisSource, type SourceRefusal } from './analysis-source.ts';
+import {
+  type AnalysisSource,
+  openMachine,
+  readAnalysisSource,
+  type SourceRefusal,
+} from './analysis-source.ts';
 import { findingAsJson, showFinding, showFired, showPlace } from './finding-report.ts';
 import { refuseModules } from './module-file.ts';
 import { refuseRuleSource } from './rule-source.ts';
@@ -46,7 +51,10 @@ export async function runCheck(terminal: Terminal, given: AnalysisArguments): Pr
   if (faults.length > 0) {
     for (const fault of faults) terminal.say(fault);
     return terminal.refuse(
-      refuse('rules_refused', `${faults.length} corridors do not fit the machine: rules that do are accepted`),
+      refuse(
+        'rules_refused',
+        `${faults.length} corridors do not fit the machine: rules that do are accepted`,
+      ),
       { faults },
     );
   }
@@ -61,7 +69,8 @@ export async function runCheck(terminal: Terminal, given: AnalysisArguments): Pr
     analysis = await analyze({ ...common, set, solver, limits, elapsed: () => performance.now() });
     const questions = new Questions(solver, limits, () => performance.now());
     const findings: Finding[] = [];
-    for (const coverage of coverages) findings.push(...(await uncoveredIn(coverage, { ...common, set, questions })));
+    for (const coverage of coverages)
+      findings.push(...(await uncoveredIn(coverage, { ...common, set, questions })));
     uncovered = findings;
   } finally {
     await solver.close();
@@ -156,7 +165,10 @@ export function readAnalysisOptions(
   const numbers = { 'question-seconds': questionSeconds, 'total-seconds': totalSeconds, steps };
   for (const [name, text] of Object.entries(numbers))
     if (text !== undefined && !/^[1-9]\d{0,8}$/.test(text))
-      return refuse('usage', `--${name} \`${text.slice(0, 40)}\`: a whole number from 1 to 999999999 is accepted`);
+      return refuse(
+        'usage',
+        `--${name} \`${text.slice(0, 40)}\`: a whole number from 1 to 999999999 is accepted`,
+      );
   return succeed({
     now: BigInt(now),
     limits: {
@@ -194,7 +206,9 @@ function compileAll(set: RuleSet, rules: Rules, terminal: Terminal): readonly st
 async function failedTests(
   { set, modules, files }: AnalysisSource,
   decide: Decide,
-): Promise<readonly { readonly module: string; readonly title: string; readonly lines: readonly string[] }[]> {
+): Promise<
+  readonly { readonly module: string; readonly title: string; readonly lines: readonly string[] }[]
+> {
   const failed = [];
   for (const module of modules) {
     const cut = setOfTests(set, module);
@@ -219,8 +233,15 @@ async function uncoveredIn(
   const tell = (code: 'not_covered' | 'not_coverable', items: readonly CoverageItem[]): readonly Finding[] =>
     [...new Set(items.map(({ rule }) => rule))].map((rule) => {
       const texts = items.filter((item) => item.rule === rule).map(({ text }) => text);
-      const why = code === 'not_covered' ? 'no test shows' : 'no test shows, and none was found that could be written,';
+      const why =
+        code === 'not_covered' ? 'no test shows' : 'no test shows, and none was found that could be written,';
       return findingOf(code, [{ rule, module }], `${why} ${texts.join('; ')}`);
     });
-  return [...tell('not_covered', found.flatMap(({ shows }) => shows)), ...tell('not_coverable', left)];
+  return [
+    ...tell(
+      'not_covered',
+      found.flatMap(({ shows }) => shows),
+    ),
+    ...tell('not_coverable', left),
+  ];
 }

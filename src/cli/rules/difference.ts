@@ -63,33 +63,67 @@ export async function runDiff(terminal: Terminal, given: DifferenceArguments): P
   for (const line of lines) terminal.say(line);
   const refusal =
     open.length > 0
-      ? refuse('rules_undecided', `${open.length} questions have no answer that the machine confirms: more time is accepted, with --question-seconds and --steps`)
-      : refuse('rules_laxer', `the new set is laxer in ${laxer.length} kinds of transactions: one that is nowhere laxer is accepted`);
+      ? refuse(
+          'rules_undecided',
+          `${open.length} questions have no answer that the machine confirms: more time is accepted, with --question-seconds and --steps`,
+        )
+      : refuse(
+          'rules_laxer',
+          `the new set is laxer in ${laxer.length} kinds of transactions: one that is nowhere laxer is accepted`,
+        );
   return terminal.refuse(refusal, value);
 }
 
-function showChange({ direction, from, to, corridor, origins, destinations, state, reason, facts, before, after, parameters }: Change): readonly string[] {
+function showChange({
+  direction,
+  from,
+  to,
+  corridor,
+  origins,
+  destinations,
+  state,
+  reason,
+  facts,
+  before,
+  after,
+  parameters,
+}: Change): readonly string[] {
   const where = corridorAsText(corridor, origins, destinations);
   const line = `${direction}: ${from} becomes ${to}: ${where}`;
   if (state === 'undecided') return [`${line}: nobody found out in time: ${reason ?? ''}`];
   return [
     state === 'found' ? line : `${line}: a defect of ringmint, please report it: the machine finds otherwise`,
     ...(facts === undefined ? [] : [`    ${formatFacts({ id: undefined, facts })}`]),
-    ...(parameters === undefined ? [] : [`    with ${[...parameters].map(([name, value]) => `${name} = ${showParameter(value)}`).join(', ')}`]),
+    ...(parameters === undefined
+      ? []
+      : [
+          `    with ${[...parameters].map(([name, value]) => `${name} = ${showParameter(value)}`).join(', ')}`,
+        ]),
     ...(before === undefined || after === undefined
       ? []
-      : [`    before ${before.verdict}${showFired(before.fired)}; after ${after.verdict}${showFired(after.fired)}`]),
+      : [
+          `    before ${before.verdict}${showFired(before.fired)}; after ${after.verdict}${showFired(after.fired)}`,
+        ]),
   ];
 }
 
-function changeAsJson({ facts, before, after, parameters, reason, ...change }: Change): Readonly<Record<string, unknown>> {
+function changeAsJson({
+  facts,
+  before,
+  after,
+  parameters,
+  reason,
+  ...change
+}: Change): Readonly<Record<string, unknown>> {
   return {
     ...change,
     reason: reason ?? null,
     facts: facts === undefined ? null : factsAsJson(facts),
     before: before === undefined ? null : { verdict: before.verdict, fired: before.fired },
     after: after === undefined ? null : { verdict: after.verdict, fired: after.fired },
-    parameters: Object.fromEntries([...(parameters ?? [])].map(([name, value]) => [name, showParameter(value)])),
+    parameters: Object.fromEntries(
+      [...(parameters ?? [])].map(([name, value]) => [name, showParameter(value)]),
+    ),
   };
 }
 

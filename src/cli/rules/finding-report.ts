@@ -1,29 +1,44 @@
 /** Findings as a person reads them, and as JSON. */
-import type { Corridor } from '../../rules/set/rule-set.ts';
+
 import { showCorridor } from '../../rules/analysis/corridors.ts';
 import type { Place, Witness } from '../../rules/analysis/finding.ts';
 import { type Judged, nameOfFinding } from '../../rules/analysis/suppression.ts';
 import type { CheckedModule, Facts } from '../../rules/checker/checked.ts';
 import { formatFacts } from '../../rules/facts-json.ts';
 import { placeOf } from '../../rules/language/place.ts';
+import type { Corridor } from '../../rules/set/rule-set.ts';
 
 type Files = ReadonlyMap<string, string>;
 
 /** The finding with the places of all that it is about, the transaction that shows it, and what the machine decides. */
-export function showFinding({ finding, suppressedBy, expired, isRefused }: Judged, files: Files): readonly string[] {
+export function showFinding(
+  { finding, suppressedBy, expired, isRefused }: Judged,
+  files: Files,
+): readonly string[] {
   const { code, message, places, corridor, witnesses } = finding;
-  const state = suppressedBy === undefined ? (isRefused ? '' : ' (told only)') : ` (accepted until ${suppressedBy.until}: ${suppressedBy.because})`;
+  const state =
+    suppressedBy === undefined
+      ? isRefused
+        ? ''
+        : ' (told only)'
+      : ` (accepted until ${suppressedBy.until}: ${suppressedBy.because})`;
   const [first, ...others] = places.map((place) => showPlace(place, files));
   return [
     `${first === undefined ? '' : `${first}: `}${code}: ${message}${state}`,
     ...others.map((place) => `    and ${place}`),
     ...(expired === undefined ? [] : [`    was accepted until ${expired.until}`]),
     ...(corridor === undefined ? [] : [`    in ${showCorridor(corridor)}`]),
-    ...witnesses.map(({ facts, decision }) => `    ${decision.verdict}${showFired(decision.fired)}: ${formatFacts({ id: undefined, facts })}`),
+    ...witnesses.map(
+      ({ facts, decision }) =>
+        `    ${decision.verdict}${showFired(decision.fired)}: ${formatFacts({ id: undefined, facts })}`,
+    ),
   ];
 }
 
-export function findingAsJson({ finding, suppressedBy, isRefused }: Judged, files: Files): Readonly<Record<string, unknown>> {
+export function findingAsJson(
+  { finding, suppressedBy, isRefused }: Judged,
+  files: Files,
+): Readonly<Record<string, unknown>> {
   const { code, rules, message, places, corridor, witnesses } = finding;
   return {
     code,
@@ -32,7 +47,10 @@ export function findingAsJson({ finding, suppressedBy, isRefused }: Judged, file
     accepted_until: suppressedBy?.until ?? null,
     message,
     rules,
-    places: places.map(({ module, span }) => ({ file: fileOf(module, files), ...placeOf(module.text, span.start) })),
+    places: places.map(({ module, span }) => ({
+      file: fileOf(module, files),
+      ...placeOf(module.text, span.start),
+    })),
     corridor: corridor ?? null,
     witnesses: witnesses.map(witnessAsJson),
   };
@@ -46,10 +64,16 @@ export function factsAsJson(facts: Facts): unknown {
   return JSON.parse(formatFacts({ id: undefined, facts }));
 }
 
-export function corridorAsText(corridor: Corridor, origins: readonly string[], destinations: readonly string[]): string {
+export function corridorAsText(
+  corridor: Corridor,
+  origins: readonly string[],
+  destinations: readonly string[],
+): string {
   const others = (all: readonly string[], first: string): string => {
     const more = all.filter((one) => one !== first);
-    return more.length === 0 ? first : `${first} (as ${more.slice(0, 3).join(', ')}${more.length > 3 ? ', …' : ''})`;
+    return more.length === 0
+      ? first
+      : `${first} (as ${more.slice(0, 3).join(', ')}${more.length > 3 ? ', …' : ''})`;
   };
   const { origin, destination, currency, kind } = corridor;
   return `${others(origins, origin)} to ${others(destinations, destination)} in ${currency}, ${kind}`;

@@ -25,7 +25,13 @@ export type FindingCode =
   | 'undecided'
   | 'witness_unconfirmed';
 
-const told: readonly FindingCode[] = ['not_coverable', 'gap', 'gap_value', 'error_at_extremes', 'corridor_closed'];
+const told: readonly FindingCode[] = [
+  'not_coverable',
+  'gap',
+  'gap_value',
+  'error_at_extremes',
+  'corridor_closed',
+];
 
 /** Whether a finding of this code refuses the set, where nothing suppresses it. */
 export function isRefused(code: FindingCode): boolean {

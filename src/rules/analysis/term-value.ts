@@ -6,11 +6,11 @@ export type Values = Map<Term, bigint | boolean>;
 /** The values of `order`, which has the parts of each term before it. */
 export function valuesOf(order: readonly Term[], of: (unknown: Term) => bigint | boolean): Values {
   const values: Values = new Map();
-  for (const term of order) values.set(term, term.kind === 'variable' ? of(term) : valueOf(term, values));
+  for (const term of order) values.set(term, term.kind === 'variable' ? of(term) : worthOf(term, values));
   return values;
 }
 
-function valueOf(term: Term, values: Values): bigint | boolean {
+function worthOf(term: Term, values: Values): bigint | boolean {
   if (term.kind === 'constant') return term.value;
   if (term.kind === 'variable') return values.get(term) ?? false;
   const [a = false, b = false, c = false] = term.args.slice(0, 3).map((part) => values.get(part));

@@ -75,13 +75,18 @@ describe('coverage', () => {
     if (module === undefined) throw new Error('a set of a test has a module');
     expect(module.tests).toHaveLength(found.length);
     for (const test of module.tests)
-      expect(fulfils(await decide(setOfTests(whole, module), test.facts), test, module), test.title).toBe(true);
+      expect(fulfils(await decide(setOfTests(whole, module), test.facts), test, module), test.title).toBe(
+        true,
+      );
     expect((await missingIn(whole)).missing).toEqual([]);
   });
 
   it('does not ask for what cannot be', async () => {
     const odd = text.replace('tx.tier in list.watched', 'tx.tier in list.watched && tx.tier == "CC"');
     const { impossible } = await missingIn(setOf(odd + some));
-    expect(impossible.map((item) => item.text)).toEqual(['us.payments/watched applies', 'us.payments/watched fires']);
+    expect(impossible.map((item) => item.text)).toEqual([
+      'us.payments/watched applies',
+      'us.payments/watched fires',
+    ]);
   });
 });

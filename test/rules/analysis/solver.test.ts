@@ -49,13 +49,17 @@ describe('a solver process', () => {
 
   it('says unknown where it takes too many steps, and answers the next question', async () => {
     const solver = start();
-    expect(await solver.solve(hard, { timeoutMs: 60_000, steps: 20_000 })).toMatchObject({ result: 'unknown' });
+    expect(await solver.solve(hard, { timeoutMs: 60_000, steps: 20_000 })).toMatchObject({
+      result: 'unknown',
+    });
     expect(await solver.solve(easy, limits)).toMatchObject({ result: 'sat' });
   });
 
   it('says unknown after its deadline, and answers the next question', async () => {
     const solver = start();
-    expect(await solver.solve(hard, { timeoutMs: 300, steps: 2_000_000_000 })).toMatchObject({ result: 'unknown' });
+    expect(await solver.solve(hard, { timeoutMs: 300, steps: 2_000_000_000 })).toMatchObject({
+      result: 'unknown',
+    });
     expect(await solver.solve(easy, limits)).toMatchObject({ result: 'sat' });
   });
 
@@ -133,7 +137,11 @@ describe('questions', () => {
     const [x, y] = [terms.variable('x', 1n, 10n ** 15n), terms.variable('y', 1n, 10n ** 12n)];
     const product = terms.multiply(x, y);
     const questions = new Questions(solver, usualLimits, () => 0);
-    const found = await questions.ask(terms, terms.less(terms.int(7n * 10n ** 20n), product), terms.less(product, terms.int(7n * 10n ** 20n + 10n ** 10n)));
+    const found = await questions.ask(
+      terms,
+      terms.less(terms.int(7n * 10n ** 20n), product),
+      terms.less(product, terms.int(7n * 10n ** 20n + 10n ** 10n)),
+    );
     expect(found.result).toBe('sat');
     const none = await questions.ask(terms, terms.less(terms.int(10n ** 27n), product));
     expect(none).toEqual({ result: 'unsat' });

@@ -39,13 +39,21 @@ async function changesOf(
   return [
     ...new Set(
       changes.map(({ direction, from, to, state, facts, parameters: moved }) =>
-        [direction, from, to, state, String(facts?.fields.get('account.requests')), ...(moved?.values() ?? [])].join(' '),
+        [
+          direction,
+          from,
+          to,
+          state,
+          String(facts?.fields.get('account.requests')),
+          ...(moved?.values() ?? []),
+        ].join(' '),
       ),
     ),
   ];
 }
 
-const hold = (limit: string) => setOf(orders(`rule many control orders\n  HOLD when account.requests > ${limit}\n`));
+const hold = (limit: string) =>
+  setOf(orders(`rule many control orders\n  HOLD when account.requests > ${limit}\n`));
 
 describe('the widening from one set to another', () => {
   it('is nothing where every transaction gets the same verdict, however it is written', async () => {
@@ -58,7 +66,9 @@ describe('the widening from one set to another', () => {
   });
   it('tells each pair of verdicts', async () => {
     const other = setOf(
-      orders('rule many control orders\n  FLAG when account.requests == 11\nrule more control orders\n  DENY when account.requests == 12\nrule rest control orders\n  HOLD when account.requests > 12\n'),
+      orders(
+        'rule many control orders\n  FLAG when account.requests == 11\nrule more control orders\n  DENY when account.requests == 12\nrule rest control orders\n  HOLD when account.requests > 12\n',
+      ),
     );
     expect([...(await changesOf(hold('10'), other))].sort()).toEqual([
       'laxer HOLD FLAG found 11',
@@ -72,10 +82,15 @@ describe('the widening from one set to another', () => {
           `feed rank of int range 0 .. 9 max_age 24h on_stale ${onStale}\nrule low control orders\n  FLAG when feed.rank < 3\n`,
         ),
       );
-    expect(await changesOf(reads('DENY'), reads('HOLD'))).toEqual([expect.stringMatching(/^laxer DENY HOLD found/)]);
+    expect(await changesOf(reads('DENY'), reads('HOLD'))).toEqual([
+      expect.stringMatching(/^laxer DENY HOLD found/),
+    ]);
   });
   it('is at the values of parameters, or wherever they may be moved to', async () => {
-    const moved = (set: RuleSet, most: bigint): RuleSet => ({ ...set, parameters: new Map([['us.orders/most', most]]) });
+    const moved = (set: RuleSet, most: bigint): RuleSet => ({
+      ...set,
+      parameters: new Map([['us.orders/most', most]]),
+    });
     expect(await changesOf(hold('most'), moved(hold('most'), 11n))).toEqual(['laxer HOLD ALLOW found 11']);
     // Wherever it is moved, it is the same in both.
     expect(await changesOf(hold('most'), moved(hold('most'), 11n), 'ranges')).toEqual([]);
