@@ -261,6 +261,7 @@ function inFacts(reading: Reading, before: readonly Token[], open: number): read
       ),
     );
     return [
+      ...words(['kind'], 'issuance or transfer'),
       ...fieldsOf(reading),
       ...words(
         windows.flatMap((name) => [`spent.${name}`, `count.${name}`]),
@@ -269,7 +270,8 @@ function inFacts(reading: Reading, before: readonly Token[], open: number): read
       ...words(feeds, 'of a feed'),
     ];
   }
-  return last?.text === ':' ? functionOffers : [];
+  const rate: Offer = { label: 'rate', kind: 'function', detail: 'rate("1.0842")' };
+  return last?.text === ':' ? [...functionOffers, rate] : [];
 }
 
 /** Behind a point: what has that beginning. */

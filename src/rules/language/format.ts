@@ -18,7 +18,7 @@ export function formatModule(text: string): {
   const lines: string[] = [];
   const add = (first: Token | undefined, added: readonly string[]): void => {
     if ((first?.breaks ?? 0) > 1 && lines.length > 0) lines.push('');
-    lines.push(...added);
+    for (const line of added) lines.push(line);
   };
   let at = 0;
   for (const declaration of declarations) {
@@ -132,9 +132,20 @@ class Layout {
   }
 
   #between(before: Token | undefined, after: Token | undefined): readonly Token[] {
-    return this.#comments.filter(
-      ({ start }) => start >= (before?.end ?? 0) && start < (after?.start ?? Number.POSITIVE_INFINITY),
-    );
+    const from = this.#firstFrom(before?.end ?? 0);
+    return this.#comments.slice(from, after === undefined ? undefined : this.#firstFrom(after.start));
+  }
+
+  /** The place of the first comment that begins at `offset` or later: there may be very many. */
+  #firstFrom(offset: number): number {
+    let low = 0;
+    let high = this.#comments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#comments[middle]?.start ?? 0) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #put(piece: Piece, own: boolean, reserve: number): void {
@@ -154,7 +165,7 @@ class Layout {
     // What was laid on several lines: only the last can be gone on with.
     const parts = this.#line.split('\n');
     this.#line = parts.pop() ?? '';
-    this.#lines.push(...parts);
+    for (const part of parts) this.#lines.push(part);
     this.#closed = parts.length > 0 && !hasFacts(piece);
     if (piece.trailing.length > 0) {
       this.#line += ` ${piece.trailing.join(' ')}`;
@@ -310,13 +321,12 @@ function authored(piece: Piece, indent: number, spacing: Spacing): string {
   const margin = `\n${' '.repeat(indent)}`;
   let text = '';
   let broken = false;
-  let comments = piece.inner;
+  let next = 0;
   for (const [index, token] of piece.tokens.entries()) {
-    while (comments[0] !== undefined && comments[0].start < token.start) {
-      const [comment] = comments;
-      comments = comments.slice(1);
+    for (let comment = piece.inner[next]; comment !== undefined && comment.start < token.start; ) {
       text += (comment.breaks > 0 || broken ? margin : ' ') + comment.text;
       broken = true;
+      comment = piece.inner[++next];
     }
     if (index > 0) text += broken || token.breaks > 0 ? margin : spacing(piece.tokens, index) ? ' ' : '';
     text += wordOf(token);

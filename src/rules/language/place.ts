@@ -1,4 +1,5 @@
 /** Where in a text something is, for people: lines and columns, and the line itself with a mark under it. */
+import { unseen } from './scanner.ts';
 import type { Fault, Span } from './syntax.ts';
 
 export interface Place {
@@ -57,7 +58,5 @@ function showSpan(text: string, span: Span): readonly string[] {
 
 /** Of the same length; what would move the cursor, or letters about, is a mark of a question. */
 function printable(text: string): string {
-  return text
-    .replaceAll(/\t/g, ' ')
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (found) => '?'.repeat(found.length));
+  return text.replaceAll(/\t/g, ' ').replaceAll(unseen, (found) => '?'.repeat(found.length));
 }

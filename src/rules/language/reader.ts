@@ -3,7 +3,7 @@ import { quote } from '../../kit/result.ts';
 import { readExpression } from './expression.ts';
 import type { FaultList } from './fault-list.ts';
 import { nearestWord } from './nearest-word.ts';
-import { endsValue, type Token } from './scanner.ts';
+import { endsValue, type Token, unseen } from './scanner.ts';
 import type { Expression, FactSyntax, Located, RangeSyntax, Span } from './syntax.ts';
 import { clauseWords, reservedWords } from './words.ts';
 
@@ -170,6 +170,12 @@ export class Reader {
     this.at++;
     const read = readExpression(this.text, [token], this.faults);
     if (read?.kind !== 'literal' || typeof read.value !== 'string') return undefined;
+    // It is shown to people, on terminals too, and not only as it is written here.
+    if (read.value.search(unseen) !== -1) {
+      const message = `${quote(token.text)}: characters that a reader sees are accepted in ${what}, and no line breaks`;
+      this.faults.add('character_forbidden', read.span, message);
+      return undefined;
+    }
     return { value: read.value, span: read.span };
   }
 

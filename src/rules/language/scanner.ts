@@ -37,7 +37,9 @@ const wordLimit = 256;
 const pattern =
   /(?<blank>[ \t]+)|(?<break>\r?\n)|(?<comment>\/\/[^\n]*)|(?<word>[A-Za-z0-9_]+)|(?<triple>"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$))|(?<string>"(?:[^"\\\n\r]|\\[^\n\r])*"|'(?:[^'\\\n\r]|\\[^\n\r])*')|(?<open>["'][^\n]*)|(?<sign>&&|\|\||==|!=|<=|>=|=>|\.\.|[-+*/%<>!?:=.,(){}[\]&|])|(?<unknown>[^\s\w"'\-+*/%<>!?:=.,(){}[\]&|]+|[\s\S])/y;
 
-/** Control characters, line breaks other than LF and CRLF, marks that turn text around, halves of a character. */
+/** Control characters, marks that turn text around, halves of a character: what a reader does not see, or sees elsewhere. */
+export const unseen = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+/** All of those but tabs, and line breaks as LF and CRLF. */
 const forbidden = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]|\r(?!\n)/gu;
 
 export function scan(text: string, faults: FaultList): Scan {
@@ -95,19 +97,20 @@ function tellFault(
   faults: FaultList,
 ): void {
   const span = { start, end };
+  const shown = quote(found.replaceAll(unseen, '?'));
   if (groups['word'] !== undefined && found.length > wordLimit)
-    faults.add('word_too_long', span, `${quote(found)}: at most ${wordLimit} characters are accepted`);
+    faults.add('word_too_long', span, `${shown}: at most ${wordLimit} characters are accepted`);
   if (groups['triple'] !== undefined)
     faults.add(
       'text_unclosed',
       span,
-      `${quote(found)}: a text in one pair of quotation marks, on one line, is accepted`,
+      `${shown}: a text in one pair of quotation marks, on one line, is accepted`,
     );
   if (groups['open'] !== undefined)
     faults.add(
       'text_unclosed',
       span,
-      `${quote(found)}: a quotation mark that ends the text is accepted on the same line`,
+      `${shown}: a quotation mark that ends the text is accepted on the same line`,
     );
   if (groups['string'] !== undefined && before?.end === start && /^[bBrR]+$/.test(before.text))
     faults.add(
@@ -119,6 +122,6 @@ function tellFault(
     faults.add(
       'character_unknown',
       span,
-      `${quote(found)}: outside of texts and comments letters without accents, digits, \`_\` and the signs of expressions are accepted`,
+      `${shown}: outside of texts and comments letters without accents, digits, \`_\` and the signs of expressions are accepted`,
     );
 }

@@ -99,6 +99,11 @@ let y = clamp(
 `);
   });
 
+  it('takes any number of comments, in an expression too', () => {
+    const text = `module a 1\nlet x = 1\n${'  // c\n'.repeat(140_000)}  + 1\n`;
+    expect(format(text)).toBe(text);
+  });
+
   it('is not made of a module with a fault', () => {
     const { text, faults } = formatModule('module a 1\nrul b\n');
     expect(text).toBeUndefined();

@@ -24,7 +24,7 @@ type Words = readonly string[];
 const lower = fc.stringMatching(/^[a-z][a-z0-9_]{0,6}x$/);
 const dotted = fc.array(lower, { minLength: 1, maxLength: 2 }).map((parts) => parts.join('.'));
 const quoted = fc.oneof(
-  fc.constantFrom('"a law"', "'single'", '"with // no comment"', '"\\"\\u00e9\\n"', '\'a "b"\''),
+  fc.constantFrom('"a law"', "'single'", '"with // no comment"', '"\\"\\u00e9\\\\"', '\'a "b"\''),
   fc.stringMatching(/^"[ -!#-[\]-~é世]{0,20}"$/),
 );
 const verdict = fc.constantFrom('ALLOW', 'FLAG', 'HOLD', 'DENY');
