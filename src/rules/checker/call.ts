@@ -250,7 +250,7 @@ function typeWindow({ name, args: [argument], span }: Call, typing: Typing): Typ
     const windows = [...scope.values.values()]
       .filter(({ kind }) => kind === 'window')
       .map((one) => one.name.value);
-    return context.unknownName(path.join('.'), argument.span, windows, 'a window');
+    return context.unknownName(path.join('.'), argument.span, windows, 'a window that is declared');
   }
   if (found?.kind !== 'window')
     return faults.report(

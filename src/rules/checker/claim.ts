@@ -23,7 +23,7 @@ export function checkTest(syntax: TestSyntax, given: ReadFacts, context: Context
   const fired = new Set<string>();
   for (const name of syntax.fired) {
     if (!context.scope.rules.has(name.value))
-      context.unknownName(name.value, name.span, [...context.scope.rules.keys()], 'a rule');
+      context.unknownName(name.value, name.span, [...context.scope.rules.keys()], 'a rule that is declared');
     if (fired.has(name.value))
       context.faults.report('fired_twice', name.span, `${quote(name.value)} is said already`);
     fired.add(name.value);

@@ -50,15 +50,14 @@ export class Context {
       `${kind}.${name}`,
       span,
       [...known.keys()].map((one) => `${kind}.${one}`),
-      `a ${kind}`,
+      `a ${kind} that is declared`,
     );
   }
 
   /** Says that nothing has the name, and what is near it. */
   unknownName(name: string, span: Span, known: readonly string[], accepted: string): undefined {
     const nearest = nearestWord(name, known);
-    const hint =
-      nearest === undefined ? `: ${accepted} that is declared is accepted` : `: perhaps \`${nearest}\``;
+    const hint = nearest === undefined ? `: ${accepted} is accepted` : `: perhaps \`${nearest}\``;
     return this.faults.reportName(`${accepted} ${name}`, span, `nothing is named ${quote(name)}${hint}`);
   }
 }

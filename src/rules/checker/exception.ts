@@ -40,7 +40,7 @@ function checkParent(node: Node, nodes: ReadonlyMap<string, Node>, context: Cont
   if (parent === undefined) {
     const isOwn = node.parent.startsWith(`${module}/`);
     const rules = [...context.scope.rules.keys()];
-    if (isOwn) context.unknownName(exceptionTo.value, exceptionTo.span, rules, 'a rule');
+    if (isOwn) context.unknownName(exceptionTo.value, exceptionTo.span, rules, 'a rule that is declared');
     return;
   }
   if (parent.layer === 'strict')

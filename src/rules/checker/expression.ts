@@ -7,6 +7,7 @@ import type { Comparison, Type, Typed } from './checked.ts';
 import { isWithinLimit } from './constant.ts';
 import type { Context } from './context.ts';
 import { typeName } from './name.ts';
+import { isReservedName } from './name-check.ts';
 import * as types from './type.ts';
 import { expectType, make, mismatch, type Typing, typeAs } from './typing.ts';
 
@@ -256,6 +257,12 @@ function typeQuantifier(expression: Expression & { kind: 'quantifier' }, typing:
       'name_twice',
       span,
       `${quote(variable)} is declared in the module: a variable needs a name of its own`,
+    );
+  if (isReservedName(variable))
+    return context.faults.report(
+      'reserved_name',
+      span,
+      `${quote(variable)} has a meaning in expressions: another name of the variable is accepted`,
     );
   if (items.kind !== 'list')
     return context.faults.report(

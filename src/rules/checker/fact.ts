@@ -152,7 +152,7 @@ function readWindowFact(
     .filter((one) => one.kind === 'window')
     .map((one) => `${kind}.${one.name.value}`);
   if (!windows.includes(`${kind}.${name}`))
-    return context.unknownName(fact.path.value, fact.path.span, windows, 'a window');
+    return context.unknownName(fact.path.value, fact.path.span, windows, 'a window that is declared');
   const window = context.windows.get(name);
   const found = readNumber(fact, kind === 'spent' ? types.moneyOfTransaction : types.int, context);
   return window && found && { fact, said: { kind, window, value: found.value }, currency: found.currency };

@@ -9,20 +9,34 @@ import type { Scope } from './scope.ts';
 /** What an expression begins a longer name with. */
 const roots: ReadonlySet<string> = new Set(['tx', 'account', 'feed', 'list']);
 
+/** Whether an expression would take the name for something else than what is declared. */
+export function isReservedName(name: string): boolean {
+  return roots.has(name) || functions.has(name);
+}
+
 export function checkNames(syntax: ModuleSyntax, scope: Scope, faults: FaultList): void {
-  const checkLength = (text: Located<string> | undefined, most: number): void => {
-    if (text !== undefined && text.value.length > most)
+  const checkText = (text: Located<string> | undefined, most: number): void => {
+    if (text === undefined) return;
+    if (text.value.length > most)
       faults.report('too_long', text.span, `${text.value.length} characters: at most ${most} are accepted`);
+    // What the text of the module may not have, a text may not have behind a `\\` either: it is shown on terminals and in logs.
+    const unseen = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.exec(text.value)?.[0].codePointAt(0);
+    if (unseen !== undefined)
+      faults.report(
+        'bad_text',
+        text.span,
+        `U+${unseen.toString(16).toUpperCase().padStart(4, '0')} in it: characters that a reader sees, and blanks, are accepted`,
+      );
   };
-  checkLength(syntax.name, limits.name);
-  checkLength(syntax.law, limits.words);
-  checkLength(syntax.note, limits.words);
+  checkText(syntax.name, limits.name);
+  checkText(syntax.law, limits.words);
+  checkText(syntax.note, limits.words);
   for (const one of syntax.declarations) {
-    if ('name' in one) checkLength(one.name, limits.name);
-    if ('title' in one) checkLength(one.title, limits.words);
+    if ('name' in one) checkText(one.name, limits.name);
+    if ('title' in one) checkText(one.title, limits.words);
     if (one.kind === 'rule') {
-      checkLength(one.law, limits.words);
-      checkLength(one.says, limits.words);
+      checkText(one.law, limits.words);
+      checkText(one.says, limits.words);
     }
   }
   for (const { name, kind } of scope.repeated)
@@ -32,7 +46,7 @@ export function checkNames(syntax: ModuleSyntax, scope: Scope, faults: FaultList
       `${quote(name.value)} is declared already: a name of its own is accepted for each \`${kind}\``,
     );
   for (const { name } of scope.values.values())
-    if (roots.has(name.value) || functions.has(name.value))
+    if (isReservedName(name.value))
       faults.report(
         'reserved_name',
         name.span,

@@ -1,6 +1,6 @@
 /** Names in expressions: parameters, lets, fields and feeds as values. */
 import { quote } from '../../kit/result.ts';
-import type { Expression, Span } from '../language/syntax.ts';
+import type { Expression, Span, TransactionKind } from '../language/syntax.ts';
 import { schema } from '../schema.ts';
 import type { Field, Typed } from './checked.ts';
 import type { Context } from './context.ts';
@@ -54,15 +54,24 @@ export function typeName(path: readonly string[], span: Span, typing: Typing): T
 }
 
 function reportUnknown(path: readonly string[], span: Span, typing: Typing): undefined {
-  const { scope } = typing.context;
+  const { scope, on } = typing.context;
   const known = typing.variable === undefined ? namesOf(scope) : [typing.variable.name, ...namesOf(scope)];
   const [root = ''] = path;
-  const accepted = ['tx', 'account'].includes(root)
-    ? `a field (${[...schema.keys()].filter((one) => one.startsWith(`${root}.`)).join(', ')})`
-    : ['list', 'feed'].includes(root)
-      ? `a ${root}`
-      : 'a parameter, let or field';
+  const fields = fieldsOn(on).filter((one) => one.startsWith(`${root}.`));
+  const accepted =
+    fields.length > 0
+      ? `one of ${fields.join(', ')}`
+      : ['list', 'feed'].includes(root)
+        ? `a ${root} that is declared`
+        : 'a field, or a parameter or let that is declared,';
   return typing.context.unknownName(path.join('.'), span, known, accepted);
+}
+
+/** Names of fields of every kind of transaction that a module is on. */
+function fieldsOn(on: readonly TransactionKind[]): readonly string[] {
+  return [...schema.values()]
+    .filter((one) => on.every((kind) => one.on.includes(kind)))
+    .map((one) => one.name);
 }
 
 /** A field that this module may read. */

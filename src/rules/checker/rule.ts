@@ -82,7 +82,12 @@ function checkControlOf(
 ): Control | undefined {
   const { scope, faults } = context;
   if (!scope.controls.has(control.value))
-    return context.unknownName(control.value, control.span, [...scope.controls.keys()], 'a control');
+    return context.unknownName(
+      control.value,
+      control.span,
+      [...scope.controls.keys()],
+      'a control that is declared',
+    );
   const found = controls.get(control.value);
   const needed = body.kind === 'require' ? 'evidence' : body.kind;
   if (found === undefined || found.of === needed) return found;

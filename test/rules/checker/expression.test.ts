@@ -198,6 +198,7 @@ describe('lists that are written out', () => {
     expect(codesOfCondition('[].all(x, x > 0)')).toEqual(['empty_list']);
     expect(codesOfCondition('[1].all(x, x + 1)')).toEqual(['type_mismatch']);
     expect(codesOfCondition('[1].all(floor, floor > 1)')).toEqual(['name_twice']);
+    expect(codesOfCondition('[1].all(tx, tx > 1)')).toEqual(['reserved_name']);
     expect(codesOfCondition('[1].all(x, x > 0) && x > 0')).toEqual(['unknown_name']);
   });
 
