@@ -1,6 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { analyze } from '../../../src/rules/analysis/analyze.ts';
+import { coverModule } from '../../../src/rules/analysis/coverage.ts';
+import { isRefused } from '../../../src/rules/analysis/finding.ts';
+import { usualLimits } from '../../../src/rules/analysis/question.ts';
+import { ProcessSolver } from '../../../src/rules/analysis/solver/solver.ts';
 import { publicReader } from '../../../src/rules/decision.ts';
 import { evaluate } from '../../../src/rules/evaluator/evaluate.ts';
 import { parseFacts } from '../../../src/rules/facts-json.ts';
@@ -11,7 +16,10 @@ import { openRules, type Rules } from '../../../src/rules/rules.ts';
 import { readRuleSet } from '../../../src/rules/set/read-rule-set.ts';
 import type { RuleSet } from '../../../src/rules/set/rule-set.ts';
 import { firedIn, setOfTests } from '../../../src/rules/set/test-set.ts';
+import { nightly } from '../../nightly.ts';
 import { freshMachine } from '../../vm/machine.ts';
+import { casesOfSet, caseText, decisionText } from '../generation/cases.ts';
+import { SeededChoice } from '../generation/choice.ts';
 
 const folder = join(import.meta.dirname, '../../../samples/rules');
 const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)));
@@ -68,6 +76,14 @@ for (const module of set?.modules ?? []) {
     let rules: Rules;
     beforeAll(async () => {
       rules = await openRules(cut, freshMachine);
+    });
+
+    it('has tests that cover every clause, rule and exception', async () => {
+      const { covered, missing } = await coverModule(set, module, (_, facts) =>
+        Promise.resolve(rules.decide(facts, reader)),
+      );
+      expect(missing.map(({ text }) => text)).toEqual([]);
+      expect(covered.length).toBeGreaterThan(0);
     });
 
     for (const test of module.tests) {
@@ -133,5 +149,42 @@ describe('the payments in samples/rules/facts.jsonl', () => {
       return [id, [evaluated.verdict, ...evaluated.fired].join(' ')];
     });
     expect(Object.fromEntries(found)).toEqual(outcomes);
+  });
+});
+
+describe('the whole set', () => {
+  const count = nightly ? 20_000 : 300;
+  const seed = 7;
+
+  it(`is decided on alike by the evaluator and the machine, whatever comes: ${count} cases of the seed ${seed}`, async () => {
+    const rules = await openRules(set, freshMachine);
+    for (let round = 0; round < 10; round++) {
+      const choice = new SeededChoice(seed + round);
+      for (const one of casesOfSet(choice, seed + round, set, count / 10))
+        expect(decisionText(rules.decide(one.facts, one.reader)), caseText(one)).toBe(
+          decisionText(evaluate(set, one.facts, one.reader)),
+        );
+    }
+  });
+
+  it.runIf(nightly)('has no finding that refuses it', async () => {
+    const rules = await openRules(set, freshMachine);
+    const reader = wholeReader(set);
+    const solver = new ProcessSolver();
+    try {
+      const { findings } = await analyze({
+        set,
+        solver,
+        limits: usualLimits,
+        decide: async (other, facts) =>
+          (other === set ? rules : await openRules(other, freshMachine)).decide(facts, reader),
+        now: 1_795_348_800n,
+        elapsed: () => performance.now(),
+        progress: () => undefined,
+      });
+      expect(findings.filter(({ code }) => isRefused(code)).map(({ message }) => message)).toEqual([]);
+    } finally {
+      await solver.close();
+    }
   });
 });
