@@ -20,9 +20,17 @@ export function findCrowd(set: RuleSet): Crowd | undefined {
   const all = new Set(secretive.flatMap(({ owners }) => [...owners]));
   if (all.size <= ownerLimit) return undefined;
   const parties = partiesOf(set, new Set(secretive.flatMap(({ jurisdictions }) => jurisdictions)));
+  // At most so many owners by each: most triples of a large set are passed over by a sum.
+  const most = parties.map(({ codes }) =>
+    countOwners(secretive, (one) => one.some((code) => codes.includes(code))),
+  );
+  const always = countOwners(secretive, (one) => one.every((code) => code === 'ANY'));
   for (const [first, a] of parties.entries())
-    for (const [second, b] of parties.slice(first).entries())
-      for (const c of parties.slice(first + second)) {
+    for (let second = first; second < parties.length; second++)
+      for (let third = second; third < parties.length; third++) {
+        const bound = always + (most[first] ?? 0) + (most[second] ?? 0) + (most[third] ?? 0);
+        const [b, c] = [parties[second], parties[third]];
+        if (bound <= ownerLimit || b === undefined || c === undefined) continue;
         const codes = new Set(['ANY', ...a.codes, ...b.codes, ...c.codes]);
         const owners = new Set(
           secretive.flatMap((one) =>
@@ -36,6 +44,19 @@ export function findCrowd(set: RuleSet): Crowd | undefined {
           };
       }
   return undefined;
+}
+
+interface Secretive {
+  readonly jurisdictions: readonly string[];
+  readonly owners: ReadonlySet<string>;
+}
+
+/** Of modules whose jurisdictions are such as `which` says. */
+function countOwners(
+  secretive: readonly Secretive[],
+  which: (jurisdictions: readonly string[]) => boolean,
+): number {
+  return new Set(secretive.flatMap((one) => (which(one.jurisdictions) ? [...one.owners] : []))).size;
 }
 
 /** Who may be origin, destination or issuer, each with what it brings of `codes`: one of all that bring the same. */

@@ -21,6 +21,8 @@ interface SetIndex {
   readonly made: Map<string, readonly Group[]>;
 }
 
+/** Corridors come from outside: what is kept of them is bounded. */
+const keptLimit = 4_096;
 const indexes = new WeakMap<RuleSet, SetIndex>();
 
 /**
@@ -45,6 +47,7 @@ export function groupsOf(set: RuleSet, corridor: Corridor): readonly Group[] {
       .map((group) => restrict(group, ({ module }) => modules.has(module)))
       .filter(({ members }) => members.length > 0)
       .sort((a, b) => firstOf(a) - firstOf(b));
+    if (index.made.size >= keptLimit) index.made.clear();
     index.made.set(key, groups);
   }
   return groups;

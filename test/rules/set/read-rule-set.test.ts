@@ -397,5 +397,9 @@ rule third control party exception to us.b/second
     expect(of(modules(15), together)).toEqual([]);
     expect(of(modules(16), together)).toEqual(['categories_exceeded demo.ruleset:1']);
     expect(of(modules(16), apart)).toEqual([]);
+    const inThree = names.map((name, index) => `union ${name} = ${codes[index % 3]}\n`).join('');
+    expect(of(modules(16), inThree)).toEqual(['categories_exceeded demo.ruleset:1']);
+    const inFour = names.map((name, index) => `union ${name} = ${codes[index % 4]}\n`).join('');
+    expect(of(modules(16), inFour)).toEqual([]);
   });
 });
