@@ -6,7 +6,6 @@ import { limits } from '../limits.ts';
 export type CheckerCode =
   | 'too_many'
   | 'too_long'
-  | 'bad_text'
   | 'expression_size'
   | 'expression_depth'
   | 'clause_missing'

@@ -16,17 +16,8 @@ export function isReservedName(name: string): boolean {
 
 export function checkNames(syntax: ModuleSyntax, scope: Scope, faults: FaultList): void {
   const checkText = (text: Located<string> | undefined, most: number): void => {
-    if (text === undefined) return;
-    if (text.value.length > most)
+    if (text !== undefined && text.value.length > most)
       faults.report('too_long', text.span, `${text.value.length} characters: at most ${most} are accepted`);
-    // What the text of the module may not have, a text may not have behind a `\\` either: it is shown on terminals and in logs.
-    const unseen = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.exec(text.value)?.[0].codePointAt(0);
-    if (unseen !== undefined)
-      faults.report(
-        'bad_text',
-        text.span,
-        `U+${unseen.toString(16).toUpperCase().padStart(4, '0')} in it: characters that a reader sees, and blanks, are accepted`,
-      );
   };
   checkText(syntax.name, limits.name);
   checkText(syntax.law, limits.words);

@@ -64,11 +64,6 @@ export const faultExamples: Readonly<Record<CheckerCode, FaultExample>> = {
     `⟦${'w'.repeat(limits.name + 1)}⟧`,
     'w'.repeat(limits.name),
   ),
-  bad_text: both(
-    (title) => `test ${title} { tx.origin: "US" } => ALLOW\n`,
-    '⟦"one\\u001b[2Jtwo"⟧',
-    '"one, two"',
-  ),
   expression_size: {
     refused: `${when(`⟦${many(4, () => `tx.origin in [${many(101, (index) => `"x${index}"`, ', ')}]`, ' || ')}⟧`)}`,
     accepted: when(many(4, () => `tx.origin in [${many(60, (index) => `"x${index}"`, ', ')}]`, ' || ')),
