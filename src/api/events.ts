@@ -31,6 +31,7 @@ export const journalEventSchema = Type.Object({
   issued: Type.Optional(count),
   denied: Type.Optional(count),
   units: Type.Optional(count),
+  flagged: Type.Optional(count),
   outcomes: Type.Optional(
     Type.Array(
       Type.Object({
@@ -59,7 +60,7 @@ export const haltedEventSchema = Type.Object({ code: Type.String(), message: Typ
 const text = `Server-sent events (WHATWG HTML, §9.2). Each has a line of JSON as its data:
 
 - \`open\`, first: the journal's id, and the number and hash that the stream begins after.
-- One for each entry of the journal, named as its kind: at issuance \`request\` and \`currency\` (what each order came to, where they are at most 100); at central management \`credential\` and \`denial\`; at quota control \`control-bit\` (what was taken of a quota), \`allocation\`, \`quota-change\` (also a start: \`lifts\`), \`stop\`, \`retirement\` and \`transfer\`. A reader passes over kinds that it does not know. Its id is the entry's number. An entry is told when it is signed, or as \`signed\`: false after five seconds without.
+- One for each entry of the journal, named as its kind: at issuance \`request\` and \`currency\` (what each order came to, where they are at most 100); at central management \`credential\` and \`denial\` (to the operator \`flagged\`, how many orders passed with a flag of the rules); at quota control \`control-bit\` (what was taken of a quota), \`allocation\`, \`quota-change\` (also a start: \`lifts\`), \`stop\`, \`retirement\` and \`transfer\`. A reader passes over kinds that it does not know. Its id is the entry's number. An entry is told when it is signed, or as \`signed\`: false after five seconds without.
 - \`halted\`: a witness has proven that the journal is not the newest; the system is about to end.
 
 A comment comes after 15 seconds without an event. A stream ends when the system stops or takes a new trust bundle, and where its reader takes nothing for 30 seconds: connect again with Last-Event-ID.
@@ -137,7 +138,11 @@ export function addEvents(server: Server, { journal, own }: EventSources): void 
           for (const event of await journal.feed.next(sequence, sink.ended)) {
             sequence = event.sequence;
             if (isFor(event, peer))
-              await sink.send({ id: sequence, event: event.kind, data: JSON.stringify(eventJson(event)) });
+              await sink.send({
+                id: sequence,
+                event: event.kind,
+                data: JSON.stringify(eventJson(asTold(event, peer))),
+              });
           }
         }
       },
@@ -148,6 +153,11 @@ export function addEvents(server: Server, { journal, own }: EventSources): void 
 function isFor({ issuer, kind, lifts }: JournalEvent, peer: Peer): boolean {
   if (peer.role === 'operator' || issuer === peer.name) return true;
   return issuer === null && (kind === 'stop' || lifts !== undefined);
+}
+
+/** Of what is flagged nobody is to be warned. */
+function asTold({ flagged, ...event }: JournalEvent, { role }: Peer): JournalEvent {
+  return flagged === undefined || role !== 'operator' ? event : { ...event, flagged };
 }
 
 function eventJson({

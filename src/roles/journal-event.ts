@@ -8,6 +8,7 @@ import { readToBeSigned } from '../records/cose.ts';
 import { decodeChange } from '../records/quota-change.ts';
 import { formatUuid } from '../records/request-id.ts';
 import type { Order, ReadEntry, Store } from '../store/store.ts';
+import { decodeDecisionContext } from './decision-context.ts';
 import { type OrderOutcomes, readDeniedOf, readOutcomes } from './order-outcomes.ts';
 import { nameSubject } from './subject.ts';
 
@@ -38,6 +39,8 @@ export interface JournalEvent {
   readonly issued?: number;
   readonly denied?: number;
   readonly units?: number;
+  /** Of central management: orders that passed and that a rule flagged, where there are any. For its operator only. */
+  readonly flagged?: number;
   /** What each order came to, where they are at most 100. */
   readonly outcomes?: readonly OrderOutcome[];
   readonly reason?: string;
@@ -96,6 +99,10 @@ export async function eventOf(entry: ReadEntry, store: Store): Promise<JournalEv
   if (intent === undefined || !intent.ok) return event;
   const told = { ...event, issuer: intent.value.issuer, ...tellIntent(intent.value) };
   if (!(subject instanceof Uint8Array)) return told;
+  if (kind === 'credential' || kind === 'denial') {
+    const flagged = decodeDecisionContext(intent.value.context)?.flagged ?? 0;
+    if (flagged > 0) return { ...told, flagged };
+  }
   if (kind === 'currency') return { ...told, ...(await tellCurrency(intent.value, subject, store)) };
   // Central management's says how many it decides on; issuance keeps one of all orders of its request.
   if (kind === 'denial' && intent.value.decides === 0)
