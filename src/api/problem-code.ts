@@ -230,7 +230,6 @@ const statusOfCode = {
   headers_too_large: 431,
   internal_error: 500,
   // The rules themselves stopped: no other request is known to help.
-  rule_trapped: 500,
   // 502: another authority's answer does not fit what it was asked.
   peer_fault: 502,
   decision_incomplete: 502,

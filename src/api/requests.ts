@@ -38,7 +38,6 @@ export const requestsRoute = defineRoute({
     'quota_missing',
     'quota_frozen',
     'quota_exceeded',
-    'rule_trapped',
     ...peerProblems,
     ...deviceProblems,
     ...storeProblems,
