@@ -454,6 +454,7 @@ describe('a commit', () => {
     const tools = [
       '@biomejs/biome',
       '@types/better-sqlite3',
+      '@types/json-logic-js',
       '@types/node',
       '@vitest/coverage-v8',
       'assemblyscript',

@@ -100,7 +100,8 @@ interface Cedar {
 
 function cedarWasm(): RuleEngine {
   // Its nodejs folder is CommonJS with types that are an ES module's, so it is named by hand.
-  const cedar = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as Cedar;
+  const require = createRequire(import.meta.url);
+  const cedar = require('@cedar-policy/cedar-wasm/nodejs') as Cedar;
   const staticPolicies = `
 permit(principal, action, resource);
 forbid(principal, action, resource) when { ["CU", "IR", "KP"].contains(context.destination) };

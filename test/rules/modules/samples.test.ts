@@ -167,24 +167,25 @@ describe('the whole set', () => {
     }
   });
 
-  it.runIf(nightly)('has no finding that refuses it', async () => {
-    const rules = await openRules(set, freshMachine);
-    const reader = wholeReader(set);
-    const solver = new ProcessSolver();
-    try {
-      const { findings } = await analyze({
-        set,
-        solver,
-        limits: usualLimits,
-        decide: async (other, facts) =>
-          (other === set ? rules : await openRules(other, freshMachine)).decide(facts, reader),
-        now: 1_795_348_800n,
-        elapsed: () => performance.now(),
-        progress: () => undefined,
-      });
-      expect(findings.filter(({ code }) => isRefused(code)).map(({ message }) => message)).toEqual([]);
-    } finally {
-      await solver.close();
-    }
-  });
+  if (nightly)
+    it('has no finding that refuses it', async () => {
+      const rules = await openRules(set, freshMachine);
+      const reader = wholeReader(set);
+      const solver = new ProcessSolver();
+      try {
+        const { findings } = await analyze({
+          set,
+          solver,
+          limits: usualLimits,
+          decide: async (other, facts) =>
+            (other === set ? rules : await openRules(other, freshMachine)).decide(facts, reader),
+          now: 1_795_348_800n,
+          elapsed: () => performance.now(),
+          progress: () => undefined,
+        });
+        expect(findings.filter(({ code }) => isRefused(code)).map(({ message }) => message)).toEqual([]);
+      } finally {
+        await solver.close();
+      }
+    });
 });
