@@ -151,6 +151,7 @@ const neverOfCentral = {
   quota_exceeded: 'central management takes no quota: its denial is an answer',
   daily_limit: 'central management takes no quota: its denial is an answer',
   decryption_failed: 'central management encrypts only',
+  decision_record_malformed: 'records of decisions are read by `ringmint rules rerun`',
 };
 
 const neverOfIssuance = {
