@@ -79,7 +79,7 @@ function canBeDecided({ fields }: Facts): boolean {
   );
 }
 
-export function greatest(of: readonly Verdict[]): Verdict {
+function greatest(of: readonly Verdict[]): Verdict {
   return verdicts[Math.max(0, ...of.map((verdict) => verdicts.indexOf(verdict)))] as Verdict;
 }
 
