@@ -137,7 +137,7 @@ function readsOfModule(module: CheckedModule): ReadonlySet<string> {
 }
 
 /** The fields that the condition or the numbers of a rule look at. */
-export function readsFields(rule: Rule): ReadonlySet<string> {
+function readsFields(rule: Rule): ReadonlySet<string> {
   let reads = readByRules.get(rule);
   if (reads === undefined) {
     reads = fieldsOf(expressionsBelow(expressionsOfRule(rule)));

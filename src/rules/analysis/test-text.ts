@@ -59,7 +59,7 @@ function fieldsRead(module: CheckedModule): ReadonlySet<string> {
 }
 
 /** As the language writes a constant. */
-export function valueText(value: Value, type: Type, currency: string): string {
+function valueText(value: Value, type: Type, currency: string): string {
   if (value instanceof Uint8Array) return `key("${toHex(value)}")`;
   if (typeof value !== 'bigint') return JSON.stringify(value);
   switch (type.kind) {

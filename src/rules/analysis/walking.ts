@@ -1,33 +1,6 @@
-/** What expressions are made of. */
+/** The expressions of rules and modules. */
 import type { CheckedModule, Rule, Typed } from '../checker/checked.ts';
-
-/** The expressions that an expression is made of at once. */
-export function partsOf(typed: Typed): readonly Typed[] {
-  switch (typed.op) {
-    case 'constant':
-    case 'field':
-    case 'has':
-    case 'parameter':
-    case 'feed':
-    case 'spent':
-    case 'count':
-      return [];
-    case 'listed':
-      return [typed.item];
-    case 'not':
-    case 'negate':
-      return [typed.operand];
-    case 'select':
-      return [typed.condition, typed.then, typed.otherwise];
-    case 'scale':
-    case 'share':
-      return [typed.amount, typed.by];
-    case 'convert':
-      return [typed.amount];
-    default:
-      return [typed.left, typed.right];
-  }
-}
+import { partsOf } from '../checker/part.ts';
 
 /** All expressions below `roots`, themselves too, each once. */
 export function expressionsBelow(roots: readonly Typed[]): ReadonlySet<Typed> {
