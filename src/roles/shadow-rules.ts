@@ -10,9 +10,8 @@ import { isApproved, type OrderVerdict, type RulesInForce } from '../rules/in-fo
 import { factsAt } from '../rules/recording/order-facts.ts';
 import type { DecidedOrders } from './order-decisions.ts';
 
-export const differenceKinds = ['newly_allowed', 'newly_denied', 'otherwise'] as const;
 /** `otherwise`: passes or not as before, with another verdict or for other reasons. */
-export type DifferenceKind = (typeof differenceKinds)[number];
+export type DifferenceKind = 'newly_allowed' | 'newly_denied' | 'otherwise';
 
 export interface ShadowExample {
   readonly kind: DifferenceKind;

@@ -83,6 +83,7 @@ import { findSpent, readBalances } from './settlement-statement.ts';
 import { storeSigned } from './signed-statement.ts';
 import {
   appendEntry,
+  readApproved,
   readFirstSignedAfter,
   readFound,
   readHash,
@@ -325,13 +326,7 @@ class PostgresStore extends QuotaPart implements Store {
   }
 
   approvedSince(issuer: string, currency: string, sinceMs: number): Promise<ApprovedOrders> {
-    return this.read(async (ask) => {
-      const [row] = await ask<ApprovedOrders>(
-        'SELECT coalesce(sum(approve_amount), 0)::bigint AS spent, coalesce(sum(decides), 0)::bigint AS count FROM intent WHERE issuer = $1 AND created_ms >= $2 AND decides > 0 AND approve_currency = $3',
-        [issuer, sinceMs, currency],
-      );
-      return row ?? { spent: 0n, count: 0n };
-    });
+    return this.read((ask) => readApproved(ask, issuer, currency, sinceMs));
   }
 
   hashAt(sequence: number): Promise<Uint8Array | undefined> {

@@ -5,7 +5,7 @@ import { type CommitPlan, type Found, nextEntry } from '../commit-plan.ts';
 import { encodeReserve } from '../reservation.ts';
 import { bytesOf, encodeOrders, type IntentRow, intentOf } from '../row.ts';
 import { encodeSettlement } from '../settlement.ts';
-import type { NewIntent } from '../store.ts';
+import type { ApprovedOrders, NewIntent } from '../store.ts';
 import { addToQuotas, lockQuotas, readAccounts, takeQuotas } from './quota-statement.ts';
 import { readReservations, writeReservations } from './reservation-statement.ts';
 import type { Ask } from './session.ts';
@@ -42,6 +42,20 @@ export async function readHash(ask: Ask, series: number, sequence: number): Prom
     [series, sequence],
   );
   return row === undefined ? undefined : bytesOf(row.hash);
+}
+
+/** What was approved of an issuer's orders in a currency since a moment. */
+export async function readApproved(
+  ask: Ask,
+  issuer: string,
+  currency: string,
+  sinceMs: number,
+): Promise<ApprovedOrders> {
+  const [row] = await ask<ApprovedOrders>(
+    'SELECT coalesce(sum(approve_amount), 0)::bigint AS spent, coalesce(sum(decides), 0)::bigint AS count FROM intent WHERE issuer = $1 AND created_ms >= $2 AND decides > 0 AND approve_currency = $3',
+    [issuer, sinceMs, currency],
+  );
+  return row ?? { spent: 0n, count: 0n };
 }
 
 /** The highest serial of the epoch; 0 where there is none. */
