@@ -63,29 +63,29 @@ export function setOf(name: string, version: number, ...modules: readonly string
 
 export function bundleOf(source: ReturnType<typeof setOf>, ...signers: readonly TestKey[]): Uint8Array {
   let bytes = makeBundle(source);
-  for (const { key, sign } of signers) {
+  for (const signer of signers) {
     const payload = payloadOf(bytes);
     if (!payload.ok) throw new Error(payload.message);
-    const prepared = prepareSignature('set', key.keyId, payload.value);
-    const added = addPublisher(bytes, encodeSignature(prepared, sign(prepared)));
+    const prepared = prepareSignature('set', signer.key.keyId, payload.value);
+    const added = addPublisher(bytes, encodeSignature(prepared, signer.sign(prepared)));
     if (!added.ok) throw new Error(added.message);
     bytes = added.value;
   }
   return bytes;
 }
 
-/** Orders above so much are flagged. */
-export function flagging(version: number, above: string): string {
+/** A module that flags what comes after so many orders. */
+export function flagging(version: number, orders: string): string {
   return `module demo.flags ${version}
   jurisdiction ANY
   layer issuer
   on issuance
 
-control size verdict
+control often verdict
 
-rule large control size
-  FLAG when tx.currency == "EUR" && tx.amount > money_tx
-`.replace('tx.amount > money_tx', `account.requests >= ${above}`);
+rule often control often
+  FLAG when account.requests >= ${orders}
+`;
 }
 
 export function setHash({ hash }: RuleSet): string {
