@@ -18,7 +18,7 @@ import { Reach } from '../generation/reach.ts';
 const perSet = 30;
 /** Of sets: `RINGMINT_FIRST_SEED` goes on where another run has ended. */
 const firstSeed = Number(process.env['RINGMINT_FIRST_SEED'] ?? 0);
-const sets = nightly ? Math.ceil(1_000_000 / perSet) : 120;
+const sets = nightly ? Math.ceil(1_000_000 / perSet) : 100;
 /** Of so many sets it is counted what they reach; more tell nothing new. */
 const countedSets = Math.min(sets, 1_000);
 

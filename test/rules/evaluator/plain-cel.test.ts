@@ -7,7 +7,7 @@ import { SeededChoice } from '../generation/choice.ts';
 import { plainTruth, plainVariables } from '../generation/plain-expression.ts';
 import { factsOf, moduleOf, setOf } from '../generation/written-set.ts';
 
-const modules = nightly ? 10_000 : 60;
+const modules = nightly ? 10_000 : 40;
 const perModule = 10;
 const facts = factsOf();
 const given = {
