@@ -17,12 +17,16 @@ const rate = Type.String({ pattern: '^[0-9]{1,9}(\\.[0-9]{1,9})?$' });
 const code = Type.String({ pattern: '^[A-Z]{3}$' });
 const asOf = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$' });
 
+/** Also keys of another form are refused, and not passed over. */
+const closed = { additionalProperties: false };
+
 const feedsSchema = Type.Record(
   Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' }),
   Type.Union([
-    Type.Object({ asOf, value: whole }, { additionalProperties: false }),
-    Type.Object({ asOf, rates: Type.Record(code, Type.Record(code, rate)) }, { additionalProperties: false }),
+    Type.Object({ asOf, value: whole }, closed),
+    Type.Object({ asOf, rates: Type.Record(code, Type.Record(code, rate, closed), closed) }, closed),
   ]),
+  closed,
 );
 
 /** What a transaction in a currency is told of the feeds. */
