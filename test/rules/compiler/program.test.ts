@@ -32,6 +32,13 @@ describe('a program', () => {
     for (const branch of ['if', 'loop', 'while', 'call']) expect(names).not.toContain(branch);
   });
 
+  it('endorses an amount within its range and one place for what is outside', () => {
+    const { grants } = compiled(ruleSetOf(25)).program.module;
+    const ranges = grants.filter(({ kind }) => kind === 'endorse').map(({ least, most }) => [least, most]);
+    expect(ranges).toContainEqual([0n, 10n ** 15n]);
+    expect(ranges.filter(([least = 0n]) => least === -1n)).toEqual([]);
+  });
+
   it('uses the same fuel whatever the facts are', async () => {
     const rules = await openRules(ruleSetOf(25), freshMachine);
     const without: Facts = transfer({ 'tx.amount': undefined });

@@ -110,6 +110,23 @@ describe('a secret', () => {
     expect([decision.verdict, decision.code]).toEqual(['HOLD', 'rules_refused']);
   });
 
+  it('leaves through grants that are as narrow as what may be known', () => {
+    const compiled = compileCorridor(setWith([key(2)]), corridor);
+    if (!compiled.ok) throw new Error('the set compiles');
+    const { grants } = compiled.compiled.program.module;
+    const ranges = (kind: string): unknown[] =>
+      grants.filter((grant) => grant.kind === kind).map(({ least, most, uses }) => [least, most, uses]);
+    // A group that can only be DENY or in error, one that can be FLAG and in error, and that a rule fired.
+    expect(ranges('declassify')).toEqual([
+      [0n, 3n, 1],
+      [0n, 1n, 1],
+      [0n, 2n, 1],
+    ]);
+    // Whether a key is there, and its two words.
+    expect(ranges('endorse')).toEqual(expect.arrayContaining([[0n, 1n, 1]]));
+    expect(ranges('endorse')).toHaveLength(2);
+  });
+
   it('is kept by the machine itself: a program that was changed to tell it is stopped, and that is HOLD', async () => {
     const compiled = compileCorridor(setWith([key(2)]), corridor);
     if (!compiled.ok) throw new Error('the set compiles');
