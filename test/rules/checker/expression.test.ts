@@ -117,6 +117,11 @@ describe('functions', () => {
           );
         }
     expect(typeOf('clamp(tx.amount, tx.amount, tx.amount)')).toBe('money<tx>');
+    expect(typed('clamp(count(day), 1, 9)')).toMatchObject({
+      op: 'max',
+      left: { value: 1n },
+      right: { op: 'min', left: { op: 'count' }, right: { value: 9n } },
+    });
     expect(codesOf('let a = clamp(floor, 1, dollars)\n')).toEqual(['type_mismatch']);
   });
 

@@ -44,6 +44,12 @@ describe('limits', () => {
     expect(codesOf(lets(fitting))).toEqual([]);
     expect(codesOf(lets(fitting + 1))).toEqual(['expression_size']);
     expect(codesOf(lets(60))).toEqual(['expression_size']);
+    // a12 is of 2^13 - 1 parts: together just as many as are accepted.
+    const rule = (last: string): string =>
+      `${lets(12)}rule r control party\n  DENY when a12 && (a9 && (a8 && (a7 && ${last})))\n`;
+    expect(limits.expandedNodes).toBe(1 + 8_191 + 1 + 1_023 + 1 + 511 + 1 + 255 + 1 + 15);
+    expect(codesOf(rule('!a3'))).toEqual([]);
+    expect(codesOf(rule('!!a3'))).toEqual(['expression_size']);
   });
 
   it('of levels, through lets', () => {
