@@ -1,12 +1,12 @@
 /** Text from modules: the same bytes again, whatever is in them; or a refusal that says why not. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { issuanceProgram } from '../rules/older-program.ts';
 import { assemble } from '../../vm/assembler.ts';
 import { disassemble } from '../../vm/disassembler.ts';
 import { type WordType, wordTypes } from '../../vm/isa.ts';
 import { makeLabel } from '../../vm/label.ts';
 import { encodeModule, type Module, withNames } from '../../vm/module.ts';
+import { issuanceProgram } from '../rules/older-program.ts';
 import { assembled } from './machine.ts';
 import { randomProgram } from './random-program.ts';
 

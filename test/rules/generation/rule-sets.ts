@@ -70,7 +70,7 @@ function assemble(
     for (const { name, of, items } of module.lists)
       lists.set(
         `${module.name}/${name}`,
-        of === 'key' ? items.map(keyOf).sort(Buffer.compare) : [...items].sort(),
+        of === 'key' ? items.map(keyOf).sort((a, b) => Buffer.compare(a, b)) : [...items].sort(),
       );
   return {
     name: 'generated',
