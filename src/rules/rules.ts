@@ -16,7 +16,8 @@ import { transactionKinds } from './language/syntax.ts';
 import { type MachineDecision, type OpenProgram, RanDecision, undecided } from './machine-decision.ts';
 import { Probes } from './probe-run.ts';
 import { schema } from './schema.ts';
-import type { Corridor, RuleSet } from './set/rule-set.ts';
+import { groupsOf } from './set/groups.ts';
+import type { Corridor, Group, RuleSet } from './set/rule-set.ts';
 
 export interface Rules {
   readonly set: RuleSet;
@@ -39,9 +40,10 @@ export interface RulesOptions {
   readonly machines?: number;
 }
 
-/** A corridor's program in the machine. */
-interface Opened extends OpenProgram {
-  readonly loaded: LoadedProgram;
+/** A program in the machine: of one corridor, or of several to whom the same rules say the same. */
+type Loaded = Omit<OpenProgram, 'corridor'> & { readonly loaded: LoadedProgram };
+
+interface Opened extends OpenProgram, Loaded {
   /** What explains its decisions, once somebody asked. */
   probes: Probes | undefined;
 }
@@ -49,8 +51,9 @@ interface Opened extends OpenProgram {
 /** Why there is no program for a transaction. */
 type Unopened = 'facts_insufficient' | 'rules_refused';
 
-/** Corridors whose programs are kept at once: of others they are made again. */
-const corridorLimit = 256;
+/** Programs that are kept at once, and corridors of which it is known which is theirs; of others they are made again. */
+const programLimit = 256;
+const corridorLimit = 4_096;
 
 /**
  * Opens a rule set, which was checked. A program is made when the first transaction of its corridor comes.
@@ -104,7 +107,15 @@ class ProgramCache {
   private readonly set: RuleSet;
   private readonly machines: readonly Machine[];
   private made = 0;
-  private readonly programs = new Map<string, Opened | Unopened>();
+  private readonly corridors = new Map<string, Opened | Unopened>();
+  /** By groups, and by what the program asked of its corridor. */
+  private readonly programs = new Map<string, Loaded>();
+  /** What a program of these groups asks of its corridor, which is the same for all of them; and a number for them. */
+  private readonly asked = new WeakMap<
+    readonly Group[],
+    { readonly id: number; readonly fields: readonly (keyof Corridor)[] }
+  >();
+  private ids = 0;
   /** Most transactions are of the corridor of the one before. */
   private last: Opened | undefined;
 
@@ -121,20 +132,29 @@ class ProgramCache {
     if (corridor === undefined) return 'facts_insufficient';
     const { kind, origin, destination, currency } = corridor;
     const key = `${kind} ${origin} ${destination} ${currency}`;
-    const opened = this.programs.get(key) ?? this.make(corridor);
-    this.programs.delete(key);
-    this.programs.set(key, opened);
-    if (this.programs.size > corridorLimit) {
-      const [oldest] = this.programs.keys();
-      if (oldest !== undefined) this.programs.delete(oldest);
-    }
+    const opened = this.corridors.get(key) ?? this.find(corridor);
+    touch(this.corridors, key, opened, corridorLimit);
     if (typeof opened !== 'string') this.last = opened;
     return opened;
   }
 
-  private make(corridor: Corridor): Opened | Unopened {
+  private find(corridor: Corridor): Opened | Unopened {
     // To what is no corridor no rule applies: it would be allowed.
     if (!isCorridor(corridor)) return 'facts_insufficient';
+    const groups = groupsOf(this.set, corridor);
+    const asked = this.asked.get(groups);
+    const keyOf = ({ id, fields }: { id: number; fields: readonly (keyof Corridor)[] }): string =>
+      [id, ...fields.map((field) => corridor[field])].join(' ');
+    const shared = asked === undefined ? undefined : this.programs.get(keyOf(asked));
+    const program = shared ?? this.make(corridor);
+    if (typeof program === 'string') return program;
+    const now = asked ?? { id: this.ids++, fields: [...program.compiled.asked].sort() };
+    this.asked.set(groups, now);
+    touch(this.programs, keyOf(now), program, programLimit);
+    return { ...program, corridor, probes: undefined };
+  }
+
+  private make(corridor: Corridor): Loaded | Unopened {
     const compiled = compileCorridor(this.set, corridor);
     if (!compiled.ok) return 'rules_refused';
     const { program } = compiled.compiled;
@@ -143,14 +163,21 @@ class ProgramCache {
     const loaded = machine.load(program.bytes);
     assert(loaded.ok, `the machine takes what was compiled${loaded.ok ? '' : `: ${loaded.message}`}`);
     return {
-      corridor,
       compiled: compiled.compiled,
       loaded: loaded.program,
       hash: loaded.program.hash,
       words: new InputWords(program),
-      probes: undefined,
     };
   }
+}
+
+/** Puts what was asked for last at the end; what was asked for longest ago makes room. */
+function touch<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= most) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
 }
 
 function isOf({ kind, origin, destination, currency }: Corridor, facts: Facts): boolean {

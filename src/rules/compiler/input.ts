@@ -118,14 +118,14 @@ export class InputTable {
 
   /** Of what a corridor says for all its transactions. */
   private constantOf({ name }: Field): string | undefined {
-    const { origin, destination, currency } = this.corridor;
+    // One at a time: the corridor notes what it is asked for.
     switch (name) {
       case 'tx.origin':
-        return origin;
+        return this.corridor.origin;
       case 'tx.destination':
-        return destination;
+        return this.corridor.destination;
       case 'tx.currency':
-        return currency;
+        return this.corridor.currency;
       default:
         return undefined;
     }

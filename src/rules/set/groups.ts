@@ -1,6 +1,6 @@
 /**
- * Which rules meet, and which beats which: docs/RULES.md, Meaning 1 to 5. What evaluator, compiler and analysis begin with, so that
- * they agree on it.
+ * Which rules meet, and which beats which: docs/RULES.md, Meaning 1 to 5. What compiler and analysis begin with; the
+ * evaluator finds it out by itself, so that two agree on it.
  */
 
 import { assert } from '../../kit/result.ts';
