@@ -120,14 +120,16 @@ class FeedHolder {
   }
 
   async read(): Promise<void> {
-    this.current = noFeeds;
     try {
       const bytes = await readOrMissing(this.path);
-      const read = bytes === undefined ? noFeeds : readFeeds(new TextDecoder().decode(bytes));
-      if (read === undefined)
-        this.report(`central cannot read \`${this.path}\`: rules that need a feed hold until it can be`);
-      this.current = read ?? noFeeds;
+      const read = bytes === undefined ? succeed(noFeeds) : readFeeds(new TextDecoder().decode(bytes));
+      if (!read.ok)
+        this.report(
+          `central cannot read \`${this.path}\`, and rules that need a feed hold until it can: ${read.message} [${read.code}]`,
+        );
+      this.current = read.ok ? read.value : noFeeds;
     } catch (error) {
+      this.current = noFeeds;
       this.report(`central cannot read \`${this.path}\`: ${(error as Error).message}`);
     }
   }
