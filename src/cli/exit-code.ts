@@ -125,6 +125,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'allocation_refused',
       'file_unwritable',
       'configuration_invalid',
+      'rules_unusable',
       'epoch_in_use',
       'process_unknown',
       'process_taken_out',

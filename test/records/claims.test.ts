@@ -32,8 +32,9 @@ describe('the numbers of records', () => {
       verifiableData: 395,
       verifiableProofs: 396,
       ephemeralKey: -1,
+      salt: -20,
     });
-    expect(algorithm).toEqual({ es256: -7, a256gcm: 3, ecdhEsHkdf256: -25 });
+    expect(algorithm).toEqual({ es256: -7, a256gcm: 3, ecdhEsHkdf256: -25, directHkdf256: -10 });
     expect([rfc9162Sha256, inclusionProofs]).toEqual([1, -1]);
     const { issuer, subject, audience, expiresAt, notBefore, issuedAt, id } = claim;
     expect([issuer, subject, audience, expiresAt, notBefore, issuedAt, id]).toEqual([1, 2, 3, 4, 5, 6, 7]);
