@@ -273,10 +273,10 @@ async function benchAnalysis(): Promise<Row> {
       (other === set ? rules : await openRules(other, () => startMachine(wasm))).decide(facts, reader),
     now: time,
     elapsed: () => performance.now(),
-    progress: (stage, done, all) => process.stderr.write(`\r\x1b[Krules: ${stage} ${done} of ${all}`),
+    // A line a stage: a terminal may not be what reads it.
+    progress: (stage, done, all) => done === 0 && process.stderr.write(`rules: ${stage}, ${all} steps\n`),
   });
   const seconds = (performance.now() - startedMs) / 1_000;
-  process.stderr.write('\n');
   await solver.close();
   const refused = findings.filter(({ code }) => isRefused(code)).length;
   return {
