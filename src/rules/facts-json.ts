@@ -173,11 +173,11 @@ function readValue(type: Type, item: unknown, field: string, currency: Currency 
   }
 }
 
-function readNumber(item: unknown, field: string): Parsed<bigint> {
+function readNumber(item: unknown, field: string, accepted = 'a whole number'): Parsed<bigint> {
   if (typeof item === 'number' && Number.isSafeInteger(item)) return succeed(BigInt(item));
   return typeof item === 'string' && /^-?\d{1,19}$/.test(item)
     ? succeed(BigInt(item))
-    : invalid(field, item, 'a whole number');
+    : invalid(field, item, accepted);
 }
 
 function readTime(item: unknown, field: string): Parsed<bigint> {
@@ -200,7 +200,8 @@ function readTime(item: unknown, field: string): Parsed<bigint> {
 const timePattern = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/;
 
 function readMoney(item: unknown, field: string, currency: Currency | undefined): Parsed<bigint> {
-  if (currency === undefined) return readNumber(item, field);
+  if (currency === undefined)
+    return readNumber(item, field, 'an amount with a `tx.currency` that is one, or minor units without,');
   const { code, exponent } = currency;
   const match = typeof item === 'string' ? /^(-?\d{1,19})(?:\.(\d{1,4}))? ([A-Z]{3})$/.exec(item) : null;
   const [, whole = '', fraction = '', of] = match ?? [];
