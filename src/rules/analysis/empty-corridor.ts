@@ -47,7 +47,10 @@ async function lookAt(subject: Subject, { kind, first, all }: Pair): Promise<Fin
       `the machine says ${witness.decision.verdict}`,
     );
   }
-  const pair = `${kind} from ${showCountries(first.origins)} to ${showCountries(first.destinations)}`;
+  // Countries that are alike in one currency may not be in another: each such pair is looked at by itself.
+  const alike = (of: 'origins' | 'destinations'): string =>
+    showCountries(first[of].filter((country) => all.every((where) => where[of].includes(country))));
+  const pair = `${kind} from ${alike('origins')} to ${alike('destinations')}`;
   const { corridor } = first;
   if (unknown !== undefined)
     return findingOf(
