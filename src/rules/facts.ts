@@ -1,62 +1,11 @@
-/**
- * The facts of a decision as bytes: what is recorded, so that the decision can be made again bit for bit.
- *
- * ```
- * deterministic CBOR  [ 1, kind, { field: value }, { feed: [as of, value or null, { currency: rate } or null] },
- *                       { seconds of a window: [spent, count] } ]
- * value: integer │ text of a symbol │ 32 bytes of a key
- * ```
- */
-import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
-import { assert, quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
+/** The facts of a decision, of whatever form they come in: which of them rules can read, and between whom they are. */
+import { quote, type Refusal, type Result, refuse, succeed } from '../kit/result.ts';
 import { type Facts, type FeedReading, type Field, numberLimit, type Value } from './checker/checked.ts';
-import { type TransactionKind, transactionKinds } from './language/syntax.ts';
+import { transactionKinds } from './language/syntax.ts';
 import { schema } from './schema.ts';
 import type { Corridor } from './set/rule-set.ts';
 
-export type FactsCode = 'not_cbor' | 'facts_malformed' | 'facts_field_unknown' | 'facts_field_invalid';
-
-const version = 1;
-
-/** Deterministic: equal facts have equal bytes. Asserts that `decodeFacts` would take them. */
-export function encodeFacts(facts: Facts): Uint8Array {
-  const checked = checkFacts(facts);
-  assert(checked.ok, `facts can be read back${checked.ok ? '' : `: ${checked.message}`}`);
-  return encodeCbor([
-    version,
-    facts.kind,
-    facts.fields,
-    new Map(
-      [...facts.feeds].map(([name, { asOf, value, rates }]) => [name, [asOf, value ?? null, rates ?? null]]),
-    ),
-    new Map([...facts.windows].map(([seconds, { spent, count }]) => [Number(seconds), [spent, count]])),
-  ]);
-}
-
-/**
- * Decodes what anybody may have written; the refusal names the field. That a field or a feed is missing, or a number is outside its field's
- * range, is no fault of the facts: the language has an error for that.
- */
-export function decodeFacts(bytes: Uint8Array): Result<Facts, FactsCode> {
-  const decoded = decodeCbor(bytes);
-  if (!decoded.ok) return decoded;
-  const { value } = decoded;
-  if (!Array.isArray(value) || value.length !== 5 || value[0] !== version)
-    return refuse('facts_malformed', `facts are an array of five that begins with ${version}`);
-  const [, kind, fields, feeds, windows] = value as CborValue[];
-  const readFields = readMap(fields, 'fields', (item) => succeed(wide(item) as Value));
-  if (!readFields.ok) return readFields;
-  const readFeeds = readMap(feeds, 'feeds', readFeed);
-  if (!readFeeds.ok) return readFeeds;
-  const readWindows = readEntries(windows);
-  if (!readWindows.ok) return readWindows;
-  return checkFacts({
-    kind: kind as TransactionKind,
-    fields: readFields.value,
-    feeds: readFeeds.value,
-    windows: readWindows.value,
-  });
-}
+export type FactsCode = 'facts_malformed' | 'facts_field_unknown' | 'facts_field_invalid';
 
 /** Between whom facts are; `undefined` where they do not say it, and so no rules are known. */
 export function corridorOf(facts: Pick<Facts, 'kind' | 'fields'>): Corridor | undefined {
@@ -150,47 +99,4 @@ function checkFeed(name: string, { asOf, value, rates }: FeedReading): Refusal<F
 
 function invalid(field: string, value: unknown, accepted: string): Refusal<FactsCode> {
   return refuse('facts_field_invalid', `${field} is ${quote(value)}: ${accepted} is accepted`, field);
-}
-
-/** Numbers of CBOR are numbers where they are small: here they are all bigint. */
-function wide(value: CborValue | undefined): CborValue | undefined {
-  return typeof value === 'number' ? BigInt(value) : value;
-}
-
-function readMap<T>(
-  value: CborValue | undefined,
-  field: string,
-  read: (item: CborValue | undefined, name: string) => Result<T, FactsCode>,
-): Result<ReadonlyMap<string, T>, FactsCode> {
-  if (!(value instanceof Map)) return invalid(field, value, 'a map by names');
-  const found = new Map<string, T>();
-  for (const [name, item] of value) {
-    if (typeof name !== 'string') return invalid(field, name, 'a name');
-    const one = read(item, `${field}.${name}`);
-    if (!one.ok) return one;
-    found.set(name, one.value);
-  }
-  return succeed(found);
-}
-
-function readFeed(item: CborValue | undefined, field: string): Result<FeedReading, FactsCode> {
-  if (!Array.isArray(item) || item.length !== 3) return invalid(field, item, 'an array of three');
-  const [asOf, value, rates] = (item as CborValue[]).map(wide);
-  const reading = { asOf: asOf as bigint, ...(value === null ? {} : { value: value as bigint }) };
-  if (rates === null) return succeed(reading);
-  const read = readMap(rates, `${field}.rates`, (rate) => succeed(wide(rate) as bigint));
-  return read.ok ? succeed({ ...reading, rates: read.value }) : read;
-}
-
-function readEntries(value: CborValue | undefined): Result<Facts['windows'], FactsCode> {
-  if (!(value instanceof Map)) return invalid('windows', value, 'a map by seconds');
-  const found = new Map<bigint, { spent: bigint; count: bigint }>();
-  for (const [seconds, item] of value) {
-    if (typeof seconds !== 'number') return invalid('windows', seconds, 'a length in whole seconds');
-    if (!Array.isArray(item) || item.length !== 2)
-      return invalid(`windows.${seconds}`, item, 'an array of two');
-    const [spent, count] = (item as CborValue[]).map(wide);
-    found.set(BigInt(seconds), { spent: spent as bigint, count: count as bigint });
-  }
-  return succeed(found);
 }
