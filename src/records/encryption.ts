@@ -23,7 +23,7 @@ import { decodeCoseKey, encodeCoseKey, type VerificationKey } from './signature.
 export const encryptedCredentialType = 'application/vnd.ringmint.credential-encrypted+cose';
 
 const tag = Uint8Array.of(0xd8, 0x60);
-const nonceLength = 12;
+export const nonceLength = 12;
 
 export type DecryptionCode =
   | 'not_cbor'
@@ -47,12 +47,7 @@ export async function encryptTo(
   random: RandomBytes,
 ): Promise<Uint8Array> {
   const { point, shared } = agree(p256.utils.randomSecretKey(random(48)), recipient.point);
-  const protectedHeader = encodeCbor(
-    new Map<number, CborValue>([
-      [header.algorithm, algorithm.a256gcm],
-      [header.type, type],
-    ]),
-  );
+  const protectedHeader = encodeProtected(type);
   const recipientHeader = encodeCbor(new Map([[header.algorithm, algorithm.ecdhEsHkdf256]]));
   const iv = random(nonceLength);
   const ciphertext = await applyAesGcm(
@@ -66,13 +61,35 @@ export async function encryptTo(
     [header.ephemeralKey, encodeCoseKey(point)],
     [header.keyId, recipient.keyId],
   ]);
+  return encodeEnvelope({ protectedHeader, iv, ciphertext, recipientHeader, parameters: unprotected });
+}
+
+/** What is protected of the content: A256GCM, and `type`, what it is. */
+export function encodeProtected(type: string): Uint8Array {
+  return encodeCbor(
+    new Map<number, CborValue>([
+      [header.algorithm, algorithm.a256gcm],
+      [header.type, type],
+    ]),
+  );
+}
+
+/** COSE_Encrypt (RFC 9052 §5.1) to one recipient, with `parameters` unprotected in its header and no key of its own. */
+export function encodeEnvelope(parts: {
+  readonly protectedHeader: Uint8Array;
+  readonly iv: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly recipientHeader: Uint8Array;
+  readonly parameters: ReadonlyMap<number, CborValue>;
+}): Uint8Array {
+  const { protectedHeader, iv, ciphertext, recipientHeader, parameters } = parts;
   return concatBytes(
     tag,
     encodeCbor([
       protectedHeader,
       new Map([[header.iv, iv]]),
       ciphertext,
-      [[recipientHeader, unprotected, new Uint8Array()]],
+      [[recipientHeader, parameters, new Uint8Array()]],
     ]),
   );
 }

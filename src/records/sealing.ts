@@ -9,15 +9,13 @@
  *        └──────────────────────────────────────────────────────────────────────────────────────┘
  * ```
  */
-import { concatBytes, equalBytes, sha256 } from '../kit/bytes.ts';
+import { equalBytes, sha256 } from '../kit/bytes.ts';
 import type { RandomBytes } from '../kit/clock.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { algorithm, header } from './claims.ts';
-import { applyAesGcm, contentKey } from './encryption.ts';
+import { applyAesGcm, contentKey, encodeEnvelope, encodeProtected, nonceLength } from './encryption.ts';
 
-const tag = Uint8Array.of(0xd8, 0x60);
-const nonceLength = 12;
 const saltLength = 32;
 
 /** Who has it reads what is sealed by it. */
@@ -39,7 +37,7 @@ export async function seal(
   type: string,
   random: RandomBytes,
 ): Promise<Uint8Array> {
-  const protectedHeader = protectedOf(type);
+  const protectedHeader = encodeProtected(type);
   const iv = random(nonceLength);
   const salt = random(saltLength);
   const ciphertext = await applyAesGcm(
@@ -65,7 +63,7 @@ export async function unseal(
     return refuse('seal_key_unknown', 'it is sealed with a key that is not here: bring the key of its time');
   try {
     const rawKey = contentKey(key.secret, recipientHeader, parts.salt);
-    return succeed(await applyAesGcm('decrypt', rawKey, parts.iv, protectedOf(type), parts.ciphertext));
+    return succeed(await applyAesGcm('decrypt', rawKey, parts.iv, encodeProtected(type), parts.ciphertext));
   } catch {
     // WebCrypto tells of a wrong tag by an OperationError and by nothing else.
     return refuseBroken();
@@ -73,15 +71,6 @@ export async function unseal(
 }
 
 const recipientHeader = encodeCbor(new Map([[header.algorithm, algorithm.directHkdf256]]));
-
-function protectedOf(type: string): Uint8Array {
-  return encodeCbor(
-    new Map<number, CborValue>([
-      [header.algorithm, algorithm.a256gcm],
-      [header.type, type],
-    ]),
-  );
-}
 
 interface Sealed {
   readonly protectedHeader: Uint8Array;
@@ -96,15 +85,7 @@ function encodeSealed({ protectedHeader, keyId, salt, iv, ciphertext }: Sealed):
     [header.keyId, keyId],
     [header.salt, salt],
   ]);
-  return concatBytes(
-    tag,
-    encodeCbor([
-      protectedHeader,
-      new Map([[header.iv, iv]]),
-      ciphertext,
-      [[recipientHeader, unprotected, new Uint8Array()]],
-    ]),
-  );
+  return encodeEnvelope({ protectedHeader, iv, ciphertext, recipientHeader, parameters: unprotected });
 }
 
 /** `undefined` for anything that `encodeSealed` does not give. */
@@ -126,7 +107,7 @@ function readSealed(sealed: Uint8Array, type: string): Sealed | undefined {
     !(salt instanceof Uint8Array && salt.length === saltLength)
   )
     return undefined;
-  const read = { protectedHeader: protectedOf(type), keyId, salt, iv, ciphertext };
+  const read = { protectedHeader: encodeProtected(type), keyId, salt, iv, ciphertext };
   // Every byte is what it has to be, or under the tag of the encryption.
   return equalBytes(encodeSealed(read), sealed) ? read : undefined;
 }
