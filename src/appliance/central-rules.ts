@@ -27,14 +27,7 @@ import { type Feeds, noFeeds, readFeeds } from './feed-file.ts';
 import type { Home } from './home.ts';
 import { readMachineWasm } from './machine-wasm.ts';
 import { writeFileDurably } from './private-file.ts';
-import {
-  asActivated,
-  openTrusted,
-  publisherRule,
-  readKeptSet,
-  refuseOtherBundle,
-  throwRefused,
-} from './rule-bundle.ts';
+import { asActivated, readKeptSet, readTrustedSet, throwRefused } from './rule-bundle.ts';
 import {
   bundlePath,
   inForce,
@@ -288,14 +281,8 @@ class RuleHolder {
     return openIssuanceRules(set, this.wasm, this.options.release);
   }
 
-  private async readTrusted(hash: string): Promise<Result<RuleSet>> {
+  private readTrusted(hash: string): Promise<Result<RuleSet>> {
     const { home, bundle, verifySignature } = this.options;
-    const shipped = shippedSource().set;
-    if (hash === toHex(shipped.hash)) return succeed(shipped);
-    const bytes = await readOrMissing(bundlePath(home, hash));
-    if (bytes === undefined) return readKeptSet(home, hash);
-    const trusted = openTrusted(bytes, publisherRule(bundle), verifySignature);
-    if (!trusted.ok || toHex(trusted.value.hash) === hash) return trusted;
-    return refuseOtherBundle(home, hash);
+    return readTrustedSet(home, hash, bundle, verifySignature);
   }
 }

@@ -11,7 +11,7 @@ import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
 import { centralSchema, readConfiguration } from './configuration.ts';
 import { type Home, homeAt } from './home.ts';
 import { readMachineWasm } from './machine-wasm.ts';
-import { openTrusted, publisherRule, readKeptSet, refuseOtherBundle } from './rule-bundle.ts';
+import { openTrusted, publisherRule, readKeptSet, readTrustedSet } from './rule-bundle.ts';
 import {
   bundlePath,
   inForce,
@@ -63,13 +63,9 @@ export async function activateRules(
       return refuse('rules_not_staged', 'no rule set is staged: `ringmint rules stage BUNDLE` comes first');
     if (staged === inForce(state).hash)
       return refuse('rules_in_force', 'what is staged is in force already: stage another set');
-    const bytes = await readOrMissing(bundlePath(home, staged));
-    if (bytes === undefined) return readKeptSet(home, staged) as Promise<Result<never>>;
     const { bundle } = await readTrustBundleFile(home);
-    const set = openTrusted(bytes, publisherRule(bundle), makeNodeVerifySignature());
-    if (!set.ok) return set;
-    if (toHex(set.value.hash) !== staged) return refuseOtherBundle(home, staged);
-    return put(home, state, set.value, 'activate', clock, step);
+    const set = await readTrustedSet(home, staged, bundle, makeNodeVerifySignature());
+    return set.ok ? put(home, state, set.value, 'activate', clock, step) : set;
   });
 }
 

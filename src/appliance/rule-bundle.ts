@@ -55,16 +55,29 @@ export function openTrusted(
   return succeed(set);
 }
 
+/** The set with this hash, as it is kept, with all signatures that it has to have today. */
+export async function readTrustedSet(
+  home: Home,
+  hash: string,
+  trust: TrustBundle,
+  verifySignature: VerifySignature,
+): Promise<Result<RuleSet>> {
+  const shipped = shippedRuleSet();
+  // Nobody signs what ships.
+  if (toHex(shipped.hash) === hash) return succeed(shipped);
+  const bytes = await readOrMissing(bundlePath(home, hash));
+  if (bytes === undefined) return refuseMissing(home, hash);
+  const trusted = openTrusted(bytes, publisherRule(trust), verifySignature);
+  return !trusted.ok || toHex(trusted.value.hash) === hash ? trusted : refuseOtherBundle(home, hash);
+}
+
 /** The set with this hash, as it is kept; its signatures were verified when it came. */
 export async function readKeptSet(home: Home, hash: string): Promise<Result<RuleSet>> {
   const bytes = await readOrMissing(bundlePath(home, hash));
   if (bytes === undefined) {
     const shipped = shippedRuleSet();
     if (toHex(shipped.hash) === hash) return succeed(shipped);
-    return refuse(
-      'rule_bundle_missing',
-      `the rule set ${hash} is not in \`${bundlePath(home, hash)}\`: bring the file back from a backup`,
-    );
+    return refuseMissing(home, hash);
   }
   const opened = openBundle(bytes, { trust: undefined });
   if (!opened.ok) return opened;
@@ -72,7 +85,14 @@ export async function readKeptSet(home: Home, hash: string): Promise<Result<Rule
   return succeed(opened.value.set);
 }
 
-export function refuseOtherBundle(home: Home, hash: string): Refusal<'rule_bundle_hash'> {
+function refuseMissing(home: Home, hash: string): Refusal<'rule_bundle_missing'> {
+  return refuse(
+    'rule_bundle_missing',
+    `the rule set ${hash} is not in \`${bundlePath(home, hash)}\`: bring the file back from a backup`,
+  );
+}
+
+function refuseOtherBundle(home: Home, hash: string): Refusal<'rule_bundle_hash'> {
   return refuse(
     'rule_bundle_hash',
     `\`${bundlePath(home, hash)}\` holds another rule set than its name says: bring the file back from a backup`,
