@@ -1,5 +1,6 @@
 /** What `ringmint rules` needs of central management's folder, and what it reports. */
 import type { Result } from '../kit/result.ts';
+import type { ShadowReport } from '../roles/shadow-rules.ts';
 
 export interface RuleActivation {
   readonly version: number;
@@ -24,21 +25,9 @@ export interface StagedRules {
   readonly modules: readonly { readonly name: string; readonly version: string }[];
 }
 
-export interface ShadowStanding {
+/** As the running system wrote it last. */
+export interface ShadowStanding extends ShadowReport {
   readonly hash: string | null;
-  readonly sinceMs: number;
-  readonly orders: number;
-  readonly different: number;
-  readonly dropped: number;
-  readonly failed: number;
-  readonly counts: readonly { readonly kind: string; readonly rule: string; readonly orders: number }[];
-  readonly examples: readonly {
-    readonly kind: string;
-    readonly request: string;
-    readonly order: number;
-    readonly live: { readonly verdict: string; readonly reasons: readonly string[] };
-    readonly shadow: { readonly verdict: string; readonly reasons: readonly string[] };
-  }[];
 }
 
 export interface RerunFinding {

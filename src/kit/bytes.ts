@@ -65,6 +65,18 @@ function digitOf(code: number): number {
 
 const encoder = new TextEncoder();
 
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text that `utf8` would make these bytes of, to the last of them; `undefined` where there is none. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    // A fatal decoder throws a TypeError for bytes that are no UTF-8.
+    return undefined;
+  }
+}
+
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }

@@ -19,6 +19,7 @@ import { repeatedKey } from '../records/json-text.ts';
 import type { Facts, FeedReading, Type, Value } from './checker/checked.ts';
 import { checkFacts, type FactsCode } from './facts.ts';
 import type { TransactionKind } from './language/syntax.ts';
+import { secondsOfUnit } from './language/words.ts';
 import { schema } from './schema.ts';
 
 export interface NamedFacts {
@@ -243,11 +244,9 @@ function readWindow(
   return count.ok ? succeed({ spent: spent.value, count: count.value }) : count;
 }
 
-const unitSeconds: Readonly<Record<string, bigint>> = { s: 1n, m: 60n, h: 3_600n, d: 86_400n };
-
 function secondsOf(text: string): bigint | undefined {
   const [, count, unit = ''] = /^(\d{1,12})([smhd])$/.exec(text) ?? [];
-  const seconds = unitSeconds[unit];
+  const seconds = secondsOfUnit.get(unit);
   return count === undefined || seconds === undefined ? undefined : BigInt(count) * seconds;
 }
 

@@ -3,7 +3,7 @@ import { startMachine } from '../../vm/host.ts';
 import { sha256 } from '../kit/bytes.ts';
 import type { CheckedModule, Rule } from './checker/checked.ts';
 import type { RulesInForce } from './in-force.ts';
-import { type Verdict, verdicts } from './language/syntax.ts';
+import { rankOf, type Verdict } from './language/syntax.ts';
 import type { MachineDecision } from './machine-decision.ts';
 import { openRules } from './rules.ts';
 import type { RuleSet } from './set/rule-set.ts';
@@ -59,9 +59,9 @@ function reasonsOf(decision: MachineDecision, known: ReadonlyMap<string, Known>)
   const reasons = new Set<string>();
   let explained: Verdict = 'ALLOW';
   const add = (result: Verdict, reason: string): void => {
-    if (rank(result) < rank(least)) return;
+    if (rankOf(result) < rankOf(least)) return;
     reasons.add(reason);
-    if (rank(result) > rank(explained)) explained = result;
+    if (rankOf(result) > rankOf(explained)) explained = result;
   };
   for (const id of fired) {
     const found = known.get(id);
@@ -72,14 +72,10 @@ function reasonsOf(decision: MachineDecision, known: ReadonlyMap<string, Known>)
   for (const { conflict, layer } of groups)
     if (conflict === true) add(layer === 'strict' ? 'DENY' : 'HOLD', 'rule_conflict');
   // Of what is not told there is the verdict alone.
-  if (rank(explained) < rank(verdict)) reasons.add('rule_confidential');
+  if (rankOf(explained) < rankOf(verdict)) reasons.add('rule_confidential');
   return [...reasons].slice(0, reasonLimit);
 }
 
 function codeOf({ module, rule }: Known): string {
   return module.name === policyModule ? rule.name : rule.id;
-}
-
-function rank(verdict: Verdict): number {
-  return verdicts.indexOf(verdict);
 }

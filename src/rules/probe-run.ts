@@ -3,7 +3,7 @@ import type { Program as LoadedProgram, Machine } from '../../vm/host.ts';
 import { equalBytes } from '../kit/bytes.ts';
 import { assert } from '../kit/result.ts';
 import type { Facts, Typed, Value } from './checker/checked.ts';
-import { partsOf } from './checker/part.ts';
+import { expressionsBelow } from './checker/part.ts';
 import { clearanceOf } from './clearance.ts';
 import { InputWords } from './compiler/input-words.ts';
 import { numbersOf, readSlot } from './compiler/packing.ts';
@@ -81,12 +81,10 @@ function valueAt(
 /** Every key that an expression could come to, each once; those of a list are never what it comes to. */
 function keysOf(typed: Typed, set: RuleSet, facts: Facts): readonly Uint8Array[] {
   const found: Uint8Array[] = [...facts.fields.values(), ...set.parameters.values()].filter(isKey);
-  const look = (part: Typed): void => {
+  for (const part of expressionsBelow([typed])) {
     const value =
       part.op === 'constant' ? part.value : part.op === 'parameter' ? part.parameter.value : undefined;
     if (isKey(value) && !found.some((one) => equalBytes(one, value))) found.push(value);
-    for (const inner of partsOf(part)) look(inner);
-  };
-  look(typed);
+  }
   return found;
 }

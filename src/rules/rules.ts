@@ -6,6 +6,7 @@
 import type { Program as LoadedProgram, Machine } from '../../vm/host.ts';
 import { assert } from '../kit/result.ts';
 import type { Facts } from './checker/checked.ts';
+import { fieldsOfRule } from './checker/owners.ts';
 import { clearanceOf } from './clearance.ts';
 import { type CompileFault, compileCorridor } from './compiler/compile.ts';
 import { InputWords } from './compiler/input-words.ts';
@@ -16,7 +17,7 @@ import { transactionKinds } from './language/syntax.ts';
 import { type MachineDecision, type OpenProgram, RanDecision, undecided } from './machine-decision.ts';
 import { Probes } from './probe-run.ts';
 import { schema } from './schema.ts';
-import { groupsOf } from './set/groups.ts';
+import { groupsOf, saidOf } from './set/groups.ts';
 import type { Corridor, Group, RuleSet } from './set/rule-set.ts';
 
 export interface Rules {
@@ -108,14 +109,10 @@ class ProgramCache {
   private readonly machines: readonly Machine[];
   private made = 0;
   private readonly corridors = new Map<string, Opened | Unopened>();
-  /** By groups, and by what the program asked of its corridor. */
+  /** By the groups of a corridor, and what it says that their rules ask for. */
   private readonly programs = new Map<string, Loaded>();
-  /** What a program of these groups asks of its corridor, which is the same for all of them; and a number for them. */
-  private readonly asked = new WeakMap<
-    readonly Group[],
-    { readonly id: number; readonly fields: readonly (keyof Corridor)[] }
-  >();
-  private ids = 0;
+  private readonly numbers = new WeakMap<readonly Group[], number>();
+  private numbered = 0;
   /** Most transactions are of the corridor of the one before. */
   private last: Opened | undefined;
 
@@ -141,17 +138,20 @@ class ProgramCache {
   private find(corridor: Corridor): Opened | Unopened {
     // To what is no corridor no rule applies: it would be allowed.
     if (!isCorridor(corridor)) return 'facts_insufficient';
-    const groups = groupsOf(this.set, corridor);
-    const asked = this.asked.get(groups);
-    const keyOf = ({ id, fields }: { id: number; fields: readonly (keyof Corridor)[] }): string =>
-      [id, ...fields.map((field) => corridor[field])].join(' ');
-    const shared = asked === undefined ? undefined : this.programs.get(keyOf(asked));
-    const program = shared ?? this.make(corridor);
+    const key = this.programOf(corridor);
+    const program = this.programs.get(key) ?? this.make(corridor);
     if (typeof program === 'string') return program;
-    const now = asked ?? { id: this.ids++, fields: [...program.compiled.asked].sort() };
-    this.asked.set(groups, now);
-    touch(this.programs, keyOf(now), program, programLimit);
+    touch(this.programs, key, program, programLimit);
     return { ...program, corridor, probes: undefined };
+  }
+
+  /** What is the same for corridors to whom the same rules say the same. */
+  private programOf(corridor: Corridor): string {
+    const groups = groupsOf(this.set, corridor);
+    const number = this.numbers.get(groups) ?? this.numbered++;
+    this.numbers.set(groups, number);
+    const fields = groups.flatMap(({ members }) => members.map(({ rule }) => fieldsOfRule(rule)));
+    return `${number} ${saidOf(corridor, fields)}`;
   }
 
   private make(corridor: Corridor): Loaded | Unopened {

@@ -7,9 +7,8 @@ import { quote, refuse, succeed } from '../../kit/result.ts';
 import type { Decide } from '../../rules/analysis/finding.ts';
 import { checkModule } from '../../rules/checker/check-module.ts';
 import type { CheckedModule } from '../../rules/checker/checked.ts';
-import type { Reader } from '../../rules/decision.ts';
+import { wholeReader } from '../../rules/clearance.ts';
 import { openRules, type Rules } from '../../rules/rules.ts';
-import { jurisdictionOf } from '../../rules/set/groups.ts';
 import { readRuleSet, type Suppression } from '../../rules/set/read-rule-set.ts';
 import type { RuleSet } from '../../rules/set/rule-set.ts';
 import { setOfTests } from '../../rules/set/test-set.ts';
@@ -38,8 +37,7 @@ export async function readAnalysisSource(
   if (!path.endsWith(moduleEnding)) {
     const read = await readRuleSource({ path });
     if (!read.ok) return read;
-    const { set, suppressions } = read.value;
-    const files = 'files' in read.value ? (read.value.files as ReadonlyMap<string, string>) : new Map();
+    const { set, suppressions, files } = read.value;
     return succeed({ set, modules: set.modules, suppressions, files });
   }
   const file = await readModuleFile(path, stdin);
@@ -95,9 +93,5 @@ export async function openMachine(): Promise<{
     opened.set(set, rules);
     return rules;
   };
-  return { rulesOf, decide: async (set, facts) => (await rulesOf(set)).decide(facts, readerOf(set)) };
-}
-
-function readerOf({ modules }: RuleSet): Reader {
-  return { clearedFor: [...new Set([...modules.map(jurisdictionOf), 'issuer'])] };
+  return { rulesOf, decide: async (set, facts) => (await rulesOf(set)).decide(facts, wholeReader(set)) };
 }

@@ -1,10 +1,12 @@
 /** `ringmint rules build` and `show`: a rule set put into one file, and what is in one. */
+
 import { toHex, utf8 } from '../../kit/bytes.ts';
 import { quote, refuse } from '../../kit/result.ts';
 import { verificationKey } from '../../records/signature.ts';
 import type { Value } from '../../rules/checker/checked.ts';
+import { jurisdictionOf } from '../../rules/checker/owners.ts';
+import { wholeReader } from '../../rules/clearance.ts';
 import { showValue } from '../../rules/facts-json.ts';
-import { wholeReader } from '../../rules/replay/replay.ts';
 import { openRules } from '../../rules/rules.ts';
 import { type BundleCode, makeBundle, openBundle } from '../../rules/set/bundle.ts';
 import type { RuleSetSource } from '../../rules/set/read-rule-set.ts';
@@ -37,7 +39,8 @@ export async function runBuild(terminal: Terminal, given: BuildArguments): Promi
   const read = await readFolder(given.folder);
   if (!read.ok) return refuseRuleSource(terminal, read);
   const source = read.value;
-  const unsigned = findUnsigned(source);
+  const verified = verifyAll(source);
+  const unsigned = verified.flatMap(({ refusals }) => refusals);
   if (unsigned.length > 0) return refuseUnsigned(terminal, unsigned);
   const { set } = source;
   const failed = await failedTests(terminal, source);
@@ -57,7 +60,7 @@ export async function runBuild(terminal: Terminal, given: BuildArguments): Promi
   const secret = secretLists(source);
   const result = {
     file: out,
-    ...describe(source),
+    ...describe(source, verified),
     bytes: bytes.length,
     secret_lists: given.secretLists ? secret : [],
   };
@@ -116,9 +119,8 @@ export async function runShow(terminal: Terminal, given: ShowArguments): Promise
   const source = read.value;
   const { set, suppressions } = source;
   const verified = verifyAll(source);
-  const described = describe(source);
-  const publisher =
-    'publisher' in source ? (source as { publisher?: { keyId: Uint8Array } }).publisher : undefined;
+  const described = describe(source, verified);
+  const { publisher } = source;
   const publishedBy = publisher === undefined ? null : toHex(publisher.keyId);
   const unsigned = verified.flatMap(({ refusals }) => refusals);
   return terminal.result({ ...described, published_by: publishedBy, unsigned, suppressions }, [
@@ -135,18 +137,15 @@ export async function runShow(terminal: Terminal, given: ShowArguments): Promise
   ]);
 }
 
-function showParameter({ set }: Source, id: string, value: Value): string {
+function showParameter({ set }: RuleSetSource, id: string, value: Value): string {
   const [moduleName, name] = id.split('/');
   const module = set.modules.find((one) => one.name === moduleName);
   const type = module?.parameters.find((one) => one.name === name)?.type;
   return String(showValue(type, value, undefined));
 }
 
-type Source = Omit<RuleSetSource, 'files'>;
-
-function describe(source: Source) {
-  const { set } = source;
-  const signers = new Map(verifyAll(source).map(({ name, signers: by }) => [name, by]));
+function describe({ set }: RuleSetSource, verified: ReturnType<typeof verifyAll>) {
+  const signers = new Map(verified.map(({ name, signers: by }) => [name, by]));
   return {
     name: set.name,
     version: set.version,
@@ -154,7 +153,7 @@ function describe(source: Source) {
     modules: set.modules.map((module) => ({
       name: module.name,
       version: module.version,
-      jurisdiction: module.jurisdictions.join(' + '),
+      jurisdiction: jurisdictionOf(module),
       layer: module.layer,
       hash: toHex(module.hash),
       rules: module.rules.length,
@@ -163,7 +162,7 @@ function describe(source: Source) {
   };
 }
 
-function verifyAll(source: Source) {
+function verifyAll(source: RuleSetSource) {
   const verifySignature = makeNodeVerifySignature();
   return source.set.modules.map((module) => {
     const { signers, refusals } = verifyModule(source.set, module, {
@@ -181,10 +180,6 @@ interface Unsigned {
   readonly message: string;
 }
 
-function findUnsigned(source: Source): readonly Unsigned[] {
-  return verifyAll(source).flatMap(({ refusals }) => refusals);
-}
-
 function refuseUnsigned(terminal: Terminal, unsigned: readonly Unsigned[]): ExitCode {
   for (const { code, message } of unsigned) terminal.say(`${code}: ${message}`);
   const [first] = unsigned;
@@ -199,7 +194,7 @@ function refuseUnsigned(terminal: Terminal, unsigned: readonly Unsigned[]): Exit
 }
 
 /** `MODULE/LIST` of each secret list that has a file. */
-function secretLists({ set }: Source): readonly string[] {
+function secretLists({ set }: RuleSetSource): readonly string[] {
   return set.modules.flatMap(({ name, lists: declared }) =>
     declared.flatMap((list) => (list.secret && 'sha256' in list.source ? [`${name}/${list.name}`] : [])),
   );

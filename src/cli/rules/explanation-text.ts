@@ -3,24 +3,11 @@
 import type { Currency } from '../../records/claims.ts';
 import { currencyShown } from '../../records/iso4217.ts';
 import type { CheckedModule, Rule, Type, Typed, Value } from '../../rules/checker/checked.ts';
-import { expressionsOf, ownersOfRule } from '../../rules/checker/owners.ts';
+import { expressionsOf, jurisdictionOf, ownersOfRule } from '../../rules/checker/owners.ts';
 import { partsOf } from '../../rules/checker/part.ts';
-import type {
-  ClauseError,
-  ClauseOutcome,
-  Explanation,
-  Reader,
-  RuleExplanation,
-} from '../../rules/decision.ts';
+import type { ClauseError, ClauseOutcome, Explanation, RuleExplanation } from '../../rules/decision.ts';
 import { showValue } from '../../rules/facts-json.ts';
 import type { RuleSet } from '../../rules/set/rule-set.ts';
-
-/** Who is cleared for the secrets of everybody in the set. */
-export function everybodyIn({ modules }: RuleSet): Reader {
-  return {
-    clearedFor: ['issuer', ...new Set(modules.map(({ jurisdictions }) => jurisdictions.join(' + ')))],
-  };
-}
 
 export interface Explained {
   readonly set: RuleSet;
@@ -51,8 +38,9 @@ export function showExplanation({ set, explanation, currency, all }: Explained):
   ];
 }
 
-export function showModule({ name, version, jurisdictions, layer, law }: CheckedModule): string {
-  return `${name} ${version}: ${jurisdictions.join(' + ')}, ${layer}${law === undefined ? '' : `; ${law}`}`;
+export function showModule(module: CheckedModule): string {
+  const { name, version, layer, law } = module;
+  return `${name} ${version}: ${jurisdictionOf(module)}, ${layer}${law === undefined ? '' : `; ${law}`}`;
 }
 
 /** Rules of one module; those that do not apply in one line, but where `all` asks for more. */

@@ -1,7 +1,8 @@
 /** Rule modules as commands are given them: files, all of a folder, or standard input; and what is wrong in them, told. */
 import { readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { decodeUtf8 } from '../../kit/bytes.ts';
+import { quote, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
 import { placeOf, showFault } from '../../rules/language/place.ts';
 import type { Fault } from '../../rules/language/syntax.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -44,14 +45,12 @@ export async function listModuleFiles(words: readonly string[]): Promise<Result<
 export async function readModuleFile(file: string, stdin: StandardInput): Promise<Result<ModuleFile>> {
   const bytes = file === '-' ? await readStandardInput(stdin, mostBytes) : await readInput(file, mostBytes);
   if (!bytes.ok) return bytes;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value);
-    return succeed({ file, text });
-  } catch (error) {
-    // The decoder tells of bytes that are no UTF-8 by a TypeError, and of nothing else.
-    if (!(error instanceof TypeError)) throw error;
-    return refuse('rules_malformed', `${quote(file)} is no text in UTF-8: such a text is accepted`);
-  }
+  const text = decodeUtf8(bytes.value);
+  return text === undefined ? refuseNoText(file) : succeed({ file, text });
+}
+
+export function refuseNoText(file: string): Refusal<'rules_malformed'> {
+  return refuse('rules_malformed', `${quote(file)} is no text in UTF-8: such a text is accepted`);
 }
 
 /** Writes a module's text in the place of what is there, whole or not at all; who may read the file stays as it is. */

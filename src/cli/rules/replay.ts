@@ -1,8 +1,10 @@
 /** `ringmint rules replay`: recorded facts decided by the set in force and by a candidate. */
+
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { toHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
+import { wholeReader } from '../../rules/clearance.ts';
 import type { Reader } from '../../rules/decision.ts';
 import { formatFacts, parseFacts } from '../../rules/facts-json.ts';
 import {
@@ -11,7 +13,6 @@ import {
   type ReplayExample,
   type ReplayLine,
   type ReplayReport,
-  wholeReader,
 } from '../../rules/replay/replay.ts';
 import { type ChangeKind, changeKinds } from '../../rules/replay/tally.ts';
 import { openRules, type Rules } from '../../rules/rules.ts';

@@ -1,5 +1,7 @@
 /** What a rule looks at and where that is declared, whose secrets among it, and by which way it gets to them. */
+
 import type { CheckedModule, Field, Rule, Typed } from '../../rules/checker/checked.ts';
+import { jurisdictionOf } from '../../rules/checker/owners.ts';
 import { partsOf } from '../../rules/checker/part.ts';
 import { placeOf } from '../../rules/language/place.ts';
 
@@ -54,7 +56,7 @@ function add(found: Map<string, Origin>, origin: Origin): void {
 }
 
 function originOf(typed: Typed, module: CheckedModule, by: readonly string[]): Origin | undefined {
-  const own = module.jurisdictions.join(' + ');
+  const own = jurisdictionOf(module);
   const declared = (
     name: string,
     what: string,

@@ -29,10 +29,15 @@ export interface FaultySet extends Refusal {
   readonly faults?: readonly SetFault[];
 }
 
+/** A set, and of a bundle whose signature was asked for, whose it is. */
+export interface GivenSet extends RuleSetSource {
+  readonly publisher?: VerificationKey | undefined;
+}
+
 /** The set of a folder or a bundle, checked. */
 export async function readRuleSource(
   given: RuleSourceArguments,
-): Promise<{ readonly ok: true; readonly value: Omit<RuleSetSource, 'files'> } | FaultySet> {
+): Promise<{ readonly ok: true; readonly value: GivenSet } | FaultySet> {
   const { path, lists = [], publishers } = given;
   const entry = await stat(path).catch(() => undefined);
   if (entry?.isDirectory() === true) {

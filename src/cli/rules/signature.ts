@@ -1,5 +1,5 @@
 /** `ringmint rules sign`: a jurisdiction signs a module, a publisher a bundle; by a key in a file, or in an HSM. */
-import { toHex } from '../../kit/bytes.ts';
+import { decodeUtf8, toHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { type VerificationKey, verificationKey } from '../../records/signature.ts';
 import { checkModule } from '../../rules/checker/check-module.ts';
@@ -17,7 +17,7 @@ import type { ExitCode } from '../exit-code.ts';
 import { readInput, writeOutput } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
 import { bundleEnding } from './bundle-file.ts';
-import { moduleEnding } from './module-file.ts';
+import { moduleEnding, refuseNoText } from './module-file.ts';
 
 const mostBytes = 64 * 1024 * 1024;
 
@@ -104,13 +104,8 @@ export async function runRulesSign(
 
 /** The bytes of a module, which has to have no faults: nobody signs what is no law. */
 function readModuleContent(file: string, bytes: Uint8Array): Result<Uint8Array> {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    // A fatal decoder throws a TypeError for bytes that are no UTF-8.
-    return refuse('rules_malformed', `${quote(file)} is no text in UTF-8: such a text is accepted`);
-  }
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return refuseNoText(file);
   const { faults } = checkModule(text);
   return faults.length === 0
     ? succeed(bytes)

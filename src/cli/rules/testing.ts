@@ -1,7 +1,9 @@
 /** `ringmint rules test`: the tests that modules carry, decided by the machine and by the evaluator, which have to say the same. */
+
 import { refuse } from '../../kit/result.ts';
 import { currencyShown } from '../../records/iso4217.ts';
 import type { CheckedModule, RuleTest } from '../../rules/checker/checked.ts';
+import { wholeReader } from '../../rules/clearance.ts';
 import type { RuleDecision } from '../../rules/decision.ts';
 import { evaluate } from '../../rules/evaluator/evaluate.ts';
 import { placeOf } from '../../rules/language/place.ts';
@@ -11,7 +13,7 @@ import { type ExitCode, exitCode } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import { openMachine } from '../vm/program-file.ts';
 import type { StandardInput } from '../vm/standard-input.ts';
-import { everybodyIn, findRule, showRule } from './explanation-text.ts';
+import { findRule, showRule } from './explanation-text.ts';
 import { refuseRuleSource } from './rule-source.ts';
 import { readTestSource } from './test-source.ts';
 
@@ -86,7 +88,7 @@ async function runTest(
   file: string,
 ): Promise<Failure | undefined> {
   const { set } = rules;
-  const reader = everybodyIn(set);
+  const reader = wholeReader(set);
   const machine = rules.decide(test.facts, reader);
   const evaluator = evaluate(set, test.facts, reader);
   const [decided, evaluated] = [machine, evaluator].map((one) => showVerdict(one, module));

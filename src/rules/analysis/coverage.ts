@@ -2,6 +2,7 @@
  * What of a module its embedded tests show: every clause of a condition true and false, every rule applying, not applying and firing, every exception defeating its rule and not.
  */
 import type { CheckedModule, Facts, Rule, Typed } from '../checker/checked.ts';
+import { expressionsBelow } from '../checker/part.ts';
 import type { RuleDecision } from '../decision.ts';
 import { evaluateExpression } from '../evaluator/expression.ts';
 import { clausesOf } from '../explanation.ts';
@@ -11,7 +12,6 @@ import type { DecisionCoder, MemberTerms } from './decision-coder.ts';
 import type { Decide } from './finding.ts';
 import { isInForce, outcomeOf } from './outcome.ts';
 import type { Term } from './term.ts';
-import { expressionsBelow } from './walking.ts';
 
 /** A transaction that was decided on. */
 export interface Shown {
@@ -84,7 +84,7 @@ function clauseItem(
       const there = [...expressionsBelow([clause])].map((typed) =>
         typed.op === 'field' ? facts.has(typed.field) : terms.true,
       );
-      return terms.and(wanted ? value : terms.not(value), terms.not(error), ...there, timeOf(coder, rule));
+      return terms.and(wanted ? value : terms.not(value), terms.not(error), ...there, coder.inTime(rule));
     },
   };
 }
@@ -172,11 +172,4 @@ function isInTime({ from, expires }: Rule, { fields }: Facts): boolean {
   const time = fields.get('tx.time');
   if (typeof time !== 'bigint') return false;
   return (from === undefined || time >= from) && (expires === undefined || time < expires);
-}
-
-function timeOf({ terms, facts }: DecisionCoder, { from, expires }: Rule): Term {
-  return terms.and(
-    from === undefined ? terms.true : terms.atMost(terms.int(from), facts.time),
-    expires === undefined ? terms.true : terms.less(facts.time, terms.int(expires)),
-  );
 }

@@ -1,6 +1,7 @@
 /** A whole decision as formulas: docs/RULES.md "Meaning" points 4 to 8, for one corridor. */
-import type { CheckedModule, Parameter } from '../checker/checked.ts';
-import type { Verdict } from '../language/syntax.ts';
+import type { CheckedModule, Parameter, Rule } from '../checker/checked.ts';
+import { isSameType } from '../checker/type.ts';
+import { rankOf, type Verdict } from '../language/syntax.ts';
 import { groupsOf } from '../set/groups.ts';
 import type { Group, Member, RuleSet } from '../set/rule-set.ts';
 import type { Coded } from './coded.ts';
@@ -38,8 +39,6 @@ export interface GroupTerms {
   readonly conflicts: readonly (readonly [number, number, Term])[];
   readonly verdict: VerdictTerms;
 }
-
-const ranks: Readonly<Record<Verdict, number>> = { ALLOW: 0, FLAG: 1, HOLD: 2, DENY: 3 };
 
 export class DecisionCoder {
   readonly facts: FactTerms;
@@ -114,7 +113,7 @@ export class DecisionCoder {
     const atLeast = (verdict: Verdict): Term =>
       terms.or(
         ...members.map(({ fired, member: { rule } }) =>
-          ranks[rule.body.verdict] >= ranks[verdict] ? fired : terms.false,
+          rankOf(rule.body.verdict) >= rankOf(verdict) ? fired : terms.false,
         ),
         ...members.map(({ error, denied, member: { rule } }) =>
           verdict === 'DENY' && rule.layer !== 'strict' ? denied : error,
@@ -129,15 +128,21 @@ export class DecisionCoder {
     };
   }
 
+  /** Where the transaction is between the rule's `from` and `expires`. */
+  inTime({ from, expires }: Rule): Term {
+    const { terms, facts } = this;
+    return terms.and(
+      from === undefined ? terms.true : terms.atMost(terms.int(from), facts.time),
+      expires === undefined ? terms.true : terms.less(facts.time, terms.int(expires)),
+    );
+  }
+
   private codeAlone(member: Member): Omit<MemberTerms, 'defeated' | 'inForce' | 'fired'> {
     const { terms, facts } = this;
     const { rule, module } = member;
     const coder = this.coderOf(module);
-    const { when, body, from, expires } = rule;
-    const inTime = terms.and(
-      from === undefined ? terms.true : terms.atMost(terms.int(from), facts.time),
-      expires === undefined ? terms.true : terms.less(facts.time, terms.int(expires)),
-    );
+    const { when, body } = rule;
+    const inTime = this.inTime(rule);
     const condition = when === undefined ? undefined : coder.code(when);
     const cap = body.kind === 'cap' ? coder.code(body.cap) : undefined;
     const measure = body.kind === 'cap' ? coder.code(body.measure) : undefined;
@@ -172,10 +177,8 @@ export class DecisionCoder {
     if (a.kind === 'verdict' && b.kind === 'verdict') return terms.truth(a.verdict !== b.verdict);
     if (a.kind !== 'cap' || b.kind !== 'cap' || one.cap === undefined || other.cap === undefined)
       return terms.false;
-    const isOneType =
-      a.cap.type.kind === 'money' && b.cap.type.kind === 'money'
-        ? a.cap.type.currency === b.cap.type.currency
-        : a.cap.type.kind === b.cap.type.kind;
-    return isOneType ? terms.not(terms.equal(one.cap.value, other.cap.value)) : terms.true;
+    return isSameType(a.cap.type, b.cap.type)
+      ? terms.not(terms.equal(one.cap.value, other.cap.value))
+      : terms.true;
   }
 }

@@ -1,11 +1,12 @@
 /** Transactions that a control meets with no rule at all: told, and not refused, since nothing has to be limited. */
 import type { Typed, Value } from '../checker/checked.ts';
+import { expressionsOf } from '../checker/owners.ts';
+import { expressionsBelow } from '../checker/part.ts';
 import type { Finding } from './finding.ts';
 import { isInForce, outcomeOf } from './outcome.ts';
 import { findingOf, type GroupAt, type Subject, unconfirmed } from './subject.ts';
 import type { Term } from './term.ts';
 import { showItem } from './universe.ts';
-import { expressionsBelow, expressionsOfRule } from './walking.ts';
 
 interface Question {
   readonly code: 'gap' | 'gap_value';
@@ -49,7 +50,7 @@ function questionsOf({ terms }: Subject, { coder, group }: GroupAt): readonly Qu
     });
   const fields = new Map<string, { field: Extract<Typed, { op: 'field' }>; values: Set<Value> }>();
   for (const { rule } of group.members)
-    for (const typed of expressionsBelow(expressionsOfRule(rule)))
+    for (const typed of expressionsBelow(expressionsOf(rule)))
       if (typed.op === 'compare' && typed.operator === '==' && typed.left.type.kind === 'symbol') {
         const [field, constant] =
           typed.left.op === 'field' ? [typed.left, typed.right] : [typed.right, typed.left];

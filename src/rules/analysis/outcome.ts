@@ -1,6 +1,6 @@
 /** What to look for in a decision of the machine, to know that it says what the solver said. */
 import type { GroupOutcome, RuleDecision, RuleOutcome } from '../decision.ts';
-import { type Verdict, verdicts } from '../language/syntax.ts';
+import { rankOf, type Verdict, verdicts } from '../language/syntax.ts';
 import type { Group } from '../set/rule-set.ts';
 
 export function outcomeOf({ rules }: RuleDecision, id: string): RuleOutcome | undefined {
@@ -18,10 +18,6 @@ export function groupOutcomeOf({ groups }: RuleDecision, group: Group): GroupOut
 export function verdictOf(decision: RuleDecision, groups: readonly Group[]): Verdict {
   const ranks = groups.map((group) => rankOf(groupOutcomeOf(decision, group)?.verdict ?? 'ALLOW'));
   return verdicts[Math.max(0, ...ranks)] as Verdict;
-}
-
-export function rankOf(verdict: Verdict): number {
-  return verdicts.indexOf(verdict);
 }
 
 export function isInForce(outcome: RuleOutcome | undefined): boolean {

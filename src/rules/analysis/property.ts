@@ -3,13 +3,12 @@
  * other countries ask for besides does not. All inputs are there, in their ranges, fresh and ordinary (FactTerms.ordinary): what is missing gives HOLD at least, whatever a module wants.
  */
 import type { CheckedModule, Property } from '../checker/checked.ts';
-import type { Verdict } from '../language/syntax.ts';
-import { verdicts } from '../language/syntax.ts';
+import { rankOf, type Verdict, verdicts } from '../language/syntax.ts';
 import type { Group } from '../set/rule-set.ts';
 import type { CorridorClass } from './corridors.ts';
 import type { VerdictTerms } from './decision-coder.ts';
 import type { Finding, FindingCode } from './finding.ts';
-import { rankOf, verdictOf } from './outcome.ts';
+import { verdictOf } from './outcome.ts';
 import type { Subject } from './subject.ts';
 import { unconfirmed } from './subject.ts';
 import type { Term, Terms } from './term.ts';

@@ -1,6 +1,8 @@
 /** A rule set under analysis: its formulas for each corridor, the solver that is asked, and the machine that its answers are tried on. */
-import type { CheckedModule, Facts, Rule, Typed } from '../checker/checked.ts';
-import { groupsOf, modulesOf } from '../set/groups.ts';
+import type { CheckedModule, Facts } from '../checker/checked.ts';
+import { fieldsOfRule } from '../checker/owners.ts';
+import { fieldsBelow } from '../checker/part.ts';
+import { groupsOf, modulesOf, saidOf } from '../set/groups.ts';
 import type { Group, RuleSet } from '../set/rule-set.ts';
 import { type CorridorClass, corridorsOf, showCorridor } from './corridors.ts';
 import { DecisionCoder } from './decision-coder.ts';
@@ -10,7 +12,7 @@ import type { Questions } from './question.ts';
 import type { Answer } from './solving.ts';
 import { type Term, Terms } from './term.ts';
 import { Universe } from './universe.ts';
-import { expressionsBelow, expressionsOfModule, expressionsOfRule } from './walking.ts';
+import { expressionsOfModule } from './walking.ts';
 
 export interface SubjectOptions {
   readonly set: RuleSet;
@@ -79,9 +81,9 @@ export class Subject {
       groupsOf(this.options.set, where.corridor).flatMap((group) => {
         const number = numbers.get(group) ?? numbers.size;
         numbers.set(group, number);
-        const key = `${number}|${where.corridor.kind}|${this.readOf(
-          where,
-          group.members.map(({ rule }) => readsFields(rule)),
+        const key = `${number}|${where.corridor.kind}|${saidOf(
+          where.corridor,
+          group.members.map(({ rule }) => fieldsOfRule(rule)),
         )}`;
         if (seen.has(key)) return [];
         seen.add(key);
@@ -96,7 +98,7 @@ export class Subject {
     return this.corridors.filter((where) => {
       const applying = modulesOf(this.options.set, where.corridor);
       if (!applying.includes(module)) return false;
-      const key = `${where.corridor.kind}|${applying.map(({ name }) => name).join()}|${this.readOf(where, applying.map(readsOfModule))}`;
+      const key = `${where.corridor.kind}|${applying.map(({ name }) => name).join()}|${saidOf(where.corridor, applying.map(readsOfModule))}`;
       if (seen.has(key)) return false;
       seen.add(key);
       return true;
@@ -111,51 +113,18 @@ export class Subject {
   async witness(facts: Facts): Promise<Witness> {
     return { facts, decision: await this.options.decide(this.options.set, facts) };
   }
-
-  /** What a corridor says that the rules of these modules ask for: where two corridors agree in it, so do the rules. */
-  private readOf({ corridor }: CorridorClass, all: readonly ReadonlySet<string>[]): string {
-    const reads = new Set(all.flatMap((fields) => [...fields]));
-    return [
-      reads.has('tx.origin') ? corridor.origin : '',
-      reads.has('tx.destination') ? corridor.destination : '',
-      reads.has('tx.currency') ? corridor.currency : '',
-    ].join('|');
-  }
 }
 
 const readByModules = new WeakMap<CheckedModule, ReadonlySet<string>>();
-const readByRules = new WeakMap<Rule, ReadonlySet<string>>();
 
 /** The fields that a module looks at; a rate is of the transaction's currency. */
 function readsOfModule(module: CheckedModule): ReadonlySet<string> {
   let reads = readByModules.get(module);
   if (reads === undefined) {
-    reads = fieldsOf(expressionsOfModule(module));
+    reads = fieldsBelow([...expressionsOfModule(module)]);
     readByModules.set(module, reads);
   }
   return reads;
-}
-
-/** The fields that the condition or the numbers of a rule look at. */
-function readsFields(rule: Rule): ReadonlySet<string> {
-  let reads = readByRules.get(rule);
-  if (reads === undefined) {
-    reads = fieldsOf(expressionsBelow(expressionsOfRule(rule)));
-    readByRules.set(rule, reads);
-  }
-  return reads;
-}
-
-function fieldsOf(all: ReadonlySet<Typed>): ReadonlySet<string> {
-  return new Set(
-    [...all].flatMap((typed) =>
-      typed.op === 'field' || typed.op === 'has'
-        ? [typed.field.name]
-        : typed.op === 'convert'
-          ? ['tx.currency']
-          : [],
-    ),
-  );
 }
 
 /** A finding about rules, with the places of all of them. */

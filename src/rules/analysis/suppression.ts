@@ -1,4 +1,5 @@
 /** Findings that those who signed a set have accepted, for a time. */
+import { readDate } from '../checker/constant.ts';
 import type { Suppression } from '../set/read-rule-set.ts';
 import { type Finding, isRefused } from './finding.ts';
 
@@ -30,7 +31,7 @@ export function judge(
       finding.code === 'witness_unconfirmed' || finding.code === 'undecided'
         ? []
         : suppressions.filter(({ finding: name }) => isAbout(name, finding));
-    const current = about.find(({ until }) => now < secondsOf(until));
+    const current = about.find(({ until }) => now < (readDate(until) ?? 0n));
     return {
       finding,
       suppressedBy: current,
@@ -46,8 +47,4 @@ function isAbout(name: string, finding: Finding): boolean {
     nameOfFinding({ ...finding, code: code as Finding['code'], rules }) === nameOfFinding(finding) &&
     code === finding.code
   );
-}
-
-function secondsOf(date: string): bigint {
-  return BigInt(Date.parse(`${date}T00:00:00Z`) / 1000);
 }

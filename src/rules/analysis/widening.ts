@@ -4,7 +4,7 @@
  */
 import type { CheckedModule, Facts, Parameter, Value } from '../checker/checked.ts';
 import type { RuleDecision } from '../decision.ts';
-import { type Verdict, verdicts } from '../language/syntax.ts';
+import { rankOf, type Verdict, verdicts } from '../language/syntax.ts';
 import type { Corridor, RuleSet } from '../set/rule-set.ts';
 import type { Coded } from './coded.ts';
 import { sure } from './coded.ts';
@@ -12,7 +12,6 @@ import { type CorridorClass, corridorsOf } from './corridors.ts';
 import { DecisionCoder, type VerdictTerms } from './decision-coder.ts';
 import { FactTerms, inputsOf } from './fact-terms.ts';
 import type { Decide } from './finding.ts';
-import { rankOf } from './outcome.ts';
 import type { Questions } from './question.ts';
 import { readNumber } from './script.ts';
 import { type Term, Terms, variablesBelow } from './term.ts';

@@ -2,6 +2,7 @@
 import { fromHex, sha256, utf8 } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { currencyExponent } from '../../records/iso4217.ts';
+import { secondsOfUnit } from '../language/words.ts';
 import { numberLimit, type Type, type Value } from './checked.ts';
 import * as types from './type.ts';
 
@@ -11,13 +12,6 @@ export interface Constant {
 }
 
 export type ConstantCode = 'bad_constant' | 'number_size';
-
-export const secondsOf: ReadonlyMap<string, bigint> = new Map([
-  ['s', 1n],
-  ['m', 60n],
-  ['h', 3_600n],
-  ['d', 86_400n],
-]);
 
 const byName: Readonly<Record<string, (text: string) => Result<Constant, ConstantCode>>> = {
   ratio: readRatio,
@@ -88,7 +82,7 @@ function readRatio(text: string): Result<Constant, ConstantCode> {
 
 function readDuration(text: string): Result<Constant, ConstantCode> {
   const [, number, unit] = /^(-?\d{1,19})([smhd])$/.exec(text) ?? [];
-  const seconds = secondsOf.get(unit ?? '');
+  const seconds = secondsOfUnit.get(unit ?? '');
   return number === undefined || seconds === undefined
     ? refuse(
         'bad_constant',

@@ -101,18 +101,22 @@ function checkPriorities(nodes: ReadonlyMap<string, Node>, context: Context): vo
 }
 
 /** Whether `rule` beats `other` in one step, where both are of one group (docs/RULES.md, Meaning 5). */
-function isAbove(rule: Rule, other: Rule): boolean {
+export function isDirectlyAbove(rule: Rule, other: Rule): boolean {
   if (rule.exceptionTo === other.id) return true;
-  const areSiblings =
-    rule.exceptionTo === other.exceptionTo &&
-    (rule.exceptionTo !== undefined ||
-      (rule.layer === other.layer && rule.control.name === other.control.name));
   return (
-    areSiblings &&
+    rule.exceptionTo === other.exceptionTo &&
     rule.priority !== undefined &&
     other.priority !== undefined &&
     rule.priority > other.priority
   );
+}
+
+/** The same of any two rules of a module: two that are no exceptions are of one group by their layer and control. */
+function isAbove(rule: Rule, other: Rule): boolean {
+  const isOfGroup =
+    rule.exceptionTo !== undefined ||
+    (rule.layer === other.layer && rule.control.name === other.control.name);
+  return isOfGroup && isDirectlyAbove(rule, other);
 }
 
 /** The rules of `rules` that beat `rule`, in any number of steps. */

@@ -43,6 +43,28 @@ export function partsOf(typed: Typed): readonly Typed[] {
   }
 }
 
+/** All expressions below `roots`, themselves too, each once. */
+export function expressionsBelow(roots: readonly Typed[]): ReadonlySet<Typed> {
+  const found = new Set<Typed>();
+  const visit = (typed: Typed): void => {
+    if (found.has(typed)) return;
+    found.add(typed);
+    for (const part of partsOf(typed)) visit(part);
+  };
+  for (const root of roots) visit(root);
+  return found;
+}
+
+/** The fields that expressions look at; a rate is of the transaction's currency. */
+export function fieldsBelow(roots: readonly Typed[]): ReadonlySet<string> {
+  const fields = new Set<string>();
+  for (const typed of expressionsBelow(roots)) {
+    if (typed.op === 'field' || typed.op === 'has') fields.add(typed.field.name);
+    if (typed.op === 'convert') fields.add('tx.currency');
+  }
+  return fields;
+}
+
 export interface Size {
   /** Parts, each counted once however often it is used. */
   readonly parts: number;

@@ -54,8 +54,6 @@ export interface CorridorProgram {
   /** In the order of the set's modules and of each module. */
   readonly rules: readonly RulePlace[];
   readonly groups: readonly GroupPlace[];
-  /** What the program was told of its corridor: another corridor of the same groups that says the same has the same program. */
-  readonly asked: ReadonlySet<keyof Corridor>;
 }
 
 /** What cannot be compiled, in which module. */
@@ -68,34 +66,13 @@ export type Compiled =
   | { readonly ok: false; readonly faults: readonly CompileFault[] };
 
 /** What programs of the corridor are made with; nothing is in it yet. */
-export function openWorkshop(set: RuleSet, between: Corridor): Workshop & OwnPart {
+export function openWorkshop(set: RuleSet, corridor: Corridor): Workshop & { readonly grants: GrantTable } {
   const graph = new Graph();
-  const { corridor, asked } = noteAsked(between);
   const owners = new OwnerTable();
   const grants = new GrantTable(graph);
   const inputs = new InputTable(graph, grants, owners, corridor);
   const lists = new ListTable(set, graph, owners);
-  return { set, corridor, asked, graph, owners, grants, inputs, lists };
-}
-
-interface OwnPart {
-  readonly grants: GrantTable;
-  readonly asked: ReadonlySet<keyof Corridor>;
-}
-
-/** The corridor, and what it was asked for so far. */
-function noteAsked(between: Corridor): {
-  readonly corridor: Corridor;
-  readonly asked: ReadonlySet<keyof Corridor>;
-} {
-  const asked = new Set<keyof Corridor>();
-  const corridor = new Proxy(between, {
-    get(target, name: keyof Corridor) {
-      asked.add(name);
-      return target[name];
-    },
-  });
-  return { corridor, asked };
+  return { set, corridor, graph, owners, grants, inputs, lists };
 }
 
 /**
@@ -183,7 +160,6 @@ export function compileCorridor(set: RuleSet, corridor: Corridor): Compiled {
         return { ...place, beaters };
       }),
       groups: groupPlaces,
-      asked: shop.asked,
     },
   };
 

@@ -8,7 +8,7 @@ import {
   type Typed,
   type Value,
 } from '../checker/checked.ts';
-import { jurisdictionOf } from '../set/groups.ts';
+import { jurisdictionOf } from '../checker/owners.ts';
 import type { Corridor, RuleSet } from '../set/rule-set.ts';
 import * as arithmetic from './arithmetic.ts';
 import { type Computed, cleanTruth, joinErrors } from './arithmetic.ts';

@@ -118,14 +118,14 @@ export class InputTable {
 
   /** Of what a corridor says for all its transactions. */
   private constantOf({ name }: Field): string | undefined {
-    // One at a time: the corridor notes what it is asked for.
+    const { origin, destination, currency } = this.corridor;
     switch (name) {
       case 'tx.origin':
-        return this.corridor.origin;
+        return origin;
       case 'tx.destination':
-        return this.corridor.destination;
+        return destination;
       case 'tx.currency':
-        return this.corridor.currency;
+        return currency;
       default:
         return undefined;
     }

@@ -10,7 +10,7 @@ import type { WordType } from '../../../vm/isa.ts';
 import { fromHex } from '../../kit/bytes.ts';
 import { assert } from '../../kit/result.ts';
 import type { CheckedModule, List } from '../checker/checked.ts';
-import { jurisdictionOf } from '../set/groups.ts';
+import { jurisdictionOf } from '../checker/owners.ts';
 import type { RuleSet } from '../set/rule-set.ts';
 import type { Computed } from './arithmetic.ts';
 import type { Graph } from './graph.ts';

@@ -1,7 +1,8 @@
 /** Rules and groups as nodes: docs/RULES.md, "Meaning", points 4 to 9. */
 import type { Rule, Typed } from '../checker/checked.ts';
 import { partsOf } from '../checker/part.ts';
-import { type Verdict, verdicts } from '../language/syntax.ts';
+import { showType } from '../checker/type.ts';
+import { rankOf, type Verdict } from '../language/syntax.ts';
 import type { Group } from '../set/rule-set.ts';
 import { type Computed, cleanTruth, denyNumber, holdNumber, joinErrors } from './arithmetic.ts';
 import type { ExpressionCompiler, Workshop } from './expression.ts';
@@ -149,9 +150,7 @@ function areCapsUnequal(
 }
 
 function typeOfCap({ body }: Rule): string {
-  if (body.kind !== 'cap') return '';
-  const { type } = body.cap;
-  return type.kind === 'money' ? type.currency : type.kind;
+  return body.kind === 'cap' ? showType(body.cap.type) : '';
 }
 
 /** Point 8: the greatest of the results in force, of the conflict, and of the errors. */
@@ -183,7 +182,7 @@ export function verdictOf(
 }
 
 function numberOf(verdict: Verdict): bigint {
-  return BigInt(verdicts.indexOf(verdict));
+  return BigInt(rankOf(verdict));
 }
 
 /** Of a program without a cap in force: no room is so large. */

@@ -5,7 +5,7 @@ import type { FaultList } from './fault-list.ts';
 import { nearestWord } from './nearest-word.ts';
 import { endsValue, type Token, unseen } from './scanner.ts';
 import type { Expression, FactSyntax, Located, RangeSyntax, Span } from './syntax.ts';
-import { clauseWords, reservedWords } from './words.ts';
+import { clauseWords, reservedWords, secondsOfUnit } from './words.ts';
 
 /** A clause as it was written: the tokens from `first` up to `end`, left out. */
 export interface WrittenClause {
@@ -17,7 +17,6 @@ export interface WrittenClause {
 const opening: ReadonlySet<string> = new Set(['(', '[', '{']);
 /** Of seconds, priorities and versions. */
 const countLimit = 10n ** 18n;
-const secondsOf: Readonly<Record<string, bigint>> = { s: 1n, m: 60n, h: 3600n, d: 86_400n };
 
 export class Reader {
   readonly text: string;
@@ -142,7 +141,7 @@ export class Reader {
   duration(): Located<bigint> | undefined {
     const token = this.next;
     const [, digits, unit] = /^([0-9]{1,18})([smhd])$/.exec(token?.text ?? '') ?? [];
-    const value = BigInt(digits ?? 0) * (secondsOf[unit ?? 's'] ?? 1n);
+    const value = BigInt(digits ?? 0) * (secondsOfUnit.get(unit ?? '') ?? 1n);
     if (token === undefined || digits === undefined || value >= countLimit)
       return this.refuse(
         'duration_invalid',

@@ -18,6 +18,11 @@ export interface Located<T> {
 export const verdicts = ['ALLOW', 'FLAG', 'HOLD', 'DENY'] as const;
 export type Verdict = (typeof verdicts)[number];
 
+/** From the laxest, 0. */
+export function rankOf(verdict: Verdict): number {
+  return verdicts.indexOf(verdict);
+}
+
 /** From the one that yields to the one that prevails. */
 export const layers = ['issuer', 'national', 'regional', 'bilateral', 'convention', 'strict'] as const;
 export type Layer = (typeof layers)[number];

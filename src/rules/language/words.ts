@@ -4,6 +4,14 @@
  */
 import { controlKinds, layers, transactionKinds, verdicts } from './syntax.ts';
 
+/** Of what stands behind a number in a length of time. */
+export const secondsOfUnit: ReadonlyMap<string, bigint> = new Map([
+  ['s', 1n],
+  ['m', 60n],
+  ['h', 3_600n],
+  ['d', 86_400n],
+]);
+
 interface Clause {
   /** What it begins with. */
   readonly word: string;

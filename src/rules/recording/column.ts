@@ -8,6 +8,7 @@
  *         [ 3, [ value, times, … ] ]       anything; null where it is missing
  * ```
  */
+import { equalBytes } from '../../kit/bytes.ts';
 import { type CborValue, CborWriter, encodeCbor } from '../../kit/encoding.ts';
 import type { Value } from '../checker/checked.ts';
 
@@ -64,12 +65,7 @@ export function decodeColumn(item: CborValue | undefined, count: number): Column
 
 function isSame(a: Value | undefined, b: Value | undefined): boolean {
   if (a === b) return true;
-  return (
-    a instanceof Uint8Array &&
-    b instanceof Uint8Array &&
-    a.length === b.length &&
-    a.every((byte, place) => byte === b[place])
-  );
+  return a instanceof Uint8Array && b instanceof Uint8Array && equalBytes(a, b);
 }
 
 /** Of numbers, or `undefined` where there is anything else among them. */

@@ -15,7 +15,13 @@ import { type CborValue, CborWriter, decodeCbor, encodeCbor } from '../../kit/en
 import { assert, type Result, refuse, succeed } from '../../kit/result.ts';
 import { type RuleSet, unitLimit } from '../../records/claims.ts';
 import type { FeedReading } from '../checker/checked.ts';
-import { type TransactionKind, transactionKinds, type Verdict, verdicts } from '../language/syntax.ts';
+import {
+  rankOf,
+  type TransactionKind,
+  transactionKinds,
+  type Verdict,
+  verdicts,
+} from '../language/syntax.ts';
 import { type Column, decodeColumn, encodeColumn } from './column.ts';
 import type { OrderColumns } from './order-facts.ts';
 
@@ -66,9 +72,7 @@ export function encodeDecisionRecord(record: DecisionRecord): Uint8Array {
     writer.array(3).integer(seconds).encoded(encodeColumn(spent)).encoded(encodeColumn(count));
   return writer
     .encoded(encodeCbor(feeds.map(([name, reading]) => encodeFeed(name, reading))))
-    .encoded(
-      encodeCbor(kinds.map(({ verdict, reasons, program }) => [verdicts.indexOf(verdict), reasons, program])),
-    )
+    .encoded(encodeCbor(kinds.map(({ verdict, reasons, program }) => [rankOf(verdict), reasons, program])))
     .encoded(encodeColumn(places))
     .encoded(encodeColumn(outcomes.map(({ fuel }) => fuel)))
     .byteString(traceHash)

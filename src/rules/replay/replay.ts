@@ -101,12 +101,6 @@ export class Replay {
   }
 }
 
-/** Everybody who has a secret in one of the sets: whoever has their files has all of it. */
-export function wholeReader(...sets: readonly RuleSet[]): Reader {
-  const owners = sets.flatMap(({ modules }) => modules.map(({ jurisdictions }) => jurisdictions.join(' + ')));
-  return { clearedFor: [...new Set(['issuer', ...owners])].sort() };
-}
-
 function byCorridor(lines: readonly ReplayLine[]): Iterable<readonly number[]> {
   const found = new Map<string, number[]>();
   for (const [place, { facts }] of lines.entries()) {

@@ -8,7 +8,7 @@
  * ```
  * Publishers sign the payload. Lists are outside of it, so that secret ones may be handed over apart: their hashes are in the modules.
  */
-import { equalBytes, sha256, toHex, utf8 } from '../../kit/bytes.ts';
+import { decodeUtf8, equalBytes, sha256, toHex, utf8 } from '../../kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../kit/encoding.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
 import { type VerificationKey, type VerifySignature, verificationKey } from '../../records/signature.ts';
@@ -42,7 +42,7 @@ export interface BundleTrust {
   readonly publishers: readonly VerificationKey[];
 }
 
-export interface RuleBundle extends Omit<RuleSetSource, 'files'> {
+export interface RuleBundle extends RuleSetSource {
   /** What publishers sign. */
   readonly payload: Uint8Array;
   readonly publisherSignatures: readonly Uint8Array[];
@@ -161,6 +161,7 @@ export function openBundle(
     keys: said.keys,
     listFiles: found.value.files,
     signatures,
+    files: new Map(),
     payload,
     publisherSignatures,
     publisher: publisher?.value,
@@ -294,16 +295,9 @@ function readTexts(value: CborValue | undefined): Payload['texts'] | undefined {
   const texts: { text: string; signatures: readonly Uint8Array[] }[] = [];
   for (const item of value as readonly CborValue[]) {
     const [bytes, signatures] = arrayOf(item, 2) ?? [];
-    if (!(bytes instanceof Uint8Array) || !areBytes(signatures)) return undefined;
-    try {
-      texts.push({
-        text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
-        signatures,
-      });
-    } catch {
-      // A fatal decoder throws a TypeError for bytes that are no UTF-8.
-      return undefined;
-    }
+    const text = bytes instanceof Uint8Array ? decodeUtf8(bytes) : undefined;
+    if (text === undefined || !areBytes(signatures)) return undefined;
+    texts.push({ text, signatures });
   }
   return texts;
 }

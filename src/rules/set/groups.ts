@@ -5,6 +5,8 @@
 
 import { assert } from '../../kit/result.ts';
 import type { CheckedModule, Rule } from '../checker/checked.ts';
+import { isDirectlyAbove } from '../checker/exception.ts';
+import { jurisdictionOf } from '../checker/owners.ts';
 import { layers } from '../language/syntax.ts';
 import { issuerOf } from './issuer.ts';
 import type { Corridor, Group, Member, RuleSet } from './rule-set.ts';
@@ -51,6 +53,17 @@ export function groupsOf(set: RuleSet, corridor: Corridor): readonly Group[] {
     index.made.set(key, groups);
   }
   return groups;
+}
+
+/** What a corridor says of all that rules with these fields ask it for: to corridors that say the same they say the same. */
+export function saidOf(corridor: Corridor, fields: readonly ReadonlySet<string>[]): string {
+  const { origin, destination, currency } = corridor;
+  const isAsked = (field: string): boolean => fields.some((of) => of.has(field));
+  return [
+    isAsked('tx.origin') ? origin : '',
+    isAsked('tx.destination') ? destination : '',
+    isAsked('tx.currency') ? currency : '',
+  ].join('|');
 }
 
 /** The modules that apply in a corridor, in the order of the set. */
@@ -125,11 +138,6 @@ function keyOf({ rule, module }: Placed): string {
   return [layers.indexOf(rule.layer), jurisdictionOf(module), rule.control.name].join('|');
 }
 
-/** As a group is named: `FR + US`. */
-export function jurisdictionOf(module: Pick<CheckedModule, 'jurisdictions'>): string {
-  return module.jurisdictions.join(' + ');
-}
-
 function groupOf(root: Placed, placed: readonly Placed[]): Group {
   const beats = beatenBy(placed.map(({ rule }) => rule));
   return {
@@ -160,16 +168,6 @@ function beatenBy(rules: readonly Rule[]): number[][] {
   };
   assert(places.size === rules.length, 'a rule has one id');
   return rules.map((_, place) => [...from(place)].sort((a, b) => a - b));
-}
-
-function isDirectlyAbove(rule: Rule, other: Rule): boolean {
-  if (rule.exceptionTo === other.id) return true;
-  return (
-    rule.exceptionTo === other.exceptionTo &&
-    rule.priority !== undefined &&
-    other.priority !== undefined &&
-    rule.priority > other.priority
-  );
 }
 
 /** Only those members that `keep` says, with the places of what they beat as they are then. */

@@ -1,5 +1,5 @@
 /** A rule set from its files: the text of the set, modules, lists and signatures, wherever their bytes are from. */
-import { sha256, toHex } from '../../kit/bytes.ts';
+import { decodeUtf8, sha256, toHex, utf8 } from '../../kit/bytes.ts';
 import { quote } from '../../kit/result.ts';
 import { type VerificationKey, verificationKey } from '../../records/signature.ts';
 import { checkModule } from '../checker/check-module.ts';
@@ -147,19 +147,16 @@ class SetReading {
   }
 
   private decode(file: string): string | undefined {
-    try {
-      // A byte order mark would be no part of the text, and is of its hash.
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.files.get(file));
-    } catch {
-      // A fatal decoder throws a TypeError for bytes that are no UTF-8.
+    // A byte order mark stays: it is part of the hash.
+    const text = decodeUtf8(this.files.get(file) ?? new Uint8Array());
+    if (text === undefined)
       this.faults.push({
         code: 'not_text',
         message: 'text in UTF-8 is accepted',
         place: placeIn(file, '', { start: 0, end: 0 }),
         other: undefined,
       });
-      return undefined;
-    }
+    return text;
   }
 
   private modules(said: SetText): ReadonlyMap<string, ModuleFile & { readonly module: CheckedModule }> {
@@ -349,5 +346,5 @@ class SetReading {
 }
 
 function hashOf(text: string): string {
-  return toHex(sha256(new TextEncoder().encode(text)));
+  return toHex(sha256(utf8(text)));
 }
