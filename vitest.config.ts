@@ -32,7 +32,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     coverage: {
       provider: 'v8',
-      include: ['src/**/*.ts', 'vm/*.ts', 'hsm/**/*.ts'],
+      include: ['src/**/*.ts', 'vm/*.ts', 'hsm/**/*.ts', 'firmware-sim/**/*.ts'],
       reporter: ['text-summary', 'json-summary'],
     },
   },

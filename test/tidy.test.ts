@@ -41,6 +41,26 @@ const layers: readonly Layer[] = [
     node: false,
   },
   { path: 'hsm/', may: [], packages: ['pkcs11js'], node: true },
+  {
+    path: 'firmware-sim/',
+    may: ['firmware-sim/chip/', 'firmware-sim/firmware/', 'hsm/signer.ts', 'src/kit/', 'vm/'],
+    packages: [],
+    node: true,
+  },
+  { path: 'firmware-sim/chip/', may: ['src/kit/'], packages: [], node: true },
+  {
+    path: 'firmware-sim/firmware/',
+    may: [
+      'firmware-sim/chip/',
+      'firmware-sim/protocol.ts',
+      'firmware-sim/profile.ts',
+      'hsm/signer.ts',
+      'src/kit/',
+      'vm/',
+    ],
+    packages: ['@noble/curves'],
+    node: true,
+  },
   { path: 'src/kit/', may: [], packages: ['cborg', '@noble/hashes'], node: false },
   { path: 'src/records/', may: ['src/kit/'], packages: ['@noble/curves', '@noble/hashes'], node: false },
   {

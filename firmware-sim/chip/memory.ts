@@ -1,0 +1,42 @@
+/**
+ * NOR flash as firmware sees it: bits are programmed from 1 to 0, and only the erase of a whole sector makes them 1 again.
+ *
+ * One call of `program` or `erase` is one operation: power may be cut before it, in it and after it. What a cut in it leaves is
+ * between the two states, bit by bit, and a bit that was not finished is metastable: it reads as it likes, each time anew, until it is
+ * programmed (then it is 0 for good) or its sector is erased whole.
+ */
+
+export interface Geometry {
+  readonly sectorBytes: number;
+  readonly sectors: number;
+  /** What is programmed begins and ends at a multiple of it. */
+  readonly wordBytes: number;
+  /** The most that one operation programs; it lies within one page. */
+  readonly pageBytes: number;
+  /** The first so many sectors cannot be erased: fuses. */
+  readonly fuseSectors: number;
+  /** Erases of a sector until its bits begin to stick. */
+  readonly endurance: number;
+}
+
+export interface Memory {
+  readonly geometry: Geometry;
+  /** A copy. Two readings differ where bits are metastable. Throws `RangeError` outside the memory. */
+  read(address: number, length: number): Uint8Array;
+  /** Each byte becomes what it was AND what is given. Throws `RangeError` for what is no whole words, or not within one page. */
+  program(address: number, bytes: Uint8Array): void;
+  /** All bytes of the sector become 0xff. Throws `RangeError` for a fuse sector. */
+  erase(sector: number): void;
+  /** Waits until what was programmed and erased is on the medium: a real chip's operation ends so, a file's with fdatasync. */
+  settle(): void;
+  /** How often the sector was erased. */
+  wear(sector: number): number;
+}
+
+/** Power went away: nothing runs any more, and RAM is lost. Thrown by a memory, and caught only by whoever holds the chip. */
+export class PowerCutError extends Error {
+  constructor() {
+    super('power was cut');
+    this.name = 'PowerCutError';
+  }
+}
