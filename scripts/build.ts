@@ -55,7 +55,7 @@ run('tsc', '--project', 'tsconfig.json');
 mkdirSync('dist/vm', { recursive: true });
 for (const file of [...machines.map(({ file: wasm }) => wasm), ...besides])
   copyFileSync(file, `dist/${file}`);
-for (const folder of ['dist/src', 'dist/hsm']) rmSync(folder, { recursive: true });
+for (const folder of ['dist/src', 'dist/hsm', 'dist/firmware-sim']) rmSync(folder, { recursive: true });
 await bundle();
 chmodSync('dist/src/main.js', 0o755);
 
@@ -63,7 +63,12 @@ chmodSync('dist/src/main.js', 0o755);
 async function bundle(): Promise<void> {
   const root = process.cwd();
   const { metafile } = await build({
-    entryPoints: ['src/main.ts', 'hsm/signer-process.ts', 'src/rules/analysis/solver/solver-process.ts'],
+    entryPoints: [
+      'src/main.ts',
+      'hsm/signer-process.ts',
+      'firmware-sim/device-process.ts',
+      'src/rules/analysis/solver/solver-process.ts',
+    ],
     outbase: '.',
     outdir: 'dist',
     chunkNames: 'src/[name]-[hash]',

@@ -162,6 +162,7 @@ const layers: readonly Layer[] = [
 const entries = [
   'src/main.ts',
   'hsm/signer-process.ts',
+  'firmware-sim/device-process.ts',
   'src/rules/analysis/solver/solver-process.ts',
   'vm/assembly/index.ts',
   'vm/assembly/stepping.ts',
