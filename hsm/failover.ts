@@ -90,15 +90,16 @@ export function makeFailoverSigner(
     get health() {
       return tokens.map(({ health }) => health);
     },
-    async sign(message, { keyId }) {
+    async sign(message, request) {
       probe();
-      const token = byKey.get(Buffer.from(keyId).toString('hex'));
+      const id = Buffer.from(request.keyId).toString('hex');
+      const token = byKey.get(id);
       if (token === undefined)
         throw new SignerError(
           'key_missing',
-          `no HSM of this signer holds the key \`${Buffer.from(keyId).toString('hex').slice(0, 16)}\` that the record names`,
+          `no HSM of this signer holds the key \`${id.slice(0, 16)}\` that the record names`,
         );
-      return token.sign(message);
+      return token.sign(message, request);
     },
     holds: (keyId) => byKey.has(Buffer.from(keyId).toString('hex')),
     check: async () => best().check(),

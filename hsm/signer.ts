@@ -92,6 +92,8 @@ export interface SigningRequest {
   readonly keyId: Uint8Array;
   /** What the record is worth, in minor units, where it is worth anything. */
   readonly amount?: { readonly currency: string; readonly minor: bigint };
+  /** Number of the journal entry that says these bytes: a key that signs only what is anchored asks for it. */
+  readonly entry?: number;
 }
 
 export interface Signer {

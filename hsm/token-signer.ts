@@ -11,7 +11,14 @@ import { formatPinSource, type PinSource } from './pin-source.ts';
 import type { TokenDescription } from './pkcs11-uri.ts';
 import { type PoolHealth, ProcessPool } from './process-pool.ts';
 import { importPoint, verifierOf } from './public-key.ts';
-import { type AgreementKey, type KeyAgreement, type PublicKey, type Signer, SignerError } from './signer.ts';
+import {
+  type AgreementKey,
+  type KeyAgreement,
+  type PublicKey,
+  type Signer,
+  SignerError,
+  type SigningRequest,
+} from './signer.ts';
 import { SignerChild, type Surroundings } from './signer-child.ts';
 
 export interface TokenOptions {
@@ -41,7 +48,8 @@ export interface TokenOptions {
 
 /** The signer of one token: it signs with its one key, whatever that is for. */
 export interface TokenSigner extends Signer {
-  sign(message: Uint8Array): Promise<Uint8Array>;
+  /** `entry` is for a key that signs only what is anchored; a token has none of these. */
+  sign(message: Uint8Array, request?: Pick<SigningRequest, 'entry'>): Promise<Uint8Array>;
   readonly agreement: KeyAgreement | undefined;
   readonly health: PoolHealth;
   /** Of the token, as it was when it was opened. */

@@ -13,9 +13,10 @@ const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 const journalName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' });
 const name = Type.String({ pattern: '^[a-z0-9-]{1,32}$' });
 
-/** An HSM of a system's: the SoftHSM token in its own folder, or any other through PKCS#11. */
+/** An HSM of a system's: the SoftHSM token or the simulated secure element in its own folder, or any other through PKCS#11. */
 const hsm = Type.Union([
   Type.Object({ name, kind: Type.Literal('softhsm') }, { additionalProperties: false }),
+  Type.Object({ name, kind: Type.Literal('firmware-sim') }, { additionalProperties: false }),
   Type.Object(
     {
       name,
@@ -34,6 +35,29 @@ const hsm = Type.Union([
     { additionalProperties: false },
   ),
 ]);
+
+/** What holds the anchors of a system's journals; the tokens of its HSMs where nothing is said. */
+const anchorChoice = Type.Optional(
+  Type.Union([
+    /** Data objects on the tokens of its HSMs, through PKCS#11. */
+    Type.Object({ kind: Type.Literal('tokens') }, { additionalProperties: false }),
+    /** The simulated secure element in its own folder. */
+    Type.Object({ kind: Type.Literal('firmware-sim') }, { additionalProperties: false }),
+    /** NV indices of a TPM 2.0 (hsm/tpm-anchor.ts). */
+    Type.Object(
+      {
+        kind: Type.Literal('tpm'),
+        /** How the tools reach it, such as `device:/dev/tpmrm0` or `swtpm:path=/run/tpm.sock` (tpm2-tools, TCTI). */
+        tcti: Type.String({ minLength: 1 }),
+        /** The first of the NV indices that the anchors may have; they take those that follow. */
+        index: Type.String({ pattern: '^0x01[0-9a-f]{6}$' }),
+        /** Where the authorisation of the indices is: file:PATH, credential:NAME or env:NAME. Never the value. */
+        pin: Type.String({ minLength: 1 }),
+      },
+      { additionalProperties: false },
+    ),
+  ]),
+);
 
 /** How a system signs: with how many processes, and how much its key may sign at most. */
 const signing = Type.Object(
@@ -132,6 +156,7 @@ export const centralSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    anchor: anchorChoice,
     store: storeChoice,
     api,
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
@@ -158,6 +183,7 @@ export const issuanceSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    anchor: anchorChoice,
     store: storeChoice,
     api,
     requestLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
@@ -170,6 +196,7 @@ export const quotaSchema = Type.Object(
   {
     version: Type.Literal(1),
     signing,
+    anchor: anchorChoice,
     store: storeChoice,
     api,
     epoch: Type.Integer({ minimum: 1 }),
@@ -181,6 +208,7 @@ export const quotaSchema = Type.Object(
 
 export type HsmConfiguration = Static<typeof hsm>;
 export type SigningConfiguration = Static<typeof signing>;
+export type AnchorChoice = NonNullable<Static<typeof anchorChoice>>;
 export type QuotaProcess = Static<typeof quotaProcess>;
 export type ApplianceConfiguration = Static<typeof applianceSchema>;
 export type CentralConfiguration = Static<typeof centralSchema>;

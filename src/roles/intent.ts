@@ -41,6 +41,7 @@ export async function finishIntent(
     purpose: intent.kind,
     intent: toHex(intent.id),
     keyId,
+    entry: intent.sequence,
     ...(amount === undefined ? {} : { amount }),
   });
   const sealed = await seal(attachSignature(intent.toBeSigned, signature));
