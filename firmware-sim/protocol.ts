@@ -113,7 +113,12 @@ export interface Commands {
   'read-anchor': { arguments: { name: string }; result: { head: Head | null } };
   /** Compare-and-swap, durable when it answers; the same again changes nothing. */
   advance: { arguments: { name: string; from: Head | null; to: Head }; result: Record<never, never> };
-  /** Entries of the journal that follow `from`; where they lead to the anchored head, what they say may be signed from now on, until power-off. */
+  /**
+   * Entries of the journal that follow `from`; where they lead to the anchored head, what they say may be signed from now on, until power-off.
+   * What is beyond that head does not count (`reached` is where it is): the caller reads its journal while the anchor goes up. Where they end before
+   * it, nothing is admitted yet, `reached` says where they ended, and the next `prove` of the same name from there goes on: entries that do not fit into
+   * one frame. `chain_broken` where the head is passed by with another hash.
+   */
   prove: {
     arguments: { name: string; from: Head; entries: readonly Uint8Array[] };
     result: { reached: number; admitted: number };
