@@ -35,8 +35,8 @@ export interface Memory {
 
 /** Power went away: nothing runs any more, and RAM is lost. Thrown by a memory, and caught only by whoever holds the chip. */
 export class PowerCutError extends Error {
-  constructor() {
-    super('power was cut');
+  constructor(message = 'power was cut', options?: ErrorOptions) {
+    super(message, options);
     this.name = 'PowerCutError';
   }
 }
