@@ -52,6 +52,7 @@ const layers: readonly Layer[] = [
     path: 'firmware-sim/firmware/',
     may: [
       'firmware-sim/chip/',
+      'firmware-sim/channel.ts',
       'firmware-sim/protocol.ts',
       'firmware-sim/profile.ts',
       'hsm/signer.ts',
