@@ -10,6 +10,7 @@
  * bench.powerOff();
  */
 import type { Chip } from '../../firmware-sim/chip/chip.ts';
+import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
 import type { Booted } from '../../firmware-sim/firmware/core.ts';
 import type { Firmware, Session } from '../../firmware-sim/firmware/firmware.ts';
 import type { Profile } from '../../firmware-sim/profile.ts';
@@ -27,18 +28,10 @@ import {
   Stream,
 } from './fixtures.ts';
 
-/** A chip in RAM: what firmware sees, and what only its holder does. */
-export interface BenchChip {
-  /** Made anew for each power-on, since the processor's glitches and the cuts of its memories are set for one. */
-  readonly chip: Chip;
-  /** Another chip, the same bit for bit, wear and metastable bits included. */
-  copy(): BenchChip;
-}
-
 /** The firmware under test: the project's, or a copy of it with one place changed. */
 export interface Parts {
-  /** Manufactured and blank. */
-  manufacture(profile: Profile): BenchChip;
+  /** Manufactured and blank: with certificate, image and fuses, and no PIN. */
+  manufacture(profile: Profile): RamChip;
   boot(chip: Chip, profile: Profile): Booted;
   makeFirmware(booted: Booted): Firmware;
 }
@@ -54,14 +47,14 @@ export interface Answer {
 export class Bench {
   readonly parts: Parts;
   readonly profile: Profile;
-  readonly chip: BenchChip;
+  readonly chip: RamChip;
   /** All of them, in order; what a search for secrets goes through. */
   readonly answers: Answer[] = [];
   private firmware: Firmware | undefined;
   private sessions: Session[] = [];
   private readonly stream: Stream;
 
-  constructor(parts: Parts, profile: Profile, chip: BenchChip, seed = 'bench') {
+  constructor(parts: Parts, profile: Profile, chip: RamChip, seed = 'bench') {
     this.parts = parts;
     this.profile = profile;
     this.chip = chip;
@@ -86,18 +79,21 @@ export class Bench {
   /** The same device on another bench; this one has to be powered off. */
   copy(): Bench {
     assert(this.firmware === undefined, 'a device that is copied is powered off');
-    return new Bench(this.parts, this.profile, this.chip.copy());
+    return new Bench(this.parts, this.profile, this.chip.clone());
   }
 
+  /** Boots. Throws PowerCutError where a cut is planned within. */
   powerOn(): Firmware {
     assert(this.firmware === undefined, 'a device that is powered on was off');
-    this.firmware = this.parts.makeFirmware(this.parts.boot(this.chip.chip, this.profile));
+    this.firmware = this.parts.makeFirmware(this.parts.boot(this.chip, this.profile));
     return this.firmware;
   }
 
+  /** Also what is done after a power cut; what was planned, of cuts, is forgotten. */
   powerOff(): void {
     this.firmware = undefined;
     this.sessions = [];
+    this.chip.powerOn();
   }
 
   get running(): Firmware {
