@@ -36,13 +36,17 @@ export interface Core {
 /** What a boot comes to. */
 export type Booted =
   | { readonly kind: 'running'; readonly core: Core }
-  /** `info`, `counters` and `zeroise` are answered. */
+  /** `info`, `counters` and `zeroise` are answered; and the simulator's own, which act on the chip and not on what runs on it. */
   | {
-      readonly kind: 'failed';
+      readonly kind: 'failed' | 'zeroised';
       readonly chip: Chip;
       readonly profile: Profile;
       readonly reason: string;
+      /** As the fuses have it: `zeroise` asks for it whatever else has failed. */
+      readonly serial: Uint8Array;
+      /** As far as it was measured: version empty, and no bytes, where it was not. */
+      readonly firmware: Core['firmware'];
+      /** Of one that is zeroised already: does nothing. */
       readonly zeroise: () => void;
       readonly alarms: () => number;
-    }
-  | { readonly kind: 'zeroised'; readonly chip: Chip; readonly profile: Profile; readonly reason: string };
+    };
