@@ -25,6 +25,8 @@ export interface FlashOptions {
   readonly medium?: Medium;
   /** Of what is drawn: how metastable bits read, and which bits stick of wear. */
   readonly seed?: number;
+  /** What an operation says that it is of. */
+  readonly name?: string;
 }
 
 /** Where a file's pages are lost, they are lost by blocks. */
@@ -43,6 +45,7 @@ export class Flash implements Memory {
   private readonly power: Power;
   private readonly medium: Medium | undefined;
   private readonly seed: number;
+  private readonly name: string;
   private draw: Draw;
   private readonly sectors: Sector[];
   /** Sectors that no clone shares. */
@@ -50,8 +53,12 @@ export class Flash implements Memory {
   /** Since the last settle, where a cut may forget it. */
   private unsettled: Unsettled[] = [];
 
-  constructor({ geometry, power, medium, seed = 0 }: FlashOptions, shared?: readonly Sector[]) {
+  constructor(
+    { geometry, power, medium, seed = 0, name = 'flash' }: FlashOptions,
+    shared?: readonly Sector[],
+  ) {
     this.geometry = geometry;
+    this.name = name;
     this.power = power;
     this.medium = medium;
     this.seed = seed;
@@ -84,6 +91,7 @@ export class Flash implements Memory {
     const index = Math.floor(address / sectorBytes);
     const at = address % sectorBytes;
     this.power.operate(
+      { kind: 'program', memory: this.name, address, bytes: bytes.slice() },
       () => {
         this.writable(index, at, bytes.length).program(at, bytes);
         this.writeThrough(index, at, bytes.length);
@@ -101,6 +109,7 @@ export class Flash implements Memory {
       throw new RangeError(`sector ${sector} cannot be erased: ${fuseSectors} to ${sectors - 1} can`);
     const seed = this.seedOf(sector);
     this.power.operate(
+      { kind: 'erase', memory: this.name, sector },
       () => {
         this.writable(sector, 0, sectorBytes).erase(endurance, seed);
         this.writeThrough(sector, 0, sectorBytes);
@@ -146,9 +155,10 @@ export class Flash implements Memory {
 
   /** The same in RAM, on another power, without a medium; what either does from now on the other does not see. */
   clone(power: Power): Flash {
-    const { geometry, seed } = this;
-    const copy = new Flash({ geometry, power, seed }, this.sectors);
+    const { geometry, seed, name } = this;
+    const copy = new Flash({ geometry, power, seed, name }, this.sectors);
     copy.draw = this.draw.clone();
+    copy.unsettled = [...this.unsettled];
     this.own.clear();
     return copy;
   }
@@ -178,7 +188,7 @@ export class Flash implements Memory {
   /** The sector, to be changed in these bytes. */
   private writable(index: number, at = 0, length = 0): Sector {
     let sector = this.sector(index);
-    if (this.power.mayForget && length > 0)
+    if (this.power.forgetful && length > 0)
       this.unsettled.push({ sector: index, at, length, was: sector.clone() });
     if (this.own.has(index)) return sector;
     sector = sector.clone();

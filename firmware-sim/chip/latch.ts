@@ -26,7 +26,7 @@ export class RamLatch implements TamperLatch {
     const whole = (): void => {
       this.cause ??= cause;
     };
-    this.power.operate(whole, (draw) => {
+    this.power.operate({ kind: 'latch', cause }, whole, (draw) => {
       if (draw.chance(128)) whole();
     });
   }
@@ -50,7 +50,7 @@ export function openFileLatch(path: string, power: Power): TamperLatch {
         replaceFile(path, Buffer.from(`${cause}\n`));
         seen = cause;
       };
-      power.operate(whole, (draw) => {
+      power.operate({ kind: 'latch', cause }, whole, (draw) => {
         if (draw.chance(128)) whole();
       });
     },

@@ -4,6 +4,7 @@
  * A cut is planned for the `at`-th operation from now (from 0), whichever memory it is of. After it every operation and every reading throws
  * `PowerCutError`, until power is on again.
  */
+import type { TamperEvent } from './chip.ts';
 import { Draw } from './draw.ts';
 import { PowerCutError } from './memory.ts';
 
@@ -15,9 +16,23 @@ export interface Cut {
   readonly where: CutPlace;
   /** What of the operation was done when power went, where it is cut `during`. */
   readonly seed: number;
-  /** Whether what was not settled may be lost, as a file's pages are when its host loses power; a flash chip forgets nothing. */
+  /**
+   * Whether what was not settled may be lost, as a file's pages are when its host loses power; a flash chip forgets nothing. The power has to have been
+   * `forgetful` from before.
+   */
   readonly forgets?: boolean;
 }
+
+/** One operation of the hardware, as whoever watches it can have it done again elsewhere. */
+export type Operation =
+  | {
+      readonly kind: 'program';
+      readonly memory: string;
+      readonly address: number;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: 'erase'; readonly memory: string; readonly sector: number }
+  | { readonly kind: 'latch'; readonly cause: TamperEvent | 'command' };
 
 /** What happens as power goes. */
 type Loss = (draw: Draw) => void;
@@ -27,15 +42,14 @@ export class Power {
   private count = 0;
   private cut: Cut | undefined;
   private readonly losses: Loss[] = [];
+  /** Whether memories keep what they were at the last settle, so that a cut can forget what was done since. */
+  forgetful = false;
+  /** Told of each operation before it begins. */
+  watcher: ((operation: Operation) => void) | undefined;
 
   /** Operations since the last plan, or since it was made. */
   get operations(): number {
     return this.count;
-  }
-
-  /** Whether a cut that forgets is planned: memories then keep what they were before. */
-  get mayForget(): boolean {
-    return this.cut?.forgets === true;
   }
 
   /** Counts from 0 again, and cuts power there; never where nothing is given. */
@@ -59,8 +73,9 @@ export class Power {
   }
 
   /** One operation: done as a whole, or in the part that a cut leaves of it. */
-  operate(whole: () => void, part: (draw: Draw) => void): void {
+  operate(operation: Operation, whole: () => void, part: (draw: Draw) => void): void {
     this.assertOn();
+    this.watcher?.(operation);
     const { cut } = this;
     if (cut === undefined || cut.at !== this.count) {
       this.count++;

@@ -5,7 +5,7 @@ import { Draw } from './draw.ts';
 import { Flash } from './flash.ts';
 import { RamLatch } from './latch.ts';
 import type { Geometry } from './memory.ts';
-import { type Cut, Power } from './power.ts';
+import { type Cut, type Operation, Power } from './power.ts';
 
 export interface RamChipOptions {
   readonly flash: Geometry;
@@ -43,8 +43,8 @@ export class RamChip implements Chip {
   static make({ flash, die, seed }: RamChipOptions): RamChip {
     const power = new Power();
     return new RamChip(power, {
-      flash: new Flash({ geometry: flash, power, seed }),
-      die: new Flash({ geometry: die, power, seed: seed ^ 0x5bd1e995 }),
+      flash: new Flash({ geometry: flash, power, seed, name: 'flash' }),
+      die: new Flash({ geometry: die, power, seed: seed ^ 0x5bd1e995, name: 'die' }),
       latch: new RamLatch(power),
       draw: new Draw(seed ^ 0x2545f491),
     });
@@ -64,6 +64,27 @@ export class RamChip implements Chip {
     this.power.plan(cut);
   }
 
+  /** From now on memories keep what they were at their last settle: for cuts that forget. */
+  makeForgetful(): void {
+    this.power.forgetful = true;
+  }
+
+  /** Is told of each operation before it begins, so that it may take a clone of the chip as it was; nobody where nothing is given. */
+  watch(watcher?: (operation: Operation) => void): void {
+    this.power.watcher = watcher;
+  }
+
+  /** Does what another chip was seen to do. */
+  repeat(operation: Operation): void {
+    if (operation.kind === 'latch') {
+      this.latch.set(operation.cause);
+      return;
+    }
+    const memory = operation.memory === 'die' ? this.die : this.flash;
+    if (operation.kind === 'erase') memory.erase(operation.sector);
+    else memory.program(operation.address, operation.bytes);
+  }
+
   /** After a cut, or after it was switched off by whoever drops its firmware; no cut is planned any more. */
   powerOn(): void {
     this.power.plan();
@@ -73,6 +94,7 @@ export class RamChip implements Chip {
   /** As it stands, with a power of its own that is on; the processor is a steady one. Cheap: sectors are shared until they are written. */
   clone(): RamChip {
     const power = new Power();
+    power.forgetful = this.power.forgetful;
     return new RamChip(power, {
       flash: this.flash.clone(power),
       die: this.die.clone(power),

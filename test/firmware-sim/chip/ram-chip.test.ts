@@ -69,3 +69,33 @@ describe('a chip in RAM', () => {
     expect(earlier.flash.read(256, 4)).toEqual(word);
   });
 });
+
+describe('a chip that is watched', () => {
+  it('shows each operation before it is done, and another does the same: cut there it is what a cut would have left', () => {
+    const run = (chip: RamChip): void => {
+      chip.flash.program(256, word);
+      chip.die.program(0, word);
+      chip.flash.erase(1);
+      chip.latch.set('mesh');
+    };
+    const seen: { operation: Parameters<RamChip['repeat']>[0]; before: RamChip }[] = [];
+    const watched = make();
+    watched.watch((operation) => seen.push({ operation, before: watched.clone() }));
+    run(watched);
+    expect(seen.map(({ operation }) => operation.kind)).toEqual(['program', 'program', 'erase', 'latch']);
+    for (const [at, { operation, before }] of seen.entries()) {
+      for (const where of ['before', 'during', 'after'] as const) {
+        const cut = make();
+        cut.cutAt({ at, where, seed: at });
+        expect(() => run(cut)).toThrow(PowerCutError);
+        const repeated = before.clone();
+        repeated.cutAt({ at: 0, where, seed: at });
+        expect(() => repeated.repeat(operation)).toThrow(PowerCutError);
+        for (const chip of [cut, repeated]) chip.powerOn();
+        expect(repeated.flash.read(0, 1024)).toEqual(cut.flash.read(0, 1024));
+        expect(repeated.die.read(0, 1024)).toEqual(cut.die.read(0, 1024));
+        expect(repeated.latch.read()).toBe(cut.latch.read());
+      }
+    }
+  });
+});
