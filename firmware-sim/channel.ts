@@ -7,7 +7,7 @@
  * channel = HMAC-SHA-256(pinKey, "ringmint.device.channel.v1" ‖ device nonce ‖ client nonce)
  * ```
  */
-import { createHmac, pbkdf2Sync } from 'node:crypto';
+import { createHmac, pbkdf2 } from 'node:crypto';
 
 export interface Nonces {
   /** 16 bytes, of the device's hello. */
@@ -16,9 +16,14 @@ export interface Nonces {
   readonly client: Uint8Array;
 }
 
-/** 32 bytes; takes as long as the profile's iterations say, so that a PIN cannot be found by trying them all. */
-export function pinKeyOf(pin: string, salt: Uint8Array, iterations: number): Uint8Array {
-  return new Uint8Array(pbkdf2Sync(Buffer.from(pin, 'utf8'), salt, iterations, 32, 'sha256'));
+/** 32 bytes; takes as long as the profile's iterations say, on another thread, so that a PIN cannot be found by trying them all. */
+export function pinKeyOf(pin: string, salt: Uint8Array, iterations: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    pbkdf2(Buffer.from(pin, 'utf8'), salt, iterations, 32, 'sha256', (error, key) => {
+      if (error === null) resolve(new Uint8Array(key));
+      else reject(error);
+    });
+  });
 }
 
 /** 32 bytes: that whoever made it has the PIN's key, for these nonces alone. */
