@@ -37,7 +37,5 @@ export function deriveChannel(pinKey: Uint8Array, nonces: Nonces): Uint8Array {
 }
 
 function authenticate(pinKey: Uint8Array, purpose: string, { device, client }: Nonces): Uint8Array {
-  return new Uint8Array(
-    createHmac('sha256', pinKey).update(purpose).update(device).update(client).digest(),
-  );
+  return new Uint8Array(createHmac('sha256', pinKey).update(purpose).update(device).update(client).digest());
 }

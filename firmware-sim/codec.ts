@@ -46,7 +46,8 @@ export function encodeHello({ nonce, pin, profile, frameBytes }: Hello): Uint8Ar
 
 export function decodeHello(body: Uint8Array): Result<Hello, 'frame_malformed'> {
   const decoded = decodeCbor(body);
-  if (!decoded.ok || !isArray(decoded.value) || decoded.value.length !== 5) return malformed('a hello of 5 items');
+  if (!decoded.ok || !isArray(decoded.value) || decoded.value.length !== 5)
+    return malformed('a hello of 5 items');
   const [says, nonce, pin, profile, frameBytes] = decoded.value;
   if (says !== version) return malformed(`\`${version}\``);
   if (!isBytes(nonce, 16) || typeof profile !== 'string' || !isCount(frameBytes) || frameBytes < 1_024)

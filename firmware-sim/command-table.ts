@@ -23,15 +23,7 @@ import {
   unsigned64,
   writeFields,
 } from './kind.ts';
-import type {
-  Access,
-  CommandName,
-  Commands,
-  DeviceKey,
-  DeviceLimits,
-  Head,
-  InputWord,
-} from './protocol.ts';
+import type { Access, CommandName, Commands, DeviceKey, DeviceLimits, Head, InputWord } from './protocol.ts';
 
 export interface Command<Arguments, Returned> {
   readonly access: Access;
@@ -213,11 +205,7 @@ export type Asked = {
   [N in CommandName]: { readonly name: N; readonly given: Commands[N]['arguments'] };
 }[CommandName];
 
-export type ArgumentCode =
-  | 'command_unknown'
-  | 'argument_missing'
-  | 'argument_unknown'
-  | 'argument_invalid';
+export type ArgumentCode = 'command_unknown' | 'argument_missing' | 'argument_unknown' | 'argument_invalid';
 
 /** Fields of which the names are all that is known. */
 type AnyFields = Readonly<Record<string, Fields<{ any: unknown }>['any']>>;
@@ -271,7 +259,11 @@ function readNamed(
     const value = given.get(wanted);
     const kind = fields[wanted];
     if (value === undefined || kind === undefined) {
-      return refuse('argument_missing', `\`${wanted}\` is missing: ${kind?.accepts ?? ''} is accepted`, wanted);
+      return refuse(
+        'argument_missing',
+        `\`${wanted}\` is missing: ${kind?.accepts ?? ''} is accepted`,
+        wanted,
+      );
     }
     const one = kind.read(value, wanted);
     if (!one.ok) return one;

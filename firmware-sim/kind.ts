@@ -188,7 +188,10 @@ export function record<T extends object>(fields: Fields<T>): Kind<T> {
       if (!(value instanceof Map) || value.size !== names.length) return invalid(value, field, accepts);
       const read: Partial<T> = {};
       for (const name of names) {
-        const one = fields[name].read((value as ReadonlyMap<string, CborValue>).get(name), `${field}.${name}`);
+        const one = fields[name].read(
+          (value as ReadonlyMap<string, CborValue>).get(name),
+          `${field}.${name}`,
+        );
         if (!one.ok) return one;
         read[name] = one.value;
       }

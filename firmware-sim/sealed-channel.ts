@@ -69,7 +69,10 @@ export class Channel {
     const sealed = items.length === 1 && box instanceof Uint8Array;
     if (this.key === undefined) {
       if (!sealed) return succeed(message);
-      return refuse('frame_forged', 'a sealed frame on a connection without a login: one that is open is accepted');
+      return refuse(
+        'frame_forged',
+        'a sealed frame on a connection without a login: one that is open is accepted',
+      );
     }
     const plain = sealed ? this.decipher(this.key, sequence, box) : undefined;
     if (plain === undefined)

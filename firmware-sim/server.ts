@@ -144,7 +144,12 @@ class Connection {
   greet(): void {
     const { socket, session } = this;
     const { name, limits } = this.options.profile;
-    const hello = { nonce: session.nonce, pin: session.pin ?? null, profile: name, frameBytes: limits.frameBytes };
+    const hello = {
+      nonce: session.nonce,
+      pin: session.pin ?? null,
+      profile: name,
+      frameBytes: limits.frameBytes,
+    };
     socket.write(frameOf(encodeHello(hello)));
     socket.on('data', (chunk: Buffer) => {
       if (this.closing) return;
