@@ -30,8 +30,12 @@ export interface ViewOptions {
 }
 
 /** Looks at a copy, powered on anew: nothing of the device itself is changed. The bench has to be powered off. */
-export function observe(original: Bench, { anchors = ['journal'], deep = false }: ViewOptions = {}): View {
-  const bench = original.copy();
+export function observe(original: Bench, options: ViewOptions = {}): View {
+  return look(original.copy(), options);
+}
+
+/** Powers the device itself on and looks at it; it stays on, and logged in where a PIN was found. Tries are those before that. */
+export function look(bench: Bench, { anchors = ['journal'], deep = false }: ViewOptions = {}): View {
   const { state } = bench.powerOn();
   const info = bench.ask('info', {});
   const counted = bench.ask('counters', {});

@@ -1,0 +1,196 @@
+/**
+ * The sweep of power cuts: each workflow, each of its operations, before it, in it and after it; then power is on again, and what is there
+ * has to be the state before the command or the state after it.
+ *
+ * What may be is said plainly, and not computed by the firmware's own rules: states are those seen of undisturbed copies between the commands.
+ */
+import type { CutPlace } from '../../firmware-sim/chip/power.ts';
+import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
+import type { Profile } from '../../firmware-sim/profile.ts';
+import { assert } from '../../src/kit/result.ts';
+import {
+  chipCutAt,
+  contentOf,
+  cutForReal,
+  describeOperation,
+  type Moment,
+  type Trace,
+  traceOf,
+  type Where,
+} from './cut-trace.ts';
+import { headAt, journal, rightPin } from './fixtures.ts';
+import { look, observe, type View, type ViewOptions } from './view.ts';
+import { Bench, type Parts } from './workbench.ts';
+import type { Workflow } from './workflows.ts';
+
+export interface SweepOptions {
+  readonly parts: Parts;
+  readonly profile: Profile;
+  readonly seed: number;
+  /** Draws of a cut that falls in an operation. */
+  readonly during: number;
+  /** Of so many cuts one is made with the firmware running into it, and has to leave the same chip. */
+  readonly realEvery: number;
+}
+
+export interface SweepReport {
+  cuts: number;
+  operations: number;
+  real: number;
+  /** How often it was the state before, and how often the one after. */
+  readonly found: { before: number; after: number };
+}
+
+/** What was to be held was not; says what repeats it. */
+export class SweepFailure extends Error {
+  constructor(what: string, where: string) {
+    super(`${what}\n  ${where}`);
+    this.name = 'SweepFailure';
+  }
+}
+
+const viewOptions: ViewOptions = { anchors: [journal.name, 'second'] };
+const deepOptions: ViewOptions = { ...viewOptions, deep: true };
+
+/** Workflows of which ballots and trust are looked at after every cut, and not after one in ten. */
+const deepWorkflows = new Set(['vote, and otherwise', 'trust, and others', 'initialise']);
+
+export function sweepWorkflow(
+  workflow: Workflow,
+  start: Bench,
+  options: SweepOptions,
+  report: SweepReport,
+): void {
+  const bench = start.copy();
+  workflow.prepare?.(bench);
+  const trace = traceOf(bench, (one) => workflow.run(one));
+  const states = new States(trace, options);
+  for (const [at, moment] of trace.moments.entries()) {
+    report.operations++;
+    for (const where of placesOf(at, options)) {
+      const name =
+        `workflow \`${workflow.name}\` of ${options.profile.name}, operation ${at} of ${trace.moments.length} ` +
+        `(${describeOperation(moment.operation)}, ${moment.command ?? 'boot'}), ${where.where}, seed ${where.seed}`;
+      report.cuts++;
+      try {
+        const chip = chipCutAt(moment, where);
+        if (report.cuts % options.realEvery === 0) {
+          const other = start.copy();
+          workflow.prepare?.(other);
+          const real = cutForReal(other, (one) => workflow.run(one), { ...where, at });
+          report.real++;
+          if (contentOf(real.clone()) !== contentOf(chip.clone()))
+            throw new Error('the firmware that ran into the cut left another chip');
+        }
+        const deep = deepWorkflows.has(workflow.name) || report.cuts % 10 === 0;
+        const side = checkChip(chip, { moment, where: where.where, states, deep, options });
+        report.found[side]++;
+      } catch (error) {
+        throw new SweepFailure(error instanceof Error ? (error.stack ?? error.message) : String(error), name);
+      }
+    }
+  }
+}
+
+/** Before, after, and in it as often as is drawn. */
+export function placesOf(at: number, { seed, during }: Pick<SweepOptions, 'seed' | 'during'>): Where[] {
+  const places: Where[] = [
+    { where: 'before', seed: 0 },
+    { where: 'after', seed: 0 },
+  ];
+  for (let draw = 0; draw < during; draw++)
+    places.push({ where: 'during', seed: (Math.imul(seed, 0x9e3779b1) + at * 1009 + draw) >>> 0 });
+  return places;
+}
+
+/** What was seen of undisturbed copies after each number of answers. */
+export class States {
+  private readonly trace: Trace;
+  private readonly options: Pick<SweepOptions, 'parts' | 'profile'>;
+  private readonly seen = new Map<string, View>();
+
+  constructor(trace: Trace, options: Pick<SweepOptions, 'parts' | 'profile'>) {
+    this.trace = trace;
+    this.options = options;
+  }
+
+  after(answered: number, deep: boolean): View {
+    const key = `${answered} ${deep}`;
+    const known = this.seen.get(key);
+    if (known !== undefined) return known;
+    const moment = this.trace.moments.find((one) => one.answered >= answered);
+    const { parts, profile } = this.options;
+    const bench = new Bench(parts, profile, (moment?.chip ?? this.trace.end).clone());
+    const view = observe(bench, deep ? deepOptions : viewOptions);
+    this.seen.set(key, view);
+    return view;
+  }
+}
+
+interface CheckOptions {
+  readonly moment: Moment;
+  readonly where: CutPlace;
+  readonly states: States;
+  readonly deep: boolean;
+  readonly options: Pick<SweepOptions, 'parts' | 'profile'>;
+}
+
+/** Powers it on, and says which of the two states it is in. Throws where it is in neither, does not go on, or is another the next time. */
+export function checkChip(
+  chip: RamChip,
+  { moment, where, states, deep, options }: CheckOptions,
+): 'before' | 'after' {
+  const { answered, command, operation } = moment;
+  const bench = new Bench(options.parts, options.profile, chip);
+  const before = states.after(answered, deep);
+  const after = command === undefined ? before : states.after(answered + 1, deep);
+  const found = look(bench, deep ? deepOptions : viewOptions);
+  const side = sideOf(found, { before, after, command });
+  if (side === undefined) {
+    const allowed = [before, after].map((view) => JSON.stringify(view)).join('\n  or ');
+    throw new Error(`it is ${JSON.stringify(found)}\n  and is to be ${allowed}`);
+  }
+  // What was latched is gone on with, wherever the rest of it was cut.
+  const latched = operation.kind === 'latch' ? where === 'after' : chip.latch.read() !== undefined;
+  if (latched && found.state !== 'zeroised') throw new Error(`its latch is set, and it is ${found.state}`);
+  goOn(bench, found, where === 'during');
+  return side;
+}
+
+function sideOf(
+  found: View,
+  { before, after, command }: { before: View; after: View; command: string | undefined },
+): 'before' | 'after' | undefined {
+  const text = JSON.stringify(found);
+  if (text === JSON.stringify(before)) return 'before';
+  if (text === JSON.stringify(after)) return 'after';
+  // A try is written off before the PIN is compared, and given back when it was right.
+  const tried = { ...before, triesLeft: before.triesLeft - 1 };
+  return command === 'login' && text === JSON.stringify(tried) ? 'before' : undefined;
+}
+
+/** It serves: what is acknowledged now is there after the next power-on, with all that was there before. */
+function goOn(bench: Bench, found: View, again: boolean): void {
+  if (found.state === 'blank') bench.tell('initialise', rightPin);
+  if (found.state !== 'ready') {
+    bench.powerOff();
+    if (!again) return;
+    const next = look(bench, viewOptions);
+    bench.powerOff();
+    const expected = found.state === 'blank' ? 'ready' : found.state;
+    if (next.state !== expected) throw new Error(`it was to be ${expected}, and is ${next.state}`);
+    return;
+  }
+  const { head: from } = bench.tell('read-anchor', { name: journal.name });
+  const to = headAt(journal, (from?.sequence ?? 0) + 1);
+  bench.tell('advance', { name: journal.name, from, to });
+  bench.powerOff();
+  if (!again) return;
+  const next = look(bench, viewOptions);
+  bench.powerOff();
+  const sequence = next.anchors[journal.name]?.split(' ')[0];
+  if (Number(sequence) !== to.sequence)
+    throw new Error(`its anchor was at ${to.sequence}, and then at ${sequence}`);
+  const rest = ({ pin, keys, state, alarms }: View): string => JSON.stringify({ pin, keys, state, alarms });
+  if (rest(next) !== rest(found)) throw new Error(`it was ${rest(found)}, and then ${rest(next)}`);
+}
