@@ -59,9 +59,13 @@ export type SignerErrorCode =
   | 'anchor_moved'
   | 'anchor_unreadable'
   | 'anchor_unsupported'
+  | 'not_anchored'
   | 'request_refused'
   | 'login_lost'
   | 'device_busy'
+  | 'device_missing'
+  | 'device_failed'
+  | 'device_zeroised'
   | 'device_error';
 
 /** Whether a token refused a PIN: nothing is tried again then, for a real token locks itself after a few wrong ones. */

@@ -1,10 +1,9 @@
 /**
- * What is opened to have a system go on from the ledger that it has: the ledgers, which nobody serves, or extracts of the others', and the
- * system's token.
+ * What is opened to have a system go on from the ledger that it has: the ledgers, which nobody serves, or extracts of the others', and what holds
+ * the system's anchors.
  */
 
 import type { JournalHead } from '../journal/chain.ts';
-import { replicateAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { quote } from '../kit/result.ts';
@@ -13,6 +12,7 @@ import type { TrustBundle } from '../records/trust-bundle.ts';
 import { assertOneSeries } from '../store/postgres/dump.ts';
 import type { Store } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import { type Anchors, openAnchors } from './anchor-devices.ts';
 import type { OwnJournal } from './anchor-evidence.ts';
 import { ApplianceError } from './appliance-error.ts';
 import {
@@ -22,8 +22,6 @@ import {
   readConfiguration,
 } from './configuration.ts';
 import { type Home, type Role, roles } from './home.ts';
-import { readSigning } from './hsm-access.ts';
-import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { ledgerOfStore, type OtherLedger, openEvidence } from './other-ledger.ts';
 import { readQuotaProcesses, servedOf } from './quota-processes.ts';
 import { openRoleStore, readLedgerPlace, whileProcessesHeld } from './role-store.ts';
@@ -36,12 +34,12 @@ export interface AnchorSurroundings {
   readonly progress: (line: string) => void;
 }
 
-/** A journal of the system's ledger, and the name of its anchor in the token. */
+/** A journal of the system's ledger, and the name of its anchor. */
 export interface OpenedJournal extends OwnJournal {
   readonly anchor: string;
 }
 
-/** The ledgers that are on this machine, held, the extracts of the others, and the token of the system in question. */
+/** The ledgers that are on this machine, held, the extracts of the others, and what holds the anchors of the system in question. */
 export interface Opened {
   readonly home: Home;
   readonly role: Role;
@@ -54,7 +52,7 @@ export interface Opened {
   readonly own: Store;
   /** Of quota control as several processes one of each, that of `own` first; else one. */
   readonly journals: readonly OpenedJournal[];
-  readonly hsms: readonly OpenKey[];
+  readonly anchors: Anchors;
 }
 
 export interface Whose {
@@ -109,12 +107,11 @@ async function withLedgers<T>(
     others.delete(role);
     const own = stores.get(role);
     if (own === undefined) throw new Error('each role has a ledger');
-    const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
-    const hsms = await openKeys({ home, role, configuration, projectFolder }, bundle, signing, progress);
-    closers.push(() => closeKeys(hsms));
+    const anchors = await openAnchors({ home, role, configuration, projectFolder }, bundle, progress);
+    closers.push(() => anchors.close());
     const keys = makeKeyRing(bundle, makeNodeVerifySignature());
-    const journals = await readJournals(own, several, place.anchor, hsms);
-    return await work({ home, role, configuration, bundle, keys, stores, others, own, journals, hsms });
+    const journals = await readJournals(own, several, place.anchor, anchors);
+    return await work({ home, role, configuration, bundle, keys, stores, others, own, journals, anchors });
   } finally {
     for (const close of closers.reverse()) await close();
   }
@@ -124,11 +121,11 @@ async function readJournals(
   own: Store,
   processes: readonly QuotaProcess[],
   only: string,
-  hsms: readonly OpenKey[],
+  anchors: Anchors,
 ): Promise<OpenedJournal[]> {
   const all = await own.journals();
   const read = (anchor: string): Promise<readonly JournalHead[]> =>
-    replicateAnchor(anchorsOf(hsms, anchor)).readAll();
+    anchors.named(anchor).readAll();
   if (processes.length === 0) {
     const anchored = await read(only);
     return all.map((journal) => ({ ...journal, anchor: only, anchored, epoch: null }));

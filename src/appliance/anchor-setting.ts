@@ -2,7 +2,7 @@
 import type { AnchoredJournal } from '../cli/store-administration.ts';
 import type { JournalHead } from '../journal/chain.ts';
 import { decodeEntry } from '../journal/entry.ts';
-import { highestHead, type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
+import { highestHead } from '../journal/replicated-anchor.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
 import { decodeJournalHead } from '../records/journal-head.ts';
@@ -17,7 +17,6 @@ import { isSamePlace } from './anchor-check.ts';
 import { configure, type GoingOn } from './anchor-configuration.ts';
 import type { Opened, OpenedJournal } from './anchor-ledgers.ts';
 import { holderOf } from './key-holder.ts';
-import { anchorsOf } from './open-keys.ts';
 
 /** Gives what each journal goes on with. */
 export async function setAnchors(
@@ -52,7 +51,7 @@ export async function setAnchors(
   // A crash here, or after some of them, leaves a system with an anchor that is missing, or behind.
   for (const { anchor: name, head } of left) {
     progress(`  anchoring the journal in ${name}`);
-    const anchor = anchorNamed(opened, name);
+    const anchor = opened.anchors.named(name);
     const before = highestHead(await anchor.readAll());
     if (before === undefined || before.sequence < head.sequence) await anchor.advance(before, head);
   }
@@ -125,8 +124,4 @@ export async function releaseGivenUp(
     released = (await store.releaseHead(owner.role, owner.name, record.journalId)) || released;
   }
   return released;
-}
-
-function anchorNamed({ hsms }: Opened, name: string): ReplicatedAnchor {
-  return replicateAnchor(anchorsOf(hsms, name));
 }

@@ -37,7 +37,7 @@ const hsm = Type.Union([
 ]);
 
 /** What holds the anchors of a system's journals; the tokens of its HSMs where nothing is said. */
-const anchorChoice = Type.Optional(
+export const anchorChoice = Type.Optional(
   Type.Union([
     /** Data objects on the tokens of its HSMs, through PKCS#11. */
     Type.Object({ kind: Type.Literal('tokens') }, { additionalProperties: false }),

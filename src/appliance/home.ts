@@ -8,7 +8,7 @@
  *   endpoints.json           where the running systems listen; written by `ringmint up`, gone when it stops
  *   root/                    the offline root's key and the TLS authority's: move it off the machine
  *   central/ issuance/ quota/
- *     config.json  keys.json  trust-pin.json  commands.log  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/
+ *     config.json  keys.json  trust-pin.json  commands.log  tls-key.pem  tls-certificate.pem  tls-authority.pem  ledger.db  signing.log  token/  device/
  *   central/rules/           rule sets that were ever active, which one is, and the key that seals what decisions were made of
  *   operator/                the TLS key and certificate of the command line
  * ```
@@ -27,6 +27,8 @@ export interface Home {
   readonly root: string;
   readonly folder: (holder: Role | 'operator') => string;
   readonly token: (role: Role) => string;
+  /** Of the simulated secure element (docs/DEVICE.md). */
+  readonly device: (role: Role) => string;
   readonly ledger: (role: Role) => string;
   /** What its key signed, in a hash chain. */
   readonly signingLog: (role: Role) => string;
@@ -50,6 +52,7 @@ export function homeAt(path: string): Home {
     root: join(path, 'root'),
     folder: (holder) => join(path, holder),
     token: (role) => join(path, role, 'token'),
+    device: (role) => join(path, role, 'device'),
     ledger: (role) => join(path, role, 'ledger.db'),
     signingLog: (role) => join(path, role, 'signing.log'),
     commandLog: (role) => join(path, role, 'commands.log'),

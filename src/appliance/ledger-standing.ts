@@ -1,7 +1,6 @@
-/** How a ledger stands to what is known of its journals elsewhere: the anchors in its system's token, and the heads that the other two hold. */
+/** How a ledger stands to what is known of its journals elsewhere: its anchors, and the heads that the other two hold. */
 import type { LedgerStanding } from '../cli/store-administration.ts';
 import type { JournalHead } from '../journal/chain.ts';
-import { replicateAnchor } from '../journal/replicated-anchor.ts';
 import { equalBytes } from '../kit/bytes.ts';
 import { decodeJournalHead } from '../records/journal-head.ts';
 import { makeKeyRing } from '../records/key-ring.ts';
@@ -9,13 +8,12 @@ import { readPostgresHeldHeads } from '../store/postgres/dump.ts';
 import { readHeldHeads } from '../store/sqlite/ledger-file.ts';
 import type { HeldHead } from '../store/store.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
+import { openAnchors } from './anchor-devices.ts';
 import { applianceSchema, readConfiguration } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Home, type Role, roles } from './home.ts';
-import { readSigning } from './hsm-access.ts';
 import { holderOf } from './key-holder.ts';
 import type { NamedJournal } from './ledger-journals.ts';
-import { anchorsOf, closeKeys, openKeys } from './open-keys.ts';
 import { readLedgerPlace } from './role-store.ts';
 import { readTrustBundle } from './trust.ts';
 
@@ -64,10 +62,9 @@ async function readAnchored(
   projectFolder: string,
 ): Promise<Standing[]> {
   const configuration = await readConfiguration(home.appliance, applianceSchema);
-  const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
   const surroundings = { home, role, configuration, projectFolder };
   // An HSM that is away is as one that is not there: what the others have anchored counts.
-  const opened = await openKeys(surroundings, await readTrustBundle(home), signing, () => undefined);
+  const anchors = await openAnchors(surroundings, await readTrustBundle(home), () => undefined);
   try {
     const standings: Standing[] = [];
     const { anchor: only } = await readLedgerPlace(home, role);
@@ -78,12 +75,12 @@ async function readAnchored(
       standings.push(
         anchor === undefined
           ? unknown(series, 'appliance.json names no process with this journal')
-          : standingOfAll(journal, await replicateAnchor(anchorsOf(opened, anchor)).readAll()),
+          : standingOfAll(journal, await anchors.named(anchor).readAll()),
       );
     }
     return standings;
   } finally {
-    await closeKeys(opened);
+    await anchors.close();
   }
 }
 

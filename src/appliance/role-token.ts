@@ -4,15 +4,16 @@ import { type GuardedSigner, guardSigner } from '../../hsm/guarded-signer.ts';
 import { type KeyAgreement, SignerError } from '../../hsm/signer.ts';
 import type { KeyHealth } from '../../hsm/signing-metrics.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
-import { type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
+import type { ReplicatedAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
+import { type AnchorDescription, openAnchorsBeside } from './anchor-devices.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
-import { anchorsOf, closeKeys, openKeys } from './open-keys.ts';
+import { closeKeys, openKeys } from './open-keys.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
@@ -24,8 +25,9 @@ export interface RoleToken {
   readonly health: readonly KeyHealth[];
   /** The limits of its keys in any 24 hours, as configured. */
   readonly amountPerDay: Readonly<Record<string, string>> | null;
-  /** The anchor of the role's journal, on every HSM that opened and can hold one. */
+  /** The anchor of the role's journal, on what its configuration names for it. */
   readonly anchor: ReplicatedAnchor;
+  readonly anchorDescription: AnchorDescription;
   /** The anchor of this name, such as that of another process's journal: to be read only. */
   readonly anchorNamed: (name: string) => ReplicatedAnchor;
   close(): Promise<void>;
@@ -49,7 +51,14 @@ export async function openRoleToken(
 ): Promise<RoleToken> {
   const { home, role } = surroundings;
   const signing = await readSigning(home, role);
-  const opened = await openKeys(surroundings, bundle, signing, report);
+  const { keys: opened, anchors } = await openAnchorsBeside(
+    surroundings,
+    openKeys(surroundings, bundle, signing, report),
+  );
+  const close = async (): Promise<void> => {
+    await closeKeys(opened);
+    await anchors.close();
+  };
   const tokens = opened.map(({ token }) => token);
   try {
     const [first, ...rest] = opened.filter(({ signs }) => signs);
@@ -92,16 +101,17 @@ export async function openRoleToken(
       },
       amountPerDay,
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
-      anchor: replicateAnchor(anchorsOf(opened, anchorName)),
-      anchorNamed: (name) => replicateAnchor(anchorsOf(opened, name)),
+      anchor: anchors.named(anchorName),
+      anchorDescription: anchors.description,
+      anchorNamed: (name) => anchors.named(name),
       async close() {
         clearInterval(timer);
         await signer.close();
-        await closeKeys(opened);
+        await close();
       },
     };
   } catch (error) {
-    await closeKeys(opened);
+    await close();
     throw error;
   }
 }

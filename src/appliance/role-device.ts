@@ -1,0 +1,135 @@
+/** The secure element in a system's own folder, opened: what its anchors and its keys are asked through. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DeviceError, openDevice } from '../../firmware-sim/client.ts';
+import type {
+  CommandName,
+  Commands,
+  DeviceErrorCode,
+  DeviceInformation,
+} from '../../firmware-sim/protocol.ts';
+import { readPin } from '../../hsm/pin-source.ts';
+import { SignerError, type SignerErrorCode } from '../../hsm/signer.ts';
+import type { Home, Role } from './home.ts';
+
+export interface RoleDevice {
+  readonly role: Role;
+  readonly folder: string;
+  /** As it was when it was opened. */
+  readonly information: DeviceInformation;
+  /** Throws SignerError, whose message says what to do. */
+  call<N extends CommandName>(name: N, given: Commands[N]['arguments']): Promise<Commands[N]['result']>;
+  /** Ends the device's process too, where this one started it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the device and logs in with the PIN in its folder. Throws SignerError: `device_missing`, `device_failed`, `device_zeroised`, `pin_missing`,
+ * `pin_incorrect` after one try, `pin_locked`, `device_busy`.
+ */
+export async function openRoleDevice(home: Home, role: Role): Promise<RoleDevice> {
+  const folder = home.device(role);
+  if (!existsSync(join(folder, 'device.json')))
+    throw new SignerError('device_missing', `there is no device in \`${folder}\`. ${bringBack(role)}`);
+  const pin = readPin({ kind: 'file', path: join(folder, 'pin') }, { environment: {}, ask: undefined });
+  const called = async <T>(ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      throw error instanceof DeviceError ? faultOf(error, role, folder) : error;
+    }
+  };
+  const client = await called(() => openDevice({ folder }));
+  try {
+    const information = await called(() => client.call('info', {}));
+    assertReady(information, role, folder);
+    await called(() => client.login(pin));
+    return {
+      role,
+      folder,
+      information,
+      call: (name, given) => called(() => client.call(name, given)),
+      close: () => client.close(),
+    };
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+/** Throws what is wrong with it for good, so that no PIN is tried. */
+function assertReady({ state, reason }: DeviceInformation, role: Role, folder: string): void {
+  if (state === 'ready') return;
+  const code = stateCodes[state];
+  throw faultOf(new DeviceError(code, reason === '' ? `the device is ${state}` : reason), role, folder);
+}
+
+const stateCodes = {
+  blank: 'device_blank',
+  locked: 'pin_locked',
+  failed: 'device_failed',
+  zeroised: 'device_zeroised',
+} as const satisfies Record<string, DeviceErrorCode>;
+
+/** What the caller of a signer or of an anchor is told, by what the device said; anything else is `device_error`. */
+const codes: Partial<Record<DeviceErrorCode, SignerErrorCode>> = {
+  pin_incorrect: 'pin_incorrect',
+  pin_locked: 'pin_locked',
+  key_missing: 'key_missing',
+  key_exists: 'key_ambiguous',
+  algorithm_unsupported: 'mechanism_missing',
+  use_mismatch: 'key_unfit',
+  point_invalid: 'point_invalid',
+  not_anchored: 'not_anchored',
+  anchor_moved: 'anchor_moved',
+  anchors_full: 'anchor_unsupported',
+  chain_broken: 'not_anchored',
+  argument_invalid: 'request_refused',
+  frame_too_large: 'request_refused',
+  device_blank: 'device_missing',
+  device_failed: 'device_failed',
+  device_zeroised: 'device_zeroised',
+  device_busy: 'device_busy',
+  device_in_use: 'device_busy',
+  too_many_connections: 'device_busy',
+};
+
+function faultOf({ code, message }: DeviceError, role: Role, folder: string): SignerError {
+  const way = wayOut(code, role, folder);
+  return new SignerError(
+    codes[code] ?? 'device_error',
+    `the device of ${role}: ${message}${way === undefined ? '' : `. ${way}`}`,
+  );
+}
+
+function wayOut(code: DeviceErrorCode, role: Role, folder: string): string | undefined {
+  switch (code) {
+    case 'device_blank':
+      return `It was never finished, or was emptied. ${bringBack(role)}`;
+    case 'device_failed':
+      return `Nothing is signed. Start ${role} again, which powers the device on anew; where it says the same, keep \`${folder}\` as it is, and bring back its newest copy. ${goneForGood(role)}`;
+    case 'device_zeroised':
+      return `Nothing is signed: what it held is gone. ${goneForGood(role)}`;
+    case 'pin_locked':
+      return `No PIN opens it any more. ${goneForGood(role)}`;
+    case 'pin_incorrect':
+      return `Nothing is tried again by itself: put the right PIN into \`${join(folder, 'pin')}\``;
+    case 'anchor_moved':
+      return `Nothing is signed: does another copy of ${role} use this device? Find it, and stop it`;
+    case 'anchors_full':
+      return 'Its journals were anchored anew too often: a new device is what has room';
+    case 'device_in_use':
+      return 'Another process serves this folder and does not answer: end that one';
+    default:
+      return undefined;
+  }
+}
+
+function bringBack(role: Role): string {
+  return `Nothing is signed. Bring its folder back. ${goneForGood(role)}`;
+}
+
+/** A device that replaces another one has no anchor: two people say from where the journal goes on. */
+function goneForGood(role: Role): string {
+  return `Where it is gone for good: move its folder away, \`ringmint device init --role ${role}\`, new keys where its keys were in it (\`ringmint keys rotate ${role}\`), and \`ringmint store propose-anchor --role ${role}\``;
+}
