@@ -81,7 +81,8 @@ export async function openAnchorsBeside<Keys extends readonly OpenKey[]>(
     keys: opened,
     anchors: {
       description: { kind, simulator: device?.simulator ?? false },
-      named: (name) => replicateAnchor(device === undefined ? anchorsOf(opened, name) : [device.anchor(name)]),
+      named: (name) =>
+        replicateAnchor(device === undefined ? anchorsOf(opened, name) : [device.anchor(name)]),
       close: async () => device?.close(),
     },
   };
@@ -105,8 +106,7 @@ export async function openAnchors(
   const { home, role } = surroundings;
   const { kind } = await readAnchorChoice(home, role);
   const signing = { ...(await readSigning(home, role)), processes: 1, sessions: 1 };
-  const opening =
-    kind === 'tokens' ? openKeys(surroundings, bundle, signing, report) : Promise.resolve([]);
+  const opening = kind === 'tokens' ? openKeys(surroundings, bundle, signing, report) : Promise.resolve([]);
   const { keys, anchors } = await openAnchorsBeside(surroundings, opening);
   return {
     ...anchors,

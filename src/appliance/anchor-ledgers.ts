@@ -124,8 +124,7 @@ async function readJournals(
   anchors: Anchors,
 ): Promise<OpenedJournal[]> {
   const all = await own.journals();
-  const read = (anchor: string): Promise<readonly JournalHead[]> =>
-    anchors.named(anchor).readAll();
+  const read = (anchor: string): Promise<readonly JournalHead[]> => anchors.named(anchor).readAll();
   if (processes.length === 0) {
     const anchored = await read(only);
     return all.map((journal) => ({ ...journal, anchor: only, anchored, epoch: null }));

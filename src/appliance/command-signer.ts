@@ -3,7 +3,7 @@
  * it is logged in a chain of its own, which one command at a time writes.
  */
 import { guardSigner } from '../../hsm/guarded-signer.ts';
-import { openToken, type TokenSigner } from '../../hsm/token-signer.ts';
+import type { TokenSigner } from '../../hsm/token-signer.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import { currentKey } from '../records/key-ring.ts';
@@ -12,6 +12,7 @@ import type { TrustBundle } from '../records/trust-bundle.ts';
 import { lockFile } from '../store/sqlite/file-lock.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { accessHsm, type HsmAccess, type HsmSurroundings, readSigning } from './hsm-access.ts';
+import { openHsmKey } from './hsm-opening.ts';
 import { holderOf } from './key-holder.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
 
@@ -55,11 +56,7 @@ export async function openLoggedKey(
       `another command signs with the key of ${role} just now: give this one again when it is done`,
     );
   try {
-    const { address, environment, askPin } = access;
-    const token = await openToken({
-      address,
-      environment,
-      askPin,
+    const token = await openHsmKey(access, {
       signingKey: place.label,
       expectedKeyId: key.keyId,
       processes: 1,

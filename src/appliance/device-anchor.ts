@@ -13,7 +13,11 @@ export function makeDeviceAnchor(device: RoleDevice, name: string): Anchor {
       return head ?? undefined;
     },
     async advance(from, to) {
-      await device.call('advance', { name, from: from === undefined ? null : copyHead(from), to: copyHead(to) });
+      await device.call('advance', {
+        name,
+        from: from === undefined ? null : copyHead(from),
+        to: copyHead(to),
+      });
     },
   };
 }

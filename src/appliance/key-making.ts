@@ -3,7 +3,6 @@
  * that nobody knows, one after the second an entry of the inventory that no bundle names: neither signs anything that counts.
  */
 import { randomBytes } from 'node:crypto';
-import { generateKey } from '../../hsm/token-signer.ts';
 import { toHex } from '../kit/bytes.ts';
 import { currentKey } from '../records/key-ring.ts';
 import { type VerificationKey, verificationKey } from '../records/signature.ts';
@@ -12,6 +11,7 @@ import { ApplianceError } from './appliance-error.ts';
 import type { HsmConfiguration } from './configuration.ts';
 import type { Home } from './home.ts';
 import { accessHsm, type HsmAccess, readSigning } from './hsm-access.ts';
+import { makeHsmKey } from './hsm-opening.ts';
 import type { Situation } from './key-change.ts';
 import { holderOf, systemOf } from './key-holder.ts';
 import { type KeyPlace, readInventory, writeInventory } from './key-inventory.ts';
@@ -62,9 +62,8 @@ export async function makeKey(
   const kind: KeyPlace['kind'] = keyRole === 'quota-agreement' ? 'agreement' : 'signing';
   const label = `${kind}-${randomBytes(4).toString('hex')}`;
   const access = accessHsm(hsm, { home, role, configuration, projectFolder });
-  const { address, environment, askPin } = access;
   const inventory = await readInventory(home, role);
-  const made = await generateKey({ address, environment, askPin, key: { label, kind } });
+  const made = await makeHsmKey(access, { label, kind });
   if (made.algorithm !== 'ES256')
     throw new ApplianceError(
       'key_unavailable',

@@ -1,14 +1,15 @@
 /** The keys of a role, opened in its HSMs. */
 import type { HeldKey } from '../../hsm/failover.ts';
 import { SignerError } from '../../hsm/signer.ts';
-import { openToken } from '../../hsm/token-signer.ts';
 import type { Anchor } from '../journal/anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import { isValid, type KeyHolder, keysOf } from '../records/key-ring.ts';
 import type { TrustBundle, TrustedKey } from '../records/trust-bundle.ts';
 import type { HsmConfiguration, SigningConfiguration } from './configuration.ts';
+import type { ProofSource } from './device-proof.ts';
 import { accessHsm, type HsmSurroundings } from './hsm-access.ts';
+import { openHsmKey } from './hsm-opening.ts';
 import { holderOf } from './key-holder.ts';
 import { type KeyPlace, readInventory } from './key-inventory.ts';
 
@@ -27,13 +28,14 @@ export interface PublishedKey {
 
 /**
  * Opens every key of the role that the bundle has as valid, now or later: the HSMs in their order, of each the newest key first. Where an
- * HSM does not open, and another one does, `report` is told, and the role does without it until it is started again.
+ * HSM does not open, and another one does, `report` is told, and the role does without it until it is started again. `source` is the journal whose records they sign.
  */
 export async function openKeys(
   surroundings: HsmSurroundings,
   bundle: TrustBundle,
   { hsms, processes, sessions }: SigningConfiguration,
   report: (line: string) => void,
+  source?: ProofSource,
 ): Promise<readonly OpenKey[]> {
   const { home, role, configuration } = surroundings;
   const inventory = await readInventory(home, role);
@@ -47,20 +49,18 @@ export async function openKeys(
   async function openIn(hsm: HsmConfiguration): Promise<void> {
     const signing = placedIn(hsm.name, inventory, signingKeys);
     const agreement = placedIn(hsm.name, inventory, agreementKeys);
-    const { address, environment, askPin } = accessHsm(hsm, surroundings);
+    const access = accessHsm(hsm, surroundings);
     // A process has one key-agreement key: where there are more of them than signing keys, a signing key is opened again for each.
     for (let i = 0; i < Math.max(signing.length, agreement.length); i++) {
       const own = signing[i] ?? signing[0];
       const other = agreement[i];
       if (own === undefined) return;
-      const token = await openToken({
-        address,
-        environment,
-        askPin,
+      const token = await openHsmKey(access, {
         signingKey: own.place.label,
         expectedKeyId: own.entry.key.keyId,
         processes,
         sessions,
+        ...(source === undefined ? {} : { source }),
         ...(other === undefined
           ? {}
           : { agreementKey: other.place.label, expectedAgreementKeyId: other.entry.key.keyId }),

@@ -1,7 +1,7 @@
 /** The secure element in a system's own folder, opened: what its anchors and its keys are asked through. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DeviceError, openDevice } from '../../firmware-sim/client.ts';
+import { type DeviceClient, DeviceError, openDevice } from '../../firmware-sim/client.ts';
 import type {
   CommandName,
   Commands,
@@ -23,15 +23,21 @@ export interface RoleDevice {
   close(): Promise<void>;
 }
 
+/** One connection, that whoever in this process asks the device shares: a device has few. */
+interface Connection {
+  readonly client: Promise<DeviceClient>;
+  holders: number;
+}
+
+/** By folder. */
+const connections = new Map<string, Connection>();
+
 /**
  * Opens the device and logs in with the PIN in its folder. Throws SignerError: `device_missing`, `device_failed`, `device_zeroised`, `pin_missing`,
  * `pin_incorrect` after one try, `pin_locked`, `device_busy`.
  */
 export async function openRoleDevice(home: Home, role: Role): Promise<RoleDevice> {
   const folder = home.device(role);
-  if (!existsSync(join(folder, 'device.json')))
-    throw new SignerError('device_missing', `there is no device in \`${folder}\`. ${bringBack(role)}`);
-  const pin = readPin({ kind: 'file', path: join(folder, 'pin') }, { environment: {}, ask: undefined });
   const called = async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
       return await ask();
@@ -39,18 +45,46 @@ export async function openRoleDevice(home: Home, role: Role): Promise<RoleDevice
       throw error instanceof DeviceError ? faultOf(error, role, folder) : error;
     }
   };
-  const client = await called(() => openDevice({ folder }));
+  const connection = connections.get(folder) ?? { client: called(() => connect(role, folder)), holders: 0 };
+  connections.set(folder, connection);
+  connection.holders++;
+  let closed = false;
+  async function close(): Promise<void> {
+    if (closed) return;
+    closed = true;
+    connection.holders--;
+    if (connection.holders > 0) return;
+    connections.delete(folder);
+    // One that did not open left nothing to close.
+    const client = await connection.client.catch(() => undefined);
+    await client?.close();
+  }
   try {
+    const client = await connection.client;
     const information = await called(() => client.call('info', {}));
     assertReady(information, role, folder);
-    await called(() => client.login(pin));
     return {
       role,
       folder,
       information,
       call: (name, given) => called(() => client.call(name, given)),
-      close: () => client.close(),
+      close,
     };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function connect(role: Role, folder: string): Promise<DeviceClient> {
+  if (!existsSync(join(folder, 'device.json')))
+    throw new SignerError('device_missing', `there is no device in \`${folder}\`. ${bringBack(role)}`);
+  const pin = readPin({ kind: 'file', path: join(folder, 'pin') }, { environment: {}, ask: undefined });
+  const client = await openDevice({ folder });
+  try {
+    assertReady(await client.call('info', {}), role, folder);
+    await client.login(pin);
+    return client;
   } catch (error) {
     await client.close();
     throw error;

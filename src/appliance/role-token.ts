@@ -10,6 +10,7 @@ import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
 import { type AnchorDescription, openAnchorsBeside } from './anchor-devices.ts';
 import { ApplianceError } from './appliance-error.ts';
+import type { ProofSource } from './device-proof.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
@@ -37,6 +38,8 @@ export interface RoleToken {
 export interface TokenOwner {
   readonly anchor: string;
   readonly signingLog: string;
+  /** The journal whose records are signed; none where none are. */
+  readonly journal?: Omit<ProofSource, 'anchor'>;
 }
 
 /**
@@ -45,7 +48,7 @@ export interface TokenOwner {
  */
 export async function openRoleToken(
   surroundings: HsmSurroundings,
-  { anchor: anchorName, signingLog }: TokenOwner,
+  { anchor: anchorName, signingLog, journal }: TokenOwner,
   bundle: TrustBundle,
   report: (line: string) => void,
 ): Promise<RoleToken> {
@@ -53,7 +56,7 @@ export async function openRoleToken(
   const signing = await readSigning(home, role);
   const { keys: opened, anchors } = await openAnchorsBeside(
     surroundings,
-    openKeys(surroundings, bundle, signing, report),
+    openKeys(surroundings, bundle, signing, report, journal && sourceOf(journal, anchorName)),
   );
   const close = async (): Promise<void> => {
     await closeKeys(opened);
@@ -114,6 +117,14 @@ export async function openRoleToken(
     await close();
     throw error;
   }
+}
+
+function sourceOf(journal: Omit<ProofSource, 'anchor'>, anchor: string): ProofSource {
+  return {
+    anchor,
+    hashAt: (sequence) => journal.hashAt(sequence),
+    journal: (fromSequence, limit) => journal.journal(fromSequence, limit),
+  };
 }
 
 /** Whoever reaches the keys of two roles can issue alone. */

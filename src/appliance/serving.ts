@@ -120,7 +120,12 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => store.close());
     await holdTrust(home, role, bundle);
     const surroundings = { home, role, configuration, projectFolder };
-    const token = await openRoleToken(surroundings, { anchor, signingLog }, bundle, options.report);
+    const token = await openRoleToken(
+      surroundings,
+      { anchor, signingLog, journal: store },
+      bundle,
+      options.report,
+    );
     closers.push(() => token.close());
     let avoids: (journal: string) => boolean = () => false;
     const client = makeClient(
