@@ -4,12 +4,13 @@ import { p256 } from '@noble/curves/nist.js';
 import type { Head } from '../../firmware-sim/protocol.ts';
 import type { SignatureAlgorithm } from '../../hsm/signer.ts';
 import { chainHash, encodeEntry, genesisHash } from '../../src/journal/chain.ts';
-import { concatBytes, sha256, utf8 } from '../../src/kit/bytes.ts';
+import { concatBytes, sha256, toHex, utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
 import { assert } from '../../src/kit/result.ts';
 import { assemble } from '../../vm/assembler.ts';
 import { moduleHash, stripNames } from '../../vm/module.ts';
 import { encodeSignedModule, moduleKeyId, moduleToBeSigned } from '../../vm/signed-module.ts';
+import { agreementPoint } from './outside.ts';
 
 /** Bytes that look random and are the same for the same seed: a stream cipher made of a hash. */
 export class Stream {
@@ -182,6 +183,7 @@ export interface SignedModule {
   /** Of the module, by which it is run. */
   readonly hash: Uint8Array;
   readonly signed: Uint8Array;
+  readonly key: ModuleKey;
   /** Added to what is put in. */
   readonly constant: number;
 }
@@ -193,6 +195,7 @@ export function signedModuleOf(constant: number, key: ModuleKey): SignedModule {
   return {
     hash: moduleHash(file),
     signed: encodeSignedModule(file, keyId, signature),
+    key,
     constant,
   };
 }
@@ -202,3 +205,11 @@ export const strangeModule = signedModuleOf(43, strangeModuleKey);
 
 export const proposal = sha256(utf8('proposal one'));
 export const otherProposal = sha256(utf8('proposal two'));
+
+export const modules: readonly SignedModule[] = [trustedModule, strangeModule];
+
+/** The other side of key agreements. */
+export const peerSecret = sha256(utf8('a peer'));
+export const peerPoint = agreementPoint(peerSecret);
+/** Secrets by point in hex: what is none of these is no point. */
+export const peers: ReadonlyMap<string, Uint8Array> = new Map([[toHex(peerPoint), peerSecret]]);

@@ -3,7 +3,7 @@ import type { DeviceCounters, DeviceKey, DeviceState, Head } from '../../firmwar
 import { toHex } from '../../src/kit/bytes.ts';
 import { assert } from '../../src/kit/result.ts';
 import { otherPin, otherProposal, type Pin, proposal, rightPin, trustedModule } from './fixtures.ts';
-import { type Bench, keyLabels } from './workbench.ts';
+import { type Bench, type BenchEvent, keyLabels } from './workbench.ts';
 
 export interface View {
   readonly state: DeviceState;
@@ -32,6 +32,15 @@ export interface ViewOptions {
 /** Looks at a copy, powered on anew: nothing of the device itself is changed. The bench has to be powered off. */
 export function observe(original: Bench, options: ViewOptions = {}): View {
   return look(original.copy(), options);
+}
+
+/** As `observe`, with what was asked and answered, for the reference to judge. */
+export function inspect(
+  original: Bench,
+  options: ViewOptions = {},
+): { readonly view: View; readonly events: readonly BenchEvent[] } {
+  const bench = original.copy();
+  return { view: look(bench, options), events: bench.events };
 }
 
 /** Powers the device itself on and looks at it; it stays on, and logged in where a PIN was found. Tries are those before that. */

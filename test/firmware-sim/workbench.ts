@@ -36,22 +36,35 @@ export interface Parts {
   makeFirmware(booted: Booted): Firmware;
 }
 
-/** A command, and what came back. */
-export interface Answer {
-  readonly name: CommandName;
-  readonly given: unknown;
-  /** Undefined where nothing came back: power was cut. */
-  readonly result: Result<unknown, DeviceErrorCode> | undefined;
+/** What happened to a device, for whoever judges it afterwards. */
+export type BenchEvent =
+  | {
+      readonly kind: 'command';
+      readonly name: CommandName;
+      readonly given: Commands[CommandName]['arguments'];
+      /** Of each connection another one. */
+      readonly connection: number;
+      /** The device's nonce of the connection. */
+      readonly nonce: Uint8Array;
+      /** Undefined where nothing came back: power was cut. */
+      readonly result: Result<Commands[CommandName]['result'], DeviceErrorCode> | undefined;
+    }
+  | { readonly kind: 'off' };
+
+interface Line {
+  readonly number: number;
+  readonly session: Session;
 }
 
 export class Bench {
   readonly parts: Parts;
   readonly profile: Profile;
   readonly chip: RamChip;
-  /** All of them, in order; what a search for secrets goes through. */
-  readonly answers: Answer[] = [];
+  /** In order; what a search for secrets goes through. */
+  readonly events: BenchEvent[] = [];
   private firmware: Firmware | undefined;
-  private sessions: Session[] = [];
+  private lines: (Line | undefined)[] = [];
+  private connections = 0;
   private readonly stream: Stream;
 
   constructor(parts: Parts, profile: Profile, chip: RamChip, seed = 'bench') {
@@ -72,7 +85,7 @@ export class Bench {
     bench.powerOn();
     furnish(bench);
     bench.powerOff();
-    bench.answers.length = 0;
+    bench.events.length = 0;
     return bench;
   }
 
@@ -92,8 +105,9 @@ export class Bench {
   /** Also what is done after a power cut; what was planned, of cuts, is forgotten. */
   powerOff(): void {
     this.firmware = undefined;
-    this.sessions = [];
+    this.lines = [];
     this.chip.powerOn();
+    this.events.push({ kind: 'off' });
   }
 
   get running(): Firmware {
@@ -101,41 +115,47 @@ export class Bench {
     return this.firmware;
   }
 
-  /** The connection of this number, opened at its first use. */
-  session(number = 0): Session {
-    const known = this.sessions[number];
-    if (known !== undefined) return known;
-    const opened = this.running.open();
-    this.sessions[number] = opened;
-    return opened;
+  /** The connection in this place, opened at its first use. */
+  session(place = 0): Session {
+    return this.line(place).session;
   }
 
-  /** That connection closes; its number is free for another. */
-  close(number = 0): void {
-    delete this.sessions[number];
+  /** That connection closes; its place is free for another. */
+  close(place = 0): void {
+    this.lines[place] = undefined;
   }
 
   ask<N extends CommandName>(
     name: N,
     given: Commands[N]['arguments'],
-    session = 0,
+    place = 0,
   ): Result<Commands[N]['result'], DeviceErrorCode> {
-    const place = this.answers.push({ name, given, result: undefined }) - 1;
-    const result = this.running.handle(this.session(session), name, given);
-    this.answers[place] = { name, given, result };
+    const { number, session } = this.line(place);
+    const said = { kind: 'command', name, given, connection: number, nonce: session.nonce } as const;
+    const at = this.events.push({ ...said, result: undefined }) - 1;
+    const result = this.running.handle(session, name, given);
+    this.events[at] = { ...said, result };
     return result;
   }
 
   /** As `ask`, of what has to succeed. */
-  tell<N extends CommandName>(name: N, given: Commands[N]['arguments'], session = 0): Commands[N]['result'] {
-    const result = this.ask(name, given, session);
+  tell<N extends CommandName>(name: N, given: Commands[N]['arguments'], place = 0): Commands[N]['result'] {
+    const result = this.ask(name, given, place);
     assert(result.ok, `\`${name}\` is accepted: ${result.ok ? '' : `${result.code}: ${result.message}`}`);
     return result.value;
   }
 
-  login(pin: Pin, session = 0): Result<Record<never, never>, DeviceErrorCode> {
+  login(pin: Pin, place = 0): Result<Record<never, never>, DeviceErrorCode> {
     const nonce = this.stream.bytes(16);
-    return this.ask('login', { nonce, proof: proofOf(pin, this.session(session).nonce, nonce) }, session);
+    return this.ask('login', { nonce, proof: proofOf(pin, this.session(place).nonce, nonce) }, place);
+  }
+
+  private line(place: number): Line {
+    const known = this.lines[place];
+    if (known !== undefined) return known;
+    const opened = { number: this.connections++, session: this.running.open() };
+    this.lines[place] = opened;
+    return opened;
   }
 }
 

@@ -1,0 +1,67 @@
+/** What somebody outside of the device can check of its answers, with node:crypto: whether a signature verifies, whether a secret is shared. */
+import { createECDH, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import type { SignatureAlgorithm } from '../../hsm/signer.ts';
+import { toHex } from '../../src/kit/bytes.ts';
+import { assert } from '../../src/kit/result.ts';
+
+const hashes = { ES256: 'sha256', ES384: 'sha384', EdDSA: null, PS256: 'sha256' } as const;
+const known = new Map<string, KeyObject>();
+
+function publicKey(algorithm: SignatureAlgorithm, point: Uint8Array): KeyObject {
+  const name = toHex(point);
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  assert(algorithm !== 'PS256', 'a device has no RSA');
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
+  const half = (point.length - 1) / 2;
+  const key =
+    algorithm === 'EdDSA'
+      ? { kty: 'OKP', crv: 'Ed25519', x: text(point) }
+      : {
+          kty: 'EC',
+          crv: algorithm === 'ES256' ? 'P-256' : 'P-384',
+          x: text(point.subarray(1, 1 + half)),
+          y: text(point.subarray(1 + half)),
+        };
+  const made = createPublicKey({ key, format: 'jwk' });
+  known.set(name, made);
+  return made;
+}
+
+/** Whether `signature`, r ‖ s for ECDSA, is one of `message`; false for what is no signature at all. */
+export function isSignature(
+  { algorithm, point }: { readonly algorithm: SignatureAlgorithm; readonly point: Uint8Array },
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  return verify(
+    hashes[algorithm],
+    message,
+    { key: publicKey(algorithm, point), dsaEncoding: 'ieee-p1363' },
+    signature,
+  );
+}
+
+/** The half of an ECDSA signature that may be low only. */
+export function hasLowS(algorithm: SignatureAlgorithm, signature: Uint8Array): boolean {
+  if (algorithm === 'EdDSA' || algorithm === 'PS256') return true;
+  const order =
+    algorithm === 'ES256'
+      ? 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+      : 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n;
+  return 2n * BigInt(`0x${toHex(signature.subarray(signature.length / 2))}`) <= order;
+}
+
+/** The point of the other side of a key agreement, 65 bytes. */
+export function agreementPoint(secret: Uint8Array): Uint8Array {
+  const own = createECDH('prime256v1');
+  own.setPrivateKey(secret);
+  return new Uint8Array(own.getPublicKey());
+}
+
+/** What the other side shares with `point`. */
+export function sharedWith(secret: Uint8Array, point: Uint8Array): Uint8Array {
+  const own = createECDH('prime256v1');
+  own.setPrivateKey(secret);
+  return new Uint8Array(own.computeSecret(point));
+}

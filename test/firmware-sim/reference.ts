@@ -1,0 +1,84 @@
+/**
+ * The device as plain maps and numbers, written from docs/DEVICE.md and protocol.ts: no flash, no seal, no guards. What the firmware answers and
+ * keeps is held against it. What each command does to it is in reference-commands.ts.
+ */
+import type { Profile } from '../../firmware-sim/profile.ts';
+import type {
+  BallotChoice,
+  CommandName,
+  Commands,
+  DeviceErrorCode,
+  Head,
+  KeyUse,
+} from '../../firmware-sim/protocol.ts';
+import type { SignatureAlgorithm } from '../../hsm/signer.ts';
+import type { Pin } from './fixtures.ts';
+
+export interface ReferenceKey {
+  readonly label: string;
+  readonly algorithm: SignatureAlgorithm;
+  readonly use: KeyUse;
+  readonly anchored: boolean;
+  readonly free: readonly string[];
+  /** Undefined where nobody has seen it yet: the answer to `generate` was lost in a power cut. */
+  readonly point: Uint8Array | undefined;
+}
+
+export interface Ballot {
+  readonly label: string;
+  readonly choice: BallotChoice;
+  /** Undefined where nobody has seen it yet. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** A proof that has not reached the head yet. */
+interface Proof {
+  readonly end: Head;
+  readonly messages: readonly string[];
+}
+
+/** What is kept. Nothing in it is changed: each step makes another. */
+export interface Kept {
+  readonly lifecycle: 'blank' | 'ready' | 'zeroised';
+  readonly pin: Pin | undefined;
+  readonly tries: number;
+  readonly keys: ReadonlyMap<string, ReferenceKey>;
+  readonly anchors: ReadonlyMap<string, Head>;
+  /** By label and proposal. */
+  readonly ballots: ReadonlyMap<string, Ballot>;
+  readonly trusted: readonly Uint8Array[] | undefined;
+}
+
+/** What a power-off loses. */
+export interface Volatile {
+  /** Connections that have logged in. */
+  readonly sessions: ReadonlySet<number>;
+  readonly proofs: ReadonlyMap<string, Proof>;
+  /** Hashes of what may be signed by an anchored key, in hex. */
+  readonly admitted: ReadonlySet<string>;
+  /** Hashes of modules that are loaded, in hex. */
+  readonly loaded: ReadonlySet<string>;
+}
+
+export interface Reference extends Kept, Volatile {
+  readonly profile: Profile;
+  readonly serial: string;
+}
+
+/** What has to come back. `check` says what is wrong with a result, and gives what was learnt from it, by those who know no secrets. */
+export type Expected<N extends CommandName> =
+  | { readonly ok: false; readonly code: DeviceErrorCode }
+  | {
+      readonly ok: true;
+      readonly check: (result: Commands[N]['result']) => string | undefined;
+      /** What is known from then on: a new key's point, a ballot's bytes. */
+      readonly learn?: (after: Reference, result: Commands[N]['result']) => Reference;
+    };
+
+export interface Decision<N extends CommandName> {
+  readonly expected: Expected<N>;
+  /** What it is after the command. */
+  readonly after: Reference;
+  /** What else may be found where power was cut within it, beside before and after. */
+  readonly between: readonly Reference[];
+}
