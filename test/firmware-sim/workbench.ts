@@ -36,20 +36,21 @@ export interface Parts {
   makeFirmware(booted: Booted): Firmware;
 }
 
+/** A command, and what came back. */
+export interface Answer {
+  readonly kind: 'command';
+  readonly name: CommandName;
+  readonly given: Commands[CommandName]['arguments'];
+  /** Of each connection another one. */
+  readonly connection: number;
+  /** The device's nonce of the connection. */
+  readonly nonce: Uint8Array;
+  /** Undefined where nothing came back: power was cut. */
+  result: Result<Commands[CommandName]['result'], DeviceErrorCode> | undefined;
+}
+
 /** What happened to a device, for whoever judges it afterwards. */
-export type BenchEvent =
-  | {
-      readonly kind: 'command';
-      readonly name: CommandName;
-      readonly given: Commands[CommandName]['arguments'];
-      /** Of each connection another one. */
-      readonly connection: number;
-      /** The device's nonce of the connection. */
-      readonly nonce: Uint8Array;
-      /** Undefined where nothing came back: power was cut. */
-      readonly result: Result<Commands[CommandName]['result'], DeviceErrorCode> | undefined;
-    }
-  | { readonly kind: 'off' };
+export type BenchEvent = Answer | { readonly kind: 'off' };
 
 interface Line {
   readonly number: number;
@@ -62,6 +63,8 @@ export class Bench {
   readonly chip: RamChip;
   /** In order; what a search for secrets goes through. */
   readonly events: BenchEvent[] = [];
+  /** Those of them that are commands. */
+  readonly answers: Answer[] = [];
   private firmware: Firmware | undefined;
   private lines: (Line | undefined)[] = [];
   private connections = 0;
@@ -86,6 +89,7 @@ export class Bench {
     furnish(bench);
     bench.powerOff();
     bench.events.length = 0;
+    bench.answers.length = 0;
     return bench;
   }
 
@@ -131,10 +135,18 @@ export class Bench {
     place = 0,
   ): Result<Commands[N]['result'], DeviceErrorCode> {
     const { number, session } = this.line(place);
-    const said = { kind: 'command', name, given, connection: number, nonce: session.nonce } as const;
-    const at = this.events.push({ ...said, result: undefined }) - 1;
+    const answer: Answer = {
+      kind: 'command',
+      name,
+      given,
+      connection: number,
+      nonce: session.nonce,
+      result: undefined,
+    };
+    this.events.push(answer);
+    this.answers.push(answer);
     const result = this.running.handle(session, name, given);
-    this.events[at] = { ...said, result };
+    answer.result = result;
     return result;
   }
 
