@@ -1,4 +1,4 @@
-/** What a vendor's chip is like: data that firmware and client go by. (Contract; the profiles themselves are to be built.) */
+/** What a vendor's chip is like: data that firmware and client go by. The profiles themselves are in profiles.ts. */
 import type { SignatureAlgorithm } from '../hsm/signer.ts';
 import type { Geometry } from './chip/memory.ts';
 import type { DeviceLimits } from './protocol.ts';
@@ -7,11 +7,13 @@ export interface Profile {
   /** Such as `aster-1`: a vendor's name and a model. */
   readonly name: string;
   readonly vendor: string;
-  /** IANA private enterprise number of the EAT claim oemid; those of the invented vendors are of RFC 5612 (examples). */
+  /** IANA private enterprise number of the EAT claim oemid; invented vendors have the one for examples (RFC 5612 §2), 32473. */
   readonly oem: number;
   readonly algorithms: readonly SignatureAlgorithm[];
   /** Of the attestation key and of the vendor's root. */
   readonly attestation: 'ES256' | 'ES384' | 'EdDSA';
+  /** The vendor's root, which endorses attestation keys: a point, as `DeviceKey.point`. */
+  readonly root: Uint8Array;
   readonly limits: DeviceLimits;
   readonly quirks: Quirks;
   /** PBKDF2-HMAC-SHA-256. */
@@ -20,7 +22,7 @@ export interface Profile {
   readonly alarmLimit: number;
   readonly flash: Geometry;
   readonly die: Geometry;
-  /** Sectors of the flash, in this order: certificate and vendor data, image, slot A, slot B. */
+  /** How many sectors of the flash, in this order: certificate and vendor data, image, slot A, slot B (as many as A). */
   readonly layout: { readonly certificate: number; readonly image: number; readonly slot: number };
 }
 

@@ -142,7 +142,16 @@ export async function startMachine(
   const module =
     wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm as Uint8Array<ArrayBuffer>);
   const instance = await WebAssembly.instantiate(module, {});
-  const machine = instance.exports as unknown as Exports;
+  return machineOf(instance.exports as unknown as Exports, options);
+}
+
+/** The same at once, for a host that is not to be left in the middle; throws where the wasm cannot be compiled. */
+export function startMachineAtOnce(module: CompiledModule, options: MachineOptions = {}): Machine {
+  const instance = new WebAssembly.Instance(module as WebAssembly.Module, {});
+  return machineOf(instance.exports as unknown as Exports, options);
+}
+
+function machineOf(machine: Exports, options: MachineOptions): Machine {
   // The memory does not grow, so its views stay good.
   const bytes = new Uint8Array(machine.memory.buffer);
   const words = new BigInt64Array(machine.memory.buffer);

@@ -8,6 +8,7 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
   }
   class Instance {
+    constructor(module: Module, imports: Record<string, never>);
     readonly exports: Record<string, unknown>;
   }
   function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>;
