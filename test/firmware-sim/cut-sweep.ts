@@ -18,7 +18,8 @@ import {
   traceOf,
   type Where,
 } from './cut-trace.ts';
-import { headAt, journal, rightPin } from './fixtures.ts';
+import { advanceOnce, type CutWorkflow } from './cut-workflows.ts';
+import { journal, rightPin } from './fixtures.ts';
 import { look, observe, type View, type ViewOptions } from './view.ts';
 import { Bench, type Parts } from './workbench.ts';
 import type { Workflow } from './workflows.ts';
@@ -31,6 +32,8 @@ export interface SweepOptions {
   readonly during: number;
   /** Of so many cuts one is made with the firmware running into it, and has to leave the same chip. */
   readonly realEvery: number;
+  /** Whether a cut also loses some of what was not settled: a host's power, and not the chip's own. */
+  readonly forgets: boolean;
 }
 
 export interface SweepReport {
@@ -56,16 +59,22 @@ const deepOptions: ViewOptions = { ...viewOptions, deep: true };
 const deepWorkflows = new Set(['vote, and otherwise', 'trust, and others', 'initialise']);
 
 export function sweepWorkflow(
-  workflow: Workflow,
+  workflow: CutWorkflow,
   start: Bench,
   options: SweepOptions,
   report: SweepReport,
 ): void {
-  const bench = start.copy();
-  workflow.prepare?.(bench);
+  const bench = prepared(start, workflow, options);
   const trace = traceOf(bench, (one) => workflow.run(one));
+  assert(
+    workflow.erases === undefined ||
+      trace.moments.some(({ operation: one }) => one.kind === 'erase' && one.memory === workflow.erases),
+    `the workflow \`${workflow.name}\` erases the ${workflow.erases}`,
+  );
   const states = new States(trace, options);
+  const cutFrom = workflow.cutFrom?.(prepared(start, workflow, options)) ?? 0;
   for (const [at, moment] of trace.moments.entries()) {
+    if (moment.answered < cutFrom) continue;
     report.operations++;
     for (const where of placesOf(at, options)) {
       const name =
@@ -75,15 +84,15 @@ export function sweepWorkflow(
       try {
         const chip = chipCutAt(moment, where);
         if (report.cuts % options.realEvery === 0) {
-          const other = start.copy();
-          workflow.prepare?.(other);
+          const other = prepared(start, workflow, options);
           const real = cutForReal(other, (one) => workflow.run(one), { ...where, at });
           report.real++;
           if (contentOf(real.clone()) !== contentOf(chip.clone()))
             throw new Error('the firmware that ran into the cut left another chip');
         }
         const deep = deepWorkflows.has(workflow.name) || report.cuts % 10 === 0;
-        const side = checkChip(chip, { moment, where: where.where, states, deep, options });
+        const again = where.where === 'during';
+        const side = checkChip(chip, { moment, states, deep, again, options });
         report.found[side]++;
       } catch (error) {
         throw new SweepFailure(error instanceof Error ? (error.stack ?? error.message) : String(error), name);
@@ -92,14 +101,30 @@ export function sweepWorkflow(
   }
 }
 
+/** A copy, as the workflow begins with it. */
+export function prepared(
+  start: Bench,
+  workflow: Workflow,
+  { forgets }: Pick<SweepOptions, 'forgets'>,
+): Bench {
+  const bench = start.copy();
+  workflow.prepare?.(bench);
+  if (forgets) bench.chip.makeForgetful();
+  return bench;
+}
+
 /** Before, after, and in it as often as is drawn. */
-export function placesOf(at: number, { seed, during }: Pick<SweepOptions, 'seed' | 'during'>): Where[] {
-  const places: Where[] = [
-    { where: 'before', seed: 0 },
-    { where: 'after', seed: 0 },
-  ];
-  for (let draw = 0; draw < during; draw++)
-    places.push({ where: 'during', seed: (Math.imul(seed, 0x9e3779b1) + at * 1009 + draw) >>> 0 });
+export function placesOf(
+  at: number,
+  { seed, during, forgets }: Pick<SweepOptions, 'seed' | 'during' | 'forgets'>,
+): Where[] {
+  const of = (where: CutPlace, draw: number): Where => ({
+    where,
+    seed: (Math.imul(seed, 0x9e3779b1) + at * 1009 + draw) >>> 0,
+    forgets,
+  });
+  const places = [of('before', 0), of('after', 1)];
+  for (let draw = 0; draw < during; draw++) places.push(of('during', 2 + draw));
   return places;
 }
 
@@ -129,18 +154,20 @@ export class States {
 
 interface CheckOptions {
   readonly moment: Moment;
-  readonly where: CutPlace;
   readonly states: States;
   readonly deep: boolean;
+  /** Whether it is powered on twice: bits that nobody knows may read otherwise then. */
+  readonly again: boolean;
   readonly options: Pick<SweepOptions, 'parts' | 'profile'>;
 }
 
 /** Powers it on, and says which of the two states it is in. Throws where it is in neither, does not go on, or is another the next time. */
 export function checkChip(
   chip: RamChip,
-  { moment, where, states, deep, options }: CheckOptions,
+  { moment, states, deep, again, options }: CheckOptions,
 ): 'before' | 'after' {
-  const { answered, command, operation } = moment;
+  const { answered, command } = moment;
+  const latched = chip.latch.read() !== undefined;
   const bench = new Bench(options.parts, options.profile, chip);
   const before = states.after(answered, deep);
   const after = command === undefined ? before : states.after(answered + 1, deep);
@@ -151,9 +178,8 @@ export function checkChip(
     throw new Error(`it is ${JSON.stringify(found)}\n  and is to be ${allowed}`);
   }
   // What was latched is gone on with, wherever the rest of it was cut.
-  const latched = operation.kind === 'latch' ? where === 'after' : chip.latch.read() !== undefined;
   if (latched && found.state !== 'zeroised') throw new Error(`its latch is set, and it is ${found.state}`);
-  goOn(bench, found, where === 'during');
+  goOn(bench, found, again);
   return side;
 }
 
@@ -164,9 +190,11 @@ function sideOf(
   const text = JSON.stringify(found);
   if (text === JSON.stringify(before)) return 'before';
   if (text === JSON.stringify(after)) return 'after';
-  // A try is written off before the PIN is compared, and given back when it was right.
-  const tried = { ...before, triesLeft: before.triesLeft - 1 };
-  return command === 'login' && text === JSON.stringify(tried) ? 'before' : undefined;
+  if (command !== 'login') return undefined;
+  // A try is written off before the PIN is compared, and given back when it was right. With the last one it is locked, right or not.
+  const triesLeft = before.triesLeft - 1;
+  if (text === JSON.stringify({ ...before, triesLeft })) return 'before';
+  return triesLeft === 0 && found.state === 'locked' && found.triesLeft === 0 ? 'before' : undefined;
 }
 
 /** It serves: what is acknowledged now is there after the next power-on, with all that was there before. */
@@ -181,9 +209,7 @@ function goOn(bench: Bench, found: View, again: boolean): void {
     if (next.state !== expected) throw new Error(`it was to be ${expected}, and is ${next.state}`);
     return;
   }
-  const { head: from } = bench.tell('read-anchor', { name: journal.name });
-  const to = headAt(journal, (from?.sequence ?? 0) + 1);
-  bench.tell('advance', { name: journal.name, from, to });
+  const to = advanceOnce(bench);
   bench.powerOff();
   if (!again) return;
   const next = look(bench, viewOptions);
