@@ -183,7 +183,8 @@ export function checkChip(
   return side;
 }
 
-function sideOf(
+/** Undefined where it is neither. */
+export function sideOf(
   found: View,
   { before, after, command }: { before: View; after: View; command: string | undefined },
 ): 'before' | 'after' | undefined {

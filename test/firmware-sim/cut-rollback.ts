@@ -1,0 +1,48 @@
+/**
+ * Flash that is put back: the flash of every moment of a workflow, on the die of every later one. It is refused, or it holds what the die
+ * stands at: never a state from before something that was acknowledged.
+ */
+import { States, SweepFailure, type SweepOptions, sideOf } from './cut-sweep.ts';
+import { traceOf } from './cut-trace.ts';
+import type { CutWorkflow } from './cut-workflows.ts';
+import { journal } from './fixtures.ts';
+import { observe } from './view.ts';
+import { Bench } from './workbench.ts';
+
+interface RollbackReport {
+  exchanges: number;
+  refused: number;
+}
+
+export function sweepRollbacks(
+  workflow: CutWorkflow,
+  start: Bench,
+  { parts, profile }: Pick<SweepOptions, 'parts' | 'profile'>,
+): RollbackReport {
+  const bench = start.copy();
+  workflow.prepare?.(bench);
+  const { moments, ...rest } = traceOf(bench, (one) => workflow.run(one));
+  const states = new States({ moments, ...rest }, { parts, profile });
+  const report: RollbackReport = { exchanges: 0, refused: 0 };
+  for (const [later, on] of moments.entries()) {
+    for (const [earlier, from] of moments.slice(0, later).entries()) {
+      const chip = on.chip.clone();
+      chip.fitFlash(from.chip);
+      const found = observe(new Bench(parts, profile, chip), { anchors: [journal.name, 'second'] });
+      report.exchanges++;
+      if (found.state === 'failed' && found.reason.includes('store_rolled_back')) {
+        report.refused++;
+        continue;
+      }
+      const { answered, command } = on;
+      const before = states.after(answered, false);
+      const after = command === undefined ? before : states.after(answered + 1, false);
+      if (sideOf(found, { before, after, command }) === undefined)
+        throw new SweepFailure(
+          `it is ${JSON.stringify(found)}\n  and is to be ${JSON.stringify(before)}\n  or ${JSON.stringify(after)}`,
+          `workflow \`${workflow.name}\` of ${profile.name}: the flash before operation ${earlier} with the die before operation ${later}`,
+        );
+    }
+  }
+  return report;
+}
