@@ -1,6 +1,7 @@
 /**
  * What attestations are written with: an EAT (RFC 9711) that the device signs, and the vendor's endorsement of the key that signed it. Portable.
  */
+import { sha256, utf8 } from '../../src/kit/bytes.ts';
 
 /** IANA CBOR Web Token Claims; private ones are below -65536 (RFC 8392 §9.1) where none is registered. */
 export const attestationClaim = {
@@ -12,7 +13,7 @@ export const attestationClaim = {
   ueid: 256,
   /** RFC 9711 §4.2.3.3: IANA private enterprise number. */
   oemid: 258,
-  /** RFC 9711 §4.2.4: the profile's name, as bytes. */
+  /** RFC 9711 §4.2.4: SHA-256 of the profile's name, since it is not meant to be read. */
   hwmodel: 259,
   /** RFC 9711 §4.2.8: true: what runs was signed by the vendor. */
   oemboot: 262,
@@ -34,7 +35,7 @@ export const attestationClaim = {
   simulator: -65_703,
 } as const;
 
-/** RFC 9782 §6.1: an EAT that is a CWT. */
+/** RFC 9782: an EAT that is a CWT. */
 export const attestationType = 'application/eat+cwt';
 export const endorsementType = 'application/vnd.ringmint.device-endorsement+cose';
 
@@ -44,6 +45,11 @@ export const softwareName = 'ringmint firmware-sim';
 export const debugEnabled = 0;
 /** RFC 8747 §3.2. */
 export const coseKeyMember = 1;
+
+/** The claim hwmodel of the devices of this profile, 32 bytes. */
+export function hardwareModelOf(profile: string): Uint8Array {
+  return sha256(utf8(profile));
+}
 
 /** A UEID of type RAND (RFC 9711 §4.2.1) around 16 bytes. */
 export function ueidOf(serial: Uint8Array): Uint8Array {

@@ -1,5 +1,4 @@
 /** Attestations: what the device is and runs, signed by a key that only this device with this image has, and the vendor endorsed. */
-import { utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
 import { assert } from '../../src/kit/result.ts';
 import type { Chip } from '../chip/chip.ts';
@@ -10,6 +9,7 @@ import {
   attestationType,
   attestationClaim as claim,
   debugEnabled,
+  hardwareModelOf,
   softwareName,
   ueidOf,
 } from './attestation-claims.ts';
@@ -42,7 +42,7 @@ export function attest(
       [claim.nonce, nonce],
       [claim.ueid, ueidOf(serial)],
       [claim.oemid, profile.oem],
-      [claim.hwmodel, utf8(profile.name)],
+      [claim.hwmodel, hardwareModelOf(profile.name)],
       [claim.oemboot, true],
       [claim.dbgstat, debugEnabled],
       [claim.profile, attestationProfile],

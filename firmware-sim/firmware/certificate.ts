@@ -6,11 +6,17 @@
  * payload: { 8: { 1: COSE_Key }, 256: ueid, 258: oemid, 259: hwmodel, -65700: measurement }
  * ```
  */
-import { equalBytes, utf8 } from '../../src/kit/bytes.ts';
+import { equalBytes } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/kit/encoding.ts';
 import type { Memory } from '../chip/memory.ts';
 import type { Profile } from '../profile.ts';
-import { attestationClaim as claim, coseKeyMember, endorsementType, ueidOf } from './attestation-claims.ts';
+import {
+  attestationClaim as claim,
+  coseKeyMember,
+  endorsementType,
+  hardwareModelOf,
+  ueidOf,
+} from './attestation-claims.ts';
 import { isSignedBy } from './curve.ts';
 import { framed, readFramed } from './image.ts';
 import { coseKeyOf, decodeSign1, makeSign1, pointOfCoseKey } from './sign1.ts';
@@ -32,7 +38,7 @@ export function makeCertificate({ profile, serial, measurement, point }: Endorse
       [claim.confirmation, new Map([[coseKeyMember, coseKeyOf(profile.attestation, point)]])],
       [claim.ueid, ueidOf(serial)],
       [claim.oemid, profile.oem],
-      [claim.hwmodel, utf8(profile.name)],
+      [claim.hwmodel, hardwareModelOf(profile.name)],
       [claim.measurement, measurement],
     ]),
   );
