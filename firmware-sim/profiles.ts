@@ -56,8 +56,9 @@ const aster: Profile = {
     anchors: 64,
     ballots: 256,
     modules: 8,
-    messageBytes: 131_072,
-    frameBytes: 262_144,
+    // Any record of an appliance: a request has up to 16 MiB (src/api/message.ts), and its journal entry is shown with it.
+    messageBytes: 16_842_752,
+    frameBytes: 17_825_792,
     pinTries: 8,
     pinLength: { least: 4, most: 64 },
   },
