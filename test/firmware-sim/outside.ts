@@ -1,5 +1,7 @@
 /** What somebody outside of the device can check of its answers, with node:crypto: whether a signature verifies, whether a secret is shared. */
 import { createECDH, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { p256, p384 } from '@noble/curves/nist.js';
+import type { Quirks } from '../../firmware-sim/profile.ts';
 import type { SignatureAlgorithm } from '../../hsm/signer.ts';
 import { toHex } from '../../src/kit/bytes.ts';
 import { assert } from '../../src/kit/result.ts';
@@ -28,18 +30,55 @@ function publicKey(algorithm: SignatureAlgorithm, point: Uint8Array): KeyObject 
   return made;
 }
 
-/** Whether `signature`, r ‖ s for ECDSA, is one of `message`; false for what is no signature at all. */
+/** Of the hash that ECDSA signs, bytes; undefined where there is none outside of the signature. */
+export function digestLength(algorithm: SignatureAlgorithm): number | undefined {
+  return algorithm === 'ES256' ? 32 : algorithm === 'ES384' ? 48 : undefined;
+}
+
+/** Whether `signature`, r ‖ s for ECDSA, is one of `message`, or of what has this as its digest; false for what is no signature at all. */
 export function isSignature(
   { algorithm, point }: { readonly algorithm: SignatureAlgorithm; readonly point: Uint8Array },
   message: Uint8Array,
   signature: Uint8Array,
+  isDigest = false,
 ): boolean {
+  if (isDigest) {
+    const curve = algorithm === 'ES256' ? p256 : p384;
+    return curve.verify(signature, message, point, { prehash: false, lowS: false });
+  }
   return verify(
     hashes[algorithm],
     message,
     { key: publicKey(algorithm, point), dsaEncoding: 'ieee-p1363' },
     signature,
   );
+}
+
+/** r ‖ s of what the vendor's chip gives; undefined where it is nothing of the kind. */
+export function readSignature(
+  algorithm: SignatureAlgorithm,
+  given: Uint8Array,
+  { signature }: Quirks,
+): Uint8Array | undefined {
+  const length = algorithm === 'ES384' ? 96 : 64;
+  if (signature === 'raw' || algorithm === 'EdDSA') return given.length === length ? given : undefined;
+  const curve = algorithm === 'ES256' ? p256 : p384;
+  return curve.Signature.fromBytes(given, 'der').toBytes('compact');
+}
+
+/** The point of what the vendor's chip gives; undefined where it is nothing of the kind. */
+export function readPoint(
+  algorithm: SignatureAlgorithm,
+  given: Uint8Array,
+  { publicKey: form }: Quirks,
+): Uint8Array | undefined {
+  const length = algorithm === 'ES256' ? 65 : algorithm === 'ES384' ? 97 : 32;
+  if (form === 'point') return given.length === length ? given : undefined;
+  const key = createPublicKey({ key: Buffer.from(given), format: 'der', type: 'spki' });
+  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  const parts = [Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')];
+  const point = algorithm === 'EdDSA' ? parts[0] : Buffer.concat([Uint8Array.of(4), ...parts]);
+  return point?.length === length ? new Uint8Array(point) : undefined;
 }
 
 /** The half of an ECDSA signature that may be low only. */

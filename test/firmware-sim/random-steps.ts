@@ -79,7 +79,10 @@ const message = fc.oneof(
       messageOf(boundType, freeType),
       messageOf(boundType, 'in no journal'),
       messageOf(boundType, 'two types', { headerType: [freeType] }),
+      sha256(utf8('a hash')),
+      new Uint8Array(48).fill(9),
       utf8(freeType),
+      utf8('ringmint.canary'),
       new Uint8Array(),
     ),
   },
@@ -212,11 +215,14 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
 
 const place = fc.integer({ min: 0, max: 2 });
 
-/** `serial` is the device's own; zeroise and tamper are rare, since little happens after them. */
-function deeds(serial: string): fc.Arbitrary<Deed> {
+/** Stands for the serial of the device. */
+export const ownSerial = 'its own';
+
+/** Zeroise and tamper are rare, since little happens after them. */
+function deeds(): fc.Arbitrary<Deed> {
   const ending = fc.oneof(
     { weight: 3, arbitrary: command('zeroise', fc.constant({ serial: 'another' })) },
-    { weight: 1, arbitrary: command('zeroise', fc.constant({ serial })) },
+    { weight: 1, arbitrary: command('zeroise', fc.constant({ serial: ownSerial })) },
     {
       weight: 1,
       arbitrary: command(
@@ -240,8 +246,9 @@ function cutsWithin(most: number): fc.Arbitrary<PlannedCut> {
   });
 }
 
-export function stepsOf(serial: string, most: number): fc.Arbitrary<readonly Step[]> {
-  const deed = deeds(serial);
+/** At most so many of them. */
+export function stepsOf(most: number): fc.Arbitrary<readonly Step[]> {
+  const deed = deeds();
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 12, arbitrary: fc.record({ kind: fc.constant('deed' as const), deed }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('cut' as const), deed, cut: cutsWithin(24) }) },

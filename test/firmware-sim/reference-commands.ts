@@ -1,17 +1,19 @@
 /** What each command has to do, on the reference. */
+import type { Quirks } from '../../firmware-sim/profile.ts';
 import type {
   CommandName,
   Commands,
   DeviceErrorCode,
+  DeviceKey,
   DeviceState,
   Head,
 } from '../../firmware-sim/protocol.ts';
 import { chainHash } from '../../src/journal/chain.ts';
 import { decodeEntry, decodeIntentContent } from '../../src/journal/entry.ts';
-import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
+import { decodeUtf8, equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { decodeCbor } from '../../src/kit/encoding.ts';
 import { modules, type Pin, peers, proofOf } from './fixtures.ts';
-import { hasLowS, isSignature, sharedWith } from './outside.ts';
+import { digestLength, hasLowS, isSignature, readPoint, readSignature, sharedWith } from './outside.ts';
 import type { Decision, Reference, ReferenceKey } from './reference.ts';
 
 /** A connection, as whoever holds it knows it. */
@@ -51,43 +53,33 @@ function set<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> 
   return new Map([...map, [key, value]]);
 }
 
-const access: Readonly<Record<CommandName, 'open' | 'login'>> = {
-  info: 'open',
-  counters: 'open',
-  attest: 'open',
-  initialise: 'open',
-  login: 'open',
-  'change-pin': 'login',
-  generate: 'login',
-  keys: 'login',
-  sign: 'login',
-  derive: 'login',
-  'read-anchor': 'login',
-  advance: 'login',
-  prove: 'login',
-  vote: 'login',
-  trust: 'login',
-  load: 'login',
-  run: 'login',
-  zeroise: 'open',
-  tamper: 'open',
-  'dump-flash': 'open',
-};
+/** What is answered in whatever state. */
+const always: readonly CommandName[] = ['info', 'counters', 'zeroise', 'tamper', 'dump-flash'];
+const beforeLogin: readonly CommandName[] = [...always, 'attest', 'initialise', 'login'];
+
+const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const anchorName = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** Gives what the command has to answer, and what the device is then. */
 export function decide<N extends CommandName>(
-  device: Reference,
+  before: Reference,
   name: N,
   given: Commands[N]['arguments'],
   connection: Connection,
 ): Decision<N> {
-  const state = stateOf(device);
-  const always = name === 'info' || name === 'counters' || name === 'dump-flash' || name === 'tamper';
-  if (state === 'zeroised' && !always && name !== 'zeroise') return refusal(device, 'device_zeroised');
-  if (access[name] === 'login') {
-    if (state === 'blank') return refusal(device, 'device_blank');
+  const session = before.sessions.get(connection.number) ?? {
+    opened: before.pins,
+    loggedIn: false,
+    proof: undefined,
+  };
+  const device = { ...before, sessions: set(before.sessions, connection.number, session) };
+  if (!always.includes(name)) {
+    const state = stateOf(device);
+    if (state === 'zeroised') return refusal(device, 'device_zeroised');
     if (state === 'locked') return refusal(device, 'pin_locked');
-    if (!device.sessions.has(connection.number)) return refusal(device, 'login_required');
+    const isOfBlank = name === 'attest' || name === 'initialise';
+    if (state === 'blank' && !isOfBlank) return refusal(device, 'device_blank');
+    if (!beforeLogin.includes(name) && !session.loggedIn) return refusal(device, 'login_required');
   }
   const one = table[name] as unknown as Decide<N>;
   return one(device, given, connection);
@@ -118,24 +110,38 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
     });
   },
 
-  login(device, { nonce, proof }, connection) {
-    if (device.pin === undefined) return refusal(device, 'device_blank');
-    if (device.tries === 0) return refusal(device, 'pin_locked');
+  login(device, { nonce, proof }, { number, nonce: own }) {
+    const session = device.sessions.get(number);
+    if (session === undefined || session.loggedIn || session.opened !== device.pins)
+      return refusal(device, 'command_refused');
     const spent = { ...device, tries: device.tries - 1 };
-    if (!equalBytes(proof, proofOf(device.pin, connection.nonce, nonce)))
-      return { expected: { ok: false, code: 'pin_incorrect' }, after: spent, between: [] };
-    const { number } = connection;
-    const sessions = new Set([...device.sessions, number]);
-    return {
-      ...done<'login'>({ ...device, tries: device.profile.limits.pinTries, sessions }),
-      between: [spent],
-    };
+    if (device.pin === undefined || !equalBytes(proof, proofOf(device.pin, own, nonce)))
+      return {
+        expected: { ok: false, code: spent.tries === 0 ? 'pin_locked' : 'pin_incorrect' },
+        after: spent,
+        between: [],
+      };
+    const sessions = set(device.sessions, number, { ...session, loggedIn: true });
+    const { pinTries } = device.profile.limits;
+    return { ...done<'login'>({ ...device, tries: pinTries, sessions }), between: [spent] };
   },
 
-  'change-pin': (device, pin: Pin) => done({ ...device, pin }),
+  'change-pin'(device, pin, { number }) {
+    const after = withPin(device, pin);
+    // The connection that changed it goes on; others have to log in anew, on a new one.
+    const sessions = new Map(
+      [...device.sessions].map(([other, session]) =>
+        other === number
+          ? [other, { ...session, opened: after.pins }]
+          : [other, { ...session, loggedIn: false }],
+      ),
+    );
+    return done({ ...after, sessions });
+  },
 
   generate(device, { label, algorithm, use, anchored, free }) {
     const { limits, algorithms } = device.profile;
+    if (!labelPattern.test(label)) return refusal(device, 'argument_invalid');
     if (device.keys.has(label)) return refusal(device, 'key_exists');
     if (!algorithms.includes(algorithm)) return refusal(device, 'algorithm_unsupported');
     if (use === 'agree' && algorithm !== 'ES256') return refusal(device, 'algorithm_unsupported');
@@ -143,8 +149,11 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
     const key: ReferenceKey = { label, algorithm, use, anchored, free, point: undefined };
     return done(
       { ...device, keys: set(device.keys, label, key) },
-      (made) => differenceOf(key, made),
-      (after, { point }) => ({ ...after, keys: set(after.keys, label, { ...key, point }) }),
+      (made) => differenceOf(key, made, device.profile.quirks),
+      (after, { point }) => ({
+        ...after,
+        keys: set(after.keys, label, { ...key, point: readPoint(algorithm, point, device.profile.quirks) }),
+      }),
     );
   },
 
@@ -153,7 +162,8 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
       if (keys.length !== device.keys.size) return `${keys.length} keys, and not ${device.keys.size}`;
       for (const key of keys) {
         const own = device.keys.get(key.label);
-        const wrong = own === undefined ? `a key \`${key.label}\`` : differenceOf(own, key);
+        const wrong =
+          own === undefined ? `a key \`${key.label}\`` : differenceOf(own, key, device.profile.quirks);
         if (wrong !== undefined) return wrong;
       }
       return undefined;
@@ -163,15 +173,19 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
     const key = device.keys.get(label);
     if (key === undefined) return refusal(device, 'key_missing');
     if (key.use !== 'sign') return refusal(device, 'use_mismatch');
-    if (message.length > device.profile.limits.messageBytes) return refusal(device, 'argument_invalid');
+    const { limits, quirks } = device.profile;
+    if (message.length > limits.messageBytes) return refusal(device, 'argument_invalid');
     if (key.anchored && !maySign(device, key, message)) return refusal(device, 'not_anchored');
+    const { algorithm, point } = key;
+    const digest = digestLength(algorithm);
+    const isDigest = quirks.takes === 'digest' && !key.anchored && digest !== undefined;
+    if (isDigest && message.length !== digest) return refusal(device, 'argument_invalid');
     return done(device, ({ signature }) => {
-      const { algorithm, point } = key;
-      if (point !== undefined && !isSignature({ algorithm, point }, message, signature))
+      if (point === undefined) return undefined;
+      const own = readSignature(algorithm, signature, quirks);
+      if (own === undefined || !isSignature({ algorithm, point }, message, own, isDigest))
         return 'a signature that does not verify';
-      return device.profile.quirks.lowS && !hasLowS(algorithm, signature)
-        ? 'a signature of high s'
-        : undefined;
+      return quirks.lowS && !hasLowS(algorithm, own) ? 'a signature of high s' : undefined;
     });
   },
 
@@ -195,41 +209,41 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
 
   advance(device, { name, from, to }) {
     const own = device.anchors.get(name) ?? null;
+    if (!anchorName.test(name)) return refusal(device, 'argument_invalid');
     if (isSameHead(own, to)) return done(device);
-    if (!isSameHead(own, from)) return refusal(device, 'anchor_moved');
-    if (own !== null && to.sequence <= own.sequence) return refusal(device, 'anchor_moved');
     if (own === null && device.anchors.size >= device.profile.limits.anchors)
       return refusal(device, 'anchors_full');
+    if (!isSameHead(own, from)) return refusal(device, 'anchor_moved');
+    if (own !== null && to.sequence <= own.sequence) return refusal(device, 'anchor_moved');
     return done({ ...device, anchors: set(device.anchors, name, to) });
   },
 
-  prove(device, { name, from, entries }) {
+  prove(device, { name, from, entries }, { number }) {
     const head = device.anchors.get(name);
-    if (head === undefined) return refusal(device, 'not_anchored');
-    const before = device.proofs.get(name);
-    const goesOn = before !== undefined && isSameHead(before.end, from);
-    const messages = goesOn ? [...before.messages] : [];
-    let { sequence, hash } = from;
-    if (sequence > head.sequence) return refusal(device, 'chain_broken');
+    const session = device.sessions.get(number);
+    if (head === undefined || session === undefined) return refusal(device, 'not_anchored');
+    if (from.sequence > head.sequence) return refusal(device, 'chain_broken');
+    const goesOn = session.proof?.name === name && isSameHead(session.proof.end, from);
+    const messages = goesOn ? [...(session.proof?.messages ?? [])] : [];
+    let end = from;
     for (const entry of entries) {
-      if (sequence === head.sequence) break;
-      sequence++;
+      if (end.sequence === head.sequence) break;
       const read = decodeEntry(entry);
-      if (!read.ok || read.value.sequence !== sequence) return refusal(device, 'chain_broken');
-      hash = chainHash(hash, entry);
+      if (!read.ok) return refusal(device, 'argument_invalid');
+      if (read.value.sequence !== end.sequence + 1) return refusal(device, 'chain_broken');
+      end = { sequence: end.sequence + 1, hash: chainHash(end.hash, entry) };
       const intent = decodeIntentContent(read.value.content);
       if (intent.ok) messages.push(toHex(sha256(intent.value.toBeSigned)));
     }
-    const end = { sequence, hash };
-    if (sequence < head.sequence)
-      return done({ ...device, proofs: set(device.proofs, name, { end, messages }) }, (result) =>
-        reached(result, sequence, 0),
-      );
-    if (!isSameHead(end, head)) return refusal(device, 'chain_broken');
-    const proofs = new Map(device.proofs);
-    proofs.delete(name);
-    const admitted = new Set([...device.admitted, ...messages]);
-    return done({ ...device, proofs, admitted }, (result) => reached(result, sequence, messages.length));
+    const isThere = isSameHead(end, head);
+    if (!isThere && end.sequence === head.sequence) return refusal(device, 'chain_broken');
+    const proof = { name, end, messages: isThere ? [] : messages };
+    const after = {
+      ...device,
+      sessions: set(device.sessions, number, { ...session, proof }),
+      admitted: isThere ? new Set([...device.admitted, ...messages]) : device.admitted,
+    };
+    return done(after, (result) => reached(result, end.sequence, isThere ? messages.length : 0));
   },
 
   vote(device, { label, proposal, choice }) {
@@ -323,11 +337,15 @@ export function blank(profile: Reference['profile'], serial: string): Reference 
 }
 
 const powerLess = {
-  sessions: new Set<number>(),
-  proofs: new Map(),
+  sessions: new Map(),
+  pins: 0,
   admitted: new Set<string>(),
   loaded: new Set<string>(),
 };
+
+function withPin(device: Reference, pin: Pin): Reference {
+  return { ...device, pin, tries: device.profile.limits.pinTries, pins: device.pins + 1 };
+}
 
 /** What is left after power went. */
 export function withoutPower(device: Reference): Reference {
@@ -336,17 +354,14 @@ export function withoutPower(device: Reference): Reference {
 
 function differenceOf(
   { algorithm, use, anchored, free, point }: ReferenceKey,
-  made: {
-    readonly algorithm: string;
-    readonly use: string;
-    readonly anchored: boolean;
-    readonly free: readonly string[];
-    readonly point: Uint8Array;
-  },
+  made: DeviceKey,
+  quirks: Quirks,
 ): string | undefined {
   if (made.algorithm !== algorithm || made.use !== use || made.anchored !== anchored) return 'another key';
   if (made.free.join(' ') !== free.join(' ')) return 'other free types';
-  return point === undefined || equalBytes(point, made.point) ? undefined : 'another point';
+  const own = readPoint(algorithm, made.point, quirks);
+  if (own === undefined) return 'no point';
+  return point === undefined || equalBytes(point, own) ? undefined : 'another point';
 }
 
 function isSameHead(a: Head | null, b: Head | null): boolean {
@@ -354,8 +369,10 @@ function isSameHead(a: Head | null, b: Head | null): boolean {
   return a.sequence === b.sequence && equalBytes(a.hash, b.hash);
 }
 
+/** What a journal says whose head is anchored; what authorises nothing (canaries, proofs of possession); what is of a free type. */
 function maySign(device: Reference, { free }: ReferenceKey, message: Uint8Array): boolean {
   if (device.admitted.has(toHex(sha256(message)))) return true;
+  if (decodeUtf8(message.subarray(0, 9)) === 'ringmint.') return true;
   const type = typeOf(message);
   return type !== undefined && free.includes(type);
 }
@@ -369,7 +386,10 @@ function typeOf(message: Uint8Array): string | undefined {
     return undefined;
   if (!(external instanceof Uint8Array) || external.length !== 0) return undefined;
   const map = decodeCbor(header);
-  const type: unknown = map.ok && map.value instanceof Map ? map.value.get(16) : undefined;
+  if (!map.ok || !(map.value instanceof Map) || map.value.size !== 3) return undefined;
+  const [algorithm, keyId, type] = [1, 4, 16].map((name) => (map.value as Map<number, unknown>).get(name));
+  if (typeof algorithm !== 'number' || !(keyId instanceof Uint8Array) || keyId.length !== 32)
+    return undefined;
   return typeof type === 'string' ? type : undefined;
 }
 

@@ -31,10 +31,19 @@ export interface Ballot {
   readonly bytes: Uint8Array | undefined;
 }
 
-/** A proof that has not reached the head yet. */
+/** How far a connection has come in a journal. */
 interface Proof {
+  readonly name: string;
   readonly end: Head;
+  /** Hashes of what its entries have signed, in hex. */
   readonly messages: readonly string[];
+}
+
+export interface ReferenceSession {
+  /** Of how many PINs it was the time when it was opened, since power-on. */
+  readonly opened: number;
+  readonly loggedIn: boolean;
+  readonly proof: Proof | undefined;
 }
 
 /** What is kept. Nothing in it is changed: each step makes another. */
@@ -44,16 +53,17 @@ export interface Kept {
   readonly tries: number;
   readonly keys: ReadonlyMap<string, ReferenceKey>;
   readonly anchors: ReadonlyMap<string, Head>;
-  /** By label and proposal. */
+  /** By proposal, in hex. */
   readonly ballots: ReadonlyMap<string, Ballot>;
   readonly trusted: readonly Uint8Array[] | undefined;
 }
 
 /** What a power-off loses. */
 export interface Volatile {
-  /** Connections that have logged in. */
-  readonly sessions: ReadonlySet<number>;
-  readonly proofs: ReadonlyMap<string, Proof>;
+  /** Connections by number, from their first command on. */
+  readonly sessions: ReadonlyMap<number, ReferenceSession>;
+  /** How many PINs were set since power-on. */
+  readonly pins: number;
   /** Hashes of what may be signed by an anchored key, in hex. */
   readonly admitted: ReadonlySet<string>;
   /** Hashes of modules that are loaded, in hex. */

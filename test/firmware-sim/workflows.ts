@@ -16,7 +16,7 @@ import {
   strangeModuleKey,
   trustedModule,
 } from './fixtures.ts';
-import { type Bench, keyLabels } from './workbench.ts';
+import { type Bench, keyLabels, plainMessage } from './workbench.ts';
 
 export interface Workflow {
   readonly name: string;
@@ -73,7 +73,10 @@ export const workflows: readonly Workflow[] = [
       bench.powerOn();
       bench.login(otherPin);
       bench.ask('keys', {});
-      bench.ask('sign', { label: plain, message: messageOf(boundType, 'after a wrong PIN') });
+      bench.ask('sign', {
+        label: plain,
+        message: plainMessage(bench.profile, messageOf(boundType, 'after a wrong PIN')),
+      });
     },
   },
   {
@@ -81,7 +84,10 @@ export const workflows: readonly Workflow[] = [
     device: 'furnished',
     run(bench) {
       bench.powerOn();
-      bench.ask('sign', { label: plain, message: messageOf(boundType, 'without a login') });
+      bench.ask('sign', {
+        label: plain,
+        message: plainMessage(bench.profile, messageOf(boundType, 'without a login')),
+      });
     },
   },
   {
@@ -89,7 +95,10 @@ export const workflows: readonly Workflow[] = [
     device: 'furnished',
     run(bench) {
       afterLogin(bench);
-      bench.ask('sign', { label: plain, message: messageOf(boundType, 'with a plain key') });
+      bench.ask('sign', {
+        label: plain,
+        message: plainMessage(bench.profile, messageOf(boundType, 'with a plain key')),
+      });
     },
   },
   {
@@ -184,7 +193,10 @@ export const workflows: readonly Workflow[] = [
       afterLogin(bench);
       const [algorithm = 'ES256'] = bench.profile.algorithms;
       bench.ask('generate', { label: 'new', algorithm, use: 'sign', anchored: false, free: [] });
-      bench.ask('sign', { label: 'new', message: messageOf(boundType, 'with a new key') });
+      bench.ask('sign', {
+        label: 'new',
+        message: plainMessage(bench.profile, messageOf(boundType, 'with a new key')),
+      });
     },
   },
   {
@@ -261,7 +273,10 @@ export const workflows: readonly Workflow[] = [
       const info = bench.ask('info', {});
       bench.ask('zeroise', { serial: info.ok ? info.value.serial : '' });
       bench.login(rightPin);
-      bench.ask('sign', { label: plain, message: messageOf(boundType, 'after the end') });
+      bench.ask('sign', {
+        label: plain,
+        message: plainMessage(bench.profile, messageOf(boundType, 'after the end')),
+      });
     },
   },
   {
