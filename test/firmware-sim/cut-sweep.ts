@@ -4,8 +4,10 @@
  *
  * What may be is said plainly, and not computed by the firmware's own rules: states are those seen of undisturbed copies between the commands.
  */
+
 import type { CutPlace } from '../../firmware-sim/chip/power.ts';
 import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
+import { fuseMap } from '../../firmware-sim/firmware/fuses.ts';
 import type { Profile } from '../../firmware-sim/profile.ts';
 import { assert } from '../../src/kit/result.ts';
 import {
@@ -180,7 +182,23 @@ export function checkChip(
   // What was latched is gone on with, wherever the rest of it was cut.
   if (latched && found.state !== 'zeroised') throw new Error(`its latch is set, and it is ${found.state}`);
   goOn(bench, found, again);
+  if (found.state === 'zeroised') checkForgotten(bench);
   return side;
+}
+
+/** Of a zeroised device nothing is left, however often one looks, and whatever flash is put on it. */
+function checkForgotten({ chip, profile, parts }: Bench): void {
+  const { certificate, image, slot } = profile.layout;
+  const { sectorBytes } = profile.flash;
+  for (let time = 0; time < 4; time++) {
+    for (const { uds } of fuseMap(chip.die).rows)
+      if (chip.die.read(uds.at, uds.length).some((byte) => byte !== 0))
+        throw new Error('it is zeroised, and has a secret');
+    const slots = chip.flash.read((certificate + image) * sectorBytes, 2 * slot * sectorBytes);
+    if (slots.some((byte) => byte !== 0xff)) throw new Error('it is zeroised, and its slots are not blank');
+  }
+  const boot = new Bench(parts, profile, chip.clone());
+  if (boot.powerOn().state !== 'zeroised') throw new Error('it was zeroised, and came back');
 }
 
 /** Undefined where it is neither. */
