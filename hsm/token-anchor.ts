@@ -12,7 +12,7 @@
  * that is found no more, and the next advance makes another. The first one makes both.
  */
 import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js';
-import { type AnchoredHead, isSameHead } from './anchor.ts';
+import { type AnchoredHead, isSameHead, showHead } from './anchor.ts';
 import { decodeSlot, encodeSlot, headOfSlots, slotApplication, slotValue } from './anchor-slot.ts';
 import { returnValue } from './ckr.ts';
 import { checkTemplate, readBytes } from './module.ts';
@@ -185,10 +185,4 @@ function withCode<T>(call: () => T): T {
       throw new pkcs11js.Pkcs11Error(error.message);
     throw error;
   }
-}
-
-function showHead(head: AnchoredHead | undefined): string {
-  return head === undefined
-    ? 'no entry'
-    : `entry ${head.sequence} (${Buffer.from(head.hash).toString('hex').slice(0, 16)}…)`;
 }
