@@ -76,6 +76,7 @@ export function decide<N extends CommandName>(
   if (!always.includes(name)) {
     const state = stateOf(device);
     if (state === 'zeroised') return refusal(device, 'device_zeroised');
+    if (state === 'failed') return refusal(device, 'device_failed');
     if (state === 'locked') return refusal(device, 'pin_locked');
     const isOfBlank = name === 'attest' || name === 'initialise';
     if (state === 'blank' && !isOfBlank) return refusal(device, 'device_blank');
@@ -91,7 +92,7 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
 
   counters: (device) =>
     done(device, ({ triesLeft }) => {
-      const tries = device.lifecycle === 'zeroised' ? 0 : device.tries;
+      const tries = device.lifecycle === 'zeroised' || device.lifecycle === 'failed' ? 0 : device.tries;
       return triesLeft === tries ? undefined : `${triesLeft} tries, and not ${tries}`;
     }),
 
@@ -142,6 +143,8 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
   generate(device, { label, algorithm, use, anchored, free }) {
     const { limits, algorithms } = device.profile;
     if (!labelPattern.test(label)) return refusal(device, 'argument_invalid');
+    if ((anchored && use !== 'sign') || (free.length > 0 && !anchored))
+      return refusal(device, 'argument_invalid');
     if (device.keys.has(label)) return refusal(device, 'key_exists');
     if (!algorithms.includes(algorithm)) return refusal(device, 'algorithm_unsupported');
     if (use === 'agree' && algorithm !== 'ES256') return refusal(device, 'algorithm_unsupported');
@@ -174,16 +177,15 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
     if (key === undefined) return refusal(device, 'key_missing');
     if (key.use !== 'sign') return refusal(device, 'use_mismatch');
     const { limits, quirks } = device.profile;
-    if (message.length > limits.messageBytes) return refusal(device, 'argument_invalid');
-    if (key.anchored && !maySign(device, key, message)) return refusal(device, 'not_anchored');
     const { algorithm, point } = key;
-    const digest = digestLength(algorithm);
-    const isDigest = quirks.takes === 'digest' && !key.anchored && digest !== undefined;
-    if (isDigest && message.length !== digest) return refusal(device, 'argument_invalid');
+    const digest = quirks.takes === 'digest' && !key.anchored ? digestLength(algorithm) : undefined;
+    const isLong = digest === undefined ? message.length > limits.messageBytes : message.length !== digest;
+    if (isLong) return refusal(device, 'argument_invalid');
+    if (key.anchored && !maySign(device, key, message)) return refusal(device, 'not_anchored');
     return done(device, ({ signature }) => {
       if (point === undefined) return undefined;
       const own = readSignature(algorithm, signature, quirks);
-      if (own === undefined || !isSignature({ algorithm, point }, message, own, isDigest))
+      if (own === undefined || !isSignature({ algorithm, point }, message, own, digest !== undefined))
         return 'a signature that does not verify';
       return quirks.lowS && !hasLowS(algorithm, own) ? 'a signature of high s' : undefined;
     });
@@ -316,7 +318,7 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
   'dump-flash': (device) => done(device, () => undefined),
 };
 
-function zeroised(device: Reference): Reference {
+export function zeroised(device: Reference): Reference {
   const { profile, serial } = device;
   return { ...blank(profile, serial), lifecycle: 'zeroised', tries: 0 };
 }

@@ -48,7 +48,8 @@ export interface ReferenceSession {
 
 /** What is kept. Nothing in it is changed: each step makes another. */
 export interface Kept {
-  readonly lifecycle: 'blank' | 'ready' | 'zeroised';
+  /** `failed`: what is in its flash or its hardware has it latch at each power-on. */
+  readonly lifecycle: 'blank' | 'ready' | 'failed' | 'zeroised';
   readonly pin: Pin | undefined;
   readonly tries: number;
   readonly keys: ReadonlyMap<string, ReferenceKey>;
