@@ -142,12 +142,12 @@ const corvus: Profile = {
   }),
 };
 
-/** Small: one algorithm, low s, DER signatures of bare points, words of 16 bytes, little of everything. */
+/** Small, with RSA: low s, SubjectPublicKeyInfo, words of 16 bytes, little of everything. */
 const delphin: Profile = {
   name: 'delphin-t',
   vendor: 'Delphin Tokens',
   oem: exampleNumber,
-  algorithms: ['ES256'],
+  algorithms: ['ES256', 'PS256'],
   attestation: 'ES256',
   root: point(
     '0416fe54b265003a514a6833ddc1f61fe690236bd5ce2cb62bee1dd288c0fc152fd81041f8de3748a8cae578b72dc20956cc0f64b2d2e5306185fb7ce68633ff29',
@@ -162,7 +162,7 @@ const delphin: Profile = {
     pinTries: 5,
     pinLength: { least: 8, most: 64 },
   },
-  quirks: { signature: 'der', publicKey: 'point', takes: 'digest', lowS: true, signaturesPerSecond: null },
+  quirks: { signature: 'raw', publicKey: 'spki', takes: 'message', lowS: true, signaturesPerSecond: null },
   pinIterations: 200_000,
   alarmLimit: 3,
   ...memories({

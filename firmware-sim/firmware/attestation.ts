@@ -14,7 +14,7 @@ import {
   ueidOf,
 } from './attestation-claims.ts';
 import type { Certificate } from './certificate.ts';
-import { isSignedBy, signWith } from './curve.ts';
+import { isSignedBy, signWholly } from './curve.ts';
 import { attestationSecret, type DeviceSecrets } from './device-secret.ts';
 import type { Permit } from './guard.ts';
 import { makeSign1 } from './sign1.ts';
@@ -59,7 +59,7 @@ export function attest(
   const options = { algorithm, point, type: attestationType, payload };
   const statement = makeSign1(options, (message) => {
     const secret = attestationSecret(secrets, profile, permit);
-    const signature = chip.cpu.value('attest.signature', signWith(algorithm, secret, message));
+    const signature = chip.cpu.value('attest.signature', signWholly(algorithm, secret, message));
     // Twice: a signature that a glitch corrupted is not let out by a second glitch.
     for (const time of [1, 2])
       if (!chip.cpu.branch(`attest.verified.${time}`, isSignedBy(algorithm, point, message, signature)))

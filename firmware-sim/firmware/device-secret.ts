@@ -12,9 +12,11 @@ import { concatBytes, equalBytes, sha256, utf8 } from '../../src/kit/bytes.ts';
 import type { Chip } from '../chip/chip.ts';
 import { GlitchError } from '../chip/cpu.ts';
 import type { Profile } from '../profile.ts';
-import { secretOf, seedBytesOf } from './curve.ts';
+import { seedBytesOf } from './curve.ts';
 import { type FuseRow, readFuse } from './fuses.ts';
 import { expectedMask, type Guard, type Permit } from './guard.ts';
+import { applyMask } from './mask.ts';
+import { secretOf } from './signing.ts';
 
 /** What the root is masked with; the commands add their own guards to it. */
 const rootGuards: readonly Guard[] = ['image', 'self-test'];
@@ -51,15 +53,15 @@ export function deriveSecrets({ chip, profile, row, signer, measurement }: Secre
   const sealing = expand(root, 'ringmint.device.sealing.v1', new Uint8Array(), 32);
   const attestation = expand(uds, 'ringmint.device.attestation.v1', concatBytes(origin, measurement), 32);
   return {
-    maskedRoot: mixed(root, expectedMask(rootGuards)),
-    maskedSealing: mixed(sealing, expectedMask(bootGuards)),
-    maskedAttestation: mixed(attestation, expectedMask(bootGuards)),
+    maskedRoot: applyMask(root, expectedMask(rootGuards)),
+    maskedSealing: applyMask(sealing, expectedMask(bootGuards)),
+    maskedAttestation: applyMask(attestation, expectedMask(bootGuards)),
   };
 }
 
 /** The store's key, where `permit` has passed all guards of the boot; another key otherwise. */
 export function sealingKey({ maskedSealing }: DeviceSecrets, permit: Permit): Uint8Array {
-  return mixed(maskedSealing, permit.mask(bootGuards));
+  return applyMask(maskedSealing, permit.mask(bootGuards));
 }
 
 /** The attestation key, where `permit` has passed all guards of the boot; another one otherwise. */
@@ -68,14 +70,14 @@ export function attestationSecret(
   { attestation: algorithm }: Profile,
   permit: Permit,
 ): Uint8Array {
-  const secret = mixed(maskedAttestation, permit.mask(bootGuards));
+  const secret = applyMask(maskedAttestation, permit.mask(bootGuards));
   const seed = expand(secret, 'ringmint.device.attestation-key.v1', utf8(algorithm), seedBytesOf(algorithm));
   return secretOf(algorithm, seed);
 }
 
 /** What a device with these fuses will have, worked out where it is made, and has passed nothing yet. */
 export function attestationSecretAtManufacture(origin: SecretOrigin): Uint8Array {
-  const secret = mixed(deriveSecrets(origin).maskedAttestation, expectedMask(bootGuards));
+  const secret = applyMask(deriveSecrets(origin).maskedAttestation, expectedMask(bootGuards));
   const algorithm = origin.profile.attestation;
   const seed = expand(secret, 'ringmint.device.attestation-key.v1', utf8(algorithm), seedBytesOf(algorithm));
   return secretOf(algorithm, seed);
@@ -83,8 +85,4 @@ export function attestationSecretAtManufacture(origin: SecretOrigin): Uint8Array
 
 function expand(key: Uint8Array, salt: string, info: Uint8Array, length: number): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, utf8(salt), info, length));
-}
-
-function mixed(bytes: Uint8Array, mask: Uint8Array): Uint8Array {
-  return bytes.map((byte, at) => byte ^ (mask[at] as number));
 }

@@ -13,7 +13,6 @@ import type { Chip } from '../chip/chip.ts';
 import type { Memory } from '../chip/memory.ts';
 import type { Profile } from '../profile.ts';
 import { makeCertificate } from './certificate.ts';
-import { pointOf } from './curve.ts';
 import { attestationSecretAtManufacture } from './device-secret.ts';
 import {
   burn,
@@ -28,6 +27,7 @@ import {
   unary,
 } from './fuses.ts';
 import { decodeImage, isImageSigned, standardImage } from './image.ts';
+import { publicOf } from './signing.ts';
 
 export type ManufactureCode =
   /** It has its secret already, and keeps it. */
@@ -75,7 +75,7 @@ export function manufacture(options: ManufactureOptions): Result<{ serial: Uint8
   die.settle();
   const serial = readFuse(die, row.serial);
   const secret = attestationSecretAtManufacture({ chip, profile, row, signer, measurement });
-  const point = pointOf(profile.attestation, secret);
+  const point = publicOf(profile.attestation, secret);
   const certificate = makeCertificate({ profile, serial, measurement, point });
   const written =
     contents.every(([place, bytes]) => equalBytes(readFuse(die, place), bytes)) &&

@@ -7,7 +7,7 @@ import { assert } from '../../src/kit/result.ts';
 import type { Machine } from '../../vm/host.ts';
 import type { Cpu } from '../chip/cpu.ts';
 import type { Profile } from '../profile.ts';
-import { isSignedBy, signWith } from './curve.ts';
+import { isSignedBy, signWholly } from './curve.ts';
 import type { CurveAlgorithm } from './sign1.ts';
 
 interface KnownAnswer {
@@ -126,7 +126,7 @@ const signatures: Record<CurveAlgorithm, SignatureVector> = {
 function signing(algorithm: CurveAlgorithm): KnownAnswer[] {
   const { secret, point, message, signature } = signatures[algorithm];
   return [
-    { name: `sign-${algorithm}`, work: () => signWith(algorithm, secret, message), expected: signature },
+    { name: `sign-${algorithm}`, work: () => signWholly(algorithm, secret, message), expected: signature },
     {
       name: `verify-${algorithm}`,
       // One that is right and one that is not: whoever says yes to everything is found out, too.

@@ -5,8 +5,9 @@
 import { hkdfSync } from 'node:crypto';
 import { utf8 } from '../../src/kit/bytes.ts';
 import type { Profile } from '../profile.ts';
-import { pointOf, secretOf, seedBytesOf, signWith } from './curve.ts';
+import { seedBytesOf, signWholly } from './curve.ts';
 import type { CurveAlgorithm } from './sign1.ts';
+import { publicOf, secretOf } from './signing.ts';
 
 export interface VendorKey {
   readonly algorithm: CurveAlgorithm;
@@ -37,8 +38,8 @@ function vendorKey(profile: Profile, use: string, algorithm: CurveAlgorithm): Ve
   const secret = secretOf(algorithm, seed);
   const made = {
     algorithm,
-    point: pointOf(algorithm, secret),
-    sign: (message: Uint8Array) => signWith(algorithm, secret, message),
+    point: publicOf(algorithm, secret),
+    sign: (message: Uint8Array) => signWholly(algorithm, secret, message),
   };
   keys.set(info, made);
   return made;
