@@ -1,11 +1,22 @@
 /** What the sweep of glitches does with a device beside what other sweeps do: devices that are to refuse everything, and to stay so. */
-import { imageSigner } from '../../firmware-sim/firmware/vendor.ts';
-import { signImage, standardImage, decodeImage } from '../../firmware-sim/firmware/image.ts';
+
 import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
+import { decodeImage, signImage, standardImage } from '../../firmware-sim/firmware/image.ts';
+import { imageSigner } from '../../firmware-sim/firmware/vendor.ts';
 import type { Profile } from '../../firmware-sim/profile.ts';
-import { assert } from '../../src/kit/result.ts';
 import { profiles } from '../../firmware-sim/profiles.ts';
-import { boundType, freeType, headAt, journal, messageOf, otherPin, rightPin, strangeModule, trustedModule } from './fixtures.ts';
+import { assert } from '../../src/kit/result.ts';
+import {
+  boundType,
+  freeType,
+  headAt,
+  journal,
+  messageOf,
+  otherPin,
+  rightPin,
+  strangeModule,
+  trustedModule,
+} from './fixtures.ts';
 import type { Reference } from './reference.ts';
 import { zeroised } from './reference-commands.ts';
 import { type Bench, keyLabels, plainMessage } from './workbench.ts';
@@ -26,7 +37,10 @@ function tryAll(bench: Bench): void {
   bench.ask('info', {});
   bench.ask('attest', { nonce: new Uint8Array(16).fill(5) });
   bench.login(rightPin);
-  bench.ask('sign', { label: keyLabels.plain, message: plainMessage(bench.profile, messageOf(boundType, 'of a failed device')) });
+  bench.ask('sign', {
+    label: keyLabels.plain,
+    message: plainMessage(bench.profile, messageOf(boundType, 'of a failed device')),
+  });
   bench.ask('sign', { label: keyLabels.anchored, message: messageOf(freeType, 'of a failed device') });
   bench.ask('advance', { name: journal.name, from: headAt(journal, 3), to: headAt(journal, 4) });
 }
@@ -78,7 +92,8 @@ const own: readonly GlitchWorkflow[] = [
     name: 'boot an image that a stranger signed',
     device: 'furnished',
     becomes: failed,
-    prepare: ({ chip, profile }) => writeImage(chip, profile, signImage(contentOf(profile), strangerOf(profile))),
+    prepare: ({ chip, profile }) =>
+      writeImage(chip, profile, signImage(contentOf(profile), strangerOf(profile))),
     run: tryAll,
   },
   {
@@ -181,7 +196,10 @@ const own: readonly GlitchWorkflow[] = [
       bench.powerOn();
       bench.login(rightPin);
       bench.ask('keys', {});
-      bench.ask('sign', { label: keyLabels.plain, message: plainMessage(bench.profile, messageOf(boundType, 'locked')) });
+      bench.ask('sign', {
+        label: keyLabels.plain,
+        message: plainMessage(bench.profile, messageOf(boundType, 'locked')),
+      });
     },
   },
   {
