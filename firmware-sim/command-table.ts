@@ -49,7 +49,7 @@ const key: Fields<DeviceKey> = {
   use,
   anchored: flag,
   free,
-  point: bytes({ least: 32, most: 200 }),
+  point: bytes({ least: 32, most: 600 }),
 };
 const limits = record<DeviceLimits>({
   keys: count,

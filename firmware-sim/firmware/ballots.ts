@@ -3,27 +3,33 @@
  *
  * ```
  * COSE_Sign1 (tag 18)  protected { 1: algorithm, 4: key id (32), 16: "application/vnd.ringmint.ballot+cose" }, unprotected {}
- * payload              { 256: 0x01 ‖ serial (16), 258: vendor's number, -65610: proposal (32), -65611: "approve", "reject" or "abstain" }
+ * payload              { 256: 0x01 ‖ serial (16), 258: vendor's number, -65710: proposal (32), -65711: "approve", "reject" or "abstain" }
  * ```
  * 256 and 258 are ueid and oemid of RFC 9711 §4.2.1 and §4.2.3. The choice is kept before it is signed: a cut leaves a proposal without a ballot, or one
  * whose ballot the same command gives again, byte for byte.
  */
-import { concatBytes, toHex } from '../../src/kit/bytes.ts';
+import { toHex } from '../../src/kit/bytes.ts';
 import { type CborValue, encodeCbor } from '../../src/kit/encoding.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
 import type { BallotChoice, Commands, DeviceErrorCode } from '../protocol.ts';
 import { checkLabel, checkLength, checkOne } from './argument.ts';
+import { attestationClaim, ueidOf } from './attestation-claims.ts';
 import type { Device } from './device.ts';
 import { type Guard, Permit } from './guard.ts';
 import { type HeldKey, unmaskKey } from './keys.ts';
-import { coseAlgorithm, keyIdOf, signWith } from './signing.ts';
+import { type CurveAlgorithm, makeSign1 } from './sign1.ts';
+import { signWith } from './signing.ts';
 import { ballotChoices, type StoredBallot } from './state.ts';
 
 export const ballotType = 'application/vnd.ringmint.ballot+cose';
 
-/** Claims of a ballot, beside those of RFC 9711. */
-const claim = { ueid: 256, oemid: 258, proposal: -65610, choice: -65611 } as const;
-const sign1Tag = 0xd2;
+/** Private ones below -65536 (RFC 8392 §9.1). */
+export const ballotClaim = {
+  ueid: attestationClaim.ueid,
+  oemid: attestationClaim.oemid,
+  proposal: -65_710,
+  choice: -65_711,
+} as const;
 
 const needed: readonly Guard[] = ['lifecycle', 'login', 'ballot'];
 
@@ -70,44 +76,42 @@ export function vote(
   const isKept = () => isCast(ballots.get(name), label, choice);
   if (!second.pass('ballot', [isKept, isKept, isKept]))
     return refuse('ballot_cast', 'the ballot was not kept: the same again is accepted');
-  return succeed({ ballot: sealBallot(device, second, key, algorithm, proposal, choice) });
+  return succeed({
+    ballot: sealBallot(device, { permit: second, key, algorithm }, { proposal, label, choice }),
+  });
 }
 
 function isCast(cast: StoredBallot | undefined, label: string, choice: BallotChoice): boolean {
   return cast !== undefined && cast.label === label && cast.choice === choice;
 }
 
+interface BallotKey {
+  readonly permit: Permit;
+  readonly key: HeldKey;
+  readonly algorithm: CurveAlgorithm;
+}
+
 function sealBallot(
   { core }: Device,
-  permit: Permit,
-  key: HeldKey,
-  algorithm: 'ES256' | 'ES384' | 'EdDSA',
-  proposal: Uint8Array,
-  choice: BallotChoice,
+  { permit, key, algorithm }: BallotKey,
+  { proposal, choice }: StoredBallot,
 ): Uint8Array {
   const { profile, serial, chip } = core;
   const { point } = key.stored;
-  const header = encodeCbor(
-    new Map<number, CborValue>([
-      [1, coseAlgorithm[algorithm]],
-      [4, keyIdOf(algorithm, point)],
-      [16, ballotType],
-    ]),
-  );
   const payload = encodeCbor(
     new Map<number, CborValue>([
-      [claim.ueid, concatBytes(Uint8Array.of(1), serial)],
-      [claim.oemid, profile.oem],
-      [claim.proposal, proposal],
-      [claim.choice, choice],
+      [ballotClaim.ueid, ueidOf(serial)],
+      [ballotClaim.oemid, profile.oem],
+      [ballotClaim.proposal, proposal],
+      [ballotClaim.choice, choice],
     ]),
   );
-  const message = encodeCbor(['Signature1', header, new Uint8Array(), payload]);
-  const signature = signWith(chip.cpu, 'vote', point, {
-    algorithm,
-    secret: unmaskKey(key, permit),
-    message,
-    lowS: profile.quirks.lowS,
-  });
-  return concatBytes(Uint8Array.of(sign1Tag), encodeCbor([header, new Map(), payload, signature]));
+  return makeSign1({ algorithm, point, type: ballotType, payload }, (message) =>
+    signWith(chip.cpu, 'vote', point, {
+      algorithm,
+      secret: unmaskKey(key, permit),
+      message,
+      lowS: profile.quirks.lowS,
+    }),
+  );
 }

@@ -3,26 +3,17 @@
  *
  * INVARIANT: what leaves `signWith` verifies under the key's own point, by other code than made it.
  */
-import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
 import type { SignatureAlgorithm } from '../../hsm/signer.ts';
 import { concatBytes, fromHex } from '../../src/kit/bytes.ts';
-import { encodeCbor } from '../../src/kit/encoding.ts';
 import { type Cpu, GlitchError } from '../chip/cpu.ts';
 import type { Quirks } from '../profile.ts';
 import { confirm } from './decision.ts';
 import { rsaPublicOf, signWithRsa } from './rsa.ts';
 
 const ecdsa = { ES256: p256, ES384: p384 } as const;
-
-/** IANA COSE Algorithms. */
-export const coseAlgorithm: Readonly<Record<SignatureAlgorithm, number>> = {
-  ES256: -7,
-  ES384: -35,
-  EdDSA: -8,
-  PS256: -37,
-};
 
 /** Of the hash that ECDSA signs, bytes; undefined where the message itself is signed. */
 export function digestLengthOf(algorithm: SignatureAlgorithm): number | undefined {
@@ -118,25 +109,6 @@ export function vendorSignature(
 export function vendorPoint(point: Uint8Array, quirks: Quirks): Uint8Array {
   const header = quirks.publicKey === 'spki' ? headers.get(point.length) : undefined;
   return header === undefined ? point : concatBytes(header, point);
-}
-
-/** SHA-256 of the COSE_Key thumbprint input (RFC 9679 §3). */
-export function keyIdOf(algorithm: Exclude<SignatureAlgorithm, 'PS256'>, point: Uint8Array): Uint8Array {
-  const size = (point.length - 1) / 2;
-  const key =
-    algorithm === 'EdDSA'
-      ? new Map<number, number | Uint8Array>([
-          [1, 1],
-          [-1, 6],
-          [-2, point],
-        ])
-      : new Map<number, number | Uint8Array>([
-          [1, 2],
-          [-1, algorithm === 'ES256' ? 1 : 2],
-          [-2, point.subarray(1, 1 + size)],
-          [-3, point.subarray(1 + size)],
-        ]);
-  return new Uint8Array(createHash('sha256').update(encodeCbor(key)).digest());
 }
 
 /** The x-coordinate of the shared point (ECDH on P-256), 32 bytes. Throws GlitchError where the secret is none. */
