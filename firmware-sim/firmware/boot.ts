@@ -20,7 +20,8 @@ import { deriveSecrets, sealingKey } from './device-secret.ts';
 import { burnOut, countBits, type FuseRow, finishedRow, readFuse, readSerial } from './fuses.ts';
 import { expectedMask, type Guard, Permit } from './guard.ts';
 import { decodeImage, type Image, isImageSigned, readFramed } from './image.ts';
-import { conformanceModule, runSelfTest } from './self-test.ts';
+import { conformanceModule } from './known-answers.ts';
+import { runSelfTest } from './self-test.ts';
 import { DeviceStoreError, openStore, type StoreCode } from './store.ts';
 import { Lifecycle } from './zeroise.ts';
 
@@ -91,7 +92,9 @@ class Boot {
     const compiled = this.unmask(image);
     if (compiled === undefined) return this.failed('image_refused');
     const machine = startMachineAtOnce(compiled, { trust: (signed) => trust(signed) });
-    if (!this.passSelfTest(machine)) return this.failed('self_test_failed');
+    const { wrong, isRight } = runSelfTest(chip.cpu, profile, machine);
+    if (!permit.pass('self-test', [isRight, isRight, isRight]))
+      return this.failed('self_test_failed', wrong.join(', '));
     trust = trustNothing;
 
     const secrets = deriveSecrets({ chip, profile, row, signer: image.signer, measurement });
@@ -173,22 +176,17 @@ class Boot {
     return compiled;
   }
 
-  private passSelfTest(machine: Machine): boolean {
-    const test = runSelfTest(this.chip.cpu, this.profile, machine);
-    return this.permit.pass('self-test', [test.isRight, test.isRight, test.isRight]);
+  private failed(code: BootCode, detail = ''): Booted {
+    return this.stopped('failed', detail === '' ? code : `${code}: ${detail}`);
   }
 
-  private failed(code: BootCode): Booted {
-    return this.stopped('failed', code);
-  }
-
-  private stopped(kind: 'failed' | 'zeroised', code?: BootCode): Booted {
+  private stopped(kind: 'failed' | 'zeroised', reason = this.lifecycle.reason()): Booted {
     const { chip, profile, lifecycle, firmware } = this;
     return {
       kind,
       chip,
       profile,
-      reason: code ?? lifecycle.reason(),
+      reason,
       serial: readSerial(chip.die),
       firmware,
       zeroise: () => lifecycle.zeroise(),
