@@ -8,7 +8,7 @@
  */
 import { createCipheriv } from 'node:crypto';
 import { equalBytes, mapKey, sha256 } from '../../src/kit/bytes.ts';
-import { type CompiledModule, type Machine, startMachineAtOnce, type Trust } from '../../vm/host.ts';
+import { type CompiledModule, startMachineAtOnce, type Trust } from '../../vm/host.ts';
 import { trustKeys } from '../../vm/signed-module.ts';
 import type { Chip } from '../chip/chip.ts';
 import { GlitchError } from '../chip/cpu.ts';
