@@ -166,7 +166,7 @@ class Device implements DeviceClient {
   private async credentialOf({ hello }: DeviceConnection, pin: string): Promise<Credential> {
     const { limits, pinIterations } = profileOf(hello.profile);
     const { least, most } = limits.pinLength;
-    const length = [...pin].length;
+    const length = Array.from(pin).length;
     if (length < least || length > most) {
       throw new DeviceError(
         'argument_invalid',

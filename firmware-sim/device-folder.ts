@@ -43,7 +43,7 @@ const making = 'making';
 export interface OpenedChip {
   readonly chip: Chip;
   readonly profile: Profile;
-  close(): void;
+  readonly close: () => void;
 }
 
 /** The chip whose files are in the folder. Throws DeviceError where it is no device, and MediumError where a file of it is not as it should be. */

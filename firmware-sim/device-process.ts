@@ -52,8 +52,8 @@ async function serve(): Promise<void> {
     if (ending) return;
     ending = true;
     server.stop();
-    // Removes the socket; connections that do not take their answers are not waited for.
-    listener.close(() => process.exit(0));
+    // Removes the socket, then the lock; connections that do not take their answers are not waited for.
+    listener.close(() => void lock.release().then(() => process.exit(0)));
     setTimeout(() => process.exit(0), 500);
   };
   process.on('disconnect', end);
