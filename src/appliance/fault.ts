@@ -1,4 +1,5 @@
 /** The errors that a broken device, store or set-up throws, as a code and a sentence; anything else is a bug. */
+import { DeviceError } from '../../firmware-sim/device-error.ts';
 import { BackupError } from '../../hsm/backup-error.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import type { Fault } from '../api/problem.ts';
@@ -12,6 +13,7 @@ import { ApplianceError } from './appliance-error.ts';
 export function describeFault(error: unknown): Fault | undefined {
   if (
     error instanceof SignerError ||
+    error instanceof DeviceError ||
     error instanceof StoreError ||
     error instanceof WitnessError ||
     error instanceof ApplianceError ||

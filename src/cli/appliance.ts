@@ -14,6 +14,7 @@ import type { UsualPosition } from '../roles/quota-control.ts';
 import type { Reservation } from '../roles/reservations.ts';
 import type { Balance, UnitRange, UnitStanding } from '../roles/settlements.ts';
 import type { RoleStatus } from '../roles/status.ts';
+import type { DeviceAdministration } from './device-administration.ts';
 import type { ProcessAdministration } from './process-administration.ts';
 import type { RuleAdministration } from './rule-administration.ts';
 import type { StoreAdministration } from './store-administration.ts';
@@ -322,6 +323,7 @@ export interface ModuleKey extends ModuleSigner {
 export interface Appliance {
   readonly store: StoreAdministration;
   readonly rules: RuleAdministration;
+  readonly device: DeviceAdministration;
   /** Writes what an auditor needs of a system's ledger, while it runs or not. */
   extractLedger(options: {
     readonly home: string;

@@ -10,6 +10,7 @@ import { addBulkCommand } from './bulk/command.ts';
 import { addCeremonyCommands } from './ceremony/commands.ts';
 import { completionScript } from './completion.ts';
 import { addContradictionCommands } from './contradiction.ts';
+import { addDeviceCommands } from './device/commands.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
 import { runInspect } from './inspect.ts';
@@ -309,6 +310,11 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
 
   addKeysCommands(
     command('keys', 'list, rotate, revoke, audit and back up the keys of the three systems'),
+    context,
+  );
+
+  addDeviceCommands(
+    command('device', 'secure elements, simulated: make, look into, attest and end them'),
     context,
   );
 

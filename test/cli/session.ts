@@ -53,6 +53,18 @@ const appliance: Appliance = {
     moveBack: () => Promise.reject(new Error('there is no appliance here')),
     migrate: () => Promise.reject(new Error('there is no appliance here')),
   },
+  device: {
+    profiles: () => Promise.reject(new Error('there is no appliance here')),
+    init: () => Promise.reject(new Error('there is no appliance here')),
+    info: () => Promise.reject(new Error('there is no appliance here')),
+    counters: () => Promise.reject(new Error('there is no appliance here')),
+    attest: () => Promise.reject(new Error('there is no appliance here')),
+    checkAttestation: () => Promise.reject(new Error('there is no appliance here')),
+    changePin: () => Promise.reject(new Error('there is no appliance here')),
+    tamper: () => Promise.reject(new Error('there is no appliance here')),
+    zeroise: () => Promise.reject(new Error('there is no appliance here')),
+    dumpFlash: () => Promise.reject(new Error('there is no appliance here')),
+  },
   processes: {
     list: () => Promise.reject(new Error('there is no appliance here')),
     add: () => Promise.reject(new Error('there is no appliance here')),
