@@ -17,10 +17,15 @@ class LongFirst extends BaseSequencer {
 }
 
 export default defineConfig({
-  // Signer processes by the hundred: compiled as they ship, each starts for 0.12 s of the processor, and from sources for 0.44.
-  resolve: { alias: { './signer-program.ts': join(import.meta.dirname, 'test/hsm/signer-program.ts') } },
+  // Processes of signers and devices by the hundred: compiled as they ship, each starts for 0.12 s of the processor, and from sources for 0.44.
+  resolve: {
+    alias: {
+      './signer-program.ts': join(import.meta.dirname, 'test/hsm/signer-program.ts'),
+      './device-program.ts': join(import.meta.dirname, 'test/firmware-sim/device-program.ts'),
+    },
+  },
   test: {
-    globalSetup: ['test/hsm/signer-compilation.ts'],
+    globalSetup: ['test/hsm/signer-compilation.ts', 'test/firmware-sim/device-compilation.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**'],
     pool: 'forks',

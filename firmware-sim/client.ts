@@ -282,7 +282,7 @@ class Device implements DeviceClient {
   /** The key as callers see it. */
   private learn(key: DeviceKey): DeviceKey {
     this.keys.set(key.label, key);
-    const isPoint = [32, 65, 97].includes(key.point.length);
+    const isPoint = key.algorithm === 'PS256' || [32, 65, 97].includes(key.point.length);
     const point = isPoint ? key.point : pointOf(key.point);
     if (point === undefined)
       throw new DeviceError('device_failed', `the device gave a key for \`${key.label}\` that is no point`);

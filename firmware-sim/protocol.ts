@@ -31,7 +31,7 @@ export interface DeviceKey {
   readonly anchored: boolean;
   /** COSE types (RFC 9596) that an anchored key signs without a proof. */
   readonly free: readonly string[];
-  /** SEC 1 §2.3.3 uncompressed point; for EdDSA the 32 bytes of RFC 8032 §5.1.2. */
+  /** SEC 1 §2.3.3 uncompressed point; for EdDSA the 32 bytes of RFC 8032 §5.1.2; of an RSA key its SubjectPublicKeyInfo. */
   readonly point: Uint8Array;
 }
 

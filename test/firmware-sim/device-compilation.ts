@@ -1,0 +1,48 @@
+/** Before the first test: firmware-sim/device-process.ts as JavaScript. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Path of the compiled process of a device. */
+    deviceProcess: string;
+  }
+}
+
+const project = join(import.meta.dirname, '../..');
+
+export default async function compile({ provide }: TestProject): Promise<() => void> {
+  // In the project, so that packages are found from there.
+  const cache = join(project, 'node_modules/.cache/ringmint');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'device-'));
+  const outfile = join(folder, 'device-process.js');
+  await build({
+    entryPoints: [join(project, 'firmware-sim/device-process.ts')],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    plugins: [
+      {
+        name: 'places',
+        setup(hooks) {
+          // A file is found beside the one that names it: so each goes on saying where it was.
+          hooks.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+            const text = await readFile(path, 'utf8');
+            const was = JSON.stringify(pathToFileURL(path).href);
+            return { contents: text.replaceAll('import.meta.url', was), loader: 'ts' };
+          });
+        },
+      },
+    ],
+  });
+  provide('deviceProcess', outfile);
+  return () => rmSync(folder, { recursive: true, force: true });
+}
