@@ -31,6 +31,8 @@ export function isSignedBy(
 ): boolean {
   const { point: pointBytes, signature: signatureBytes } = lengths[algorithm];
   if (signature.length !== signatureBytes || point.length !== pointBytes) return false;
+  // OpenSSL also takes the hybrid form, 0x06 or 0x07 (X9.62 §4.3.6), which would give a key a second name.
+  if (algorithm !== 'EdDSA' && point[0] !== 0x04) return false;
   try {
     return isSignature({ algorithm, point, message, signature });
   } catch (error) {

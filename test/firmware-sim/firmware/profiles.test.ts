@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { standardImage } from '../../../firmware-sim/firmware/image.ts';
+import { imageSigner, vendorRoot } from '../../../firmware-sim/firmware/vendor.ts';
+import { findProfile, profiles } from '../../../firmware-sim/profiles.ts';
+import { toHex } from '../../../src/kit/bytes.ts';
+import { bootCore, makeChip } from './chips.ts';
+
+const differ = (values: readonly unknown[]): boolean =>
+  new Set(values.map((value) => JSON.stringify(value))).size === values.length;
+
+describe('profiles', () => {
+  it('are of at least four vendors, found by name', () => {
+    expect(profiles.length).toBeGreaterThanOrEqual(4);
+    expect(differ(profiles.map(({ name }) => name))).toBe(true);
+    expect(differ(profiles.map(({ vendor }) => vendor))).toBe(true);
+    for (const profile of profiles) expect(findProfile(profile.name)).toBe(profile);
+    expect(findProfile('aster-2')).toBeUndefined();
+  });
+
+  it('differ in algorithms, limits, memories and roots', () => {
+    expect(differ(profiles.map(({ algorithms }) => algorithms))).toBe(true);
+    expect(differ(profiles.map(({ limits }) => limits))).toBe(true);
+    expect(differ(profiles.map(({ flash }) => flash))).toBe(true);
+    expect(differ(profiles.map(({ quirks }) => quirks))).toBe(true);
+    expect(differ(profiles.map(({ root }) => toHex(root)))).toBe(true);
+    expect(differ(profiles.map((profile) => toHex(imageSigner(profile).point)))).toBe(true);
+    expect(new Set(profiles.map(({ attestation }) => attestation))).toEqual(
+      new Set(['ES256', 'ES384', 'EdDSA']),
+    );
+    expect(new Set(profiles.flatMap(({ algorithms }) => algorithms))).toEqual(
+      new Set(['ES256', 'ES384', 'EdDSA', 'PS256']),
+    );
+    expect(new Set(profiles.map(({ flash }) => flash.wordBytes))).toEqual(new Set([4, 8, 16]));
+  });
+
+  it('have every quirk at one vendor at least, and are without it at another', () => {
+    for (const quirk of ['signature', 'publicKey', 'takes', 'lowS'] as const)
+      expect(new Set(profiles.map(({ quirks }) => quirks[quirk])).size, quirk).toBe(2);
+    expect(profiles.map(({ quirks }) => quirks.signaturesPerSecond)).toContain(20);
+    expect(profiles.map(({ quirks }) => quirks.signaturesPerSecond)).toContain(null);
+  });
+
+  it('default to one with room for an appliance', () => {
+    const limits = findProfile('aster-1')?.limits;
+    expect(limits?.anchors).toBeGreaterThanOrEqual(64);
+    expect(limits?.keys).toBeGreaterThanOrEqual(16);
+    expect(limits?.frameBytes).toBeGreaterThanOrEqual(262_144);
+  });
+
+  describe.each(profiles.map((profile) => [profile.name, profile] as const))('%s', (_name, profile) => {
+    it('has ES256, which the records need, and tries that a reader of PINs cannot use up by accident', () => {
+      expect(profile.algorithms).toContain('ES256');
+      expect(profile.limits.pinTries).toBeGreaterThanOrEqual(3);
+      expect(profile.limits.pinTries).toBeLessThanOrEqual(10);
+      expect(profile.limits.frameBytes).toBeGreaterThan(profile.limits.messageBytes);
+    });
+
+    it('has sectors for what lies in them, and a bit in the fuses for each alarm', () => {
+      const { flash, die, layout, alarmLimit } = profile;
+      expect(layout.certificate + layout.image + 2 * layout.slot).toBe(flash.sectors);
+      expect(standardImage(profile).length).toBeLessThanOrEqual(layout.image * flash.sectorBytes);
+      expect(flash.fuseSectors).toBe(0);
+      expect(die.fuseSectors).toBe(1);
+      expect(flash.sectorBytes % flash.pageBytes).toBe(0);
+      expect(flash.pageBytes % flash.wordBytes).toBe(0);
+      expect(alarmLimit).toBeLessThanOrEqual(8 * die.wordBytes);
+    });
+
+    it('names the root whose key the factory has', () => {
+      expect(toHex(profile.root)).toBe(toHex(vendorRoot(profile).point));
+    });
+
+    it('is made and boots', () => {
+      const core = bootCore(makeChip(profile), profile);
+      expect(core.profile).toBe(profile);
+      expect(core.store.found).toBeUndefined();
+    });
+  });
+});
