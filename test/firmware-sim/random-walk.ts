@@ -1,6 +1,7 @@
 /** Takes a device and the reference through the same steps, and holds one against the other after each. */
 import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
 import type { Profile } from '../../firmware-sim/profile.ts';
+import { toHex } from '../../src/kit/bytes.ts';
 import { assert } from '../../src/kit/result.ts';
 import { messageOf, rightPin } from './fixtures.ts';
 import { Disagreement, judge } from './judge.ts';
@@ -49,8 +50,28 @@ interface KeptFlash {
   readonly version: bigint;
 }
 
-/** Throws Disagreement where device and reference differ. */
+/** Throws Disagreement where device and reference differ, with the steps up to there. */
 export function walk(start: Start, steps: readonly Step[], tally: Tally): void {
+  const before = tally.steps;
+  try {
+    take(start, steps, tally);
+  } catch (error) {
+    const taken = steps.slice(0, tally.steps - before).map(describeStep);
+    throw new Disagreement(
+      `${error instanceof Error ? error.stack : String(error)}\n  ${taken.join('\n  ')}`,
+    );
+  }
+}
+
+function describeStep(step: Step): string {
+  const shown = JSON.stringify(step, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return String(value);
+    return value instanceof Uint8Array ? toHex(value).slice(0, 16) : value;
+  });
+  return shown.slice(0, 400);
+}
+
+function take(start: Start, steps: readonly Step[], tally: Tally): void {
   const bench = start.bench.copy();
   let candidates: readonly Reference[] = [start.reference];
   let kept: KeptFlash | undefined;

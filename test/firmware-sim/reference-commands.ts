@@ -67,19 +67,15 @@ export function decide<N extends CommandName>(
   given: Commands[N]['arguments'],
   connection: Connection,
 ): Decision<N> {
-  const session = before.sessions.get(connection.number) ?? {
-    opened: before.pins,
-    loggedIn: false,
-    proof: undefined,
-  };
+  const session = before.sessions.get(connection.number) ?? { loggedIn: false, proofs: new Map() };
   const device = { ...before, sessions: set(before.sessions, connection.number, session) };
   if (!always.includes(name)) {
     const state = stateOf(device);
     if (state === 'zeroised') return refusal(device, 'device_zeroised');
     if (state === 'failed') return refusal(device, 'device_failed');
-    if (state === 'locked') return refusal(device, 'pin_locked');
-    const isOfBlank = name === 'attest' || name === 'initialise';
-    if (state === 'blank' && !isOfBlank) return refusal(device, 'device_blank');
+    const needsNoPin = name === 'attest' || name === 'initialise';
+    if (state === 'locked' && !needsNoPin) return refusal(device, 'pin_locked');
+    if (state === 'blank' && !needsNoPin) return refusal(device, 'device_blank');
     if (!beforeLogin.includes(name) && !session.loggedIn) return refusal(device, 'login_required');
   }
   const one = table[name] as unknown as Decide<N>;
@@ -113,32 +109,16 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
 
   login(device, { nonce, proof }, { number, nonce: own }) {
     const session = device.sessions.get(number);
-    if (session === undefined || session.loggedIn || session.opened !== device.pins)
-      return refusal(device, 'command_refused');
     const spent = { ...device, tries: device.tries - 1 };
-    if (device.pin === undefined || !equalBytes(proof, proofOf(device.pin, own, nonce)))
-      return {
-        expected: { ok: false, code: spent.tries === 0 ? 'pin_locked' : 'pin_incorrect' },
-        after: spent,
-        between: [],
-      };
+    const isRight = device.pin !== undefined && equalBytes(proof, proofOf(device.pin, own, nonce));
+    if (session === undefined || !isRight)
+      return { expected: { ok: false, code: 'pin_incorrect' }, after: spent, between: [] };
     const sessions = set(device.sessions, number, { ...session, loggedIn: true });
     const { pinTries } = device.profile.limits;
     return { ...done<'login'>({ ...device, tries: pinTries, sessions }), between: [spent] };
   },
 
-  'change-pin'(device, pin, { number }) {
-    const after = withPin(device, pin);
-    // The connection that changed it goes on; others have to log in anew, on a new one.
-    const sessions = new Map(
-      [...device.sessions].map(([other, session]) =>
-        other === number
-          ? [other, { ...session, opened: after.pins }]
-          : [other, { ...session, loggedIn: false }],
-      ),
-    );
-    return done({ ...after, sessions });
-  },
+  'change-pin': (device, pin) => done({ ...device, pin }),
 
   generate(device, { label, algorithm, use, anchored, free }) {
     const { limits, algorithms } = device.profile;
@@ -225,8 +205,8 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
     const session = device.sessions.get(number);
     if (head === undefined || session === undefined) return refusal(device, 'not_anchored');
     if (from.sequence > head.sequence) return refusal(device, 'chain_broken');
-    const goesOn = session.proof?.name === name && isSameHead(session.proof.end, from);
-    const messages = goesOn ? [...(session.proof?.messages ?? [])] : [];
+    const before = session.proofs.get(name);
+    const messages = before !== undefined && isSameHead(before.end, from) ? [...before.messages] : [];
     let end = from;
     for (const entry of entries) {
       if (end.sequence === head.sequence) break;
@@ -239,10 +219,10 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
     }
     const isThere = isSameHead(end, head);
     if (!isThere && end.sequence === head.sequence) return refusal(device, 'chain_broken');
-    const proof = { name, end, messages: isThere ? [] : messages };
+    const proofs = set(session.proofs, name, { end, messages: isThere ? [] : messages });
     const after = {
       ...device,
-      sessions: set(device.sessions, number, { ...session, proof }),
+      sessions: set(device.sessions, number, { ...session, proofs }),
       admitted: isThere ? new Set([...device.admitted, ...messages]) : device.admitted,
     };
     return done(after, (result) => reached(result, end.sequence, isThere ? messages.length : 0));
@@ -340,14 +320,9 @@ export function blank(profile: Reference['profile'], serial: string): Reference 
 
 const powerLess = {
   sessions: new Map(),
-  pins: 0,
   admitted: new Set<string>(),
   loaded: new Set<string>(),
 };
-
-function withPin(device: Reference, pin: Pin): Reference {
-  return { ...device, pin, tries: device.profile.limits.pinTries, pins: device.pins + 1 };
-}
 
 /** What is left after power went. */
 export function withoutPower(device: Reference): Reference {

@@ -33,17 +33,15 @@ export interface Ballot {
 
 /** How far a connection has come in a journal. */
 interface Proof {
-  readonly name: string;
   readonly end: Head;
   /** Hashes of what its entries have signed, in hex. */
   readonly messages: readonly string[];
 }
 
 export interface ReferenceSession {
-  /** Of how many PINs it was the time when it was opened, since power-on. */
-  readonly opened: number;
   readonly loggedIn: boolean;
-  readonly proof: Proof | undefined;
+  /** By the journal's name. */
+  readonly proofs: ReadonlyMap<string, Proof>;
 }
 
 /** What is kept. Nothing in it is changed: each step makes another. */
@@ -63,8 +61,6 @@ export interface Kept {
 export interface Volatile {
   /** Connections by number, from their first command on. */
   readonly sessions: ReadonlyMap<number, ReferenceSession>;
-  /** How many PINs were set since power-on. */
-  readonly pins: number;
   /** Hashes of what may be signed by an anchored key, in hex. */
   readonly admitted: ReadonlySet<string>;
   /** Hashes of modules that are loaded, in hex. */
