@@ -56,6 +56,24 @@ const statusSchema = Type.Object({
         'what its keys may sign for in any 24 hours, by currency, minor units; null where its configuration sets no such limit',
     },
   ),
+  devices: Type.Object(
+    {
+      anchor: Type.Object({
+        kind: Type.Union([Type.Literal('firmware-sim'), Type.Literal('tokens'), Type.Literal('tpm')]),
+        simulator: Type.Boolean(),
+      }),
+      keys: Type.Object({
+        kinds: Type.Array(
+          Type.Union([Type.Literal('softhsm'), Type.Literal('pkcs11'), Type.Literal('firmware-sim')]),
+          { maxItems: 8 },
+        ),
+        simulator: Type.Boolean(),
+      }),
+    },
+    {
+      description: 'what holds the anchor of its journal, where its keys are, and which of it is a simulator',
+    },
+  ),
   witnessing: Type.Object(
     {
       state: Type.Union([
@@ -105,11 +123,18 @@ export function addStatus(server: Server, status: () => Promise<RoleStatus>): vo
   addRoute(server, statusRoute, async () => succeed({ json: statusJson(await status()) }));
 }
 
-function statusJson({ witnessing, holds, contradiction, ...rest }: RoleStatus): Static<typeof statusSchema> {
+function statusJson({
+  devices,
+  witnessing,
+  holds,
+  contradiction,
+  ...rest
+}: RoleStatus): Static<typeof statusSchema> {
   const { state, witnesses } = witnessing;
   return {
     ...rest,
     contradiction: [...contradiction],
+    devices: { anchor: devices.anchor, keys: { ...devices.keys, kinds: [...devices.keys.kinds] } },
     witnessing: { state, witnesses: [...witnesses] },
     holds: [...holds],
   };

@@ -2,10 +2,14 @@
  * What holds the anchors of a system's journals, as `anchor` in its config.json says: data objects on the tokens of its HSMs, the secure element in its
  * folder, or a TPM. Whatever reads or sets an anchor goes through this.
  */
+import process from 'node:process';
 import { Type } from 'typebox';
+import { parsePinSource } from '../../hsm/pin-source.ts';
+import { openTpmAnchor } from '../../hsm/tpm-anchor.ts';
 import type { Anchor } from '../journal/anchor.ts';
 import { type ReplicatedAnchor, replicateAnchor } from '../journal/replicated-anchor.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
+import type { RoleDevices } from '../roles/status.ts';
 import { type AnchorChoice, anchorChoice, readConfiguration } from './configuration.ts';
 import { makeDeviceAnchor } from './device-anchor.ts';
 import type { Home, Role } from './home.ts';
@@ -13,15 +17,8 @@ import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { anchorsOf, closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { openRoleDevice } from './role-device.ts';
 
-/** What a system's status says of it. */
-export interface AnchorDescription {
-  readonly kind: AnchorChoice['kind'];
-  /** Whether its secrets lie in a file that whoever may read it can read. */
-  readonly simulator: boolean;
-}
-
 export interface Anchors {
-  readonly description: AnchorDescription;
+  readonly description: RoleDevices['anchor'];
   /** The anchor of this name, on all that hold it. */
   named(name: string): ReplicatedAnchor;
   close(): Promise<void>;
@@ -53,8 +50,21 @@ async function openAnchorDevice(
         close: () => device.close(),
       };
     }
-    case 'tpm':
-      throw new Error('to be wired');
+    case 'tpm': {
+      const { tcti, index, pin, ownerPin } = choice;
+      const options = {
+        tcti,
+        index: Number(index),
+        pin: parsePinSource(pin),
+        ...(ownerPin === undefined ? {} : { ownerPin: parsePinSource(ownerPin) }),
+        environment: process.env,
+      };
+      return {
+        simulator: /^(swtpm|mssim)\b/.test(tcti),
+        anchor: (name) => openTpmAnchor(name, options),
+        close: () => Promise.resolve(),
+      };
+    }
   }
 }
 

@@ -22,7 +22,7 @@ import { type CeremonyPlan, decodePlan, planId, type RotateAction } from '../rec
 import { checkQuorum } from '../records/ceremony-quorum.ts';
 import { encodeTranscript, type MadeKey } from '../records/ceremony-transcript.ts';
 import { isoTime } from '../records/key-ring.ts';
-import { possessionMessage, typedPossessionMessage } from '../records/possession-proof.ts';
+import { possessionMessage } from '../records/possession-proof.ts';
 import type { KeyRole } from '../records/trust-bundle.ts';
 import { type Replay, replayCeremony } from '../verifier/ceremony-replay.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
@@ -185,10 +185,7 @@ async function provePossession(
   const signer = await openLoggedKey(surroundings, made);
   try {
     await signer.token.audit();
-    const { keyId } = made.key;
-    const message =
-      made.access.kind === 'firmware-sim' ? typedPossessionMessage(id, keyId) : possessionMessage(id, keyId);
-    return new Uint8Array(await signer.sign(message, 'possession-proof'));
+    return new Uint8Array(await signer.sign(possessionMessage(id, made.key.keyId), 'possession-proof'));
   } finally {
     await signer.close();
   }

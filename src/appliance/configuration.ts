@@ -53,6 +53,8 @@ export const anchorChoice = Type.Optional(
         index: Type.String({ pattern: '^0x01[0-9a-f]{6}$' }),
         /** Where the authorisation of the indices is: file:PATH, credential:NAME or env:NAME. Never the value. */
         pin: Type.String({ minLength: 1 }),
+        /** The same of the TPM's owner, where that is not empty. */
+        ownerPin: Type.Optional(Type.String({ minLength: 1 })),
       },
       { additionalProperties: false },
     ),

@@ -3,19 +3,18 @@ import type { DeviceKey } from '../../firmware-sim/protocol.ts';
 import type { AttributeReading } from '../../hsm/attribute-reading.ts';
 import { signedModuleType } from '../../vm/signed-module.ts';
 import { recordType } from '../records/cose.ts';
-import { possessionType } from '../records/possession-proof.ts';
 import type { Role } from './home.ts';
 
-/** Of messages that are signed to see whether a key signs: no record has this type. */
-export const canaryType = 'application/vnd.ringmint.canary+cose';
-
-/** Worth nothing by themselves, and in no journal: what a system says of its journal and of its keys, and the proof that it has one. */
-const everyones = [recordType.journalHead, recordType.keyAudit, possessionType, canaryType];
+/** Worth nothing by themselves, and in no journal: what a system says of its journal and of its keys. */
+const everyones: readonly string[] = [recordType.journalHead, recordType.keyAudit];
 
 /** Central management's key signs modules and rules too, by which it decides; people put them in force. */
 const centrals = [signedModuleType, recordType.ruleModule, recordType.ruleSet];
 
-/** COSE types (RFC 9596) that a signing key of the system signs without a journal entry. */
+/**
+ * COSE types (RFC 9596) that a signing key of the system signs without a journal entry. What begins with `ringmint.` it signs anyway: canaries and proofs
+ * of possession, which are no Sig_structures.
+ */
 export function freeTypesOf(role: Role): readonly string[] {
   return role === 'central' ? [...everyones, ...centrals] : everyones;
 }

@@ -85,10 +85,10 @@ export class JournalProof {
     for (;;) {
       const entries = await this.readAfter(from.sequence);
       const given = entries.map(({ bytes }) => bytes);
-      const { reached } = await this.device.call('prove', { name, from, entries: given });
+      const { reached, admitted } = await this.device.call('prove', { name, from, entries: given });
       const last = entries.at(-1);
-      // It stopped at the anchored head, and what is beyond is of no interest yet.
-      if (last === undefined || reached < last.sequence) return assertReached(reached, entry);
+      // It came to the anchored head: what is beyond is of no interest yet. Otherwise that is in the next frame.
+      if (admitted > 0 || last === undefined || reached < last.sequence) return assertReached(reached, entry);
       from = { sequence: last.sequence, hash: last.hash };
     }
   }

@@ -2,18 +2,15 @@
  * A key in a system's secure element, as the appliance has those on tokens: it signs records of the journal once the device has seen them proven,
  * and every signature is verified here before anybody gets it.
  */
-import { randomBytes } from 'node:crypto';
 import type { CommandName, Commands, DeviceKey } from '../../firmware-sim/protocol.ts';
 import { isFinding, showFindings } from '../../hsm/attribute-reading.ts';
 import { Breaker } from '../../hsm/breaker.ts';
 import { importPoint, publicKeyOf, verifierOf } from '../../hsm/public-key.ts';
-import { type AgreementKey, type KeyAgreement, type PublicKey, SignerError } from '../../hsm/signer.ts';
-import type { TokenSigner } from '../../hsm/token-signer.ts';
+import { type AgreementKey, type KeyAgreement, SignerError } from '../../hsm/signer.ts';
+import { makeCanary, type TokenSigner } from '../../hsm/token-signer.ts';
 import { equalBytes } from '../kit/bytes.ts';
-import { encodeCbor } from '../kit/encoding.ts';
-import { toBeSigned } from '../records/cose.ts';
 import { makeDeviceAnchor } from './device-anchor.ts';
-import { canaryType, readDeviceKey } from './device-key.ts';
+import { readDeviceKey } from './device-key.ts';
 import type { JournalProof } from './device-proof.ts';
 import type { RoleDevice } from './role-device.ts';
 
@@ -113,7 +110,7 @@ export async function openDeviceSigner(
     const { keys: now } = await call('keys', {});
     return ownKeys.flatMap(({ label }) => readDeviceKey(device.role, findKey(now, label, undefined)));
   };
-  await signOnce(makeDeviceCanary(publicKey));
+  await signOnce(makeCanary());
 
   const { vendor, profile, serial } = device.information;
   return {
@@ -122,7 +119,7 @@ export async function openDeviceSigner(
     readAttributes,
     holds: (keyId) => equalBytes(keyId, publicKey.keyId),
     async check() {
-      await signOnce(makeDeviceCanary(publicKey));
+      await signOnce(makeCanary());
     },
     async audit() {
       const findings = (await readAttributes()).filter(isFinding);
@@ -162,18 +159,6 @@ function findKey(keys: readonly DeviceKey[], label: string, expected: Uint8Array
       `the key labelled \`${label}\` is another one than expected: was the device exchanged or made anew?`,
     );
   return key;
-}
-
-/** A new message to be signed for proof: of a type that no record has, over 32 random bytes. */
-function makeDeviceCanary({ keyId }: PublicKey): Uint8Array {
-  const header = encodeCbor(
-    new Map<number, number | Uint8Array | string>([
-      [1, -7],
-      [4, keyId],
-      [16, canaryType],
-    ]),
-  );
-  return toBeSigned(header, new Uint8Array(randomBytes(32)));
 }
 
 function agreementOf(

@@ -1,16 +1,14 @@
 /**
- * `ringmint init`: three tokens with their keys, the offline root and its trust bundle, certificates,
+ * `ringmint init`: three tokens or secure elements with their keys, the offline root and its trust bundle, certificates,
  * configuration, three empty ledgers and the quotas in the ledgers of quota control and of central management.
  *
  * A crash leaves a folder without appliance.json, which is written last: nothing was issued, and the next
  * `init` makes everything again but the tokens that were finished.
  */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findModule } from '../../hsm/module-path.ts';
-import { provisionDirectory, type TokenDirectory } from '../../hsm/token-directory.ts';
 import { defaultLimits } from '../api/limits.ts';
 import type { PeerRole } from '../api/peer.ts';
 import type { InitOptions, InitReport, IssuerQuota } from '../cli/appliance.ts';
@@ -18,6 +16,7 @@ import { dayLimitName } from '../cli/quota-file.ts';
 import type { JournalHead } from '../journal/chain.ts';
 import { equalBytes, toHex } from '../kit/bytes.ts';
 import { type Clock, systemRandom } from '../kit/clock.ts';
+import { assert } from '../kit/result.ts';
 import { findTimeZone } from '../quota/window.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 import { keyThumbprint } from '../records/signature.ts';
@@ -34,9 +33,10 @@ import type {
 import { type Home, homeAt, type Role, roles, tlsFiles } from './home.ts';
 import { type KeyPlace, writeInventory } from './key-inventory.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
+import { makePlaces, pointOf, type RolePlaces } from './role-places.ts';
 import { firstAnchor } from './role-store.ts';
 import { openRoleToken } from './role-token.ts';
-import { agreementKeyLabel, ownHsm, signingKeyLabel, tokenLabel } from './token-label.ts';
+import { agreementKeyLabel, signingKeyLabel } from './token-label.ts';
 import { makeTrustBundle, readTrustBundle } from './trust.ts';
 import { pinTrust } from './trust-pin.ts';
 
@@ -55,39 +55,60 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
   }
   const zone = findTimeZone(options.timeZone);
   if (!zone.ok) throw new ApplianceError('configuration_invalid', zone.message);
-  const module = findModule(options.module, process.env, options.projectFolder);
+  const module =
+    options.hsm === 'softhsm' ? findModule(options.module, process.env, options.projectFolder) : null;
   for (const folder of [home.path, ...roles.map(home.folder), home.folder('operator'), home.root])
     await makePrivateFolder(folder);
 
-  options.progress('making the tokens of the three systems and their keys');
-  const tokens = new Map<Role, TokenDirectory>(
-    await everyRole(async (role) => [role, await provisionRole(home, role, module)] as const),
+  options.progress(
+    options.hsm === 'softhsm'
+      ? 'making the tokens of the three systems and their keys'
+      : 'making the SIMULATED secure elements of the three systems and their keys',
   );
-  options.progress('signing the trust bundle with a new offline root');
-  const pointOf = (role: Role, label: string): Uint8Array => {
-    const point = tokens.get(role)?.points.get(label);
-    if (point === undefined)
-      throw new ApplianceError(
-        'home_incomplete',
-        `the ${role} token has no key \`${label}\`: remove \`${home.path}\` and begin again`,
-      );
-    return point;
+  const places = new Map<Role, RolePlaces>();
+  try {
+    await everyRole(async (role) => {
+      places.set(role, await makePlaces(home, role, { ...options, module }));
+    });
+    return await makeAppliance(home, options, { module, places });
+  } finally {
+    for (const place of places.values()) await place.close();
+  }
+}
+
+/** What it is made in. */
+interface Made {
+  readonly module: string | null;
+  readonly places: ReadonlyMap<Role, RolePlaces>;
+}
+
+async function makeAppliance(
+  home: Home,
+  options: InitialisationOptions,
+  { module, places }: Made,
+): Promise<InitReport> {
+  const placesOf = (role: Role): RolePlaces => {
+    const found = places.get(role);
+    assert(found !== undefined, 'each system has places');
+    return found;
   };
+  options.progress('signing the trust bundle with a new offline root');
+  const point = (role: Role, label: string): Uint8Array => pointOf(placesOf(role), home, role, label);
   const rootKey = await makeTrustBundle(
     home,
     [
-      { role: 'central', name: 'central', point: pointOf('central', signingKeyLabel) },
-      { role: 'issuance', name: options.issuer, point: pointOf('issuance', signingKeyLabel) },
-      { role: 'quota', name: 'quota', point: pointOf('quota', signingKeyLabel) },
-      { role: 'quota-agreement', name: 'quota', point: pointOf('quota', agreementKeyLabel) },
+      { role: 'central', name: 'central', point: point('central', signingKeyLabel) },
+      { role: 'issuance', name: options.issuer, point: point('issuance', signingKeyLabel) },
+      { role: 'quota', name: 'quota', point: point('quota', signingKeyLabel) },
+      { role: 'quota-agreement', name: 'quota', point: point('quota', agreementKeyLabel) },
     ],
     options.clock,
   );
   const inventory = (role: Role): KeyPlace[] =>
-    [...(tokens.get(role)?.points ?? [])].map(([label, point]) => ({
-      keyId: toHex(keyThumbprint(point)),
+    [...placesOf(role).points].map(([label, made]) => ({
+      keyId: toHex(keyThumbprint(made)),
       kind: label === agreementKeyLabel ? 'agreement' : 'signing',
-      hsm: ownHsm,
+      hsm: placesOf(role).hsm.name,
       label,
     }));
   for (const role of roles) {
@@ -97,7 +118,7 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
   options.progress('making certificates for mutual TLS');
   await writeCertificates(home, options);
   options.progress('writing configuration, ledgers and quotas');
-  await writeConfigurations(home, options);
+  await writeConfigurations(home, options, placesOf);
   const appliance: ApplianceConfiguration = {
     version: 1,
     issuer: options.issuer,
@@ -108,26 +129,16 @@ export async function initialise(options: InitialisationOptions): Promise<InitRe
   await makeLedgers(home, options, appliance);
   await writeFileDurably(home.appliance, pretty(appliance), 0o644);
 
-  const keyId = (role: Role): string => toHex(keyThumbprint(pointOf(role, signingKeyLabel)));
+  const keyId = (role: Role): string => toHex(keyThumbprint(point(role, signingKeyLabel)));
   return {
     home: home.path,
     issuer: options.issuer,
     rootKeyId: toHex(rootKey.keyId),
     keyIds: { central: keyId('central'), issuance: keyId('issuance'), quota: keyId('quota') },
     module,
+    hsm: options.hsm,
+    anchor: options.anchor.kind,
   };
-}
-
-function provisionRole(home: Home, role: Role, module: string): Promise<TokenDirectory> {
-  const signing = { label: signingKeyLabel, kind: 'signing' } as const;
-  const agreement = { label: agreementKeyLabel, kind: 'agreement' } as const;
-  return provisionDirectory({
-    module,
-    path: home.token(role),
-    tokenLabel: tokenLabel(role),
-    keys: role === 'quota' ? [signing, agreement] : [signing],
-    random: randomBytes,
-  });
 }
 
 async function writeCertificates(home: Home, options: InitialisationOptions): Promise<void> {
@@ -150,10 +161,12 @@ async function writeCertificates(home: Home, options: InitialisationOptions): Pr
   await write('operator', 'operator');
 }
 
-async function writeConfigurations(home: Home, options: InitialisationOptions): Promise<void> {
-  const { issuer, quotas } = options;
-  const signing: SigningConfiguration = {
-    hsms: [{ name: ownHsm, kind: 'softhsm' }],
+async function writeConfigurations(
+  home: Home,
+  { issuer, quotas }: InitialisationOptions,
+  placesOf: (role: Role) => RolePlaces,
+): Promise<void> {
+  const signing: Omit<SigningConfiguration, 'hsms'> = {
     processes: 1,
     sessions: 4,
     signaturesPerMinute: null,
@@ -162,10 +175,13 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
       quotas.map(({ currency, dayLimit }) => [currency, String(2n * dayLimit)]),
     ),
   };
+  const common = (role: Role) => {
+    const { hsm, anchor } = placesOf(role);
+    const version = 1 as const;
+    return { version, signing: { hsms: [hsm], ...signing }, anchor, api: defaultLimits };
+  };
   const central: CentralConfiguration = {
-    version: 1,
-    signing,
-    api: defaultLimits,
+    ...common('central'),
     frequencyWindowSeconds: 60,
     credentialLifetimeSeconds: 300,
     clockSkewSeconds: 60,
@@ -178,13 +194,11 @@ async function writeConfigurations(home: Home, options: InitialisationOptions): 
     })),
   };
   const issuance: IssuanceConfiguration = {
-    version: 1,
-    signing,
-    api: defaultLimits,
+    ...common('issuance'),
     requestLifetimeSeconds: 600,
     redemptionSeconds: 10 * 365 * 86_400,
   };
-  const quota: QuotaConfiguration = { version: 1, signing, api: defaultLimits, epoch: 1 };
+  const quota: QuotaConfiguration = { ...common('quota'), epoch: 1 };
   await writeFileDurably(home.config('central'), pretty(central), 0o600);
   await writeFileDurably(home.config('issuance'), pretty(issuance), 0o600);
   await writeFileDurably(home.config('quota'), pretty(quota), 0o600);

@@ -8,13 +8,15 @@ import type { ReplicatedAnchor } from '../journal/replicated-anchor.ts';
 import { toHex } from '../kit/bytes.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
-import { type AnchorDescription, openAnchorsBeside } from './anchor-devices.ts';
+import type { RoleDevices } from '../roles/status.ts';
+import { openAnchorsBeside } from './anchor-devices.ts';
 import { ApplianceError } from './appliance-error.ts';
+import type { SigningConfiguration } from './configuration.ts';
 import type { ProofSource } from './device-proof.ts';
 import { type Role, roles } from './home.ts';
 import { type HsmSurroundings, readSigning } from './hsm-access.ts';
 import { systemOf } from './key-holder.ts';
-import { closeKeys, openKeys } from './open-keys.ts';
+import { closeKeys, type OpenKey, openKeys } from './open-keys.ts';
 import { tokenLabel } from './token-label.ts';
 
 const auditEveryMs = 3_600_000;
@@ -28,7 +30,7 @@ export interface RoleToken {
   readonly amountPerDay: Readonly<Record<string, string>> | null;
   /** The anchor of the role's journal, on what its configuration names for it. */
   readonly anchor: ReplicatedAnchor;
-  readonly anchorDescription: AnchorDescription;
+  readonly devices: RoleDevices;
   /** The anchor of this name, such as that of another process's journal: to be read only. */
   readonly anchorNamed: (name: string) => ReplicatedAnchor;
   close(): Promise<void>;
@@ -105,7 +107,7 @@ export async function openRoleToken(
       amountPerDay,
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
       anchor: anchors.named(anchorName),
-      anchorDescription: anchors.description,
+      devices: { anchor: anchors.description, keys: describeKeys(signing, opened) },
       anchorNamed: (name) => anchors.named(name),
       async close() {
         clearInterval(timer);
@@ -117,6 +119,13 @@ export async function openRoleToken(
     await close();
     throw error;
   }
+}
+
+/** Of the HSMs that opened. */
+function describeKeys({ hsms }: SigningConfiguration, opened: readonly OpenKey[]): RoleDevices['keys'] {
+  const names = new Set(opened.map(({ hsm }) => hsm));
+  const kinds = [...new Set(hsms.filter(({ name }) => names.has(name)).map(({ kind }) => kind))];
+  return { kinds, simulator: kinds.includes('firmware-sim') };
 }
 
 function sourceOf(journal: Omit<ProofSource, 'anchor'>, anchor: string): ProofSource {

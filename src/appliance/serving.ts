@@ -36,6 +36,7 @@ import {
   quotaSchema,
   readConfiguration,
 } from './configuration.ts';
+import { showDevices } from './device-metrics.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
 import { listen } from './listening.ts';
@@ -168,6 +169,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     const finished = await witnessing.begin(finish);
     const { version, logLevel } = options;
     const series = process?.series ?? null;
+    const told = { amountPerDay: token.amountPerDay, devices: token.devices };
     const journal = process === undefined ? {} : { journal: toHex(await store.journalId()) };
     const server = await makeServer({ role, version, tls, limits, logLevel, describeFault, ...journal });
     closers.push(() => server.close());
@@ -177,10 +179,11 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus({ role, series }, token.signer, store, witness, own, token.amountPerDay),
+      status: () => readStatus({ role, series, ...told }, token.signer, store, witness, own),
       figures: async () =>
         showFigures(role, token.signer.figures) +
         showHealth(role, token.health) +
+        showDevices(role, token.devices) +
         showWitnessing(role, own.standing, witness.held, systemClock) +
         (process === undefined ? '' : showProcess(process)) +
         (role === 'quota'

@@ -10,6 +10,7 @@ import type { EndpointTable } from './endpoints.ts';
 import { type Home, homeAt, type Role, roles } from './home.ts';
 import { writeFileDurably } from './private-file.ts';
 import { filesOf, makeProcessFolder, readQuotaProcesses, servedOf } from './quota-processes.ts';
+import { noticeOfSimulators } from './simulator-notice.ts';
 
 /** What a serving process tells its supervisor. */
 export type ServeMessage =
@@ -199,6 +200,7 @@ export async function supervise(options: SuperviseOptions): Promise<Supervision>
       tellFailure(served, failed, restartPauseMs);
     }
     up = true;
+    for (const line of await noticeOfSimulators(home)) options.progress(line);
     watchFile(home.appliance, { interval: pollEveryMs }, onChange);
   } catch (error) {
     await stop();

@@ -38,6 +38,22 @@ export interface IssuerQuota {
   readonly returns: boolean;
 }
 
+/** Where the anchors of a new appliance's journals are. */
+export type InitAnchor =
+  | { readonly kind: 'firmware-sim' | 'tokens' }
+  | {
+      readonly kind: 'tpm';
+      /** How the tools reach it (TCTI), such as `device:/dev/tpmrm0`. */
+      readonly tcti: string;
+      /** The first of 768 NV indices, 256 for each system. */
+      readonly index: number;
+      /** Source of the owner's authorisation, where that is not empty. */
+      readonly ownerPin?: string;
+    };
+
+/** Where the keys of a new appliance are. */
+export type InitHsm = 'softhsm' | 'firmware-sim';
+
 export interface InitOptions {
   readonly home: string;
   readonly issuer: string;
@@ -46,8 +62,10 @@ export interface InitOptions {
   readonly host: string;
   /** 0 where the system is to choose; `ringmint up` then writes down which. */
   readonly ports: Readonly<Record<Role, number>>;
-  /** Path of the PKCS#11 module, or `auto`. */
+  /** Path of the PKCS#11 module, or `auto`; not looked for where the keys are in `firmware-sim`. */
   readonly module: string;
+  readonly hsm: InitHsm;
+  readonly anchor: InitAnchor;
   readonly progress: (message: string) => void;
 }
 
@@ -56,7 +74,10 @@ export interface InitReport {
   readonly issuer: string;
   readonly rootKeyId: string;
   readonly keyIds: Readonly<Record<Role, string>>;
-  readonly module: string;
+  /** Null where the keys are in no PKCS#11 token. */
+  readonly module: string | null;
+  readonly hsm: InitHsm;
+  readonly anchor: InitAnchor['kind'];
 }
 
 export interface IssuanceAnswer {

@@ -1,13 +1,14 @@
 /** `ringmint init`: makes an appliance from a file of quotas. */
 
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
-import type { Appliance } from './appliance.ts';
+import type { Appliance, InitReport } from './appliance.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readInput } from './file.ts';
+import { type PlaceArguments, readPlaces } from './init-places.ts';
 import { decodeQuotas } from './quota-file.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface InitArguments {
+export interface InitArguments extends PlaceArguments {
   readonly home: string;
   readonly issuer: string;
   readonly quotaFile: string;
@@ -32,6 +33,8 @@ export async function runInit(
   }
   const ports = readPorts(given.ports);
   if (!ports.ok) return terminal.refuse(ports);
+  const places = readPlaces(given);
+  if (!places.ok) return terminal.refuse(places);
   const bytes = await readInput(given.quotaFile, 1024 * 1024);
   if (!bytes.ok) return terminal.refuse(bytes);
   const quotas = decodeQuotas(bytes.value);
@@ -45,6 +48,7 @@ export async function runInit(
     host,
     ports: ports.value,
     module,
+    ...places.value,
     progress: (line) => terminal.progress(`  ${line}`),
   });
   return terminal.result({ ...report }, [
@@ -53,10 +57,28 @@ export async function runInit(
     `            issuance  ${report.keyIds.issuance}`,
     `            quota     ${report.keyIds.quota}`,
     `  root key  ${report.rootKeyId}`,
+    ...describePlaces(report),
     `  verifiers pin the root key: \`ringmint verify FILE --root ${report.rootKeyId.slice(0, 8)}…\``,
     `  now move ${report.home}/root off this machine, then start the systems: \`ringmint up\``,
   ]);
 }
+
+/** Nobody is to take a simulator for hardware. */
+function describePlaces({ hsm, anchor }: InitReport): readonly string[] {
+  const anchored = `  anchors   ${anchorNames[anchor]}`;
+  if (hsm === 'softhsm') return [anchored];
+  return [
+    anchored,
+    '  THE KEYS ARE IN A SIMULATOR (firmware-sim): whoever can read the files of its device folders has them. It is for',
+    '  trying things out, and never for money; `ringmint init` without `--hsm` has them in SoftHSM, docs/HSM.md in hardware',
+  ];
+}
+
+const anchorNames = {
+  'firmware-sim': 'in a simulated secure element (firmware-sim) of each system',
+  tokens: "on the systems' PKCS#11 tokens",
+  tpm: 'in the TPM',
+} as const;
 
 function readPorts(text: string): Result<Record<'central' | 'issuance' | 'quota', number>, 'usage'> {
   if (text === 'auto') return succeed({ central: 0, issuance: 0, quota: 0 });

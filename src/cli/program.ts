@@ -13,6 +13,7 @@ import { addContradictionCommands } from './contradiction.ts';
 import { addDeviceCommands } from './device/commands.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { runInit } from './init.ts';
+import { initAnchors, initHsms, type PlaceArguments } from './init-places.ts';
 import { runInspect } from './inspect.ts';
 import { runIssue } from './issue.ts';
 import { addJournalCommands } from './journal/show.ts';
@@ -108,9 +109,32 @@ function buildProgram(options: ProgramOptions, terminal: Terminal, done: (code: 
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--ports <ports>', '`auto`, or the ports of central, issuance and quota', 'auto')
     .option('--module <path>', 'PKCS#11 module, or `auto` for SoftHSM', 'auto')
+    .addOption(
+      new Option(
+        '--hsm <kind>',
+        'where the keys are: SoftHSM tokens, or the simulated secure element, without PKCS#11',
+      )
+        .choices(initHsms)
+        .default('softhsm'),
+    )
+    .addOption(
+      new Option(
+        '--anchor <kind>',
+        'what knows the end of each journal: simulated secure element, PKCS#11 tokens, TPM 2.0',
+      )
+        .choices(initAnchors)
+        .default('firmware-sim'),
+    )
+    .option('--tpm <tcti>', 'with --anchor tpm: how the TPM is reached, such as device:/dev/tpmrm0')
+    .option('--tpm-index <handle>', 'with --anchor tpm: the first of 768 NV indices (default: 0x01800a00)')
+    .option(
+      '--tpm-owner-pin <source>',
+      "with --anchor tpm: where the owner's authorisation is, such as file:PATH",
+    )
     .action(
       async (
-        given: Record<'home' | 'quotas' | 'issuer' | 'timeZone' | 'host' | 'ports' | 'module', string>,
+        given: Record<'home' | 'quotas' | 'issuer' | 'timeZone' | 'host' | 'ports' | 'module', string> &
+          PlaceArguments,
       ) => {
         const { quotas, ...rest } = given;
         done(await runInit(appliance, terminal, { ...rest, quotaFile: quotas }));

@@ -23,12 +23,14 @@ export async function runStatus(
       const name = series === null ? role : `${role} ${series}`;
       const status = await operator.status(role, series);
       if (status.ok) {
-        const { keyId, journal, unsigned, stopped } = status.value;
+        const { keyId, journal, unsigned, stopped, devices } = status.value;
         answered.push(status.value);
         systems.push({ ...status.value, ok: true });
         lines.push(
-          `${name.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}; ${unsigned} unsigned`,
+          `${name.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}, anchored in ${anchorNames[devices.anchor.kind]}; ${unsigned} unsigned`,
         );
+        if (devices.keys.simulator)
+          warnings.push(`the keys of ${name} are in a SIMULATOR (firmware-sim): never for money`);
         if (stopped !== null && role === 'issuance')
           lines.push(
             `  issuance takes NOTHING OF QUOTA CONTROL: ${stopped.reason} (journal ${stopped.sequence}; \`ringmint contradiction\`)`,
@@ -69,6 +71,12 @@ export async function runStatus(
   for (const line of lines) terminal.say(line);
   return terminal.refuse(firstRefusal, { systems, warnings });
 }
+
+const anchorNames: Readonly<Record<RoleStatus['devices']['anchor']['kind'], string>> = {
+  'firmware-sim': 'firmware-sim (simulated)',
+  tokens: 'its tokens',
+  tpm: 'the TPM',
+};
 
 function processesOf(
   operator: Pick<Operator, 'processes'>,

@@ -6,6 +6,15 @@ import { readContradiction } from './serial-guard.ts';
 import type { Witness } from './witness.ts';
 import type { WitnessedLedger, WitnessStanding } from './witnessed-ledger.ts';
 
+/** Where a system's keys are, and what holds the anchor of its journal; of a simulator nobody is to think that it were hardware. */
+export interface RoleDevices {
+  readonly anchor: { readonly kind: 'firmware-sim' | 'tokens' | 'tpm'; readonly simulator: boolean };
+  readonly keys: {
+    readonly kinds: readonly ('softhsm' | 'pkcs11' | 'firmware-sim')[];
+    readonly simulator: boolean;
+  };
+}
+
 export interface RoleStatus {
   readonly role: 'central' | 'issuance' | 'quota';
   /** Of several processes of the system, which one; null where there is one. */
@@ -22,6 +31,7 @@ export interface RoleStatus {
   readonly contradiction: readonly string[];
   /** What its keys may sign for in any 24 hours, by currency, minor units: `signing.amountPerDay` of its configuration; null where there is no such limit. */
   readonly amountPerDay: Readonly<Record<string, string>> | null;
+  readonly devices: RoleDevices;
   /** How it stands with those that hold its own head. */
   readonly witnessing: WitnessStanding;
   /** The heads of the others that it holds. */
@@ -47,12 +57,11 @@ export interface HeldHeadStatus {
 
 /** Signs a canary first, because only that shows that the token is there; throws the signer's error otherwise. */
 export async function readStatus(
-  { role, series }: Pick<RoleStatus, 'role' | 'series'>,
+  { role, series, amountPerDay, devices }: Pick<RoleStatus, 'role' | 'series' | 'amountPerDay' | 'devices'>,
   signer: Signer,
   store: Store,
   witness: Witness,
   own: WitnessedLedger,
-  amountPerDay: RoleStatus['amountPerDay'],
 ): Promise<RoleStatus> {
   await signer.check();
   await witness.refresh();
@@ -68,6 +77,7 @@ export async function readStatus(
     stopped: stopped ?? null,
     contradiction: (readContradiction(evidence) ?? []).map(toHex),
     amountPerDay,
+    devices,
     witnessing: own.standing,
     holds: witness.held.map(({ record, signed, heldMs, contradiction }) => ({
       role: record.role,

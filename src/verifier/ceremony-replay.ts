@@ -21,7 +21,7 @@ import { checkQuorum } from '../records/ceremony-quorum.ts';
 import { type CeremonyTranscript, decodeTranscript, type MadeKey } from '../records/ceremony-transcript.ts';
 import { verifyRecord } from '../records/cose.ts';
 import { isoTime } from '../records/key-ring.ts';
-import { possessionMessage, typedPossessionMessage } from '../records/possession-proof.ts';
+import { possessionMessage } from '../records/possession-proof.ts';
 import type { VerifySignature } from '../records/signature.ts';
 import { decodeTrustBundle, type TrustBundle } from '../records/trust-bundle.ts';
 
@@ -178,8 +178,7 @@ function checkProof(
       : refuse('proof_unexpected', `${field}: none is accepted of a key-agreement key`, field);
   if (proof === null)
     return refuse('proof_missing', `${field}: a signature by the new ${role} key is accepted`, field);
-  const messages = [possessionMessage(id, key.keyId), typedPossessionMessage(id, key.keyId)];
-  if (!messages.some((message) => verifySignature(key, message, proof)))
+  if (!verifySignature(key, possessionMessage(id, key.keyId), proof))
     return refuse(
       'proof_invalid',
       `${field}: not by the new ${role} key, or not for this plan and this key`,

@@ -105,6 +105,10 @@ const status = {
   stopped: null,
   contradiction: [],
   amountPerDay: null,
+  devices: {
+    anchor: { kind: 'tokens', simulator: false },
+    keys: { kinds: ['softhsm'], simulator: false },
+  },
   witnessing: { state: 'open', witnesses: [] },
   holds: [],
 };

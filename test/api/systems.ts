@@ -36,6 +36,11 @@ export type Role = (typeof roles)[number];
 
 export const testVersion = '0.0.0-test';
 
+const devices = {
+  anchor: { kind: 'tokens', simulator: false },
+  keys: { kinds: ['softhsm'], simulator: false },
+} as const;
+
 export interface Asking {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -167,7 +172,14 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
         trustBundle: options.trustBundle ?? tokens.bundleBytes,
         jwkSet: () => jwkSetOf(tokens.bundle, authorities.clock.nowSeconds()),
       },
-      status: () => readStatus({ role, series: null }, signer, authorities.stores[role], witness, own, null),
+      status: () =>
+        readStatus(
+          { role, series: null, amountPerDay: null, devices },
+          signer,
+          authorities.stores[role],
+          witness,
+          own,
+        ),
       figures: async () => '',
       clock: authorities.clock,
     });

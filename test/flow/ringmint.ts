@@ -28,8 +28,8 @@ export interface Workplace {
   readonly home: string;
   /** Runs a command to its end. */
   run(...words: string[]): Promise<Ran>;
-  /** Makes the appliance of these quotas, or of samples/quotas.json. */
-  init(quotas?: readonly object[]): Promise<void>;
+  /** Makes the appliance of these quotas, or of samples/quotas.json, with these options. */
+  init(quotas?: readonly object[], ...words: string[]): Promise<void>;
   /** Starts the three systems and waits until they serve. */
   up(): Promise<Systems>;
   remove(): void;
@@ -41,10 +41,12 @@ export interface Systems {
   stop(): Promise<void>;
 }
 
-export function makeWorkplace(): Workplace {
+/** `without`: variables that its commands are not to have. */
+export function makeWorkplace({ without = [] as readonly string[] } = {}): Workplace {
   const folder = mkdtempSync(join(tmpdir(), 'ringmint flow-'));
   const home = join(folder, 'appliance');
-  const environment = { ...process.env, RINGMINT_HOME: home };
+  const inherited = Object.entries(process.env).filter(([name]) => !without.includes(name));
+  const environment = { ...Object.fromEntries(inherited), RINGMINT_HOME: home };
 
   async function run(...words: string[]): Promise<Ran> {
     const child = spawn(process.execPath, [main, ...words], {
@@ -64,10 +66,10 @@ export function makeWorkplace(): Workplace {
     folder,
     home,
     run,
-    async init(quotas) {
+    async init(quotas, ...words) {
       const file = join(quotas === undefined ? join(project, 'samples') : folder, 'quotas.json');
       if (quotas !== undefined) writeFileSync(file, JSON.stringify(quotas));
-      const made = await run('init', '--quotas', file);
+      const made = await run('init', '--quotas', file, ...words);
       if (made.code !== 0) throw new Error(made.err);
     },
     async up() {

@@ -1,0 +1,207 @@
+/** The whole flow where there is no PKCS#11 module anywhere: keys and anchors in simulated secure elements, which are killed under load. */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { makeClient } from '../../src/api/client.ts';
+import { readEndpoints } from '../../src/appliance/endpoints.ts';
+import { homeAt, roles } from '../../src/appliance/home.ts';
+import { readTls } from '../../src/appliance/tls-files.ts';
+import { draft } from '../bench/appliance.ts';
+import { writeApprovers } from './approvers.ts';
+import { makeWorkplace, processesOf, project, type Ran, type Systems, type Workplace } from './ringmint.ts';
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+let place: Workplace;
+let systems: Systems | undefined;
+let made: Ran;
+
+beforeAll(async () => {
+  place = makeWorkplace({ without: ['SOFTHSM2_MODULE', 'SOFTHSM2_CONF', 'SOFTHSM2_UTIL'] });
+  const quotas = join(project, 'samples/quotas.json');
+  made = await place.run(
+    'init',
+    '--quotas',
+    quotas,
+    '--hsm',
+    'firmware-sim',
+    '--module',
+    '/nowhere/module.so',
+  );
+});
+
+afterAll(async () => {
+  await systems?.stop();
+  place.remove();
+});
+
+async function succeed(...words: string[]): Promise<Record<string, unknown>> {
+  const ran = await place.run(...words, '--json');
+  expect([ran.code, ran.out], `${words.join(' ')}: ${ran.err}${ran.out}`).toEqual([0, expect.any(String)]);
+  return ran.json();
+}
+
+async function issueSample(name: string): Promise<Buffer> {
+  await succeed('request', join(project, 'samples/request.json'), '--out', `${name}.cbor`);
+  expect(await succeed('issue', `${name}.cbor`, '--out', name)).toMatchObject({ kind: 'issued' });
+  return readFileSync(join(place.folder, name, 'currency.cbor'));
+}
+
+describe('an appliance without PKCS#11', () => {
+  it('is made, and says that its keys are in a simulator', () => {
+    expect([made.code, made.err]).toEqual([0, expect.stringContaining('SIMULATED')]);
+    expect(made.out).toContain('THE KEYS ARE IN A SIMULATOR');
+  });
+
+  it('is not made with keys in a device and anchors elsewhere', async () => {
+    for (const anchor of ['tokens', 'tpm']) {
+      const words = ['--hsm', 'firmware-sim', '--anchor', anchor, '--home', 'other'];
+      const ran = await place.run('init', '--quotas', join(project, 'samples/quotas.json'), ...words);
+      expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('--anchor firmware-sim')]);
+    }
+  });
+
+  it('issues what verifies offline, and says in its status what it is', async () => {
+    systems = await place.up();
+    expect(systems.said()).toContain('SIMULATOR');
+    await issueSample('first');
+    expect(await succeed('verify', 'first/currency.cbor')).toMatchObject({
+      authentic: true,
+      total: '250000.00',
+    });
+    const status = await succeed('status');
+    expect(status['systems']).toMatchObject(
+      roles.map(() => ({
+        devices: {
+          anchor: { kind: 'firmware-sim', simulator: true },
+          keys: { kinds: ['firmware-sim'], simulator: true },
+        },
+      })),
+    );
+    expect(String(status['warnings'])).toContain('SIMULATOR');
+  });
+
+  it('issues every order once while its devices are killed, one after another', async () => {
+    const home = homeAt(place.home);
+    const tls = await readTls(home, 'operator');
+    const client = makeClient({ tls, timeoutMs: 60_000 }, await readEndpoints(place.home));
+    let going = true;
+    let issued = 0;
+    const load = Array.from({ length: 4 }, async () => {
+      for (let count = 1; going; count++) {
+        const order = draft(count);
+        // As callers do: the same again, until it is there.
+        for (let tries = 1; ; tries++) {
+          const answer = await client.issue(order);
+          if (answer.ok) {
+            expect(answer.value.kind).toBe('issued');
+            issued++;
+            break;
+          }
+          expect(tries, `${answer.message} [${answer.code}]`).toBeLessThan(20);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      }
+    });
+    try {
+      for (const role of [...roles, ...roles]) {
+        const before = issued;
+        const [device] = processesOf(home.device(role)).filter((id) => !isServing(id));
+        if (device === undefined) throw new Error(`a device of ${role} runs`);
+        process.kill(device, 'SIGKILL');
+        await expect.poll(() => issued, { timeout: 20_000 }).toBeGreaterThan(before + 8);
+      }
+    } finally {
+      going = false;
+      await Promise.all(load);
+      await client.close();
+    }
+    expect(await succeed('status')).toMatchObject({ systems: roles.map(() => ({ unsigned: 0 })) });
+  });
+
+  it('audits, rotates and revokes its keys', async () => {
+    await succeed('keys', 'audit', '--out', 'audit');
+    const audited = roles.map((role) => `audit/${role}-audit.cose`);
+    for (const file of audited) await succeed('keys', 'check-audit', file);
+    const { keyId, replaced } = await succeed('keys', 'rotate', 'issuance');
+    expect(await succeed('keys', 'rotate', 'quota-agreement')).toMatchObject({ role: 'quota-agreement' });
+    await issueAgain('rotated');
+    await succeed('keys', 'revoke', String(replaced));
+    await issueAgain('revoked');
+    const { keys } = (await succeed('keys', 'list')) as {
+      keys: { keyId: string; hsm: string; state: string }[];
+    };
+    expect(keys.find((key) => key.keyId === keyId)).toMatchObject({ hsm: 'firmware-sim', state: 'current' });
+    expect(keys.find((key) => key.keyId === replaced)).toMatchObject({ state: 'revoked' });
+  });
+
+  it('signs rules with the key of central management', async () => {
+    copyFileSync(join(project, 'samples/rules/jp-payments.rules'), join(place.folder, 'own.rules'));
+    expect(await succeed('rules', 'sign', 'own.rules', '--as', 'JP')).toMatchObject({ signed: 'module' });
+  });
+
+  it('has its keys made in a ceremony, each with its proof of possession', async () => {
+    writeApprovers(place.folder, 2);
+    await succeed(
+      'ceremony',
+      'plan',
+      '--approvers',
+      'approvers.json',
+      '--rotate',
+      'central',
+      '--out',
+      'plan.cbor',
+    );
+    expect(await succeed('ceremony', 'run', 'plan.cbor', '--out', 'transcript.cose')).toMatchObject({
+      madeKeys: [{ role: 'central', hsm: 'firmware-sim' }],
+    });
+    await succeed('ceremony', 'verify', 'transcript.cose');
+    await issueAgain('after-ceremony');
+  });
+
+  it('has no backup of keys that never leave their device', async () => {
+    const ran = await place.run('keys', 'backup', 'quota', '--out', 'backup', '--json');
+    expect([ran.code, ran.json()]).toMatchObject([2, { code: 'backup_unsupported' }]);
+  });
+
+  it('starts again, and goes on', async () => {
+    await systems?.stop();
+    expect(processesOf(place.folder)).toEqual([]);
+    systems = await place.up();
+    const first = readFileSync(join(place.folder, 'first/currency.cbor'));
+    await succeed('issue', 'first.cbor', '--out', 'once-more');
+    expect(readFileSync(join(place.folder, 'once-more/currency.cbor')).equals(first)).toBe(true);
+    await issueSample('last');
+  });
+
+  it('says of a configuration that has the anchors elsewhere that its keys would never sign', async () => {
+    await systems?.stop();
+    systems = undefined;
+    const path = homeAt(place.home).config('quota');
+    const { anchor: _, ...without } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    writeFileSync(path, JSON.stringify(without));
+    const ran = await place.run('serve', 'quota');
+    expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('/anchor')]);
+  });
+});
+
+/** Until the systems have seen the change of the keys, they may be starting anew. */
+async function issueAgain(name: string): Promise<void> {
+  await succeed('request', join(project, 'samples/request.json'), '--out', `${name}.cbor`);
+  let ran: Ran | undefined;
+  await vi.waitFor(
+    async () => {
+      ran = await place.run('issue', `${name}.cbor`, '--out', name, '--json');
+      expect(ran.code, ran.out).toBe(0);
+    },
+    { timeout: 30_000, interval: 300 },
+  );
+  expect(ran?.json()).toMatchObject({ kind: 'issued' });
+}
+
+/** A system's own process, and not its device's. */
+function isServing(id: number): boolean {
+  return readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('main.js');
+}
