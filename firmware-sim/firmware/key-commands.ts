@@ -30,7 +30,8 @@ import {
 import { keyUses, type StoredKey } from './state.ts';
 
 const generated: readonly Guard[] = ['lifecycle', 'login'];
-const freeLimit = { types: 32, characters: 127 } as const;
+/** Of as many keys as there may be they fit into a slot of the store. */
+const freeLimit = { types: 8, characters: 127 } as const;
 
 type Generate = Commands['generate']['arguments'];
 
