@@ -1,10 +1,9 @@
 /** What somebody outside of the device can check of its answers, with node:crypto: whether a signature verifies, whether a secret is shared. */
-import { createECDH, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { constants, createECDH, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { p256, p384 } from '@noble/curves/nist.js';
 import type { Quirks } from '../../firmware-sim/profile.ts';
 import type { SignatureAlgorithm } from '../../hsm/signer.ts';
 import { toHex } from '../../src/kit/bytes.ts';
-import { assert } from '../../src/kit/result.ts';
 
 const hashes = { ES256: 'sha256', ES384: 'sha384', EdDSA: null, PS256: 'sha256' } as const;
 const known = new Map<string, KeyObject>();
@@ -13,7 +12,7 @@ function publicKey(algorithm: SignatureAlgorithm, point: Uint8Array): KeyObject 
   const name = toHex(point);
   const before = known.get(name);
   if (before !== undefined) return before;
-  assert(algorithm !== 'PS256', 'a device has no RSA');
+  if (algorithm === 'PS256') return createPublicKey({ key: Buffer.from(point), format: 'der', type: 'spki' });
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
   const half = (point.length - 1) / 2;
   const key =
@@ -46,12 +45,12 @@ export function isSignature(
     const curve = algorithm === 'ES256' ? p256 : p384;
     return curve.verify(signature, message, point, { prehash: false, lowS: false });
   }
-  return verify(
-    hashes[algorithm],
-    message,
-    { key: publicKey(algorithm, point), dsaEncoding: 'ieee-p1363' },
-    signature,
-  );
+  const key = publicKey(algorithm, point);
+  const options =
+    algorithm === 'PS256'
+      ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }
+      : { key, dsaEncoding: 'ieee-p1363' as const };
+  return verify(hashes[algorithm], message, options, signature);
 }
 
 /** r ‖ s of what the vendor's chip gives; undefined where it is nothing of the kind. */
@@ -60,18 +59,20 @@ export function readSignature(
   given: Uint8Array,
   { signature }: Quirks,
 ): Uint8Array | undefined {
+  if (algorithm === 'PS256') return given;
   const length = algorithm === 'ES384' ? 96 : 64;
   if (signature === 'raw' || algorithm === 'EdDSA') return given.length === length ? given : undefined;
   const curve = algorithm === 'ES256' ? p256 : p384;
   return curve.Signature.fromBytes(given, 'der').toBytes('compact');
 }
 
-/** The point of what the vendor's chip gives; undefined where it is nothing of the kind. */
+/** The point of what the vendor's chip gives, of RSA its SubjectPublicKeyInfo; undefined where it is nothing of the kind. */
 export function readPoint(
   algorithm: SignatureAlgorithm,
   given: Uint8Array,
   { publicKey: form }: Quirks,
 ): Uint8Array | undefined {
+  if (algorithm === 'PS256') return given;
   const length = algorithm === 'ES256' ? 65 : algorithm === 'ES384' ? 97 : 32;
   if (form === 'point') return given.length === length ? given : undefined;
   const key = createPublicKey({ key: Buffer.from(given), format: 'der', type: 'spki' });

@@ -48,7 +48,11 @@ export type Step =
 
 const labels = [...Object.values(keyLabels), 'new', 'newer'];
 const label = fc.constantFrom(...labels);
-const algorithm = fc.constantFrom('ES256' as const, 'ES384' as const, 'EdDSA' as const, 'PS256' as const);
+// A key of RSA takes long to make.
+const algorithm = fc.oneof(
+  { weight: 20, arbitrary: fc.constantFrom('ES256' as const, 'ES384' as const, 'EdDSA' as const) },
+  { weight: 1, arbitrary: fc.constant('PS256' as const) },
+);
 const pin = fc.oneof(
   { weight: 8, arbitrary: fc.constant(rightPin) },
   { weight: 2, arbitrary: fc.constant(otherPin) },
@@ -143,11 +147,14 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: command(
       'generate',
       fc.record({
-        label,
+        label: fc.oneof(
+          { weight: 3, arbitrary: fc.constantFrom('new', 'newer') },
+          { weight: 1, arbitrary: fc.constantFrom(...labels, ' no label') },
+        ),
         algorithm,
-        use: fc.constantFrom('sign' as const, 'agree' as const, 'vote' as const),
+        use: fc.constantFrom('sign' as const, 'sign' as const, 'agree' as const, 'vote' as const),
         anchored: fc.boolean(),
-        free: fc.constantFrom([], [freeType]),
+        free: fc.constantFrom([], [], [freeType]),
       }),
     ),
   },
@@ -261,7 +268,7 @@ export function stepsOf(most: number): fc.Arbitrary<readonly Step[]> {
       }),
     },
     { weight: 1, arbitrary: fc.constant({ kind: 'keep flash' as const }) },
-    { weight: 1, arbitrary: fc.constant({ kind: 'put flash back' as const }) },
+    { weight: 2, arbitrary: fc.constant({ kind: 'put flash back' as const }) },
   );
   // With a login first, for without one little is answered.
   return fc

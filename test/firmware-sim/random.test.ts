@@ -8,7 +8,7 @@ import { stepsOf } from './random-steps.ts';
 import { newTally, startOf, walk } from './random-walk.ts';
 
 /** Of all profiles together. */
-const sequences = nightly ? 40_000 : 1_600;
+const sequences = nightly ? 40_000 : 1_520;
 const seed = Number(process.env['RINGMINT_SEED'] ?? (nightly ? Date.now() % 2 ** 31 : 7));
 
 describe(`the device and the reference (seed ${seed})`, () => {
@@ -22,7 +22,7 @@ describe(`the device and the reference (seed ${seed})`, () => {
     const tally = newTally();
     const kind = fc.constantFrom('blank' as const, 'furnished' as const, 'furnished' as const);
     const outcome = fc.check(
-      fc.property(kind, stepsOf(nightly ? 40 : 14), (begins, steps) => walk(starts[begins], steps, tally)),
+      fc.property(kind, stepsOf(nightly ? 40 : 10), (begins, steps) => walk(starts[begins], steps, tally)),
       { seed, numRuns: runs },
     );
     const { failed, counterexamplePath, counterexample, errorInstance } = outcome;
@@ -31,9 +31,10 @@ describe(`the device and the reference (seed ${seed})`, () => {
       failed ? `seed ${seed}, path ${counterexamplePath}, ${counterexample?.[0]} device: ${what}` : '',
     ).toBe('');
     expect(outcome.numRuns).toBe(runs);
+    // It is not agreed on nothing.
     expect(tally.accepted).toBeGreaterThan(2 * runs);
     expect(tally.refused).toBeGreaterThan(runs);
-    expect(tally.cuts).toBeGreaterThan(runs / 4);
-    expect(tally.rollbacks).toBeGreaterThan(runs / 40);
+    expect(tally.cuts).toBeGreaterThan(runs / 8);
+    expect(tally.rollbacks).toBeGreaterThan(runs / 80);
   });
 });

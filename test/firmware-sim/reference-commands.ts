@@ -12,7 +12,7 @@ import { chainHash } from '../../src/journal/chain.ts';
 import { decodeEntry, decodeIntentContent } from '../../src/journal/entry.ts';
 import { decodeUtf8, equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { decodeCbor } from '../../src/kit/encoding.ts';
-import { modules, type Pin, peers, proofOf } from './fixtures.ts';
+import { modules, peers, proofOf } from './fixtures.ts';
 import { digestLength, hasLowS, isSignature, readPoint, readSignature, sharedWith } from './outside.ts';
 import type { Decision, Reference, ReferenceKey } from './reference.ts';
 
@@ -127,7 +127,8 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
       return refusal(device, 'argument_invalid');
     if (device.keys.has(label)) return refusal(device, 'key_exists');
     if (!algorithms.includes(algorithm)) return refusal(device, 'algorithm_unsupported');
-    if (use === 'agree' && algorithm !== 'ES256') return refusal(device, 'algorithm_unsupported');
+    const unfit = use === 'agree' ? algorithm !== 'ES256' : use === 'vote' && algorithm === 'PS256';
+    if (unfit) return refusal(device, 'algorithm_unsupported');
     if (device.keys.size >= limits.keys) return refusal(device, 'keys_full');
     const key: ReferenceKey = { label, algorithm, use, anchored, free, point: undefined };
     return done(

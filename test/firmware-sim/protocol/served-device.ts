@@ -1,7 +1,13 @@
 /** A device in RAM behind the server that serves it: real firmware, connections in memory, and a clock that a test moves. */
 import { type Duplex, duplexPair } from 'node:stream';
 import { RamChip } from '../../../firmware-sim/chip/ram-chip.ts';
-import { decodeHello, encodeMessage, type Hello, type Message, requestItems } from '../../../firmware-sim/codec.ts';
+import {
+  decodeHello,
+  encodeMessage,
+  type Hello,
+  type Message,
+  requestItems,
+} from '../../../firmware-sim/codec.ts';
 import { writeArguments } from '../../../firmware-sim/command-table.ts';
 import { boot } from '../../../firmware-sim/firmware/boot.ts';
 import { makeFirmware } from '../../../firmware-sim/firmware/commands.ts';
