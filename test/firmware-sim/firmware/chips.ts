@@ -12,6 +12,7 @@ import { manufacture } from '../../../firmware-sim/firmware/manufacture.ts';
 import { imageSigner } from '../../../firmware-sim/firmware/vendor.ts';
 import type { Profile } from '../../../firmware-sim/profile.ts';
 import { findProfile } from '../../../firmware-sim/profiles.ts';
+import { sha256, toHex } from '../../../src/kit/bytes.ts';
 import { assert } from '../../../src/kit/result.ts';
 
 export function profileOf(name: string): Profile {
@@ -26,12 +27,19 @@ export function blankChip(profile: Profile, seed = 1): RamChip {
   return RamChip.make({ flash: profile.flash, die: profile.die, seed });
 }
 
-/** Manufactured, never booted. */
+const made = new Map<string, RamChip>();
+
+/** Manufactured, never booted; the same for the same seed. */
 export function makeChip(profile = aster, { seed = 1, image = standardImage(profile) } = {}): RamChip {
-  const chip = blankChip(profile, seed);
-  const made = manufacture({ chip, profile, image });
-  assert(made.ok, `a chip is made: ${made.ok ? '' : made.message}`);
-  return chip;
+  const name = `${profile.name} ${seed} ${toHex(sha256(image))}`;
+  let chip = made.get(name);
+  if (chip === undefined) {
+    chip = blankChip(profile, seed);
+    const answer = manufacture({ chip, profile, image });
+    assert(answer.ok, `a chip is made: ${answer.ok ? '' : answer.message}`);
+    made.set(name, chip);
+  }
+  return chip.clone();
 }
 
 /** Boots a chip that has to come up. */
