@@ -18,7 +18,7 @@ import type { CurveAlgorithm } from './sign1.ts';
 
 export interface KnownAnswer {
   readonly name: string;
-  work(): Uint8Array;
+  readonly work: () => Uint8Array;
   readonly expected: Uint8Array;
 }
 

@@ -12,7 +12,7 @@ export interface SelfTest {
   /** Names of the answers that are wrong. */
   readonly wrong: readonly string[];
   /** Compares all of them anew. */
-  isRight(): boolean;
+  readonly isRight: () => boolean;
 }
 
 /** Works out every known answer that this profile needs. */
