@@ -16,6 +16,7 @@
  * - Before a bank is erased its headers are programmed to 0: an erase that is cut may have pulled bits down, which would count.
  * - A bit that stays 1 is passed over; bits that stay 0 after an erase are taken off the base.
  */
+import { equalBytes } from '../../src/kit/bytes.ts';
 import { type Cpu, GlitchError } from '../chip/cpu.ts';
 import type { Memory } from '../chip/memory.ts';
 import { gate } from './gate.ts';
@@ -61,9 +62,7 @@ export class MonotonicCounter {
     );
     this.bound = Math.max(...readings.map((bytes) => this.liveOf(bytes)?.value ?? 0));
     // A bit is programmed again only where all readings have it 0: what one of them has may be a glitch, and what is programmed stays.
-    const solid = new Uint8Array(2 * this.bankBytes);
-    for (const bytes of readings)
-      for (const [at, byte] of bytes.entries()) solid[at] = (solid[at] as number) | byte;
+    const solid = allOnes(readings);
     const live = this.liveOf(solid);
     this.reached = live?.value ?? 0;
     if (!gate(cpu, 'counter.open.alike', () => this.bound - this.reached <= 1))
@@ -170,6 +169,13 @@ export class MonotonicCounter {
       cpu.run('counter.bank.erase', () => memory.erase(sector));
     memory.settle();
     const bytes = cpu.value('counter.bank.blank', memory.read(address, this.bankBytes));
+    // A base that is too low would have steps count for nothing: the old bank says more for a while.
+    const isAlike = (time: number): boolean =>
+      equalBytes(bytes, cpu.value(`counter.bank.blank.${time}`, memory.read(address, this.bankBytes)));
+    if (!gate(cpu, 'counter.bank.alike', isAlike)) throw new GlitchError('readings of a bank differ');
+    const isVoid = zerosIn(bytes.subarray(0, this.areaBytes), 0) === 8 * this.areaBytes;
+    if (cpu.branch('counter.bank.erased', isVoid))
+      throw new GlitchError('a bank of the counter was not erased');
     const base = this.reached - zerosIn(bytes, this.areaBytes);
     if (base < 0) return false;
     const header = this.writeHeader(address, base);
@@ -232,6 +238,17 @@ const zeros = Uint8Array.from({ length: 256 }, (_, byte) => {
   for (let left = byte; left !== 0; left &= left - 1) count--;
   return count;
 });
+
+/** Bits that are 1 in any of them. */
+function allOnes(readings: readonly Uint8Array[]): Uint8Array {
+  const [first = new Uint8Array(), ...others] = readings;
+  const ones = first.slice();
+  for (const bytes of others) {
+    if (equalBytes(bytes, ones)) continue;
+    for (let at = 0; at < ones.length; at++) ones[at] = (ones[at] as number) | (bytes[at] as number);
+  }
+  return ones;
+}
 
 function zerosIn(bytes: Uint8Array, from: number): number {
   let count = 0;

@@ -18,7 +18,7 @@ describe('a store', () => {
       if (number % 7 !== 0) continue;
       const before = tally.store.version;
       tally = Tally.open(chip);
-      expect(tally.added.slice(-20)).toEqual(added.slice(-20));
+      expect(tally.numbers).toEqual(added.slice(-12));
       expect(tally.store.version).toBe(before + 2n);
     }
   });
@@ -27,7 +27,7 @@ describe('a store', () => {
     const chip = makeChip();
     Tally.open(chip).add(1);
     const old = chip.clone();
-    expect(readTally(openStore({ chip: chip.clone(), slots, key: storeKey }).found)).toEqual([1]);
+    expect(readTally(chip.clone())).toEqual([1]);
     Tally.open(chip).add(2);
     chip.fitFlash(old);
     expect(() => openStore({ chip, slots, key: storeKey })).toThrow(
