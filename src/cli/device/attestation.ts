@@ -96,7 +96,7 @@ async function checkFile(
     return terminal.refuse(
       refuse(
         'profile_mismatch',
-        `the file is of a ${quote(file.value.profile)}, and not of a ${quote(given.profile)}`,
+        `the file is of ${quote(file.value.profile)}, and not of ${quote(given.profile)}`,
       ),
       { authentic: false },
       exitCode.notAuthentic,
@@ -116,7 +116,7 @@ async function checkFile(
   const { vendor, profile, serial: number, version, measurement, state, storeVersion } = checked.value;
   const answered = nonce.value !== undefined;
   return terminal.result({ authentic: true, fresh: answered, simulator: true, ...checked.value }, [
-    `authentic: a ${profile} of ${vendor}, serial ${number}`,
+    `authentic: ${profile} of ${vendor}, serial ${number}`,
     `  runs      ${version}, ${measurement}`,
     `  state     ${state}, version ${storeVersion} of what it keeps`,
     answered

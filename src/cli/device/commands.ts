@@ -165,7 +165,7 @@ async function runInit(
   if (!made.ok) return terminal.refuse(made);
   const { folder, profile, vendor, serial, pinFile } = made.value;
   return terminal.result({ ...made.value }, [
-    `made in \`${folder}\`: a ${profile} of ${vendor}, serial ${serial}`,
+    `made in \`${folder}\`: ${profile} of ${vendor}, serial ${serial}`,
     ...(pinFile === null ? [] : [`  its PIN is in \`${pinFile}\``]),
     `  ${isSimulator}`,
   ]);
@@ -229,7 +229,7 @@ function describeDevice({
 }: DeviceReport): string[] {
   const { keys, anchors, ballots, modules, messageBytes, pinTries, pinLength } = limits;
   return [
-    `${folder}: a ${profile} of ${vendor}, serial ${serial === '' ? 'not to be read' : serial}`,
+    `${folder}: ${profile} of ${vendor}, serial ${serial === '' ? 'not to be read' : serial}`,
     `  state       ${state}${reason === '' ? '' : `: ${reason}`}`,
     `  firmware    ${firmware.version}, ${firmware.measurement === '' ? 'not measured' : firmware.measurement}`,
     `  algorithms  ${algorithms.join(', ')}`,

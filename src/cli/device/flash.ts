@@ -28,7 +28,7 @@ export async function runFlashDump(
 
 function describeFlash({ profile, sectorBytes, endurance, sectors, records, bytes }: FlashDump): string[] {
   const lines = [
-    `flash of a ${profile}: ${sectors.length} sectors of ${sectorBytes} bytes, ${bytes.length} in all, each made for ${endurance} erases`,
+    `flash of ${profile}: ${sectors.length} sectors of ${sectorBytes} bytes, ${bytes.length} in all, each made for ${endurance} erases`,
   ];
   for (const run of runsOf(sectors)) {
     const [first] = run;
