@@ -178,47 +178,9 @@ const appliance: Appliance = {
       return rerunDecisions({ ...options, release: version });
     },
   },
-  device: {
-    async profiles() {
-      const { listProfiles } = await import('./appliance/device-administration.ts');
-      return listProfiles();
-    },
-    async init(options) {
-      const { initialiseDevice } = await import('./appliance/device-administration.ts');
-      return initialiseDevice(options);
-    },
-    async info(place) {
-      const { describeDevice } = await import('./appliance/device-administration.ts');
-      return describeDevice(place);
-    },
-    async counters(place) {
-      const { countDevice } = await import('./appliance/device-administration.ts');
-      return countDevice(place);
-    },
-    async attest(place, nonce) {
-      const { attestDevice } = await import('./appliance/device-administration.ts');
-      return attestDevice(place, nonce);
-    },
-    async checkAttestation(query) {
-      const { checkDeviceAttestation } = await import('./appliance/device-administration.ts');
-      return checkDeviceAttestation(query);
-    },
-    async changePin(options) {
-      const { changeDevicePin } = await import('./appliance/device-administration.ts');
-      return changeDevicePin(options);
-    },
-    async tamper(place, event) {
-      const { tamperWithDevice } = await import('./appliance/device-administration.ts');
-      return tamperWithDevice(place, event);
-    },
-    async zeroise(place, serial) {
-      const { zeroiseDevice } = await import('./appliance/device-administration.ts');
-      return zeroiseDevice(place, serial);
-    },
-    async dumpFlash(place) {
-      const { dumpDeviceFlash } = await import('./appliance/device-flash.ts');
-      return dumpDeviceFlash(place);
-    },
+  async devices() {
+    const { deviceAdministration } = await import('./appliance/device-administration.ts');
+    return deviceAdministration;
   },
   processes: {
     async list(home) {

@@ -16,7 +16,7 @@ export function askPin(what: string): string {
   } catch (error) {
     throw new SignerError(
       'pin_missing',
-      `the PIN of ${what} is to be asked for, but there is no terminal (${(error as NodeJS.ErrnoException).code}): name another source in config.json, such as file:PATH`,
+      `the PIN of ${what} is to be asked for, but there is no terminal (${(error as NodeJS.ErrnoException).code}): name another source, such as file:PATH`,
     );
   }
   try {

@@ -2,18 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { checkAttestation } from '../../firmware-sim/attestation-check.ts';
-import { type DeviceClient, DeviceError, openDevice } from '../../firmware-sim/client.ts';
-import { hasDevice } from '../../firmware-sim/device-folder.ts';
+import { type DeviceClient, DeviceError } from '../../firmware-sim/client.ts';
 import { isSignedBy } from '../../firmware-sim/firmware/curve.ts';
 import { findProfile, profiles } from '../../firmware-sim/profiles.ts';
 import type { DeviceInformation, DeviceLimits } from '../../firmware-sim/protocol.ts';
 import { parsePinSource, readPin } from '../../hsm/pin-source.ts';
-import { SignerError } from '../../hsm/signer.ts';
 import type {
   AttestationQuery,
   AttestedDevice,
+  DeviceAdministration,
   DeviceAttestation,
   DeviceCounterReport,
   DeviceLimitReport,
@@ -26,12 +24,12 @@ import type {
 import { toHex } from '../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
 import { askPin } from './ask-pin.ts';
-import { applianceSchema, readConfiguration } from './configuration.ts';
+import { dumpDeviceFlash } from './device-flash.ts';
 import { assertPinLength, makeDevice, newPin, pinFileIn } from './device-making.ts';
-import { homeAt } from './home.ts';
+import { folderOf, withDevice } from './device-opening.ts';
 import { syncFolder, writeFileDurably } from './private-file.ts';
 
-export function listProfiles(): readonly ListedProfile[] {
+function listProfiles(): readonly ListedProfile[] {
   return profiles.map(({ name, vendor, algorithms, attestation, root, limits, alarmLimit, flash }) => ({
     name,
     vendor,
@@ -45,34 +43,7 @@ export function listProfiles(): readonly ListedProfile[] {
   }));
 }
 
-/** The device's folder; throws `home_missing` where there is no such appliance. */
-export async function folderOf(place: DevicePlace): Promise<string> {
-  if (place.kind === 'folder') return resolve(place.folder);
-  const home = homeAt(place.home);
-  await readConfiguration(home.appliance, applianceSchema);
-  return resolve(home.device(place.role));
-}
-
-/** Calls `work` with the device open. Throws `device_missing`, and what the device says. */
-export async function withDevice<T>(
-  place: DevicePlace,
-  work: (client: DeviceClient, folder: string) => Promise<T>,
-): Promise<T> {
-  const folder = await folderOf(place);
-  if (!hasDevice(folder))
-    throw new SignerError(
-      'device_missing',
-      `there is no device in \`${folder}\`: \`ringmint device init\` makes one`,
-    );
-  const client = await openDevice({ folder });
-  try {
-    return await work(client, folder);
-  } finally {
-    await client.close();
-  }
-}
-
-export async function initialiseDevice(options: {
+async function initialiseDevice(options: {
   readonly place: DevicePlace;
   readonly profile: string;
   readonly pin: string | undefined;
@@ -82,18 +53,19 @@ export async function initialiseDevice(options: {
   const pin = options.pin === undefined ? undefined : readNewPin(options.pin);
   const made = await makeDevice({ folder, profile, pin });
   if (!made.ok) return made;
-  return succeed({ ...(await describeDevice({ kind: 'folder', folder })), pinFile: made.value.pinFile });
+  const { information, pinFile } = made.value;
+  return succeed({ ...reportOf(information, folder), pinFile });
 }
 
-export function describeDevice(place: DevicePlace): Promise<DeviceReport> {
+function describeDevice(place: DevicePlace): Promise<DeviceReport> {
   return withDevice(place, async (client, folder) => reportOf(await client.call('info', {}), folder));
 }
 
-export function countDevice(place: DevicePlace): Promise<DeviceCounterReport> {
+function countDevice(place: DevicePlace): Promise<DeviceCounterReport> {
   return withDevice(place, async (client, folder) => ({ folder, ...(await client.call('counters', {})) }));
 }
 
-export function attestDevice(place: DevicePlace, given: Uint8Array | undefined): Promise<DeviceAttestation> {
+function attestDevice(place: DevicePlace, given: Uint8Array | undefined): Promise<DeviceAttestation> {
   return withDevice(place, async (client) => {
     const nonce = given ?? new Uint8Array(randomBytes(32));
     const { profile } = await client.call('info', {});
@@ -102,7 +74,7 @@ export function attestDevice(place: DevicePlace, given: Uint8Array | undefined):
   });
 }
 
-export function checkDeviceAttestation(query: AttestationQuery): Result<AttestedDevice> {
+function checkDeviceAttestation(query: AttestationQuery): Result<AttestedDevice> {
   const { serial, measurements, ...asked } = query;
   const profile = findProfile(query.profile);
   if (profile === undefined)
@@ -134,7 +106,7 @@ export function checkDeviceAttestation(query: AttestationQuery): Result<Attested
  * Gives the device another PIN. Of one that has its PIN in its folder, the new one lies beside it first, as `pin.changed`: a crash leaves the device with
  * one of the two, and the same call again finds out which.
  */
-export function changeDevicePin(options: {
+function changeDevicePin(options: {
   readonly place: DevicePlace;
   readonly pin: string | undefined;
   readonly newPin: string | undefined;
@@ -175,14 +147,14 @@ async function loginByFile(client: DeviceClient, file: string, changed: string):
   }
 }
 
-export function tamperWithDevice(place: DevicePlace, event: TamperEvent): Promise<DeviceReport> {
+function tamperWithDevice(place: DevicePlace, event: TamperEvent): Promise<DeviceReport> {
   return withDevice(place, async (client, folder) => {
     await client.call('tamper', { event });
     return reportOf(await client.call('info', {}), folder);
   });
 }
 
-export function zeroiseDevice(place: DevicePlace, serial: string): Promise<DeviceReport> {
+function zeroiseDevice(place: DevicePlace, serial: string): Promise<DeviceReport> {
   return withDevice(place, async (client, folder) => {
     await client.call('zeroise', { serial });
     return reportOf(await client.call('info', {}), folder);
@@ -217,3 +189,17 @@ function reportOf({ firmware, limits, ...rest }: DeviceInformation, folder: stri
 function limitsOf({ frameBytes: _, ...limits }: DeviceLimits): DeviceLimitReport {
   return limits;
 }
+
+/** As the command line uses it. */
+export const deviceAdministration: DeviceAdministration = {
+  profiles: listProfiles,
+  init: initialiseDevice,
+  info: describeDevice,
+  counters: countDevice,
+  attest: attestDevice,
+  checkAttestation: checkDeviceAttestation,
+  changePin: changeDevicePin,
+  tamper: tamperWithDevice,
+  zeroise: zeroiseDevice,
+  dumpFlash: dumpDeviceFlash,
+};

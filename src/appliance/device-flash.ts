@@ -5,7 +5,7 @@ import type { Profile } from '../../firmware-sim/profile.ts';
 import { findProfile } from '../../firmware-sim/profiles.ts';
 import type { DevicePlace, FlashDump, FlashRecord, FlashSector } from '../cli/device-administration.ts';
 import { assert } from '../kit/result.ts';
-import { withDevice } from './device-administration.ts';
+import { withDevice } from './device-opening.ts';
 
 /** A device that is in use goes on between one sector and the next, so that a record may be there twice, or half. */
 export function dumpDeviceFlash(place: DevicePlace): Promise<FlashDump> {

@@ -7,14 +7,15 @@
  * A crash leaves a folder that the same call makes ready: nothing is in a device before it has a PIN.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeviceError, openDevice } from '../../firmware-sim/client.ts';
-import { hasDevice, manufactureDevice } from '../../firmware-sim/device-folder.ts';
+import { manufactureDevice } from '../../firmware-sim/device-folder.ts';
 import { findProfile, profiles } from '../../firmware-sim/profiles.ts';
-import type { DeviceLimits } from '../../firmware-sim/protocol.ts';
+import type { DeviceInformation, DeviceLimits } from '../../firmware-sim/protocol.ts';
 import { readPin } from '../../hsm/pin-source.ts';
 import { quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { ApplianceError } from './appliance-error.ts';
 import { makePrivateFolder, writeFileDurably } from './private-file.ts';
 
 export interface DeviceMaking {
@@ -30,12 +31,14 @@ export function pinFileIn(folder: string): string {
   return join(folder, 'pin');
 }
 
-/** Makes the device, or ends what was begun. Gives where its PIN was written; throws DeviceError. */
+/** Makes the device, or ends what was begun. Gives where its PIN was written; throws DeviceError, and `folder_unwritable`. */
 export async function makeDevice({
   folder,
   profile: name,
   pin: given,
-}: DeviceMaking): Promise<Result<{ readonly pinFile: string | null }>> {
+}: DeviceMaking): Promise<
+  Result<{ readonly pinFile: string | null; readonly information: DeviceInformation }>
+> {
   const profile = findProfile(name);
   if (profile === undefined)
     return refuse(
@@ -44,10 +47,12 @@ export async function makeDevice({
     );
   // Before anything is made: what cannot be its PIN is no reason for a device without one.
   if (given !== undefined) assertPinLength(given, profile.limits);
-  if (!hasDevice(folder)) {
-    if (given === undefined) await makePrivateFolder(folder);
-    else mkdirSync(folder, { recursive: true, mode: 0o700 });
-  }
+  if (!existsSync(folder)) await makePrivateFolder(folder);
+  if (!statSync(folder).isDirectory())
+    throw new ApplianceError(
+      'folder_unwritable',
+      `\`${folder}\` is no folder: the path of a new or an empty one is accepted`,
+    );
   const pin = given ?? (await firstPin(folder, profile.limits));
   const made = await manufactureDevice({ folder, profile: name });
   if (!made.ok && made.code !== 'device_exists') return made;
@@ -56,10 +61,11 @@ export async function makeDevice({
     const { state, profile: found } = await client.call('info', {});
     if (!made.ok && (state !== 'blank' || found !== name)) return made;
     await client.initialise(pin);
+    const information = await client.call('info', {});
+    return succeed({ pinFile: given === undefined ? pinFileIn(folder) : null, information });
   } finally {
     await client.close();
   }
-  return succeed({ pinFile: given === undefined ? pinFileIn(folder) : null });
 }
 
 /** That of an earlier run that was cut, or a new one, on the disk before the device has it. */

@@ -344,7 +344,7 @@ export interface ModuleKey extends ModuleSigner {
 export interface Appliance {
   readonly store: StoreAdministration;
   readonly rules: RuleAdministration;
-  readonly device: DeviceAdministration;
+  devices(): Promise<DeviceAdministration>;
   /** Writes what an auditor needs of a system's ledger, while it runs or not. */
   extractLedger(options: {
     readonly home: string;

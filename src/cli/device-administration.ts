@@ -124,7 +124,7 @@ export type TamperEvent = (typeof tamperEvents)[number];
 
 /** Each call opens the device, or the process that serves it already, and closes it again. Throws errors with the device's stable codes. */
 export interface DeviceAdministration {
-  profiles(): Promise<readonly ListedProfile[]>;
+  profiles(): readonly ListedProfile[];
   /** `pin` is where the PIN is, such as `file:PATH`; one is made where it is not given, which is for a system's device only. */
   init(options: {
     readonly place: DevicePlace;
@@ -136,7 +136,7 @@ export interface DeviceAdministration {
   /** With a fresh nonce where none is given. */
   attest(place: DevicePlace, nonce: Uint8Array | undefined): Promise<DeviceAttestation>;
   /** Offline. */
-  checkAttestation(query: AttestationQuery): Promise<Result<AttestedDevice>>;
+  checkAttestation(query: AttestationQuery): Result<AttestedDevice>;
   /** `pin` is of a device in a folder that has none of its own; `newPin` is made for a system's device where it is not given. */
   changePin(options: {
     readonly place: DevicePlace;

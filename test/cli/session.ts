@@ -18,6 +18,8 @@ export interface Said {
 export interface Given {
   readonly stdin?: string | Uint8Array;
   readonly isTerminal?: boolean;
+  /** What it needs of the appliance after all. */
+  readonly appliance?: Partial<Appliance>;
 }
 
 /** A command that reaches for the appliance is none of those that this is for. */
@@ -53,18 +55,7 @@ const appliance: Appliance = {
     moveBack: () => Promise.reject(new Error('there is no appliance here')),
     migrate: () => Promise.reject(new Error('there is no appliance here')),
   },
-  device: {
-    profiles: () => Promise.reject(new Error('there is no appliance here')),
-    init: () => Promise.reject(new Error('there is no appliance here')),
-    info: () => Promise.reject(new Error('there is no appliance here')),
-    counters: () => Promise.reject(new Error('there is no appliance here')),
-    attest: () => Promise.reject(new Error('there is no appliance here')),
-    checkAttestation: () => Promise.reject(new Error('there is no appliance here')),
-    changePin: () => Promise.reject(new Error('there is no appliance here')),
-    tamper: () => Promise.reject(new Error('there is no appliance here')),
-    zeroise: () => Promise.reject(new Error('there is no appliance here')),
-    dumpFlash: () => Promise.reject(new Error('there is no appliance here')),
-  },
+  devices: () => Promise.reject(new Error('there is no appliance here')),
   processes: {
     list: () => Promise.reject(new Error('there is no appliance here')),
     add: () => Promise.reject(new Error('there is no appliance here')),
@@ -89,7 +80,7 @@ export async function ringmint(words: readonly string[], given: Given = {}): Pro
   const { stdin = '', isTerminal = false } = given;
   const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin;
   const code = await runProgram(words, {
-    appliance,
+    appliance: { ...appliance, ...given.appliance },
     streams: { out: (text) => (out += text), error: (text) => (err += text) },
     stdin: {
       isTerminal,

@@ -50,7 +50,7 @@ async function askDevice(
   if (!place.ok) return terminal.refuse(place);
   const nonce = readHex('--nonce', given.nonce, 8, 64);
   if (!nonce.ok) return terminal.refuse(nonce);
-  const attested = await appliance.device.attest(place.value, nonce.value);
+  const attested = await (await appliance.devices()).attest(place.value, nonce.value);
   const file = given.out ?? defaultFile;
   const written = await writeOutput(file, encodeAttestation(attested));
   if (!written.ok) return terminal.refuse(written);
@@ -101,7 +101,7 @@ async function checkFile(
       { authentic: false },
       exitCode.notAuthentic,
     );
-  const checked = await appliance.device.checkAttestation({
+  const checked = (await appliance.devices()).checkAttestation({
     ...file.value,
     nonce: nonce.value ?? file.value.nonce,
     serial: serial.value,

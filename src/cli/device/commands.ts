@@ -29,7 +29,7 @@ export function addDeviceCommands(
     addPlaceOptions(make(name, description, example), home());
 
   make('profiles', 'list the vendors and models that can be made', 'profiles').action(async () => {
-    const profiles = await appliance.device.profiles();
+    const profiles = (await appliance.devices()).profiles();
     done(terminal.result({ profiles }, profiles.flatMap(describeProfile)));
   });
 
@@ -48,7 +48,7 @@ export function addDeviceCommands(
     async (given: PlaceArguments) => {
       const place = readPlace(given);
       if (!place.ok) return done(terminal.refuse(place));
-      const report = await appliance.device.info(place.value);
+      const report = await (await appliance.devices()).info(place.value);
       return done(terminal.result({ ...report }, describeDevice(report)));
     },
   );
@@ -101,7 +101,7 @@ export function addDeviceCommands(
     async (given: PlaceArguments) => {
       const place = readPlace(given);
       if (!place.ok) return done(terminal.refuse(place));
-      const report = await appliance.device.counters(place.value);
+      const report = await (await appliance.devices()).counters(place.value);
       return done(terminal.result({ ...report }, describeCounters(report)));
     },
   );
@@ -115,7 +115,7 @@ export function addDeviceCommands(
     .action(async (event: TamperEvent, given: PlaceArguments) => {
       const place = readPlace(given);
       if (!place.ok) return done(terminal.refuse(place));
-      const report = await appliance.device.tamper(place.value, event);
+      const report = await (await appliance.devices()).tamper(place.value, event);
       return done(terminal.result({ ...report }, describeDevice(report)));
     });
 
@@ -131,7 +131,7 @@ export function addDeviceCommands(
     .action(async (given: PlaceArguments & { serial: string }) => {
       const place = readPlace(given);
       if (!place.ok) return done(terminal.refuse(place));
-      const report = await appliance.device.zeroise(place.value, given.serial.toLowerCase());
+      const report = await (await appliance.devices()).zeroise(place.value, given.serial.toLowerCase());
       return done(terminal.result({ ...report }, describeDevice(report)));
     });
 
@@ -161,7 +161,11 @@ async function runInit(
         `\`--pin SOURCE\` is missing: ${pinHelp} is accepted, of which the device takes its first PIN`,
       ),
     );
-  const made = await appliance.device.init({ place: place.value, profile: given.profile, pin: given.pin });
+  const made = await (await appliance.devices()).init({
+    place: place.value,
+    profile: given.profile,
+    pin: given.pin,
+  });
   if (!made.ok) return terminal.refuse(made);
   const { folder, profile, vendor, serial, pinFile } = made.value;
   return terminal.result({ ...made.value }, [
@@ -170,6 +174,14 @@ async function runInit(
     `  ${isSimulator}`,
   ]);
 }
+
+const triesMeaning: Record<DeviceReport['state'], string> = {
+  blank: 'it has no PIN yet',
+  ready: 'the right PIN gives all of them back',
+  locked: 'it is locked for good: no PIN opens it any more',
+  failed: 'it takes no PIN before it is powered on anew',
+  zeroised: 'it takes no PIN any more',
+};
 
 async function runPinStatus(
   appliance: Appliance,
@@ -180,17 +192,11 @@ async function runPinStatus(
     return terminal.refuse(refuse('usage', '`--pin` and `--new-pin` go with `ringmint device pin change`'));
   const place = readPlace(given);
   if (!place.ok) return terminal.refuse(place);
-  const { folder, state, limits } = await appliance.device.info(place.value);
-  const { triesLeft } = await appliance.device.counters(place.value);
+  const { folder, state, limits } = await (await appliance.devices()).info(place.value);
+  const { triesLeft } = await (await appliance.devices()).counters(place.value);
   const { pinTries, pinLength } = limits;
   return terminal.result({ folder, state, triesLeft, pinTries, pinLength }, [
-    `${triesLeft} of ${pinTries} tries left; ${
-      state === 'blank'
-        ? 'it has no PIN yet'
-        : state === 'locked'
-          ? 'it is locked for good: no PIN opens it any more'
-          : 'the right PIN gives all of them back'
-    }`,
+    `${triesLeft} of ${pinTries} tries left; ${triesMeaning[state]}`,
     `  a PIN has ${pinLength.least} to ${pinLength.most} bytes`,
   ]);
 }
@@ -204,7 +210,7 @@ async function runPinChange(
   if (!place.ok) return terminal.refuse(place);
   if (place.value.kind === 'folder' && given.newPin === undefined)
     return terminal.refuse(refuse('usage', `\`--new-pin SOURCE\` is missing: ${pinHelp} is accepted`));
-  const changed = await appliance.device.changePin({
+  const changed = await (await appliance.devices()).changePin({
     place: place.value,
     pin: given.pin,
     newPin: given.newPin,
@@ -231,7 +237,7 @@ function describeDevice({
   return [
     `${folder}: ${profile} of ${vendor}, serial ${serial === '' ? 'not to be read' : serial}`,
     `  state       ${state}${reason === '' ? '' : `: ${reason}`}`,
-    `  firmware    ${firmware.version}, ${firmware.measurement === '' ? 'not measured' : firmware.measurement}`,
+    `  firmware    ${firmware.version === '' ? 'none that runs' : `${firmware.version}, ${firmware.measurement}`}`,
     `  algorithms  ${algorithms.join(', ')}`,
     `  at most     ${keys} keys, ${anchors} anchors, ${ballots} ballots, ${modules} modules; messages of ${messageBytes} bytes`,
     `  PIN         ${pinLength.least} to ${pinLength.most} bytes, ${pinTries} tries`,

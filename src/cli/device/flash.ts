@@ -13,7 +13,7 @@ export async function runFlashDump(
 ): Promise<ExitCode> {
   const place = readPlace(given);
   if (!place.ok) return terminal.refuse(place);
-  const dump = await appliance.device.dumpFlash(place.value);
+  const dump = await (await appliance.devices()).dumpFlash(place.value);
   const { out } = given;
   if (out !== undefined) {
     const written = await writeOutput(out, dump.bytes);
