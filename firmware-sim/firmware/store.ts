@@ -116,7 +116,6 @@ class Store implements SealedStore {
   private end = 0;
   private tagBefore = firstTag;
   private state: 'found' | 'begun' | 'broken' = 'found';
-  private worn = false;
 
   constructor(
     chip: Chip,
@@ -145,12 +144,8 @@ class Store implements SealedStore {
 
   begin(snapshot: Uint8Array, permit: Permit, needed: readonly Guard[]): void {
     assert(this.state === 'found', 'a store begins once');
-    if (this.worn) throw wornOut('no bit of the counter is left');
     // One number is left out: of a commit that was cut before the counter was raised, which may lie in a flash that was put aside.
-    this.run(() => {
-      this.compact(Math.max(this.reached, this.counter.value) + 2, snapshot, permit, needed);
-      this.state = 'begun';
-    });
+    this.run(() => this.compact(Math.max(this.reached, this.counter.value) + 2, snapshot, permit, needed));
   }
 
   commit(change: Uint8Array, snapshot: () => Uint8Array, permit: Permit, needed: readonly Guard[]): void {
@@ -162,15 +157,14 @@ class Store implements SealedStore {
   }
 
   /**
-   * The record that was found above the counter is settled for good: its commit word may be half programmed, or was programmed and the counter not
-   * raised. Nothing but this may be done before, for what was found could be gone the next time.
+   * The record that was found above the counter is there for good from here on: its commit word may be half programmed. Without this it could be gone at
+   * the next boot, when the other slot, which has the state before it, is erased already.
    */
-  private makeSolid({ commitWord, version }: PlacedRecord): void {
+  private makeSolid({ commitWord }: PlacedRecord): void {
     const { flash, cpu } = this.chip;
     const address = this.slots[this.live].first * flash.geometry.sectorBytes + commitWord;
     cpu.run('store.open.solidify', () => flash.program(address, new Uint8Array(this.wordBytes)));
     flash.settle();
-    this.worn = !this.counter.raise(version);
   }
 
   /** False where it has no place behind the last record: none is left, or the place is worn. */
