@@ -153,6 +153,16 @@ export class Flash implements Memory {
     return this.sectors.reduce((sum, sector) => sum + sector.looseBits, 0);
   }
 
+  /** The same for memories of which no reading can tell which is which, however worn they are. */
+  get fingerprint(): string {
+    return this.sectors.map((sector) => sector.fingerprint).join('\n');
+  }
+
+  /** Metastable bits are drawn from another seed from now on. */
+  reseed(seed: number): void {
+    this.draw = new Draw(seed);
+  }
+
   /** The same in RAM, on another power, without a medium; what either does from now on the other does not see. */
   clone(power: Power): Flash {
     const { geometry, seed, name } = this;

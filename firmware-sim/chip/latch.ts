@@ -31,6 +31,10 @@ export class RamLatch implements TamperLatch {
     });
   }
 
+  get fingerprint(): string {
+    return this.cause ?? '';
+  }
+
   clone(power: Power): RamLatch {
     return new RamLatch(power, this.cause);
   }

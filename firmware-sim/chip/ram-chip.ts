@@ -103,6 +103,17 @@ export class RamChip implements Chip {
     });
   }
 
+  /** The same for chips that no firmware can tell apart, but by wear and random numbers. */
+  get fingerprint(): string {
+    return `${this.flash.fingerprint}\n${this.die.fingerprint}\n${this.latch.fingerprint}`;
+  }
+
+  /** Metastable bits read otherwise from now on; random numbers stay. */
+  reseed(seed: number): void {
+    this.flash.reseed(seed);
+    this.die.reseed(seed ^ 0x5bd1e995);
+  }
+
   /** Takes off the flash and puts on a copy of another chip's: that of an earlier clone is a flash that is rolled back. */
   fitFlash(of: RamChip): void {
     this.fitted = of.flash.clone(this.power);

@@ -1,4 +1,5 @@
 /** The cells of one sector: bits that are 1 or 0, ones that nobody knows, and ones that stick. */
+import { sha256, toHex } from '../../src/kit/bytes.ts';
 import { Draw } from './draw.ts';
 
 /** One bit in so many erases beyond the endurance sticks: soon, as a test waits for it. */
@@ -13,6 +14,7 @@ export class Sector {
   private low: Uint8Array | undefined;
   private high: Uint8Array | undefined;
   private erases: number;
+  private known: string | undefined;
 
   constructor(bytes: Uint8Array, erases: number) {
     this.bytes = bytes;
@@ -28,6 +30,7 @@ export class Sector {
     copy.loose = this.loose?.slice();
     copy.low = this.low?.slice();
     copy.high = this.high?.slice();
+    copy.known = this.known;
     return copy;
   }
 
@@ -35,6 +38,14 @@ export class Sector {
     let bits = 0;
     for (const mask of this.loose ?? []) for (let left = mask; left !== 0; left &= left - 1) bits++;
     return bits;
+  }
+
+  /** The same for sectors whose bits are the same: solid ones, metastable ones, and those that stick. */
+  get fingerprint(): string {
+    this.known ??= [this.bytes, this.loose, this.low, this.high]
+      .map((bits) => (bits?.some((byte) => byte !== 0) === true ? toHex(sha256(bits)) : ''))
+      .join(' ');
+    return this.known;
   }
 
   /** Puts a reading of `length` bytes into `into`; metastable bits as they are drawn. */
@@ -83,6 +94,7 @@ export class Sector {
 
   erase(endurance: number, seed: number): void {
     this.wearOut(endurance, seed);
+    this.known = undefined;
     this.loose = undefined;
     this.bytes.fill(0xff);
     if (this.low !== undefined) for (const [at, mask] of this.low.entries()) this.bytes[at] = 0xff & ~mask;
@@ -165,6 +177,7 @@ export class Sector {
   private set(at: number, solid: number, loose: number): void {
     const low = this.low?.[at] ?? 0;
     const high = this.high?.[at] ?? 0;
+    this.known = undefined;
     this.bytes[at] = (solid | loose | high) & ~low;
     const unknown = loose & ~low & ~high;
     if (this.loose !== undefined) this.loose[at] = unknown;

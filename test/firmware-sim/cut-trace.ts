@@ -7,7 +7,6 @@
 import { PowerCutError } from '../../firmware-sim/chip/memory.ts';
 import type { Cut, Operation } from '../../firmware-sim/chip/power.ts';
 import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
-import { toHex } from '../../src/kit/bytes.ts';
 import { assert } from '../../src/kit/result.ts';
 import type { Answer, Bench } from './workbench.ts';
 
@@ -59,9 +58,10 @@ export function chipCutAt({ chip, operation }: Moment, where: Where): RamChip {
     cut.repeat(operation);
     assert(false, 'a cut that is planned comes');
   } catch (error) {
-    if (!(error instanceof PowerCutError)) throw error;
+    if (!isPowerCut(error)) throw error;
   }
   cut.powerOn();
+  cut.reseed(where.seed);
   return cut;
 }
 
@@ -72,19 +72,15 @@ export function cutForReal(bench: Bench, run: (bench: Bench) => void, cut: Cut):
     run(bench);
     assert(false, 'firmware does not outlive a power cut');
   } catch (error) {
-    if (!(error instanceof PowerCutError)) throw error;
+    if (!isPowerCut(error)) throw error;
   }
   bench.powerOff();
   return bench.chip;
 }
 
-/** All of a chip, to be held against another's. */
-export function contentOf(chip: RamChip): string {
-  const parts = [chip.flash, chip.die].map((memory) => {
-    const { sectorBytes, sectors } = memory.geometry;
-    return toHex(memory.read(0, sectorBytes * sectors));
-  });
-  return [...parts, chip.latch.read() ?? 'no latch'].join('\n');
+/** By its name: a copy of the firmware, with one place changed, has an error of its own. */
+function isPowerCut(error: unknown): boolean {
+  return error instanceof Error && error.name === PowerCutError.name;
 }
 
 export function describeOperation(operation: Operation): string {
