@@ -27,7 +27,7 @@ export type AttestationCode =
   /** One of the two is no such object, or has other claims than it has to have. */
   | 'statement_malformed'
   | 'endorsement_malformed'
-  /** The endorsement names another root than the vendor's. */
+  /** The endorsement names another root than that of the vendor. */
   | 'root_mismatch'
   /** It names the right one, and is not by it: it was altered, or forged. */
   | 'endorsement_invalid'
@@ -200,13 +200,13 @@ function decode(
   bytes: Uint8Array,
   type: string,
   algorithm: CurveAlgorithm,
-): Result<Sign1, 'sign1_malformed'> {
+): Result<Sign1, 'object_malformed'> {
   const signed = decodeSign1(bytes);
   if (!signed.ok) return signed;
   if (signed.value.type !== type)
-    return refuse('sign1_malformed', `this is ${quote(signed.value.type)}: \`${type}\` is accepted`);
+    return refuse('object_malformed', `this is ${quote(signed.value.type)}: \`${type}\` is accepted`);
   if (signed.value.algorithm !== algorithm)
-    return refuse('sign1_malformed', `signed by ${signed.value.algorithm}: ${algorithm} is accepted`);
+    return refuse('object_malformed', `signed by ${signed.value.algorithm}: ${algorithm} is accepted`);
   return signed;
 }
 

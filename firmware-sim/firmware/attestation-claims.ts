@@ -41,7 +41,7 @@ export const endorsementType = 'application/vnd.ringmint.device-endorsement+cose
 
 /** Names this table of claims (RFC 9711 §6, RFC 4151). */
 export const attestationProfile = 'tag:ringmint.example,2026:device-attestation-1';
-export const softwareName = 'ringmint firmware-sim';
+export const softwareName = 'ringmint-firmware-sim';
 export const debugEnabled = 0;
 /** RFC 8747 §3.2. */
 export const coseKeyMember = 1;

@@ -148,9 +148,9 @@ class Boot {
         again !== undefined &&
         equalBytes(image.measurement, again.measurement) &&
         equalBytes(image.signer, again.signer) &&
-        equalBytes(cpu.value(`boot.signer.${time}`, sha256(again.signer)), readFuse(die, row.signer)) &&
+        equalBytes(sha256(again.signer), cpu.value(`boot.signer.${time}`, readFuse(die, row.signer))) &&
         again.profile === profile.name &&
-        again.floor >= countBits(readFuse(die, row.floor)) &&
+        again.floor >= countBits(cpu.value(`boot.floor.${time}`, readFuse(die, row.floor))) &&
         isImageSigned(again)
       );
     };

@@ -58,10 +58,10 @@ function toBeSigned(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Arra
 }
 
 /** Takes it apart; total, for any bytes. The signature is not looked at. */
-export function decodeSign1(bytes: Uint8Array): Result<Sign1, 'sign1_malformed'> {
+export function decodeSign1(bytes: Uint8Array): Result<Sign1, 'object_malformed'> {
   if (bytes[0] !== sign1Tag) return malformed('COSE_Sign1 with tag 18 (RFC 9052 §4.2)');
   const decoded = decodeCbor(bytes.subarray(1));
-  if (!decoded.ok) return refuse('sign1_malformed', decoded.message);
+  if (!decoded.ok) return refuse('object_malformed', decoded.message);
   if (!Array.isArray(decoded.value) || decoded.value.length !== 4) return malformed('an array of four');
   const [protectedHeader, unprotected, payload, signature] = decoded.value as CborValue[];
   if (!(protectedHeader instanceof Uint8Array)) return malformed('a protected header as byte string');
@@ -70,7 +70,7 @@ export function decodeSign1(bytes: Uint8Array): Result<Sign1, 'sign1_malformed'>
   if (!(payload instanceof Uint8Array)) return malformed('a payload as byte string');
   if (!(signature instanceof Uint8Array)) return malformed('a signature as byte string');
   const map = decodeCbor(protectedHeader);
-  if (!map.ok) return refuse('sign1_malformed', map.message);
+  if (!map.ok) return refuse('object_malformed', map.message);
   if (!(map.value instanceof Map) || map.value.size !== 3)
     return malformed('a protected header of algorithm, key id and type');
   const number = map.value.get(header.algorithm);
@@ -92,8 +92,8 @@ export function decodeSign1(bytes: Uint8Array): Result<Sign1, 'sign1_malformed'>
   });
 }
 
-function malformed(accepted: string): Result<never, 'sign1_malformed'> {
-  return refuse('sign1_malformed', `not a signed object: ${accepted} is accepted`);
+function malformed(accepted: string): Result<never, 'object_malformed'> {
+  return refuse('object_malformed', `not a signed object: ${accepted} is accepted`);
 }
 
 const coordinates = { ES256: [1, 32], ES384: [2, 48] } as const;

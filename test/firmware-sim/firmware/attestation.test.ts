@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { decode as decodeAny, Tag } from 'cbor2';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -98,7 +100,7 @@ describe('an attestation', () => {
         [262, true],
         [263, 0],
         [265, 'tag:ringmint.example,2026:device-attestation-1'],
-        [270, 'ringmint firmware-sim'],
+        [270, 'ringmint-firmware-sim'],
         [271, ['1.0.0']],
         [-65700, core.firmware.measurement],
         [-65701, 'ready'],
@@ -254,6 +256,31 @@ describe('a statement that an endorsed key signed', () => {
     );
     expect(toHex(decoded.value.keyId)).toBe(toHex(keyIdOf('ES256', point)));
     expect(codeOf({ statement: forged, endorsement })).toBe('statement_invalid');
+  });
+});
+
+describe('whoever checks', () => {
+  it('needs nothing of Node: it runs in a browser', () => {
+    const seen = new Set<string>();
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const [, from = ''] of readFileSync(file, 'utf8').matchAll(
+        /^(?:import|export)\s+(?!type)[^;]*? from '([^']+)'/gm,
+      )) {
+        expect(from, file).not.toMatch(/^node:/);
+        if (from.startsWith('.')) visit(join(dirname(file), from));
+      }
+    };
+    visit('firmware-sim/attestation-check.ts');
+    expect([...seen].toSorted()).toEqual([
+      'firmware-sim/attestation-check.ts',
+      'firmware-sim/firmware/attestation-claims.ts',
+      'firmware-sim/firmware/sign1.ts',
+      'src/kit/bytes.ts',
+      'src/kit/encoding.ts',
+      'src/kit/result.ts',
+    ]);
   });
 });
 

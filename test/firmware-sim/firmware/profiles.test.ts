@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { attestationClaim } from '../../../firmware-sim/firmware/attestation-claims.ts';
 import { standardImage } from '../../../firmware-sim/firmware/image.ts';
 import { imageSigner, vendorRoot } from '../../../firmware-sim/firmware/vendor.ts';
+import type { Profile } from '../../../firmware-sim/profile.ts';
 import { findProfile, profiles } from '../../../firmware-sim/profiles.ts';
 import { toHex } from '../../../src/kit/bytes.ts';
 import { bootCore, makeChip } from './chips.ts';
@@ -75,5 +78,50 @@ describe('profiles', () => {
       expect(core.profile).toBe(profile);
       expect(core.store.found).toBeUndefined();
     });
+  });
+});
+
+describe('docs/DEVICE.md', () => {
+  const document = readFileSync('docs/DEVICE.md', 'utf8');
+  const number = (value: number): string => value.toLocaleString('en-GB');
+
+  it.each<[string, (profile: Profile) => string]>([
+    ['vendor', ({ vendor }) => vendor],
+    ['algorithms', ({ algorithms }) => algorithms.join(', ')],
+    ['attestation', ({ attestation }) => attestation],
+    [
+      'keys, anchors, ballots, modules',
+      ({ limits }) => [limits.keys, limits.anchors, limits.ballots, limits.modules].join(', '),
+    ],
+    ['message (bytes, at most)', ({ limits }) => number(limits.messageBytes)],
+    ['frame (bytes, at most)', ({ limits }) => number(limits.frameBytes)],
+    [
+      'PIN: tries, length',
+      ({ limits }) => `${limits.pinTries}, ${limits.pinLength.least} to ${limits.pinLength.most}`,
+    ],
+    ['PBKDF2 iterations', ({ pinIterations }) => number(pinIterations)],
+    ['alarms until it zeroises', ({ alarmLimit }) => String(alarmLimit)],
+    [
+      'ECDSA signatures',
+      ({ quirks }) => (quirks.signature === 'der' ? 'DER' : 'r ‖ s') + (quirks.lowS ? ', low s' : ''),
+    ],
+    ['public keys', ({ quirks }) => (quirks.publicKey === 'spki' ? 'SubjectPublicKeyInfo' : 'points')],
+    ['signs', ({ quirks }) => quirks.takes],
+    [
+      'signatures a second',
+      ({ quirks }) =>
+        quirks.signaturesPerSecond === null ? 'as fast as it can' : `at most ${quirks.signaturesPerSecond}`,
+    ],
+    ['flash: sectors of bytes', ({ flash }) => `${flash.sectors} × ${number(flash.sectorBytes)}`],
+    ['die: sectors of bytes', ({ die }) => `${die.sectors} × ${number(die.sectorBytes)}`],
+    ['page, word (bytes)', ({ flash }) => `${number(flash.pageBytes)}, ${flash.wordBytes}`],
+    ['sectors of image, of each slot', ({ layout }) => `${layout.image}, ${layout.slot}`],
+    ['erases of a sector', ({ flash }) => number(flash.endurance)],
+  ])('has the row `%s` of the vendors as it is', (name, of) => {
+    expect(document).toContain(`| ${name} | ${profiles.map(of).join(' | ')} |\n`);
+  });
+
+  it.each(Object.entries(attestationClaim))('lists the claim %s with its number %d', (name, claim) => {
+    expect(document).toContain(`| ${claim} | ${name} |`);
   });
 });
