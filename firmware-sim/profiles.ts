@@ -71,7 +71,7 @@ const aster: Profile = {
     pageBytes: 256,
     endurance: 100_000,
     imageSectors: 5,
-    slotSectors: 16,
+    slotSectors: 20,
     dieSectorBytes: 4_096,
   }),
 };
@@ -171,7 +171,7 @@ const delphin: Profile = {
     pageBytes: 128,
     endurance: 10_000,
     imageSectors: 9,
-    slotSectors: 8,
+    slotSectors: 10,
     dieSectorBytes: 1_024,
   }),
 };

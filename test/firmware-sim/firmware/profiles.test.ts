@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { attestationClaim } from '../../../firmware-sim/firmware/attestation-claims.ts';
 import { standardImage } from '../../../firmware-sim/firmware/image.ts';
+import { blankMemory, encodeSnapshot } from '../../../firmware-sim/firmware/state.ts';
 import { imageSigner, vendorRoot } from '../../../firmware-sim/firmware/vendor.ts';
 import type { Profile } from '../../../firmware-sim/profile.ts';
 import { findProfile, profiles } from '../../../firmware-sim/profiles.ts';
@@ -67,6 +68,36 @@ describe('profiles', () => {
       expect(flash.sectorBytes % flash.pageBytes).toBe(0);
       expect(flash.pageBytes % flash.wordBytes).toBe(0);
       expect(alarmLimit).toBeLessThanOrEqual(8 * die.wordBytes);
+    });
+
+    it('has slots for all that its limits allow, each as long as it can be, with a worn sector', () => {
+      const { limits, algorithms, layout, flash } = profile;
+      const isRsa = algorithms.includes('PS256');
+      const memory = blankMemory(limits.pinTries);
+      memory.pin = { salt: new Uint8Array(16), maskedKey: new Uint8Array(32) };
+      memory.trusted = Array.from({ length: 16 }, () => new Uint8Array(65));
+      const name = (index: number): string => String(index).padStart(64, 'x');
+      for (let index = 0; index < limits.keys; index++)
+        memory.keys.set(name(index), {
+          label: name(index),
+          algorithm: isRsa ? 'PS256' : 'ES384',
+          use: 'agree',
+          anchored: true,
+          free: Array.from({ length: 8 }, (_, type) => String(type).padEnd(127, 'x')),
+          point: new Uint8Array(isRsa ? 294 : 97),
+          seed: new Uint8Array(32),
+          // PKCS #8 of 2,048 bits, and the tag.
+          sealed: new Uint8Array(isRsa ? 1_220 + 16 : 0),
+        });
+      for (let index = 0; index < limits.anchors; index++)
+        memory.anchors.set(name(index), { sequence: Number.MAX_SAFE_INTEGER, hash: new Uint8Array(32) });
+      for (let index = 0; index < limits.ballots; index++) {
+        const ballot = { proposal: new Uint8Array(32), label: name(index), choice: 'approve' } as const;
+        memory.ballots.set(name(index), ballot);
+      }
+      const most = (layout.slot - 1) * flash.sectorBytes;
+      // What the store writes around it takes less than 256 bytes.
+      expect(encodeSnapshot(memory).length + 256).toBeLessThanOrEqual(most);
     });
 
     it('names the root whose key the factory has', () => {
