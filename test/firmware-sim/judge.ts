@@ -15,8 +15,11 @@ export class Disagreement extends Error {
   }
 }
 
-/** Whether a glitch came by: then what is asked for may be refused with any code, done or not. */
-export type Circumstance = 'steady' | 'glitched';
+/**
+ * `glitched`: a glitch came by, and what is asked for may be refused with any code, done or not. `alarmed`: it was counted, and a PIN that was
+ * tried need not have cost a try.
+ */
+export type Circumstance = 'steady' | 'glitched' | 'alarmed';
 
 /** What the device may be after these events. Throws Disagreement. */
 export function judge(
@@ -50,16 +53,24 @@ function agreeing(
   event: BenchEvent & { readonly kind: 'command' },
   circumstance: Circumstance,
 ): readonly Reference[] | string {
-  const { name, given, connection, nonce, result } = event;
+  const { name, given, connection, nonce, state, result } = event;
   const decision = decide<CommandName>(candidate, name, given, { number: connection, nonce });
   const { expected, after, between } = decision;
   if (result === undefined) return [candidate, after, ...between].map(withoutPower);
+  const isGlitched = circumstance !== 'steady';
   if (!result.ok) {
-    if (circumstance === 'glitched') return [candidate, after, ...between];
+    if (isGlitched) {
+      // Whoever guesses pays, with a try or an alarm; of a device that had failed before nobody learns anything.
+      if (state === 'failed') return [candidate];
+      const isGuess = name === 'login' && !expected.ok && expected.code === 'pin_incorrect';
+      return isGuess && circumstance !== 'alarmed' ? [after] : [candidate, after, ...between];
+    }
     if (expected.ok) return `refused with ${result.code} (${result.message}), and should be accepted`;
     return expected.code === result.code ? [after] : `refused with ${result.code}, and not ${expected.code}`;
   }
   if (!expected.ok) return `accepted, and should be refused with ${expected.code}`;
+  // It tells how it is, which is as the glitch has left it.
+  if (isGlitched && (name === 'info' || name === 'counters' || name === 'dump-flash')) return [candidate];
   const wrong = expected.check(result.value);
   if (wrong !== undefined) return wrong;
   return [expected.learn?.(after, result.value) ?? after];

@@ -1,4 +1,5 @@
 /** What each command has to do, on the reference. */
+import { checkAttestation } from '../../firmware-sim/attestation-check.ts';
 import type { Quirks } from '../../firmware-sim/profile.ts';
 import type {
   CommandName,
@@ -92,10 +93,20 @@ const table: { readonly [N in CommandName]: Decide<N> } = {
       return triesLeft === tries ? undefined : `${triesLeft} tries, and not ${tries}`;
     }),
 
-  attest: (device) =>
-    done(device, ({ statement, endorsement }) =>
-      statement.length > 64 && endorsement.length > 64 ? undefined : 'nothing that could be signed',
-    ),
+  attest(device, { nonce }) {
+    if (nonce.length < 8 || nonce.length > 64) return refusal(device, 'argument_invalid');
+    return done(device, (answer) => {
+      const { profile, serial } = device;
+      const question = { ...answer, nonce, profile, serial: Buffer.from(serial, 'hex') };
+      const attested = checkAttestation(question, (algorithm, point, message, signature) =>
+        isSignature({ algorithm, point }, message, signature),
+      );
+      if (!attested.ok) return attested.message;
+      return attested.value.bootState === stateOf(device)
+        ? undefined
+        : `a boot state \`${attested.value.bootState}\``;
+    });
+  },
 
   initialise(device, { salt, pinKey }) {
     if (device.lifecycle !== 'blank') return refusal(device, 'command_refused');

@@ -15,7 +15,7 @@ import type { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
 import type { Booted } from '../../firmware-sim/firmware/core.ts';
 import type { Firmware, Session } from '../../firmware-sim/firmware/firmware.ts';
 import type { Profile } from '../../firmware-sim/profile.ts';
-import type { CommandName, Commands, DeviceErrorCode } from '../../firmware-sim/protocol.ts';
+import type { CommandName, Commands, DeviceErrorCode, DeviceState } from '../../firmware-sim/protocol.ts';
 import { assert, type Result } from '../../src/kit/result.ts';
 import {
   freeType,
@@ -46,6 +46,8 @@ export interface Answer {
   readonly connection: number;
   /** The device's nonce of the connection. */
   readonly nonce: Uint8Array;
+  /** What the device was as it was asked. */
+  readonly state: DeviceState;
   /** Undefined where nothing came back: power was cut. */
   result: Result<Commands[CommandName]['result'], DeviceErrorCode> | undefined;
 }
@@ -66,6 +68,8 @@ export class Bench {
   readonly events: BenchEvent[] = [];
   /** Those of them that are commands. */
   readonly answers: Answer[] = [];
+  /** Called when it has booted. */
+  whenOn: () => void = () => undefined;
   private firmware: Firmware | undefined;
   private lines: (Line | undefined)[] = [];
   private connections = 0;
@@ -103,8 +107,10 @@ export class Bench {
   /** Boots. Throws PowerCutError where a cut is planned within. */
   powerOn(): Firmware {
     assert(this.firmware === undefined, 'a device that is powered on was off');
-    this.firmware = this.parts.makeFirmware(this.parts.boot(this.chip, this.profile));
-    return this.firmware;
+    const firmware = this.parts.makeFirmware(this.parts.boot(this.chip, this.profile));
+    this.firmware = firmware;
+    this.whenOn();
+    return firmware;
   }
 
   /** Also what is done after a power cut; what was planned, of cuts, is forgotten. */
@@ -142,6 +148,7 @@ export class Bench {
       given,
       connection: number,
       nonce: session.nonce,
+      state: this.running.state,
       result: undefined,
     };
     this.events.push(answer);
