@@ -137,7 +137,7 @@ const corvus: Profile = {
     pageBytes: 1_024,
     endurance: 20_000,
     imageSectors: 1,
-    slotSectors: 2,
+    slotSectors: 3,
     dieSectorBytes: 2_048,
   }),
 };
