@@ -35,7 +35,7 @@ export interface Command<Arguments, Returned> {
 
 const most = Number.MAX_SAFE_INTEGER;
 /** More than any frame holds: the profile's limits are the device's to check. */
-const anyBytes = bytes({ least: 0, most: 2 ** 24 });
+const anyBytes = bytes({ least: 0, most: 2 ** 26 });
 const name = text({ least: 1, most: 64 });
 const count = integer({ least: 0, most });
 const algorithm = oneOf(['ES256', 'ES384', 'EdDSA', 'PS256']);

@@ -9,6 +9,9 @@
  */
 import { quote, type Result, refuse, succeed } from '../src/kit/result.ts';
 
+/** What is set aside for a body as its length is read: who only promises bytes gets no more room. */
+const firstBytes = 65_536;
+
 /** A frame with this body. */
 export function frameOf(body: Uint8Array): Uint8Array {
   const frame = new Uint8Array(4 + body.length);
@@ -17,7 +20,7 @@ export function frameOf(body: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Takes bytes as they come, and gives the bodies of frames one by one. Holds no more than what was pushed and one body of `limit`. */
+/** Takes bytes as they come, and gives the bodies of frames one by one. Holds no more than twice what was pushed. */
 export class FrameReader {
   private readonly limit: number;
   private readonly chunks: Uint8Array[] = [];
@@ -57,16 +60,24 @@ export class FrameReader {
         `a frame of ${quote(this.length)} bytes: at most ${this.limit} are accepted`,
       );
     }
-    this.body ??= new Uint8Array(this.length);
+    let body = this.body ?? new Uint8Array(Math.min(this.length, firstBytes));
     while (this.filled < this.length) {
       const [chunk] = this.chunks;
-      if (chunk === undefined) return succeed(undefined);
+      if (chunk === undefined) {
+        this.body = body;
+        return succeed(undefined);
+      }
       const part = chunk.subarray(this.taken, this.taken + this.length - this.filled);
-      this.body.set(part, this.filled);
-      this.filled += part.length;
+      const wanted = this.filled + part.length;
+      if (wanted > body.length) {
+        const grown = new Uint8Array(Math.min(this.length, Math.max(wanted, 2 * body.length)));
+        grown.set(body);
+        body = grown;
+      }
+      body.set(part, this.filled);
+      this.filled = wanted;
       this.take(part.length);
     }
-    const { body } = this;
     this.body = undefined;
     this.headerBytes = this.length = this.filled = 0;
     return succeed(body);

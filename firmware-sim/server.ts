@@ -99,8 +99,7 @@ export class DeviceServer {
       return;
     }
     // Between two commands other connections are heard.
-    if (this.turns.length > 0) setImmediate(() => this.takeTurn());
-    else this.scheduled = false;
+    setImmediate(() => this.takeTurn());
   }
 }
 

@@ -19,7 +19,7 @@ import { profiles } from '../../../firmware-sim/profiles.ts';
 import type { CommandName, Commands } from '../../../firmware-sim/protocol.ts';
 import { Channel } from '../../../firmware-sim/sealed-channel.ts';
 import { DeviceServer, type StartTimer } from '../../../firmware-sim/server.ts';
-import { toHex } from '../../../src/kit/bytes.ts';
+import { sha256, toHex } from '../../../src/kit/bytes.ts';
 import type { CborValue } from '../../../src/kit/encoding.ts';
 import { assert } from '../../../src/kit/result.ts';
 import { channelKeyOf, type Pin, proofOf, rightPin } from '../fixtures.ts';
@@ -59,6 +59,7 @@ export class ServedDevice {
   readonly timer = new ManualTimer();
   readonly server: DeviceServer;
   readonly broken: unknown[] = [];
+  private readonly clients: RawClient[] = [];
 
   constructor({ profile = profiles[0], wrap = (firmware) => firmware }: ServedDeviceOptions = {}) {
     assert(profile !== undefined, 'there is a profile');
@@ -77,8 +78,21 @@ export class ServedDevice {
 
   connect(): RawClient {
     const [near, far] = duplexPair();
+    // As of sockets: what one side destroys ends at the other, after what was sent before.
+    near.on('close', () => far.destroy());
+    far.on('close', () => {
+      if (!far.writableFinished) near.push(null);
+    });
     this.server.attach(far);
-    return new RawClient(near);
+    const client = new RawClient(near);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Every client goes; what the server still has of one then stays. */
+  async disconnect(): Promise<void> {
+    for (const { socket } of this.clients.splice(0)) socket.destroy();
+    await new Promise(setImmediate);
   }
 
   /** With a PIN, and the client logged in. */
@@ -91,13 +105,13 @@ export class ServedDevice {
     return client;
   }
 
-  /** All that stays of it without power, in hex, and its counters. */
+  /** All that stays of it without power, as a hash, and its counters. */
   state(): string {
     const session = this.firmware.open();
     const counters = this.firmware.handle(session, 'counters', {});
     const info = this.firmware.handle(session, 'info', {});
     const memories = [this.chip.flash, this.chip.die].map((memory) =>
-      toHex(memory.read(0, memory.geometry.sectorBytes * memory.geometry.sectors)),
+      toHex(sha256(memory.read(0, memory.geometry.sectorBytes * memory.geometry.sectors))),
     );
     const shown = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}` : value);
     return JSON.stringify([memories, this.chip.latch.read(), counters, info], shown);
@@ -108,7 +122,7 @@ export class ServedDevice {
 export class RawClient {
   readonly socket: Duplex;
   readonly channel = new Channel('client');
-  private readonly reader = new FrameReader(2 ** 24);
+  private readonly reader = new FrameReader(2 ** 26);
   private readonly bodies: Uint8Array[] = [];
   private readonly waiting: ((body: Uint8Array | undefined) => void)[] = [];
   private closed = false;
@@ -188,7 +202,7 @@ export class RawClient {
 
   async tell<N extends CommandName>(name: N, given: Commands[N]['arguments']): Promise<void> {
     const items = await this.ask(name, writeArguments(name, given));
-    assert(items[0] === 0, `\`${name}\` is accepted: ${items.join(', ')}`);
+    assert(items[0] === 0, `\`${name}\` is accepted: ${JSON.stringify(items)}`);
   }
 
   async logIn(pin: Pin): Promise<void> {
