@@ -34,6 +34,8 @@ interface Entry {
 
 /** What starting a process and booting may take on a host that is busy. */
 const startLimitMs = 30_000;
+/** How long a device that has all its connections is asked again. */
+const crowdMs = 500;
 
 export class DeviceLink {
   private readonly options: LinkOptions;
@@ -214,7 +216,14 @@ export class DeviceLink {
     const { folder, timeoutMs } = this.options;
     const startedMs = performance.now();
     for (;;) {
-      const connection = await connectDevice(folder, timeoutMs);
+      const connection = await connectDevice(folder, timeoutMs).catch((error: DeviceError) => error);
+      if (connection instanceof DeviceError) {
+        // One that was just closed, such as this client's own, may still count.
+        if (connection.code !== 'too_many_connections' || performance.now() - startedMs > crowdMs)
+          throw connection;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        continue;
+      }
       if (connection !== undefined) return connection;
       // One that runs and cannot be reached is of no use, such as one whose socket was removed.
       await this.child?.end();

@@ -26,10 +26,10 @@ import { channelKeyOf, type Pin, proofOf, rightPin } from '../fixtures.ts';
 
 export class ManualTimer {
   private nowMs = 0;
-  private readonly due = new Set<{ readonly atMs: number; readonly then: () => void }>();
+  private readonly due = new Set<{ readonly atMs: number; readonly action: () => void }>();
 
-  readonly start: StartTimer = (ms, then) => {
-    const entry = { atMs: this.nowMs + ms, then };
+  readonly start: StartTimer = (ms, action) => {
+    const entry = { atMs: this.nowMs + ms, action };
     this.due.add(entry);
     return () => this.due.delete(entry);
   };
@@ -42,7 +42,7 @@ export class ManualTimer {
     this.nowMs += ms;
     for (const entry of [...this.due]) {
       if (entry.atMs > this.nowMs || !this.due.delete(entry)) continue;
-      entry.then();
+      entry.action();
     }
   }
 }
