@@ -49,6 +49,7 @@ import { benchMachine } from './machine.ts';
 import { benchPostgres } from './postgres.ts';
 import { benchProcesses } from './processes.ts';
 import { benchRules } from './rules.ts';
+import { benchSealedStore } from './sealed-store.ts';
 import { benchSigning } from './signing.ts';
 import { benchSlowHsm } from './slow-hsm.ts';
 import { benchStores } from './store.ts';
@@ -257,6 +258,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   machine: benchMachine,
   embedded: benchEmbeddedCall,
   stores: benchStores,
+  'sealed-store': benchSealedStore,
   load: benchLoad,
   'slow-hsm': benchSlowHsm,
   postgres: benchPostgres,
