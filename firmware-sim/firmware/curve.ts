@@ -1,4 +1,5 @@
 /** Signatures of others, and of vendors: by keys whose points are not known to be any. signing.ts is for the device's own keys. */
+import { createHash } from 'node:crypto';
 import { GlitchError } from '../chip/cpu.ts';
 import type { CurveAlgorithm } from './sign1.ts';
 import { isSignature, makeSignature } from './signing.ts';
@@ -22,6 +23,10 @@ export function signWholly(algorithm: CurveAlgorithm, secret: Uint8Array, messag
   return makeSignature({ algorithm, secret, message, lowS: false });
 }
 
+/** What was found right in this process, by hash: of it all a boot of a sweep asks anew, and a quarter of its time is saved. */
+const known = new Set<string>();
+const knownLimit = 4_096;
+
 /** Whether `signature` over `message` is by the key of `point`; false for any malformed input, never a throw. */
 export function isSignedBy(
   algorithm: CurveAlgorithm,
@@ -33,8 +38,17 @@ export function isSignedBy(
   if (signature.length !== signatureBytes || point.length !== pointBytes) return false;
   // OpenSSL also takes the hybrid form, 0x06 or 0x07 (X9.62 §4.3.6), which would give a key a second name.
   if (algorithm !== 'EdDSA' && point[0] !== 0x04) return false;
+  const name = createHash('sha256')
+    .update(algorithm)
+    .update(point)
+    .update(signature)
+    .update(message)
+    .digest('base64');
+  if (known.has(name)) return true;
   try {
-    return isSignature({ algorithm, point, message, signature });
+    const isRight = isSignature({ algorithm, point, message, signature });
+    if (isRight && known.size < knownLimit) known.add(name);
+    return isRight;
   } catch (error) {
     // What is no point is a fault where it is the device's own, and a refusal where it is somebody's.
     if (error instanceof GlitchError) return false;
