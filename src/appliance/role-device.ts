@@ -34,9 +34,14 @@ const connections = new Map<string, Connection>();
 
 /**
  * Opens the device and logs in with the PIN in its folder. Throws SignerError: `device_missing`, `device_failed`, `device_zeroised`, `pin_missing`,
- * `pin_incorrect` after one try, `pin_locked`, `device_busy`.
+ * `pin_incorrect` after one try, `pin_locked`, `device_busy`. `furnish` is called before anything is asked of it, where it is opened for the first time in
+ * this process.
  */
-export async function openRoleDevice(home: Home, role: Role): Promise<RoleDevice> {
+export async function openRoleDevice(
+  home: Home,
+  role: Role,
+  furnish: (client: DeviceClient, folder: string) => Promise<void> = () => Promise.resolve(),
+): Promise<RoleDevice> {
   const folder = home.device(role);
   const called = async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
@@ -45,7 +50,7 @@ export async function openRoleDevice(home: Home, role: Role): Promise<RoleDevice
       throw error instanceof DeviceError ? faultOf(error, role, folder) : error;
     }
   };
-  const connection = connections.get(folder) ?? { client: called(() => connect(role, folder)), holders: 0 };
+  const connection = connections.get(folder) ?? { client: called(() => connect(role, folder, furnish)), holders: 0 };
   connections.set(folder, connection);
   connection.holders++;
   let closed = false;
@@ -76,12 +81,17 @@ export async function openRoleDevice(home: Home, role: Role): Promise<RoleDevice
   }
 }
 
-async function connect(role: Role, folder: string): Promise<DeviceClient> {
+async function connect(
+  role: Role,
+  folder: string,
+  furnish: (client: DeviceClient, folder: string) => Promise<void>,
+): Promise<DeviceClient> {
   if (!existsSync(join(folder, 'device.json')))
     throw new SignerError('device_missing', `there is no device in \`${folder}\`. ${bringBack(role)}`);
-  const pin = readPin({ kind: 'file', path: join(folder, 'pin') }, { environment: {}, ask: undefined });
   const client = await openDevice({ folder });
   try {
+    await furnish(client, folder);
+    const pin = readPin({ kind: 'file', path: join(folder, 'pin') }, { environment: {}, ask: undefined });
     assertReady(await client.call('info', {}), role, folder);
     await client.login(pin);
     return client;

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { openDevice } from '../../firmware-sim/client.ts';
+import type { DeviceClient } from '../../firmware-sim/client.ts';
 import { manufactureDevice } from '../../firmware-sim/device-folder.ts';
 import { publicKeyOf } from '../../hsm/public-key.ts';
 import { SignerError } from '../../hsm/signer.ts';
@@ -92,20 +92,16 @@ export async function makeRoleDevice(home: Home, role: Role): Promise<RoleDevice
     if (!made.ok)
       throw new ApplianceError('home_incomplete', `no device can be made in \`${folder}\`: ${made.message}`);
   }
-  const client = await openDevice({ folder });
-  try {
-    const { state, limits } = await client.call('info', {});
-    if (state === 'blank') {
-      const pin = randomBytes(16).toString('hex').slice(0, limits.pinLength.most);
-      // Written first: a device whose PIN nobody has is of no use to anybody.
-      await writeFileDurably(join(folder, 'pin'), pin, 0o600);
-      await client.initialise(pin);
-    }
-  } finally {
-    // A second connection to it is open by then, or it is started once more.
-    await client.close();
-  }
-  return openRoleDevice(home, role);
+  return openRoleDevice(home, role, setFirstPin);
+}
+
+async function setFirstPin(client: DeviceClient, folder: string): Promise<void> {
+  const { state, limits } = await client.call('info', {});
+  if (state !== 'blank') return;
+  const pin = randomBytes(16).toString('hex').slice(0, limits.pinLength.most);
+  // Written first: a device whose PIN nobody has is of no use to anybody.
+  await writeFileDurably(join(folder, 'pin'), pin, 0o600);
+  await client.initialise(pin);
 }
 
 async function makeDeviceKeys(device: RoleDevice): Promise<ReadonlyMap<string, Uint8Array>> {
