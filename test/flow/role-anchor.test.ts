@@ -1,4 +1,4 @@
-/** The anchor of a system, in the HSMs that its configuration names. */
+/** The anchor of a system on the tokens of its HSMs. */
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { applianceSchema, readConfiguration } from '../../src/appliance/configuration.ts';
@@ -11,7 +11,7 @@ const workplace = makeWorkplace();
 const home = homeAt(workplace.home);
 const headAt = (sequence: number) => ({ sequence, hash: new Uint8Array(32).fill(sequence) });
 beforeAll(async () => {
-  await workplace.init();
+  await workplace.init(undefined, '--anchor', 'tokens');
   return () => workplace.remove();
 }, 60_000);
 

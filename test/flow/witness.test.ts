@@ -35,24 +35,24 @@ async function issue(name: string): Promise<void> {
 
 const suffixes = ['', '-wal', '-shm'];
 
-/** Copies the ledgers and the tokens of all three, which are stopped. */
+/** Copies the ledgers and the devices of all three, which are stopped. */
 function keep(name: string): void {
   for (const role of roles) {
     mkdirSync(join(place.folder, name, role), { recursive: true });
     copyLedger(join(place.home, role), join(place.folder, name, role));
-    copyToken(join(place.home, role), join(place.folder, name, role));
+    copyDevice(join(place.home, role), join(place.folder, name, role));
   }
 }
 
-/** The ledger with its token, as a snapshot of the whole machine has them: the anchor is as old as the ledger. */
+/** The ledger with its device, flash and die, as a snapshot of the whole machine has them: the anchor is as old as the ledger. */
 function putBack(name: string, role: Role): void {
   copyLedger(join(place.folder, name, role), join(place.home, role));
-  copyToken(join(place.folder, name, role), join(place.home, role));
+  copyDevice(join(place.folder, name, role), join(place.home, role));
 }
 
-function copyToken(from: string, to: string): void {
-  rmSync(join(to, 'token/tokens'), { recursive: true, force: true });
-  cpSync(join(from, 'token/tokens'), join(to, 'token/tokens'), { recursive: true });
+function copyDevice(from: string, to: string): void {
+  rmSync(join(to, 'device'), { recursive: true, force: true });
+  cpSync(join(from, 'device'), join(to, 'device'), { recursive: true });
 }
 
 function copyLedger(from: string, to: string): void {
@@ -110,7 +110,7 @@ describe('journal heads', () => {
 });
 
 describe('an older copy of a ledger', () => {
-  it('put back without its token: the anchor on the token keeps the system from starting', async () => {
+  it('put back without its device: the anchor in the device keeps the system from starting', async () => {
     await systems?.stop();
     keep('newer');
     copyLedger(join(place.folder, 'older/quota'), join(place.home, 'quota'));
@@ -122,9 +122,9 @@ describe('an older copy of a ledger', () => {
     systems = await place.up();
   });
 
-  it('goes with its token: an older token beside the newer ledger keeps it from starting too', async () => {
+  it('goes with its device: an older device beside the newer ledger keeps it from starting too', async () => {
     await systems?.stop();
-    copyToken(join(place.folder, 'older/quota'), join(place.home, 'quota'));
+    copyDevice(join(place.folder, 'older/quota'), join(place.home, 'quota'));
     const halted = await place.run('up');
     expect(halted.err).toContain('[anchor_behind]');
     expect(halted.code).toBe(6);
