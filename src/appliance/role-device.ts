@@ -1,7 +1,6 @@
 /** The secure element in a system's own folder, opened: what its anchors and its keys are asked through. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type DeviceClient, DeviceError, openDevice } from '../../firmware-sim/client.ts';
+import { hasDevice } from '../../firmware-sim/device-folder.ts';
 import type {
   CommandName,
   Commands,
@@ -10,6 +9,7 @@ import type {
 } from '../../firmware-sim/protocol.ts';
 import { readPin } from '../../hsm/pin-source.ts';
 import { SignerError, type SignerErrorCode } from '../../hsm/signer.ts';
+import { pinFileIn } from './device-making.ts';
 import type { Home, Role } from './home.ts';
 
 export interface RoleDevice {
@@ -50,7 +50,10 @@ export async function openRoleDevice(
       throw error instanceof DeviceError ? faultOf(error, role, folder) : error;
     }
   };
-  const connection = connections.get(folder) ?? { client: called(() => connect(role, folder, furnish)), holders: 0 };
+  const connection = connections.get(folder) ?? {
+    client: called(() => connect(role, folder, furnish)),
+    holders: 0,
+  };
   connections.set(folder, connection);
   connection.holders++;
   let closed = false;
@@ -86,12 +89,12 @@ async function connect(
   folder: string,
   furnish: (client: DeviceClient, folder: string) => Promise<void>,
 ): Promise<DeviceClient> {
-  if (!existsSync(join(folder, 'device.json')))
+  if (!hasDevice(folder))
     throw new SignerError('device_missing', `there is no device in \`${folder}\`. ${bringBack(role)}`);
   const client = await openDevice({ folder });
   try {
     await furnish(client, folder);
-    const pin = readPin({ kind: 'file', path: join(folder, 'pin') }, { environment: {}, ask: undefined });
+    const pin = readPin({ kind: 'file', path: pinFileIn(folder) }, { environment: {}, ask: undefined });
     assertReady(await client.call('info', {}), role, folder);
     await client.login(pin);
     return client;
@@ -157,7 +160,7 @@ function wayOut(code: DeviceErrorCode, role: Role, folder: string): string | und
     case 'pin_locked':
       return `No PIN opens it any more. ${goneForGood(role)}`;
     case 'pin_incorrect':
-      return `Nothing is tried again by itself: put the right PIN into \`${join(folder, 'pin')}\``;
+      return `Nothing is tried again by itself: put the right PIN into \`${pinFileIn(folder)}\``;
     case 'anchor_moved':
       return `Nothing is signed: does another copy of ${role} use this device? Find it, and stop it`;
     case 'anchors_full':

@@ -7,13 +7,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceClient } from '../../firmware-sim/client.ts';
-import { manufactureDevice } from '../../firmware-sim/device-folder.ts';
+import { hasDevice, manufactureDevice } from '../../firmware-sim/device-folder.ts';
 import { publicKeyOf } from '../../hsm/public-key.ts';
 import { SignerError } from '../../hsm/signer.ts';
 import { provisionDirectory } from '../../hsm/token-directory.ts';
 import type { InitAnchor, InitHsm } from '../cli/appliance.ts';
 import { ApplianceError } from './appliance-error.ts';
 import type { AnchorChoice, HsmConfiguration } from './configuration.ts';
+import { newPin, pinFileIn } from './device-making.ts';
 import { type Home, type Role, roles } from './home.ts';
 import { makeDeviceKey } from './hsm-opening.ts';
 import { writeFileDurably } from './private-file.ts';
@@ -87,7 +88,7 @@ async function makeToken(home: Home, role: Role, module: string): Promise<Readon
  */
 export async function makeRoleDevice(home: Home, role: Role): Promise<RoleDevice> {
   const folder = home.device(role);
-  if (!existsSync(join(folder, 'device.json'))) {
+  if (!hasDevice(folder)) {
     const made = await manufactureDevice({ folder, profile });
     if (!made.ok)
       throw new ApplianceError('home_incomplete', `no device can be made in \`${folder}\`: ${made.message}`);
@@ -98,9 +99,9 @@ export async function makeRoleDevice(home: Home, role: Role): Promise<RoleDevice
 async function setFirstPin(client: DeviceClient, folder: string): Promise<void> {
   const { state, limits } = await client.call('info', {});
   if (state !== 'blank') return;
-  const pin = randomBytes(16).toString('hex').slice(0, limits.pinLength.most);
+  const pin = newPin(limits);
   // Written first: a device whose PIN nobody has is of no use to anybody.
-  await writeFileDurably(join(folder, 'pin'), pin, 0o600);
+  await writeFileDurably(pinFileIn(folder), pin, 0o600);
   await client.initialise(pin);
 }
 
