@@ -30,13 +30,13 @@ export function checkOne<T extends string>(
     : invalid(argument, quote(value), known.map((one) => `\`${one}\``).join(', '));
 }
 
-const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 
 /** Of a key. */
 export function checkLabel(label: string): ArgumentRefusal | undefined {
   return labelPattern.test(label)
     ? undefined
-    : invalid('label', quote(label), '1 to 64 of letters, digits, `.`, `_` and `-`, the first no mark,');
+    : invalid('label', quote(label), '1 to 32 of letters, digits, `.`, `_` and `-`, the first no mark,');
 }
 
 /** As in hsm/anchor.ts. */

@@ -99,7 +99,7 @@ class DeviceFirmware implements Firmware {
 
   /** What the sensors have seen comes first. */
   private obeyLatch(core: Core): void {
-    if (decide(core.chip.cpu, 'command.condemned', () => core.isCondemned())) this.end('zeroised', 'tamper');
+    if (decide(core.chip.cpu, 'command.condemned', () => core.isCondemned())) this.end();
   }
 
   private decide<N extends CommandName>(
@@ -132,7 +132,7 @@ class DeviceFirmware implements Firmware {
     zeroise: (given) => this.zeroise(given),
     tamper: ({ event }) => {
       this.surroundings.chip.latch.set(event);
-      this.end('zeroised', `tamper: ${event}`);
+      this.end();
       return succeed({});
     },
     'dump-flash': (given) => {
@@ -172,15 +172,15 @@ class DeviceFirmware implements Firmware {
         `${quote(serial)} is another device: \`${own}\`, this one's own, is accepted`,
         'serial',
       );
-    this.end('zeroised', 'command');
+    this.end();
     return succeed({});
   }
 
   /** RAM first, so that nothing is answered out of it whatever follows. */
-  private end(state: 'zeroised', reason: string): void {
+  private end(): void {
     this.forget();
     this.surroundings.zeroise();
-    this.ended = { state, reason };
+    this.ended = { state: 'zeroised', reason: this.surroundings.chip.latch.read() ?? 'command' };
     this.noted = { ...this.noted, triesLeft: 0 };
   }
 
@@ -192,8 +192,7 @@ class DeviceFirmware implements Firmware {
     // A flash that is worn out is nobody's attack.
     const isWear =
       error instanceof DeviceStoreError && (error.code === 'flash_worn' || error.code === 'store_full');
-    if (!isWear && core.raiseAlarm() === 'zeroised')
-      this.ended = { state: 'zeroised', reason: `too many alarms, the last: ${reasonOf(error)}` };
+    if (!isWear && core.raiseAlarm() === 'zeroised') this.ended = { state: 'zeroised', reason: 'alarms' };
   }
 
   private forget(): void {

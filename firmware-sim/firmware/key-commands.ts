@@ -31,7 +31,7 @@ import { keyUses, type StoredKey } from './state.ts';
 
 const generated: readonly Guard[] = ['lifecycle', 'login'];
 /** Of as many keys as there may be they fit into a slot of the store. */
-const freeLimit = { types: 8, characters: 127 } as const;
+const freeLimit = { types: 8, characters: 127, together: 512 } as const;
 
 type Generate = Commands['generate']['arguments'];
 
@@ -90,6 +90,9 @@ function checkPolicy({ label, use, anchored, free }: Generate) {
     return invalid('free', `${free.length} types`, 'none, of a key that signs everything,');
   if (free.length > freeLimit.types)
     return invalid('free', `${free.length} types`, `at most ${freeLimit.types}`);
+  const together = free.join('').length;
+  if (together > freeLimit.together)
+    return invalid('free', `${together} characters`, `at most ${freeLimit.together} together`);
   for (const [index, type] of free.entries()) {
     if (type.length === 0 || type.length > freeLimit.characters || !/^[\x21-\x7e]+$/.test(type))
       return invalid(`free[${index}]`, quote(type), `a type of 1 to ${freeLimit.characters} characters`);

@@ -2,13 +2,14 @@
  * Keys: their secrets are derived of the device's root and a seed that is kept, and lie in RAM masked with the guards of their use.
  *
  * ```
- * secret = HKDF-SHA-256(root, salt = seed (32), info = ["ringmint.device.key.v1", label, algorithm, use, anchored, [free type, …]])
+ * secret = HKDF-SHA-256(root, salt = seed (32), info = SHA-256(["ringmint.device.key.v1", label, algorithm, use, anchored, [free type, …]]))
  * ```
  * INVARIANT: a key whose policy were altered in the store is another key. A random number that a glitch has made zeros makes no weak key, for the
  * root is secret. An RSA key, which cannot be derived, is sealed with what is.
  */
 import { createHash, hkdfSync } from 'node:crypto';
 import type { SignatureAlgorithm } from '../../hsm/signer.ts';
+import { sha256 } from '../../src/kit/bytes.ts';
 import { encodeCbor } from '../../src/kit/encoding.ts';
 import type { Core } from './core.ts';
 import { confirm } from './decision.ts';
@@ -46,7 +47,8 @@ export function unmaskRoot({ maskedRoot }: Core, permit: Permit): Uint8Array {
 /** 32 to 72 bytes of which the key's secret is made. */
 export function keyMaterial(root: Uint8Array, policy: KeyPolicy, seed: Uint8Array): Uint8Array {
   const { label, algorithm, use, anchored, free } = policy;
-  const info = encodeCbor(['ringmint.device.key.v1', label, algorithm, use, anchored, free]);
+  // Hashed, since node:crypto takes an info of at most 1,024 bytes.
+  const info = sha256(encodeCbor(['ringmint.device.key.v1', label, algorithm, use, anchored, free]));
   return new Uint8Array(hkdfSync('sha256', root, seed, info, materialBytes[algorithm]));
 }
 

@@ -58,7 +58,7 @@ function set<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> 
 const always: readonly CommandName[] = ['info', 'counters', 'zeroise', 'tamper', 'dump-flash'];
 const beforeLogin: readonly CommandName[] = [...always, 'attest', 'initialise', 'login'];
 
-const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 const anchorName = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** Gives what the command has to answer, and what the device is then. */
