@@ -97,7 +97,7 @@ export interface Search {
   readonly wordBytes: number;
   readonly sealer: Sealer;
   /** Whether the last record of the log may be taken; of one that may not, those before it are left. */
-  mayEnd(slot: 0 | 1, last: PlacedRecord): boolean;
+  readonly mayEnd: (slot: 0 | 1, last: PlacedRecord) => boolean;
 }
 
 /** The log that ends with the highest version, of all that begin at a sector of either slot; undefined where no snapshot opens. */

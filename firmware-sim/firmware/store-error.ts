@@ -2,7 +2,7 @@
 export type StoreCode =
   /** The flash is one that was put back. */
   | 'store_rolled_back'
-  /** The flash is another device's, or nothing is in it. */
+  /** The flash is that of another device, or nothing is in it. */
   | 'store_unreadable'
   /** No place is left that holds what is written. */
   | 'flash_worn'

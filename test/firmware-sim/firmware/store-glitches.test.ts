@@ -23,15 +23,15 @@ interface Run {
   readonly following: readonly Glitch[];
 }
 
-function runWith({ chip: start, prepare, run }: Work, glitches: readonly Glitch[]): Run {
-  const chip = start.clone();
+function runWith(work: Work, glitches: readonly Glitch[]): Run {
+  const chip = work.chip.clone();
   const cpu = new GlitchCpu((length) => new Uint8Array(length).fill(7), 5);
   chip.cpu = cpu;
-  const tally = prepare?.(chip);
+  const tally = work.prepare?.(chip);
   cpu.plan(glitches);
   let finished = true;
   try {
-    run(chip, tally);
+    work.run(chip, tally);
   } catch (error) {
     if (!(error instanceof GlitchError || error instanceof DeviceStoreError)) throw error;
     finished = false;
