@@ -186,8 +186,9 @@ function reportOf({ firmware, limits, ...rest }: DeviceInformation, folder: stri
   };
 }
 
-function limitsOf({ frameBytes: _, ...limits }: DeviceLimits): DeviceLimitReport {
-  return limits;
+function limitsOf(limits: DeviceLimits): DeviceLimitReport {
+  const { keys, anchors, ballots, modules, messageBytes, pinTries, pinLength } = limits;
+  return { keys, anchors, ballots, modules, messageBytes, pinTries, pinLength };
 }
 
 /** As the command line uses it. */

@@ -74,8 +74,8 @@ describe('a device that is made', () => {
     const shown = await device('info', '--device', 'aster');
     expect(shown.out).toContain(`aster-1 of Aster Devices, serial ${serial}`);
     expect(shown.out).toContain('it is a simulator: whoever can read its folder has its keys');
-    const { json } = await device('info', '--device', 'aster', '--json');
-    expect(json()).toMatchObject({
+    const said = await device('info', '--device', 'aster', '--json');
+    expect(said.json()).toMatchObject({
       ok: true,
       simulator: true,
       state: 'ready',
