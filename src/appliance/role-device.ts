@@ -108,7 +108,7 @@ async function connect(
 function assertReady({ state, reason }: DeviceInformation, role: Role, folder: string): void {
   if (state === 'ready') return;
   const code = stateCodes[state];
-  throw faultOf(new DeviceError(code, reason === '' ? `the device is ${state}` : reason), role, folder);
+  throw faultOf(new DeviceError(code, `it is ${state}${reason === '' ? '' : `: ${reason}`}`), role, folder);
 }
 
 const stateCodes = {

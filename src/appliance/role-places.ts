@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { DeviceClient } from '../../firmware-sim/client.ts';
 import { hasDevice, manufactureDevice } from '../../firmware-sim/device-folder.ts';
 import { publicKeyOf } from '../../hsm/public-key.ts';
@@ -125,7 +125,8 @@ async function makeDeviceKeys(device: RoleDevice): Promise<ReadonlyMap<string, U
 async function anchorChoiceOf(home: Home, role: Role, anchor: InitAnchor): Promise<AnchorChoice> {
   if (anchor.kind !== 'tpm') return { kind: anchor.kind };
   const { tcti, index, ownerPin } = anchor;
-  const path = join(home.folder(role), 'tpm-pin');
+  // Absolute: it is read from wherever the system is started.
+  const path = resolve(home.folder(role), 'tpm-pin');
   if (!existsSync(path)) await writeFileDurably(path, randomBytes(16).toString('hex'), 0o600);
   const first = index + 256 * roles.indexOf(role);
   return {
