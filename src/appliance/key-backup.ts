@@ -58,6 +58,11 @@ async function chooseHsm(home: Home, role: Role, name: string | undefined): Prom
   const hsm = await findHsm(home, role, name);
   if (hsm.kind === 'softhsm') return hsm.name;
   const own = (await readSigning(home, role)).hsms.filter(({ kind }) => kind === 'softhsm');
+  if (hsm.kind === 'firmware-sim')
+    throw new BackupError(
+      'backup_unsupported',
+      `the keys in \`${hsm.name}\` never leave their device: where it is lost, another one gets new ones (\`ringmint keys rotate ${role}\`)`,
+    );
   throw new BackupError(
     'backup_unsupported',
     `the keys in \`${hsm.name}\` do not leave it through PKCS#11: back them up in the way of its vendor${own.length === 0 ? '' : `; here \`--hsm ${own.map((known) => known.name).join(', ')}\` is accepted`}`,

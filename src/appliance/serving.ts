@@ -1,5 +1,4 @@
 /** `ringmint serve ROLE`: one role with its token, its ledger and its server, put together and started. */
-import { showFigures, showHealth } from '../../hsm/signing-metrics.ts';
 import { type Client, type Endpoints, makeClient } from '../api/client.ts';
 import type { ApiLimits } from '../api/limits.ts';
 import { addResources, type RoleService } from '../api/resources.ts';
@@ -36,7 +35,7 @@ import {
   quotaSchema,
   readConfiguration,
 } from './configuration.ts';
-import { showDevices } from './device-metrics.ts';
+import { showToken } from './device-metrics.ts';
 import { describeFault } from './fault.ts';
 import { type Home, homeAt, type Role } from './home.ts';
 import { listen } from './listening.ts';
@@ -121,12 +120,8 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     closers.push(() => store.close());
     await holdTrust(home, role, bundle);
     const surroundings = { home, role, configuration, projectFolder };
-    const token = await openRoleToken(
-      surroundings,
-      { anchor, signingLog, journal: store },
-      bundle,
-      options.report,
-    );
+    const owner = { anchor, signingLog, journal: store };
+    const token = await openRoleToken(surroundings, owner, bundle, options.report);
     closers.push(() => token.close());
     let avoids: (journal: string) => boolean = () => false;
     const client = makeClient(
@@ -181,9 +176,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
       status: () => readStatus({ role, series, ...told }, token.signer, store, witness, own),
       figures: async () =>
-        showFigures(role, token.signer.figures) +
-        showHealth(role, token.health) +
-        showDevices(role, token.devices) +
+        showToken(role, token) +
         showWitnessing(role, own.standing, witness.held, systemClock) +
         (process === undefined ? '' : showProcess(process)) +
         (role === 'quota'

@@ -10,7 +10,7 @@
  * INVARIANT: nothing is signed whose entry is not anchored. So an entry after the anchor is unsigned, or the anchor is not the one that it
  * was signed under.
  *
- * hsm/anchor.ts has this on a PKCS#11 token; a counter of a TPM and the secure element are to have it too.
+ * A PKCS#11 token has this (hsm/anchor.ts), a counter of a TPM (hsm/tpm-anchor.ts), and the secure element (src/appliance/device-anchor.ts).
  */
 import { equalBytes } from '../kit/bytes.ts';
 import { assert, type Result, refuse, succeed } from '../kit/result.ts';
@@ -66,7 +66,7 @@ export async function judgeStart({
     if (head.sequence === 0) return succeed({ state: 'ahead', from: undefined, to: head });
     return refuse(
       'anchor_missing',
-      `the database ends at entry ${head.sequence}, but nothing is anchored: the HSM that holds the anchor was made anew or exchanged, or another one is configured. ${halted} ${bringBack}`,
+      `the database ends at entry ${head.sequence}, but nothing is anchored: the device that holds the anchor was made anew or exchanged, or another one is configured. ${halted} ${bringBack}`,
     );
   }
   assertHead(anchored);
@@ -88,14 +88,14 @@ export async function judgeStart({
   if (signed !== undefined)
     return refuse(
       'anchor_behind',
-      `entry ${signed} was signed, but only entry ${anchored.sequence} is anchored: the HSM that holds the anchor was restored from a backup or exchanged, or another copy of the database signed. ${halted} ${bringBack}`,
+      `entry ${signed} was signed, but only entry ${anchored.sequence} is anchored: the device that holds the anchor was restored from a backup or exchanged, or another copy of the database signed. ${halted} ${bringBack}`,
     );
   return succeed({ state: 'ahead', from: anchored, to: head });
 }
 
 const halted = 'Nothing is signed.';
 const goneForGood = 'Where that is gone for good: `ringmint store propose-anchor`';
-const bringBack = `Bring back the HSM, or the newest copy of its token, that this database last signed with. ${goneForGood}`;
+const bringBack = `Bring back the device, or the newest copy of its token or its folder, that this database last signed with. ${goneForGood}`;
 
 function assertHead({ sequence, hash }: JournalHead): void {
   assert(Number.isSafeInteger(sequence) && sequence >= 0, 'a journal head has a whole number from 0');
