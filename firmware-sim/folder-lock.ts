@@ -27,8 +27,16 @@ export function isLockFile(name: string): boolean {
   return /^lock(-[0-9a-f]{16}|\.\d{1,15})$/.test(name);
 }
 
+export interface LockOptions {
+  /** Called between looking who has it and taking it: a test has others come in between. */
+  readonly sleep?: () => Promise<void>;
+}
+
 /** Undefined where somebody has it. Throws errors of the file system. */
-export async function lockFolder(folder: string): Promise<FolderLock | undefined> {
+export async function lockFolder(
+  folder: string,
+  { sleep = async () => undefined }: LockOptions = {},
+): Promise<FolderLock | undefined> {
   const place = openSocketFolder(folder);
   try {
     const own = `lock-${randomBytes(8).toString('hex')}`;
@@ -40,7 +48,7 @@ export async function lockFolder(folder: string): Promise<FolderLock | undefined
       });
     try {
       chmodSync(join(folder, own), 0o600);
-      if (await take(folder, place, own)) return { release };
+      if (await take({ folder, place, own, sleep })) return { release };
     } catch (error) {
       await release();
       throw error;
@@ -52,9 +60,18 @@ export async function lockFolder(folder: string): Promise<FolderLock | undefined
   }
 }
 
-async function take(folder: string, place: SocketFolder, own: string): Promise<boolean> {
+interface Contender {
+  readonly folder: string;
+  readonly place: SocketFolder;
+  /** Name of the socket that it listens on. */
+  readonly own: string;
+  readonly sleep: () => Promise<void>;
+}
+
+async function take({ folder, place, own, sleep }: Contender): Promise<boolean> {
   const before = highest(folder);
   if (before > 0 && (await answers(place.addressOf(`lock.${before}`)))) return false;
+  await sleep();
   const number = before + 1;
   try {
     symlinkSync(own, join(folder, `lock.${number}`));
