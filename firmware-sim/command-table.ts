@@ -35,7 +35,7 @@ export interface Command<Arguments, Returned> {
 
 const most = Number.MAX_SAFE_INTEGER;
 /** More than any frame holds: the profile's limits are the device's to check. */
-const anyBytes = bytes({ least: 0, most: 2 ** 26 });
+const anyBytes = bytes({ least: 0, most: 2 ** 26 }, 'bytes, as many as a frame holds');
 const name = text({ least: 1, most: 64 });
 const count = integer({ least: 0, most });
 const algorithm = oneOf(['ES256', 'ES384', 'EdDSA', 'PS256']);
@@ -222,7 +222,7 @@ export function readCommand(
   if (!Object.hasOwn(commandTable, command)) {
     return refuse(
       'command_unknown',
-      `${quote(command)} is no command: ${commandNames.map((known) => `\`${known}\``).join(', ')} are`,
+      `${quote(command)} is no command: accepted is ${commandNames.map((known) => `\`${known}\``).join(', ')}`,
     );
   }
   const known = command as CommandName;
@@ -249,7 +249,7 @@ function readNamed(
       const accepted = names.map((known) => `\`${known}\``).join(', ');
       return refuse(
         'argument_unknown',
-        `${quote(found)} is not taken: ${accepted === '' ? 'nothing' : accepted} is`,
+        `${quote(found)} is not taken: accepted is ${accepted === '' ? 'nothing' : accepted}`,
         quote(found).slice(1, -1),
       );
     }
@@ -261,7 +261,7 @@ function readNamed(
     if (value === undefined || kind === undefined) {
       return refuse(
         'argument_missing',
-        `\`${wanted}\` is missing: ${kind?.accepts ?? ''} is accepted`,
+        `\`${wanted}\` is missing: accepted is ${kind?.accepts ?? ''}`,
         wanted,
       );
     }

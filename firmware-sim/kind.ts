@@ -25,7 +25,7 @@ export interface Limits {
 }
 
 function invalid(value: CborValue | undefined, field: string, accepts: string): Read<never> {
-  return refuse('argument_invalid', `\`${field}\` is ${describe(value)}: ${accepts} is accepted`, field);
+  return refuse('argument_invalid', `\`${field}\` is ${describe(value)}: accepted is ${accepts}`, field);
 }
 
 /** What a value is, shortly, with the value itself where it may be shown: bytes may be secret, and are only counted. */
@@ -37,8 +37,8 @@ function describe(value: CborValue | undefined): string {
   return typeof value === 'string' ? `the text ${quote(value)}` : quote(value);
 }
 
-export function bytes({ least, most }: Limits): Kind<Uint8Array> {
-  const accepts = least === most ? `${least} bytes` : `${least} to ${most} bytes`;
+export function bytes({ least, most }: Limits, said?: string): Kind<Uint8Array> {
+  const accepts = said ?? (least === most ? `${least} bytes` : `${least} to ${most} bytes`);
   return {
     accepts,
     read: (value, field) =>
@@ -135,7 +135,7 @@ export function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
 }
 
 export function nullable<T>(kind: Kind<T>): Kind<T | null> {
-  const accepts = `${kind.accepts}, or null,`;
+  const accepts = `${kind.accepts} or null`;
   return {
     accepts,
     read: (value, field) => (value === null ? succeed(value) : kind.read(value, field)),
@@ -144,7 +144,7 @@ export function nullable<T>(kind: Kind<T>): Kind<T | null> {
 }
 
 export function list<T>(kind: Kind<T>, { least, most }: Limits): Kind<readonly T[]> {
-  const accepts = `an array of ${least} to ${most}, each ${kind.accepts},`;
+  const accepts = `an array of ${least} to ${most}: ${kind.accepts}`;
   return {
     accepts,
     read: (value, field) => {
@@ -163,7 +163,7 @@ export function list<T>(kind: Kind<T>, { least, most }: Limits): Kind<readonly T
 }
 
 export function pair<A, B>(first: Kind<A>, second: Kind<B>): Kind<readonly [A, B]> {
-  const accepts = `an array of two, ${first.accepts} and ${second.accepts},`;
+  const accepts = `an array of ${first.accepts} and ${second.accepts}`;
   return {
     accepts,
     read: (value, field) => {
@@ -181,7 +181,7 @@ export function pair<A, B>(first: Kind<A>, second: Kind<B>): Kind<readonly [A, B
 /** A map with these fields and no others. */
 export function record<T extends object>(fields: Fields<T>): Kind<T> {
   const names = Object.keys(fields) as (keyof T & string)[];
-  const accepts = `a map of ${names.map((name) => `\`${name}\``).join(', ')},`;
+  const accepts = `{ ${names.map((name) => `${name}: ${fields[name].accepts}`).join(', ')} }`;
   return {
     accepts,
     read: (value, field) => {

@@ -107,7 +107,7 @@ describe('a request that is well formed and not accepted', () => {
         const where = `${name} ${path}: ${JSON.stringify(message)}`;
         expect(code, where).toBe('argument_invalid');
         expect(JSON.stringify(field).startsWith(`"${path.split(/[.[]/)[0] ?? '?'}`), where).toBe(true);
-        expect(message, where).toMatch(/is accepted$/);
+        expect(message, where).toMatch(/: accepted is ./);
         refused.set(`${name} ${path}`, (refused.get(`${name} ${path}`) ?? 0) + 1);
       }
     }
