@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { commandTable } from '../../../firmware-sim/command-table.ts';
-import { rules } from '../../../firmware-sim/firmware/access.ts';
 import { boot } from '../../../firmware-sim/firmware/boot.ts';
 import { makeFirmware } from '../../../firmware-sim/firmware/commands.ts';
 import type { Core } from '../../../firmware-sim/firmware/core.ts';
@@ -114,10 +112,6 @@ describe('a device', () => {
     );
     expect(answersOf(stateOf('failed'))).toEqual(expectedOf('device_failed', {}));
     expect(answersOf(stateOf('zeroised'))).toEqual(expectedOf('device_zeroised', {}));
-  });
-
-  it('asks for a login for what the table of the protocol says', () => {
-    for (const name of names) expect([name, rules[name].access]).toEqual([name, commandTable[name].access]);
   });
 
   it.each(['ready', 'locked', 'failed', 'zeroised', 'blank'] as const)(
@@ -267,8 +261,13 @@ describe('an argument', () => {
     ['generate', { anchored: true, free: [''] }, 'free[0]', '1 to 127'],
     ['generate', { anchored: true, free: ['a b'] }, 'free[0]', '1 to 127'],
     ['generate', { anchored: true, free: ['x'.repeat(128)] }, 'free[0]', '1 to 127'],
-    ['generate', { anchored: true, free: [...'123456789'] }, 'free', 'at most 8'],
-    ['generate', { anchored: true, free: [...'12345'].map((at) => at.repeat(127)) }, 'free', 'at most 512'],
+    ['generate', { anchored: true, free: '123456789'.split('') }, 'free', 'at most 8'],
+    [
+      'generate',
+      { anchored: true, free: '12345'.split('').map((at) => at.repeat(127)) },
+      'free',
+      'at most 512',
+    ],
     ['sign', { label: 'ä' }, 'label', 'letters'],
     ['sign', { message: new Uint8Array(bench.profile.limits.messageBytes + 1) }, 'message', '0 to '],
     ['read-anchor', { name: 'Journal' }, 'name', '1 to 32'],
