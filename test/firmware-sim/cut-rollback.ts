@@ -1,5 +1,5 @@
 /**
- * Flash that is put back: the flash of every moment of a workflow, on the die of every later one. It is refused, or it holds what the die
+ * Flash that is put back: the flash of every moment of a workflow, or of every so-and-so-many (`stride`), on the die of every later one. It is refused, or it holds what the die
  * stands at: never a state from before something that was acknowledged.
  */
 import { States, SweepFailure, type SweepOptions, sideOf } from './cut-sweep.ts';
@@ -17,7 +17,7 @@ interface RollbackReport {
 export function sweepRollbacks(
   workflow: CutWorkflow,
   start: Bench,
-  { parts, profile }: Pick<SweepOptions, 'parts' | 'profile'>,
+  { parts, profile, stride }: Pick<SweepOptions, 'parts' | 'profile'> & { readonly stride: number },
 ): RollbackReport {
   const bench = start.copy();
   workflow.prepare?.(bench);
@@ -26,6 +26,7 @@ export function sweepRollbacks(
   const report: RollbackReport = { exchanges: 0, refused: 0 };
   for (const [later, on] of moments.entries()) {
     for (const [earlier, from] of moments.slice(0, later).entries()) {
+      if ((later + earlier) % stride !== 0) continue;
       const chip = on.chip.clone();
       chip.fitFlash(from.chip);
       const found = observe(new Bench(parts, profile, chip), { anchors: [journal.name, 'second'] });
