@@ -198,3 +198,9 @@ export class GlitchBench {
 export function singlesOf(passes: readonly Pass[]): Glitch[] {
   return passes.flatMap(glitchesOf);
 }
+
+/** The glitches that can follow the first: of the passes that came by after it, in the run in which it happened. */
+export function secondsAfter(first: Glitch, passes: readonly Pass[]): Glitch[] {
+  const at = passes.findIndex(({ site, time }) => site === first.site && time === first.time);
+  return passes.slice(at + 1).flatMap(glitchesOf);
+}
