@@ -25,7 +25,7 @@ export interface ProofSource {
 }
 
 /** Entries that are read at once, and bytes of them that go into one frame at most, where the device would take more. */
-const page = { entries: 256, bytes: 1024 * 1024 };
+const page = { entries: 64, bytes: 1024 * 1024 };
 /** Of a frame besides the entries: sequence, command, names, and the seal. */
 const frameRoom = 1024;
 

@@ -27,7 +27,7 @@ export async function runStatus(
         answered.push(status.value);
         systems.push({ ...status.value, ok: true });
         lines.push(
-          `${name.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}, anchored in ${anchorNames[devices.anchor.kind]}; ${unsigned} unsigned`,
+          `${name.padEnd(9)} signs with ${keyId.slice(0, 16)}; journal ${journal.sequence}, ${journal.hash.slice(0, 16)}, anchored in ${anchorNames[devices.anchor.kind]}${devices.anchor.simulator ? ' (simulated)' : ''}; ${unsigned} unsigned`,
         );
         if (devices.keys.simulator)
           warnings.push(`the keys of ${name} are in a SIMULATOR (firmware-sim): never for money`);
@@ -73,7 +73,7 @@ export async function runStatus(
 }
 
 const anchorNames: Readonly<Record<RoleStatus['devices']['anchor']['kind'], string>> = {
-  'firmware-sim': 'firmware-sim (simulated)',
+  'firmware-sim': 'firmware-sim',
   tokens: 'its tokens',
   tpm: 'the TPM',
 };

@@ -109,9 +109,9 @@ describe.each(halting)('the ledger of %s', (role) => {
     }
   });
 
-  it('keeps `ringmint up` from starting, and leaves nothing running', async () => {
+  it('keeps the system from starting, and leaves nothing running', async () => {
     putBack(role, issues - 1);
-    const ran = await place.run('up');
+    const ran = await place.run('serve', role);
     expect(ran.err).toContain('[journal_behind_anchor]');
     expect(ran.err).toContain('ringmint store propose-anchor');
     expect(ran.code).toBe(6);
