@@ -77,9 +77,12 @@ export class Sector {
     const from = inOrder ? word * wordBytes : 0;
     const to = inOrder ? from + wordBytes : given.length;
     this.program(at, given.subarray(0, from));
-    const done = draw.pick([0, 8, 128, 248, 256]);
+    const was = this.bytes.slice(at + from, at + to);
+    // Scattered, or the two that are hardest to tell: one bit that is half way, of a word that else is untouched, or done.
+    const edge = draw.pick(['scattered', 'begun', 'ended'] as const);
+    const done = edge === 'scattered' ? draw.pick([0, 8, 128, 248, 256]) : edge === 'begun' ? 0 : 256;
     // Of those that are not done.
-    const hanging = draw.pick([0, 16, 128, 256]);
+    const hanging = edge === 'scattered' ? draw.pick([0, 16, 128, 256]) : 0;
     for (let index = from; index < to; index++) {
       const zeros = ~(given[index] as number) & 0xff;
       const finished = zeros & draw.bits(done);
@@ -90,6 +93,10 @@ export class Sector {
         (this.looseAt(at + index) & ~finished) | unknown,
       );
     }
+    if (edge === 'scattered') return;
+    const index = from + draw.below(to - from);
+    const bits = [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (((given[index] as number) >> bit) & 1) === 0);
+    if (bits.length > 0 && was[index - from] === 0xff) this.loosen(at + index, draw.pick(bits));
   }
 
   erase(endurance: number, seed: number): void {

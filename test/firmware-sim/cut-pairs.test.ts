@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { assert } from '../../src/kit/result.ts';
 import { nightly } from '../nightly.ts';
 import { sweepPairs } from './cut-pairs.ts';
-import { sweepRollbacks } from './cut-rollback.ts';
+import { sweepForks, sweepRollbacks } from './cut-rollback.ts';
 import { type CutWorkflow, cutWorkflows } from './cut-workflows.ts';
 import { sweepManufacture } from './manufacture-cuts.ts';
 import { miniature } from './miniature.ts';
@@ -64,4 +64,12 @@ it('the flash of every moment is refused by the die of every later one, or is wh
     expect(report.refused).toBeGreaterThan(report.exchanges / 2);
     expect(report.exchanges).toBeGreaterThan(300);
   }
+});
+
+it('a flash that was put aside in a commit is refused once the device went on another way', {
+  timeout,
+}, () => {
+  const report = sweepForks(workflowOf('advance'), furnished, options);
+  expect(report.refused).toBe(report.exchanges);
+  expect(report.refused).toBeGreaterThan(5);
 });

@@ -2,11 +2,12 @@
  * Flash that is put back: the flash of every moment of a workflow, or of every so-and-so-many (`stride`), on the die of every later one. It is refused, or it holds what the die
  * stands at: never a state from before something that was acknowledged.
  */
+import { sha256, utf8 } from '../../src/kit/bytes.ts';
 import { States, SweepFailure, type SweepOptions, sideOf } from './cut-sweep.ts';
 import { traceOf } from './cut-trace.ts';
 import type { CutWorkflow } from './cut-workflows.ts';
 import { journal } from './fixtures.ts';
-import { observe } from './view.ts';
+import { look, observe } from './view.ts';
 import { Bench } from './workbench.ts';
 
 interface RollbackReport {
@@ -44,6 +45,43 @@ export function sweepRollbacks(
           `workflow \`${workflow.name}\` of ${profile.name}: the flash before operation ${earlier} with the die before operation ${later}`,
         );
     }
+  }
+  return report;
+}
+
+/**
+ * A commit that was cut before the counter followed, whose flash is put aside: the device goes on from the flash before it, another way, and then
+ * the first is put back. It was acknowledged to nobody, and is not taken any more.
+ */
+export function sweepForks(
+  workflow: CutWorkflow,
+  start: Bench,
+  { parts, profile }: Pick<SweepOptions, 'parts' | 'profile'>,
+): RollbackReport {
+  const bench = start.copy();
+  workflow.prepare?.(bench);
+  const { moments } = traceOf(bench, (one) => workflow.run(one));
+  const report: RollbackReport = { exchanges: 0, refused: 0 };
+  for (const [at, moment] of moments.entries()) {
+    const before = moments.find(({ answered }) => answered === moment.answered);
+    if (before === undefined || before === moment) continue;
+    const chip = moment.chip.clone();
+    chip.fitFlash(before.chip);
+    const other = new Bench(parts, profile, chip);
+    if (look(other).state !== 'ready') continue;
+    const { head: from } = other.tell('read-anchor', { name: journal.name });
+    const to = { sequence: (from?.sequence ?? 0) + 7, hash: sha256(utf8('another way')) };
+    other.tell('advance', { name: journal.name, from, to });
+    other.powerOff();
+    chip.fitFlash(moment.chip);
+    const found = observe(other);
+    report.exchanges++;
+    if (found.state === 'failed' && found.reason.includes('store_rolled_back')) report.refused++;
+    else
+      throw new SweepFailure(
+        `it is ${JSON.stringify(found)}, after an anchor at ${to.sequence} was acknowledged`,
+        `workflow \`${workflow.name}\` of ${profile.name}: the flash before operation ${at} was put aside, and put back`,
+      );
   }
   return report;
 }
