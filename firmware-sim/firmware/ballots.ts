@@ -24,7 +24,7 @@ import { ballotChoices, type StoredBallot } from './state.ts';
 export const ballotType = 'application/vnd.ringmint.ballot+cose';
 
 /** Private ones below -65536 (RFC 8392 §9.1). */
-export const ballotClaim = {
+const ballotClaim = {
   ueid: attestationClaim.ueid,
   oemid: attestationClaim.oemid,
   proposal: -65_710,

@@ -143,7 +143,7 @@ export function sign(
   if (fault !== undefined) return fault;
   const signing = new Permit(chip.cpu, permit);
   if (chip.cpu.branch('sign.anchored', anchored)) {
-    const mayBeSigned = () => isFree(message, free) || device.admitted.has(message);
+    const mayBeSigned = () => device.admitted.has(message) || isFree(message, free);
     if (!signing.pass('anchored', [mayBeSigned, mayBeSigned, mayBeSigned]))
       return refuse(
         'not_anchored',

@@ -3,7 +3,7 @@
  *
  * INVARIANT: what leaves `signWith` verifies under the key's own point, by other code than made it.
  */
-import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
 import type { SignatureAlgorithm } from '../../hsm/signer.ts';
@@ -14,6 +14,7 @@ import { confirm } from './decision.ts';
 import { rsaPublicOf, signWithRsa } from './rsa.ts';
 
 const ecdsa = { ES256: p256, ES384: p384 } as const;
+const hashes = { ES256: 'sha256', ES384: 'sha384' } as const;
 
 /** Of the hash that ECDSA signs, bytes; undefined where the message itself is signed. */
 export function digestLengthOf(algorithm: SignatureAlgorithm): number | undefined {
@@ -48,7 +49,9 @@ export function makeSignature({ algorithm, secret, message, hashed = false, lowS
   return orGlitch(() => {
     if (algorithm === 'PS256') return signWithRsa(secret, message);
     if (algorithm === 'EdDSA') return ed25519.sign(message, secret);
-    return ecdsa[algorithm].sign(message, secret, { prehash: !hashed, lowS });
+    // Hashed by node:crypto: the library's own hash takes 20 times as long.
+    const digest = hashed ? message : createHash(hashes[algorithm]).update(message).digest();
+    return ecdsa[algorithm].sign(digest, secret, { prehash: false, lowS });
   });
 }
 
@@ -76,12 +79,7 @@ export function isSignature({ algorithm, point, message, hashed = false, signatu
     case 'EdDSA':
       return verify(null, message, key, signature);
     default:
-      return verify(
-        algorithm === 'ES256' ? 'sha256' : 'sha384',
-        message,
-        { key, dsaEncoding: 'ieee-p1363' },
-        signature,
-      );
+      return verify(hashes[algorithm], message, { key, dsaEncoding: 'ieee-p1363' }, signature);
   }
 }
 

@@ -9,7 +9,6 @@ import {
   encodeSnapshot,
   keepPin,
 } from '../../../firmware-sim/firmware/state.ts';
-import { profiles } from '../../../firmware-sim/profiles.ts';
 import { sha256, utf8 } from '../../../src/kit/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../../src/kit/encoding.ts';
 import { profileOf } from './serving.ts';
@@ -102,44 +101,4 @@ describe('what a device keeps', () => {
     for (const change of [encodeCbor([7, 1]), encodeCbor([2, 'x']), encodeCbor(5)])
       expect(() => decodeMemory({ snapshot, changes: [change] }, limits)).toThrow('cannot be read');
   });
-
-  it.each(profiles)(
-    'of $name fits into a slot when every limit is reached, with the longest names',
-    (profile) => {
-      const memory = blankMemory(8);
-      applyChange(memory, { kind: 'pin', pin: keepPin(bytes(16), bytes(32)), tries: 8 });
-      const free = Array.from({ length: 8 }, (_, at) => `${at}`.padEnd(64, 'x'));
-      const isRsa = profile.algorithms.includes('PS256');
-      for (let at = 0; at < profile.limits.keys; at++)
-        applyChange(memory, {
-          kind: 'key',
-          key: {
-            label: `${at}`.padEnd(32, 'x'),
-            algorithm: isRsa ? 'PS256' : 'ES384',
-            use: 'sign',
-            anchored: true,
-            free,
-            point: bytes(isRsa ? 294 : 97),
-            seed: bytes(32),
-            sealed: new Uint8Array(isRsa ? 1_234 : 0),
-          },
-        });
-      for (let at = 0; at < profile.limits.anchors; at++)
-        applyChange(memory, {
-          kind: 'anchor',
-          name: `j${at}`.padEnd(32, 'x'),
-          head: { sequence: Number.MAX_SAFE_INTEGER, hash: bytes(32) },
-        });
-      for (let at = 0; at < profile.limits.ballots; at++)
-        applyChange(memory, {
-          kind: 'ballot',
-          ballot: { proposal: sha256(utf8(`${at}`)), label: 'x'.repeat(32), choice: 'approve' },
-        });
-      applyChange(memory, { kind: 'trust', points: Array.from({ length: 16 }, () => bytes(65)) });
-      const { length } = encodeSnapshot(memory);
-      const slot = profile.layout.slot * profile.flash.sectorBytes;
-      // Room for the record around it, for changes, and for a sector that is worn.
-      expect(length).toBeLessThan(slot - profile.flash.sectorBytes - 1_024);
-    },
-  );
 });
