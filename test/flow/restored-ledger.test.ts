@@ -2,7 +2,7 @@
  * The ledger as it was after every issue of a run, put back as an operator does it: with the secure element as the anchor, quota control and issuance
  * halt at each but the newest, and say the way out. Real devices, real SoftHSM, real SQLite.
  */
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,18 +16,18 @@ import { readTls } from '../../src/appliance/tls-files.ts';
 import { readTrustBundle } from '../../src/appliance/trust.ts';
 import { HaltedError, openLedger } from '../../src/roles/ledger.ts';
 import { issue } from '../bench/appliance.ts';
-import { makeWorkplace, processesOf, project, type Systems, type Workplace } from './ringmint.ts';
+import { type LedgerPlace, makeLedgerPlace } from './ledger-place.ts';
+import { processesOf, project, type Systems } from './ringmint.ts';
 
 const issues = 13;
 const halting = ['quota', 'issuance'] as const;
 type Halting = (typeof halting)[number];
 
-let place: Workplace;
+let place: LedgerPlace;
 let systems: Systems | undefined;
 
 beforeAll(async () => {
-  place = makeWorkplace();
-  await place.init();
+  place = await makeLedgerPlace();
   await whileUp(async (client) => {
     for (let count = 1; count <= issues; count++) {
       await issue(client, count);
@@ -124,5 +124,34 @@ it('goes on from the newest', async () => {
   for (const role of halting) putBack(role, issues);
   await whileUp(async (client) => {
     await issue(client, 100);
+  });
+});
+
+describe('a system whose device destroyed its secrets', () => {
+  it('says what to do at each step, and goes on with another device, giving up nothing', async () => {
+    const role = 'issuance';
+    const expectRefused = async (code: string, exit: number, way: string): Promise<void> => {
+      const ran = await place.run('serve', role);
+      expect([ran.code, ran.err]).toEqual([exit, expect.stringContaining(`[${code}]`)]);
+      expect(ran.err).toContain(way);
+      expect(processesOf(place.folder)).toEqual([]);
+    };
+    await place.succeed('device', 'tamper', 'mesh', '--role', role);
+    await expectRefused('device_zeroised', 5, 'ringmint device init --role issuance');
+    renameSync(homeAt(place.home).device(role), join(place.folder, 'zeroised-device'));
+    await expectRefused('device_missing', 5, 'ringmint store propose-anchor');
+    await place.succeed('device', 'init', '--role', role);
+    await expectRefused('anchor_missing', 6, 'ringmint store propose-anchor');
+    const words = ['--role', role, '--reason', 'a drill', '--out', 'anchor.cbor'];
+    const { change } = await place.succeed('store', 'propose-anchor', ...words);
+    expect((change as string[]).join('\n')).not.toContain('GIVEN UP');
+    const approvals = await place.approve('anchor.cbor');
+    expect(await place.succeed('store', 'anchor-anew', 'anchor.cbor', ...approvals)).toMatchObject({
+      role,
+      released: [],
+    });
+    await whileUp(async (client) => {
+      await issue(client, 200);
+    });
   });
 });
