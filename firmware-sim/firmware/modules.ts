@@ -114,7 +114,7 @@ export function load(
   return succeed({ hash: program.hash, fuelBound: program.fuelBound });
 }
 
-/** Of one run: some seconds, within which the device answers nobody else. */
+/** Of one run: tenths of a second, within which the device answers nobody else. */
 const fuelLimit = 100_000_000n;
 
 export function run(

@@ -10,6 +10,7 @@ import {
   moduleKey,
   otherPin,
   otherProposal,
+  peerPoint,
   proposal,
   rightPin,
   strangeModule,
@@ -33,7 +34,7 @@ function afterLogin(bench: Bench): void {
   bench.login(rightPin);
 }
 
-const { anchored, plain, vote } = keyLabels;
+const { anchored, plain, vote, agree } = keyLabels;
 const bound = journal.messages[1];
 const after = journal.messages[4];
 assert(bound !== undefined && after !== undefined, 'the journal has five entries');
@@ -255,6 +256,17 @@ export const workflows: readonly Workflow[] = [
       afterLogin(bench);
       bench.ask('load', { module: strangeModule.signed });
       bench.ask('run', { hash: strangeModule.hash, inputs: [], fuel: null });
+    },
+  },
+  {
+    name: 'agree on a secret',
+    device: 'furnished',
+    run(bench) {
+      bench.powerOn();
+      bench.ask('derive', { label: agree, point: peerPoint });
+      bench.login(rightPin);
+      bench.ask('derive', { label: agree, point: peerPoint });
+      bench.ask('derive', { label: plain, point: peerPoint });
     },
   },
   {

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { steadyCpu } from '../../../firmware-sim/chip/cpu.ts';
+import { Permit } from '../../../firmware-sim/firmware/guard.ts';
+import { AdmittedMessages } from '../../../firmware-sim/firmware/journal-proof.ts';
 import type { Head } from '../../../firmware-sim/protocol.ts';
 import { chainHash, encodeEntry, genesisHash } from '../../../src/journal/chain.ts';
 import { concatBytes, sha256, utf8 } from '../../../src/kit/bytes.ts';
@@ -239,6 +242,33 @@ describe('a proof of a journal', () => {
       value: { reached: 1, admitted: 1 },
     });
     expect(signs(bench, message)).toBe(true);
+  });
+});
+
+describe('what a proof has admitted', () => {
+  const digest = (at: number): Uint8Array => sha256(Uint8Array.of(at >> 16, (at >> 8) & 0xff, at & 0xff));
+  const message = (at: number): Uint8Array => Uint8Array.of(at >> 16, (at >> 8) & 0xff, at & 0xff);
+  const cpu = steadyCpu((length) => new Uint8Array(length));
+
+  it('is the newest 65,536', () => {
+    const admitted = new AdmittedMessages();
+    const permit = new Permit(cpu);
+    permit.pass('anchored', [() => true, () => true, () => true]);
+    admitted.admit([digest(0), digest(1)], permit);
+    admitted.admit(
+      Array.from({ length: 65_535 }, (_, at) => digest(at + 2)),
+      permit,
+    );
+    expect([0, 1, 2, 65_536].map((at) => admitted.has(message(at)))).toEqual([false, true, true, true]);
+    // What is admitted once more is new.
+    admitted.admit([digest(1), digest(65_537)], permit);
+    expect([1, 2, 3].map((at) => admitted.has(message(at)))).toEqual([true, false, true]);
+  });
+
+  it('is nothing without the guard', () => {
+    const admitted = new AdmittedMessages();
+    admitted.admit([digest(0)], new Permit(cpu));
+    expect(admitted.has(message(0))).toBe(false);
   });
 });
 
