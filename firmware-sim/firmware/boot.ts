@@ -95,7 +95,6 @@ class Boot {
     const { wrong, isRight } = runSelfTest(chip.cpu, profile, machine);
     if (!permit.pass('self-test', [isRight, isRight, isRight]))
       return this.failed('self_test_failed', wrong.join(', '));
-    trust = trustNothing;
 
     const secrets = deriveSecrets({ chip, profile, row, signer: image.signer, measurement });
     const { certificate: certificates, image: images, slot: sectors } = profile.layout;

@@ -73,6 +73,8 @@ export function readCertificate(
   const ueid = claims.value.get(claim.ueid);
   const measured = claims.value.get(claim.measurement);
   const confirmation = claims.value.get(claim.confirmation);
+  const model = claims.value.get(claim.hwmodel);
+  if (!(model instanceof Uint8Array) || !equalBytes(model, hardwareModelOf(profile.name))) return undefined;
   if (!(ueid instanceof Uint8Array) || !equalBytes(ueid, ueidOf(serial))) return undefined;
   if (!(measured instanceof Uint8Array) || !equalBytes(measured, measurement)) return undefined;
   if (!(confirmation instanceof Map)) return undefined;

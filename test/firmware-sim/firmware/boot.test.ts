@@ -145,6 +145,7 @@ describe('attacks on the flash', () => {
       }),
       makeCertificate({ profile: aster, serial, measurement: new Uint8Array(32), point }),
       makeCertificate({ profile: aster, serial: new Uint8Array(16), measurement, point }),
+      makeCertificate({ profile: { ...aster, name: 'aster-2' }, serial, measurement, point }),
       new Uint8Array(400),
     ];
     for (const other of others) {
@@ -219,6 +220,43 @@ describe('keys', () => {
 });
 
 describe('glitches at a boot', () => {
+  it('do not have it run, or take its keys from, another image than the one that was checked', () => {
+    const chip = makeChip();
+    const at = standardImage(aster).subarray(4);
+    const signer = imageSigner(aster).point;
+    const places = [
+      at.findIndex((_, index) => equalBytes(at.subarray(index, index + 65), signer)) + 40,
+      9_000,
+    ];
+    for (const place of places) {
+      const attacked = chip.clone();
+      const steady = attacked.cpu;
+      attacked.cpu = {
+        branch: (site, outcome) => steady.branch(site, outcome),
+        run: (site, operation) => steady.run(site, operation),
+        random: (site, length) => steady.random(site, length),
+        // Only the reading that is run, not those that are checked.
+        value: (site, bytes) =>
+          site === 'boot.image' ? bytes.map((byte, i) => (i === place ? byte ^ 1 : byte)) : bytes,
+      };
+      expect(stateOf(attacked)).toBe('failed: image_refused');
+    }
+  });
+
+  it('never make a root that somebody else can know: two of them, in two devices, give two roots', () => {
+    const roots = [3, 4].map((seed) => {
+      const chip = makeChip(aster, { seed });
+      const cpu = new GlitchCpu((length) => new Uint8Array(length).fill(seed), 1);
+      cpu.plan([
+        { site: 'boot.uds.1', time: 1, effect: 'zeros' },
+        { site: 'boot.uds.differs', time: 1, effect: 'flip' },
+      ]);
+      chip.cpu = cpu;
+      return toHex(bootCore(chip).maskedRoot);
+    });
+    expect(roots[0]).not.toBe(roots[1]);
+  });
+
   const wrong = makeChip();
   overwrite(wrong, imageAddress(aster), imageWith(aster, {}, imageSigner(corvus)));
   const older = makeChip();

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { finishedRow, fuseMap, readFuse, readSerial } from '../../../firmware-sim/firmware/fuses.ts';
+import {
+  finishedRow,
+  fuseMap,
+  isBlank,
+  isBurnt,
+  readFuse,
+  readSerial,
+} from '../../../firmware-sim/firmware/fuses.ts';
 import { standardImage } from '../../../firmware-sim/firmware/image.ts';
 import { manufacture } from '../../../firmware-sim/firmware/manufacture.ts';
 import { toHex } from '../../../src/kit/bytes.ts';
+import { assert } from '../../../src/kit/result.ts';
 import {
   aster,
   blankChip,
@@ -110,6 +118,62 @@ describe('the factory', () => {
         expect(toHex(readSerial(chip.die))).toBe(serial);
       }
     }
+  });
+
+  /** What it does last is `made`, then `confirmed`. */
+  const last = (() => {
+    const chip = blankChip(aster);
+    chip.cutAt();
+    manufacture({ chip, profile: aster });
+    return chip.operations - 1;
+  })();
+
+  it('is solid once it came up: a cut in the last fuse is seen as finished at every later boot, or at none before', () => {
+    let cameUp = 0;
+    for (let seed = 0; seed < 12; seed++) {
+      const chip = blankChip(aster, seed);
+      chip.cutAt({ at: last, where: 'during', seed });
+      expect(() => manufacture({ chip, profile: aster })).toThrow('power was cut');
+      chip.powerOn();
+      if (stateOf(chip) !== 'running') continue;
+      cameUp++;
+      const row = finishedRow(chip.die);
+      expect(row !== undefined && isBurnt(chip.die, row.confirmed)).toBe(true);
+      expect(chip.die.looseBits).toBe(0);
+    }
+    expect(cameUp).toBeGreaterThan(0);
+  });
+
+  it('only ends what was whole: a chip that was cut after `made` keeps its number', () => {
+    const chip = blankChip(aster);
+    chip.cutAt({ at: last, where: 'before', seed: 1 });
+    expect(() => manufacture({ chip, profile: aster })).toThrow('power was cut');
+    chip.powerOn();
+    expect(stateOf(chip)).toBe('failed: manufacture_unfinished');
+    const serial = toHex(readSerial(chip.die));
+    chip.cutAt();
+    expect(manufacture({ chip, profile: aster }).ok).toBe(true);
+    expect(chip.operations).toBe(2);
+    expect(toHex(readSerial(chip.die))).toBe(serial);
+    expect(stateOf(chip)).toBe('running');
+  });
+
+  it('abandons no row before it is sure that the row was begun: it would be taken again', () => {
+    let abandoned = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const chip = blankChip(aster, seed);
+      const [row] = fuseMap(chip.die).rows;
+      assert(row !== undefined, 'a row');
+      // As a cut in the first operation of all leaves it.
+      chip.die.loosen(row.begun.at, 0);
+      chip.cutAt({ at: 1, where: 'during', seed });
+      expect(() => manufacture({ chip, profile: aster })).toThrow('power was cut');
+      chip.powerOn();
+      if (isBlank(chip.die, row.abandoned)) continue;
+      abandoned++;
+      for (let time = 0; time < 20; time++) expect(isBurnt(chip.die, row.begun)).toBe(true);
+    }
+    expect(abandoned).toBeGreaterThan(0);
   });
 
   it('burns the floor of its image, so that an older one is not run', () => {

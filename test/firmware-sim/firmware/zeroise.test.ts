@@ -4,7 +4,7 @@ import { GlitchCpu, glitchesOf } from '../../../firmware-sim/chip/glitch.ts';
 import { PowerCutError } from '../../../firmware-sim/chip/memory.ts';
 import type { RamChip } from '../../../firmware-sim/chip/ram-chip.ts';
 import { boot } from '../../../firmware-sim/firmware/boot.ts';
-import { fuseMap, isBlank, isBurnt } from '../../../firmware-sim/firmware/fuses.ts';
+import { burnOut, fuseMap, isBlank, isBurnt } from '../../../firmware-sim/firmware/fuses.ts';
 import { Lifecycle } from '../../../firmware-sim/firmware/zeroise.ts';
 import type { Profile } from '../../../firmware-sim/profile.ts';
 import { assert } from '../../../src/kit/result.ts';
@@ -52,6 +52,31 @@ describe('zeroise', () => {
     chip.fitFlash(device);
     expect(stateOf(chip, delphin)).toBe('zeroised: command');
     expect(isBurnt(chip.die, fuseMap(chip.die).zeroised)).toBe(true);
+  });
+
+  it('goes by the fuses too: a latch whose battery is dead does not bring the device back', () => {
+    const watched = device.clone();
+    watched.cutAt();
+    new Lifecycle(watched, delphin).zeroise();
+    // The latch is set three times; the first fuse comes next.
+    for (let at = 4; at <= watched.operations; at += 5) {
+      const chip = device.clone();
+      chip.cutAt({ at, where: 'before', seed: 1 });
+      try {
+        new Lifecycle(chip, delphin).zeroise();
+      } catch (error) {
+        expect(error).toBeInstanceOf(PowerCutError);
+      }
+      chip.powerOn();
+      const { flash, die, cpu } = chip;
+      const dead = { read: () => undefined, set: () => undefined };
+      expect(boot({ flash, die, cpu, latch: dead }, delphin).kind, `operation ${at}`).toBe('zeroised');
+      expect(isGone(chip, delphin)).toBe(true);
+    }
+    // Only the last of its fuses.
+    const last = device.clone();
+    burnOut(last.die, fuseMap(last.die).zeroised);
+    expect(stateOf(last, delphin)).toBe('zeroised: command');
   });
 
   it.each(tamperEvents)('is what a boot after `%s` comes to', (event) => {
