@@ -10,7 +10,7 @@
  * A crash leaves a folder without device.json but with `making`, whose files are removed when a device is made there again.
  * INVARIANT: where there is device.json, flash.bin and die.bin are whole.
  */
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -56,10 +56,10 @@ function openFiles(folder: string, profile: Profile): OpenedChip {
   const power = new Power();
   const flashFile = openFileMedium(join(folder, files.flash), profile.flash);
   const dieFile = openFileMedium(join(folder, files.die), profile.die);
-  const seed = randomInt(2 ** 32);
+  // Always of the same seed: which bits stick follows from it and from the wear, and they are to be the same after each power-on.
   const chip: Chip = {
-    flash: new Flash({ geometry: profile.flash, power, medium: flashFile, seed, name: 'flash' }),
-    die: new Flash({ geometry: profile.die, power, medium: dieFile, seed: seed ^ 0x5bd1e995, name: 'die' }),
+    flash: new Flash({ geometry: profile.flash, power, medium: flashFile, name: 'flash' }),
+    die: new Flash({ geometry: profile.die, power, medium: dieFile, name: 'die' }),
     latch: openFileLatch(join(folder, files.latch), power),
     cpu: steadyCpu((length) => new Uint8Array(randomBytes(length))),
   };
