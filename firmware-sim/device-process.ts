@@ -14,6 +14,8 @@ import { DeviceServer, systemTimer } from './server.ts';
 import { openSocketFolder } from './socket-path.ts';
 
 const [folder = ''] = process.argv.slice(2);
+/** Where there is somebody who started it, it ends with them. */
+const hasParent = process.send !== undefined;
 
 /** Ends the process with a line for whoever looks after the device; nothing else may run on. */
 function stop(message: string): never {
@@ -58,10 +60,11 @@ async function serve(): Promise<void> {
   };
   process.on('disconnect', end);
   process.on('SIGTERM', () => {
-    // Where there is somebody who started it, they end first, and need it until then.
+    // Whoever started it ends first, and needs it until then.
     if (!process.connected) end();
   });
-  if (process.send !== undefined && !process.connected) end();
+  // They may have gone meanwhile.
+  if (hasParent && !process.connected) end();
   else await tell({ ready: true });
 }
 

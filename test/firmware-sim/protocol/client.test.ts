@@ -133,6 +133,19 @@ describe('the PIN', () => {
     expect((await other.call('counters', {})).triesLeft).toBe(8);
   });
 
+  it('is set also where the process is killed meanwhile', async () => {
+    for (const killAfterMs of [10, 40, 60]) {
+      const folder = await makeDevice('corvus-e');
+      const client = await openClient(folder);
+      const set = client.initialise(pin);
+      await new Promise((resolve) => setTimeout(resolve, killAfterMs));
+      process.kill(processOf(folder), 'SIGKILL');
+      await set;
+      await client.login(pin);
+      expect((await client.call('counters', {})).triesLeft).toBe(3);
+    }
+  });
+
   it('is not tried a second time where it was wrong', async () => {
     const { folder } = await readyDevice();
     const client = await openClient(folder);
