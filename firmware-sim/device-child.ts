@@ -42,9 +42,11 @@ export class DeviceChild {
         if (message.ready) resolve();
         else reject(errorOf(message));
       });
-      void this.ended.then(() =>
-        reject(new DeviceError('device_lost', `the process of the device \`${folder}\` ended as it started`)),
-      );
+      const giveUp = (): void =>
+        reject(new DeviceError('device_lost', `the process of the device \`${folder}\` ended as it started`));
+      // Not as it exits: what it said before may come after that.
+      child.once('disconnect', giveUp);
+      child.once('error', giveUp);
     });
     this.ready.catch(() => undefined);
   }
