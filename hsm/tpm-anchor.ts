@@ -44,6 +44,7 @@ export interface TpmAnchorOptions {
 }
 
 const slots = ['slot-a', 'slot-b'] as const;
+const readsMost = 4;
 
 /**
  * The anchor `name` in the TPM; nothing is asked of it yet. Throws `pin_missing`, `pin_exposed` where the authorisation cannot be had from its file.
@@ -67,7 +68,7 @@ export function openTpmAnchor(name: string, options: TpmAnchorOptions): TokenAnc
     owner,
   });
   return makeAnchor(name, {
-    read: async () => positionOf(name, await indices.look()).head,
+    read: () => indices.read(),
     advance: (from, to) => whileLocked(path, timeoutMs, () => indices.advance(from, to)),
   });
 }
@@ -94,7 +95,22 @@ class TpmIndices {
     this.options = options;
   }
 
-  async look(): Promise<TpmContents> {
+  /**
+   * The head, also while another process goes up: what is read one after another may then make no sense together, and is read anew. What was
+   * interfered with makes none the next time either.
+   */
+  async read(): Promise<AnchoredHead | undefined> {
+    for (let tried = 1; ; tried++) {
+      const contents = await this.look();
+      try {
+        return positionOf(this.name, contents).head;
+      } catch (error) {
+        if (tried === readsMost) throw error;
+      }
+    }
+  }
+
+  private async look(): Promise<TpmContents> {
     try {
       return await this.readAll(await this.find());
     } catch (error) {

@@ -178,4 +178,26 @@ export class TemporaryTpm {
       calls: () => (existsSync(path('calls')) ? readFileSync(path('calls'), 'utf8').trim().split('\n') : []),
     };
   }
+
+  /** A program in place of `tpm2` that waits before its `at`-th run. */
+  waiting(at: number): {
+    readonly program: string;
+    readonly waits: () => Promise<void>;
+    readonly goOn: () => void;
+  } {
+    const path = (name: string): string => join(this.folder, name);
+    for (const name of ['runs', 'waits', 'go on']) rmSync(path(name), { force: true });
+    writeFileSync(
+      path('waiting'),
+      `#!/bin/sh\necho >>'${path('runs')}'\nif [ "$(wc -l <'${path('runs')}')" -eq ${at} ]; then\n  : >'${path('waits')}'\n  until [ -e '${path('go on')}' ]; do sleep 0.01; done\nfi\nexec tpm2 "$@"\n`,
+      { mode: 0o700 },
+    );
+    return {
+      program: path('waiting'),
+      waits: async () => {
+        while (!existsSync(path('waits'))) await wait(5);
+      },
+      goOn: () => writeFileSync(path('go on'), ''),
+    };
+  }
 }

@@ -133,11 +133,12 @@ describe.skipIf(skipReason !== undefined)('an advance in a TPM that is cut', () 
       const tpm = await TemporaryTpm.start();
       const last = commands.lastIndexOf('nvincrement') + 1;
       let head = from;
-      // After one command is before the next.
-      for (let at = 0; at <= commands.length; at++) {
+      // After one command is before the next; before a write nothing is different, but for the first time.
+      const start = from === undefined || nightly ? 0 : commands.indexOf('nvwrite');
+      for (let at = start; at <= commands.length; at++) {
         // One that has been written twice is as any later one; the others begin anew.
         const name = from?.sequence === 2 ? 'journal' : `cut-${at}`;
-        if (head?.sequence === 1 || (head?.sequence === 2 && at === 0))
+        if (head?.sequence === 1 || (head?.sequence === 2 && at === start))
           await tpm.anchor(name).advance(undefined, headAt(1));
         if (head?.sequence === 2) await tpm.anchor(name).advance(headAt(1), head);
         const to = headAt((head?.sequence ?? 0) + 1);
@@ -169,7 +170,7 @@ describe.skipIf(skipReason !== undefined)('an advance in a TPM that is cut', () 
     const cuts: Cut[] = [];
     for (const at of [5, 6]) {
       for (const when of ['before', 'during', 'after'] as const) cuts.push({ at, when, whom: 'tpm' });
-      for (let i = 0; i < (nightly ? 200 : 4); i++) cuts.push({ at, when: 'during', whom: 'tool' });
+      for (let i = 0; i < (nightly ? 200 : 3); i++) cuts.push({ at, when: 'during', whom: 'tool' });
     }
     const found = { old: 0, new: 0 };
     for (const cut of cuts) {
@@ -201,7 +202,7 @@ describe.skipIf(skipReason !== undefined)('an advance in a TPM that is cut', () 
     const anchors = [tpm.anchor(), tpm.anchor()];
     await anchors[0]?.advance(undefined, headAt(0));
     let head = headAt(0);
-    for (let step = 1; step <= 6; step++) {
+    for (let step = 1; step <= 4; step++) {
       const tries = anchors.map((_anchor, who) => headAt(step, `by ${who}`));
       const made = await Promise.allSettled(
         anchors.map((anchor, who) => anchor.advance(head, tries[who] ?? head)),
@@ -214,13 +215,31 @@ describe.skipIf(skipReason !== undefined)('an advance in a TPM that is cut', () 
     }
   });
 
+  test('is no trouble for who reads meanwhile: it goes up twice between two commands of a reader', async () => {
+    const tpm = await TemporaryTpm.start();
+    const anchor = tpm.anchor();
+    await anchor.advance(undefined, headAt(1));
+    for (let i = 1; i < 4; i++) await anchor.advance(headAt(i), headAt(i + 1));
+    let from = 4;
+    for (const at of [1, 3, 4]) {
+      const { program, waits, goOn } = tpm.waiting(at);
+      const reading = tpm.anchor('journal', { program }).read();
+      await waits();
+      await anchor.advance(headAt(from), headAt(from + 1));
+      await anchor.advance(headAt(from + 1), headAt(from + 2));
+      goOn();
+      expect([headAt(from), headAt(from + 2)]).toContainEqual(await reading);
+      from += 2;
+    }
+  });
+
   test('while two race that have their authorisation from files of their own, a step is of one, or neither goes on', async () => {
     const tpm = await TemporaryTpm.start();
     const other = tpm.anchor('journal', { pin: { kind: 'file', path: tpm.copyAuth('auth of the copy') } });
     const anchors = [tpm.anchor(), other];
     await other.advance(undefined, headAt(0));
     let head = headAt(0);
-    for (let step = 1; step <= 6; step++) {
+    for (let step = 1; step <= 4; step++) {
       const tries = anchors.map((_anchor, who) => headAt(step, `by ${who}`));
       const made = await Promise.allSettled(
         anchors.map((anchor, who) => anchor.advance(head, tries[who] ?? head)),
@@ -372,7 +391,7 @@ describe.skipIf(skipReason !== undefined)('somebody at the TPM', () => {
         ).not.toBe(0);
       }
     }
-    for (let i = 0; i < 40; i++)
+    for (let i = 0; i < 12; i++)
       expect(tpm.try('nvread', '0x01800a01', '--hierarchy=0x01800a01').status).not.toBe(0);
     expect(await tpm.anchor().read()).toEqual(headAt(4));
     await tpm.anchor().advance(headAt(4), headAt(5));
