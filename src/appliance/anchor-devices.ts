@@ -25,7 +25,7 @@ export interface Anchors {
 }
 
 /** As configured; the tokens where nothing is said, as it was before there was a choice. */
-export async function readAnchorChoice(home: Home, role: Role): Promise<AnchorChoice> {
+async function readAnchorChoice(home: Home, role: Role): Promise<AnchorChoice> {
   const { anchor } = await readConfiguration(home.config(role), Type.Object({ anchor: anchorChoice }));
   return anchor ?? { kind: 'tokens' };
 }
