@@ -60,7 +60,8 @@ export class StoreWriter {
       const worn = this.write(at, record, sealing);
       if (worn === undefined) return { at, end: run.to * sectorBytes };
       // What took a part of it is not blank any more.
-      for (let sector = run.from; sector <= worn; sector++) sound.delete(sector);
+      for (let sector = run.from; sector * sectorBytes < at + place; sector++)
+        if (sector === worn || !this.erase(sector)) sound.delete(sector);
     }
   }
 

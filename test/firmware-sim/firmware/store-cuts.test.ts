@@ -84,7 +84,7 @@ function sweep(start: RamChip, { numbers, draws, again, forgets = false }: Sweep
   return cuts;
 }
 
-const draws = nightly ? 24 : 5;
+const draws = nightly ? 24 : 4;
 const again = nightly ? 6 : 2;
 
 /** The counter's bank has three steps left. */

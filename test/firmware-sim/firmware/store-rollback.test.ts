@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RamChip } from '../../../firmware-sim/chip/ram-chip.ts';
+import { walkRecords } from '../../../firmware-sim/firmware/slot.ts';
 import { DeviceStoreError } from '../../../firmware-sim/firmware/store.ts';
 import { sha256, utf8 } from '../../../src/kit/bytes.ts';
 import { nightly } from '../../nightly.ts';
@@ -92,6 +93,30 @@ describe('a flash that was put back', () => {
 
   it('is not taken where it was erased', () => {
     expect(outcome(fitted(chipWith(44, [1, 2]), makeChip(44)))).toBe('store_unreadable');
+  });
+
+  it('is not taken where records of two logs of the same numbers are put together', () => {
+    const one = chipWith(48, [1]);
+    const other = one.clone();
+    const [tally, otherTally] = [Tally.open(one), Tally.open(other)];
+    for (const number of [2, 3]) tally.add(number);
+    for (const number of [12, 13]) otherTally.add(number);
+    // Which slot both have begun, and where their last records are: of the same length, one as the other.
+    const { sectorBytes, wordBytes, sectors } = flashGeometry;
+    const bytes = one.flash.read(0, sectors * sectorBytes);
+    const logs = slots.map(({ first }) => walkRecords(bytes, first * sectorBytes, wordBytes));
+    const last = logs.map((log) => log.at(-1)).sort((a, b) => (b?.version ?? 0) - (a?.version ?? 0))[0];
+    if (last === undefined) throw new Error('the store has records');
+    const mixed = one.clone();
+    mixed.fitFlash(other);
+    expect(readTally(mixed.clone())).toEqual([1, 12, 13]);
+    const page = mixed.flash.read(last.at, last.next - last.at);
+    const theirs = one.flash.read(last.at, last.next - last.at);
+    for (const [index, byte] of page.entries())
+      for (let bit = 0; bit < 8; bit++)
+        if ((byte ^ (theirs[index] as number)) & (1 << bit))
+          mixed.flash.stick(last.at + index, bit, ((theirs[index] as number) >> bit) & 1 ? 1 : 0);
+    expect(outcome(mixed)).toBe('store_rolled_back');
   });
 
   it('does not bring back what a boot did not find, of a commit that was cut before the counter was raised', () => {
