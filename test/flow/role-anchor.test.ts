@@ -1,4 +1,5 @@
 /** The anchor of a system on the tokens of its HSMs. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { applianceSchema, readConfiguration } from '../../src/appliance/configuration.ts';
@@ -33,7 +34,17 @@ test('is there for the next start of the system, and beside its signatures', asy
   await anchor.advance(first, headAt(1));
   await role.signer.check();
   await role.close();
-  expect(await (await openRole()).anchor.read()).toEqual(headAt(1));
+  // A configuration of before there was a choice says nothing of it.
+  const path = home.config('issuance');
+  const { anchor: choice, ...before } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  expect(choice).toEqual({ kind: 'tokens' });
+  writeFileSync(path, JSON.stringify(before));
+  const again = await openRole();
+  expect(await again.anchor.read()).toEqual(headAt(1));
+  expect(again.devices).toEqual({
+    anchor: { kind: 'tokens', simulator: false },
+    keys: { kinds: ['softhsm'], simulator: false },
+  });
 });
 
 test('goes with the token, and not with the configuration: backup and drill leave it as it is', async () => {
