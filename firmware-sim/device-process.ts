@@ -82,7 +82,9 @@ function listen(listener: Server, address: string): Promise<void> {
 
 function messageOf(error: unknown): string {
   if (error instanceof PowerCutError) return `it lost power: ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : 'an error that is none';
+  if (!(error instanceof Error)) return 'an error that is none';
+  // What is foreseen has a code; anything else is a bug, of which the place is of use.
+  return 'code' in error ? error.message : (error.stack ?? error.message);
 }
 
 // Ctrl-C goes to the whole group of processes: the parent drains first, then disconnects.

@@ -70,6 +70,6 @@ export function processOf(folder: string): number {
 export async function until(what: string, holds: () => boolean, limitMs = 10_000): Promise<void> {
   for (const startedMs = performance.now(); !holds(); ) {
     assert(performance.now() - startedMs < limitMs, `${what} within ${limitMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
