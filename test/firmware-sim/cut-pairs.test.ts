@@ -55,11 +55,12 @@ it(`a factory that is cut, and cut again, makes a chip with one secret and one n
 it('the flash of every moment is refused by the die of every later one, or is what that die stands at', {
   timeout,
 }, () => {
-  for (const [name, stride] of [
-    ['advance', 1],
-    ['advance until the slot is full', nightly ? 1 : 31],
+  for (const [name, stride, forgets] of [
+    ['advance', 1, false],
+    ['advance', 1, true],
+    ['advance until the slot is full', nightly ? 1 : 31, false],
   ] as const) {
-    const report = sweepRollbacks(workflowOf(name), furnished, { ...options, stride });
+    const report = sweepRollbacks(workflowOf(name), furnished, { ...options, stride, forgets });
     console.log(`${name}: ${report.exchanges} older flashes, ${report.refused} refused`);
     expect(report.refused).toBeGreaterThan(report.exchanges / 2);
     expect(report.exchanges).toBeGreaterThan(300);

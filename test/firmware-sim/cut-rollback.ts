@@ -3,8 +3,8 @@
  * stands at: never a state from before something that was acknowledged.
  */
 import { sha256, utf8 } from '../../src/kit/bytes.ts';
-import { States, SweepFailure, type SweepOptions, sideOf } from './cut-sweep.ts';
-import { traceOf } from './cut-trace.ts';
+import { prepared, States, SweepFailure, type SweepOptions, sideOf } from './cut-sweep.ts';
+import { chipCutAt, type Moment, traceOf } from './cut-trace.ts';
 import type { CutWorkflow } from './cut-workflows.ts';
 import { journal } from './fixtures.ts';
 import { look, observe } from './view.ts';
@@ -18,17 +18,23 @@ interface RollbackReport {
 export function sweepRollbacks(
   workflow: CutWorkflow,
   start: Bench,
-  { parts, profile, stride }: Pick<SweepOptions, 'parts' | 'profile'> & { readonly stride: number },
+  {
+    parts,
+    profile,
+    stride,
+    forgets,
+  }: Pick<SweepOptions, 'parts' | 'profile' | 'forgets'> & { readonly stride: number },
 ): RollbackReport {
-  const bench = start.copy();
-  workflow.prepare?.(bench);
+  const bench = prepared(start, workflow, { forgets });
   const { moments, ...rest } = traceOf(bench, (one) => workflow.run(one));
   const states = new States({ moments, ...rest }, { parts, profile });
   const report: RollbackReport = { exchanges: 0, refused: 0 };
   for (const [later, on] of moments.entries()) {
     for (const [earlier, from] of moments.slice(0, later).entries()) {
       if ((later + earlier) % stride !== 0) continue;
-      const chip = on.chip.clone();
+      const chip = forgets
+        ? chipCutAt(on, { where: 'before', seed: later + earlier, forgets })
+        : on.chip.clone();
       chip.fitFlash(from.chip);
       const found = observe(new Bench(parts, profile, chip), { anchors: [journal.name, 'second'] });
       report.exchanges++;
@@ -68,6 +74,7 @@ export function sweepForks(
     const chip = moment.chip.clone();
     chip.fitFlash(before.chip);
     const other = new Bench(parts, profile, chip);
+    checkBootedAway(other.copy(), moment, `${workflow.name}, operation ${at}`);
     if (look(other).state !== 'ready') continue;
     const { head: from } = other.tell('read-anchor', { name: journal.name });
     const to = { sequence: (from?.sequence ?? 0) + 7, hash: sha256(utf8('another way')) };
@@ -84,4 +91,16 @@ export function sweepForks(
       );
   }
   return report;
+}
+
+/** A boot alone is an answer, too: what it found absent does not come back. (What a boot itself had written is the same state, and may.) */
+function checkBootedAway(bench: Bench, { chip, command }: Moment, where: string): void {
+  if (command === undefined) return;
+  const told = bench.powerOn().state === 'ready' ? bench.tell('counters', {}).triesLeft : undefined;
+  bench.powerOff();
+  if (told === undefined) return;
+  bench.chip.fitFlash(chip);
+  const state = bench.powerOn().state;
+  if (state !== 'failed')
+    throw new SweepFailure(`it booted from the flash before, and is ${state} with the other`, where);
 }
