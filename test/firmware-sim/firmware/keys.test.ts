@@ -32,7 +32,7 @@ describe('a key', () => {
     const point = readPoint(algorithm, made.point, quirks);
     expect(point).toBeDefined();
     const isDigest = quirks.takes === 'digest' && digestLength(algorithm) !== undefined;
-    for (let at = 0; at < 8; at++) {
+    for (let at = 0; at < 4; at++) {
       const message = isDigest
         ? new Uint8Array(digestLength(algorithm) ?? 0).fill(at)
         : utf8(`message ${at}`);
