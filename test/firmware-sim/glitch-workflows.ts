@@ -174,6 +174,17 @@ const own: readonly GlitchWorkflow[] = [
     run: tryAll,
   },
   {
+    name: 'prove in part, and sign',
+    device: 'furnished',
+    run(bench) {
+      bench.powerOn();
+      bench.login(rightPin);
+      const entries = journal.entries.slice(0, 2);
+      bench.ask('prove', { name: journal.name, from: headAt(journal, 0), entries });
+      bench.ask('sign', { label: keyLabels.anchored, message: journal.messages[0] ?? new Uint8Array() });
+    },
+  },
+  {
     name: 'a wrong PIN, and then the right one',
     device: 'furnished',
     run(bench) {

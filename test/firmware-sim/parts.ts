@@ -9,6 +9,7 @@ import { RamChip } from '../../firmware-sim/chip/ram-chip.ts';
 import { boot } from '../../firmware-sim/firmware/boot.ts';
 import { makeFirmware } from '../../firmware-sim/firmware/commands.ts';
 import { manufacture } from '../../firmware-sim/firmware/manufacture.ts';
+import type { Channel } from '../../firmware-sim/sealed-channel.ts';
 import { assert } from '../../src/kit/result.ts';
 import type { Parts } from './workbench.ts';
 
@@ -44,24 +45,39 @@ export interface Change {
   readonly to: string;
 }
 
-/** The firmware with one place changed; throws where the place is not there exactly once. */
-export async function loadChanged({ file, from, to }: Change): Promise<Parts & { remove(): void }> {
+export interface ChangedFirmware extends Parts {
+  readonly Channel: typeof Channel;
+  remove(): void;
+}
+
+/** The firmware with these places changed; throws where one of them is not there exactly once. */
+export async function loadChanged(changes: readonly Change[]): Promise<ChangedFirmware> {
   const project = join(import.meta.dirname, '../..');
-  const text = readFileSync(join(project, 'firmware-sim', file), 'utf8');
-  if (text.split(from).length !== 2) throw new Error(`firmware-sim/${file} has not exactly one \`${from}\``);
   const folder = mkdtempSync(join(tmpdir(), 'ringmint-bent-'));
   cpSync(join(project, 'firmware-sim'), join(folder, 'firmware-sim'), { recursive: true });
   for (const beside of ['node_modules', 'hsm', 'vm', 'src'])
     symlinkSync(join(project, beside), join(folder, beside));
-  writeFileSync(
-    join(folder, 'firmware-sim', file),
-    text.replace(from, () => to),
-  );
+  for (const { file, from, to } of changes) {
+    const path = join(folder, 'firmware-sim', file);
+    const text = readFileSync(path, 'utf8');
+    if (text.split(from).length !== 2)
+      throw new Error(`firmware-sim/${file} has not exactly one \`${from}\``);
+    writeFileSync(
+      path,
+      text.replace(from, () => to),
+    );
+  }
   const load = (name: string): Promise<Record<string, unknown>> =>
     import(join(folder, 'firmware-sim', `${name}.ts`));
   const loaded = await Promise.all(
-    ['chip/ram-chip', 'firmware/boot', 'firmware/commands', 'firmware/manufacture'].map(load),
+    ['chip/ram-chip', 'firmware/boot', 'firmware/commands', 'firmware/manufacture', 'sealed-channel'].map(
+      load,
+    ),
   );
-  const code = Object.assign({}, ...loaded) as Code;
-  return { ...partsOf(code), remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const code = Object.assign({}, ...loaded) as Code & Pick<ChangedFirmware, 'Channel'>;
+  return {
+    ...partsOf(code),
+    Channel: code.Channel,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
