@@ -3,7 +3,7 @@ import { PowerCutError } from './memory.ts';
 
 export type MediumErrorCode =
   | 'medium_missing'
-  /** Shorter or longer than the profile's geometry has it, or no latch. */
+  /** Shorter or longer than in the geometry of the profile, or no latch. */
   | 'medium_misshapen'
   | 'medium_unreadable'
   /** While it ran: the disk is full or broken. The chip is without power from then on. */
