@@ -114,11 +114,11 @@ function changeDevicePin(options: {
   return withDevice(options.place, async (client, folder) => {
     const { limits } = await client.call('info', {});
     const keepsPin = options.pin === undefined && existsSync(pinFileIn(folder));
-    const source = options.pin ?? (keepsPin ? undefined : 'prompt');
+    const held = keepsPin ? undefined : readSource(options.pin ?? 'prompt', 'the device');
     const pin = options.newPin === undefined ? newPin(limits) : readNewPin(options.newPin);
     assertPinLength(pin, limits);
-    if (source !== undefined) {
-      await client.login(readSource(source, 'the device'));
+    if (held !== undefined) {
+      await client.login(held);
       await client.changePin(pin);
       return { folder, pinFile: null };
     }

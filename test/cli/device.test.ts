@@ -420,7 +420,8 @@ describe('the flash of a device', () => {
       records: { slot: string; kind: string; version: string; committed: boolean }[];
       bytes: number;
     };
-    expect(json.bytes).toBe(38 * 4_096);
+    const { sectors = 0, sectorBytes = 0 } = profiles.find(({ name }) => name === 'aster-1')?.flash ?? {};
+    expect(json.bytes).toBe(sectors * sectorBytes);
     const bytes = readFileSync('flash.bin');
     expect(bytes.length).toBe(json.bytes);
     expect(bytes.equals(readFileSync(join('aster', 'flash.bin')).subarray(0, bytes.length))).toBe(true);
@@ -436,7 +437,7 @@ describe('the flash of a device', () => {
     const newest = Math.max(...json.records.map(({ version }) => Number(version)));
     expect((await device('counters', '--device', 'aster', '--json')).json()['version']).toBe(String(newest));
     const text = await device('flash', 'dump', '--device', 'aster');
-    expect(text.out).toContain('38 sectors of 4096 bytes');
+    expect(text.out).toContain(`${sectors} sectors of ${sectorBytes} bytes`);
     expect(text.out).toMatch(/0x[0-9a-f]{6} {2}change +version \d+, \d+ bytes/);
     await refused(
       device('flash', 'dump', '--device', 'aster', '--out', 'nowhere/flash.bin'),
