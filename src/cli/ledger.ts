@@ -96,8 +96,7 @@ function describeStanding(
   { role, journals }: Described,
 ): string {
   const whose = series === null ? '' : ` for ${series}`;
-  const where =
-    of === 'anchor' ? `the anchor in the token of ${role}${whose}` : `what ${of} holds of it${whose}`;
+  const where = of === 'anchor' ? `the anchor of ${role}${whose}` : `what ${of} holds of it${whose}`;
   const end = journals.find((journal) => journal.series === series)?.head.sequence ?? 0;
   switch (standing) {
     case 'whole':

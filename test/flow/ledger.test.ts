@@ -1,12 +1,12 @@
 /** Ledgers that are backed up while the systems issue, put back, and gone on from, with the compiled program. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/appliance/ledger-verification.ts';
 import { lockFile } from '../../src/store/sqlite/file-lock.ts';
 import { type LedgerPlace, makeLedgerPlace } from './ledger-place.ts';
-import { processesOf, project, type Ran, type Systems, waitFor } from './ringmint.ts';
+import { copyDevice, processesOf, project, type Ran, type Systems, waitFor } from './ringmint.ts';
 
 // Each command is a process of its own.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
@@ -152,18 +152,16 @@ describe('a ledger of quota control', () => {
   });
 });
 
-describe('a token that was restored from an older backup', () => {
+describe('a device that was put back, flash and die together', () => {
   it('is anchored anew where the ledger is the newest, with nothing written off', async () => {
-    const tokens = join(place.home, 'quota/token/tokens');
-    mkdirSync(place.inFolder('older'));
-    cpSync(tokens, place.inFolder('older/tokens'), { recursive: true });
+    const device = join(place.home, 'quota/device');
+    copyDevice(device, place.inFolder('older-device'));
     systems = await place.up();
     await place.issue('fourth');
     await stop();
-    rmSync(tokens, { recursive: true });
-    cpSync(place.inFolder('older/tokens'), tokens, { recursive: true });
+    copyDevice(place.inFolder('older-device'), device);
     await place.expectHalted('anchor_behind');
-    const proposed = await propose('token.cbor');
+    const proposed = await propose('device.cbor');
     expect(proposed.code, proposed.err).toBe(0);
     expect((proposed.json()['change'] as string[]).join('\n')).toContain(
       'no entry after it is known anywhere',
@@ -171,8 +169,8 @@ describe('a token that was restored from an older backup', () => {
     const anchored = await place.succeed(
       'store',
       'anchor-anew',
-      'token.cbor',
-      ...(await place.approve('token.cbor')),
+      'device.cbor',
+      ...(await place.approve('device.cbor')),
     );
     expect(anchored).toMatchObject({ journals: [{ epoch: null }], released: [] });
     systems = await place.up();

@@ -1,6 +1,6 @@
 /** Quota control as several processes on one PostgreSQL server, with the compiled program: killed, stopped, added, taken out, and one of them forked. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Client, makeClient } from '../../src/api/client.ts';
@@ -17,6 +17,7 @@ import { draft } from '../bench/appliance.ts';
 import { type PostgresServer, skipReason, startPostgres } from '../store/postgres-server.ts';
 import { writeApprovers } from './approvers.ts';
 import {
+  copyDevice,
   makeWorkplace,
   processesOf,
   project,
@@ -185,7 +186,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     }
     writeFileSync(appliance(), right);
     expect(processesOf(place.folder)).toEqual([]);
-    cpSync(join(place.home, 'quota/token/tokens'), inFolder('older tokens'), { recursive: true });
+    copyDevice(join(place.home, 'quota/device'), inFolder('older device'));
   });
 
   it('serves one quota from two processes, with a journal each', async () => {
@@ -352,7 +353,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     expect([backup.code, backup.json()], backup.err).toMatchObject([0, { journals }]);
     const verified = await place.run('store', 'verify', 'backup');
     expect([verified.code, verified.err]).toMatchObject([0, expect.any(String)]);
-    expect(verified.out).toContain('the anchor in the token of quota for quota-3, entry');
+    expect(verified.out).toContain('the anchor of quota for quota-3, entry');
     expect(verified.out).not.toContain('lacks');
   });
 
@@ -370,14 +371,12 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     return { files: [`${name}.cbor`, ...approvals], told: proposed.out, err: proposed.err };
   }
 
-  it('is anchored anew, all journals together, where its token is an older one and its ledger the newest', async () => {
+  it('is anchored anew, all journals together, where its device is an older one and its ledger the newest', async () => {
     await systems?.stop();
-    const tokens = join(place.home, 'quota/token/tokens');
-    rmSync(tokens, { recursive: true });
-    cpSync(inFolder('older tokens'), tokens, { recursive: true });
+    copyDevice(inFolder('older device'), join(place.home, 'quota/device'));
     const halted = await place.run('up');
     expect([halted.code, halted.err]).toMatchObject([6, expect.stringContaining('[anchor_behind]')]);
-    const { files } = await approveAnchor('token');
+    const { files } = await approveAnchor('device');
     const anew = await place.run('store', 'anchor-anew', ...files, '--json');
     const journals = [
       { series: 'quota-1', anchor: 'journal', epoch: null },
@@ -413,9 +412,7 @@ describe.skipIf(skipReason !== undefined)(title, () => {
     writeFileSync(inFolder('quota.url'), server.url(database));
     const restored = await place.run('store', 'restore', 'older');
     expect(restored.code, restored.err).toBe(0);
-    expect(restored.err).toContain(
-      `the anchor in the token of quota for quota-4, entry ${lost}: it lacks ${lost} `,
-    );
+    expect(restored.err).toContain(`the anchor of quota for quota-4, entry ${lost}: it lacks ${lost} `);
     expect(restored.out).toContain('will not start on it (journal_behind_anchor)');
     const since = issued - ledger().issued;
     const halted = await place.run('up');

@@ -1,6 +1,7 @@
 /** The compiled program as its users run it: one process a command, in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -122,6 +123,13 @@ export async function waitFor(
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Puts a device's folder in the place of another one, as whoever has all of its files can; nobody serves either. */
+export function copyDevice(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  // Its lock is a link whose target is what it says.
+  cpSync(from, to, { recursive: true, verbatimSymlinks: true });
 }
 
 /** Ids of processes whose command line or working folder names `folder`. */

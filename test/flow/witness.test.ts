@@ -1,8 +1,16 @@
 /** Older copies of ledgers put back, as an operator does it, under the compiled program. */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeWorkplace, processesOf, project, type Systems, type Workplace, waitFor } from './ringmint.ts';
+import {
+  copyDevice,
+  makeWorkplace,
+  processesOf,
+  project,
+  type Systems,
+  type Workplace,
+  waitFor,
+} from './ringmint.ts';
 
 const roles = ['central', 'issuance', 'quota'] as const;
 type Role = (typeof roles)[number];
@@ -40,19 +48,14 @@ function keep(name: string): void {
   for (const role of roles) {
     mkdirSync(join(place.folder, name, role), { recursive: true });
     copyLedger(join(place.home, role), join(place.folder, name, role));
-    copyDevice(join(place.home, role), join(place.folder, name, role));
+    copyDevice(join(place.home, role, 'device'), join(place.folder, name, role, 'device'));
   }
 }
 
 /** The ledger with its device, flash and die, as a snapshot of the whole machine has them: the anchor is as old as the ledger. */
 function putBack(name: string, role: Role): void {
   copyLedger(join(place.folder, name, role), join(place.home, role));
-  copyDevice(join(place.folder, name, role), join(place.home, role));
-}
-
-function copyDevice(from: string, to: string): void {
-  rmSync(join(to, 'device'), { recursive: true, force: true });
-  cpSync(join(from, 'device'), join(to, 'device'), { recursive: true });
+  copyDevice(join(place.folder, name, role, 'device'), join(place.home, role, 'device'));
 }
 
 function copyLedger(from: string, to: string): void {
@@ -124,7 +127,7 @@ describe('an older copy of a ledger', () => {
 
   it('goes with its device: an older device beside the newer ledger keeps it from starting too', async () => {
     await systems?.stop();
-    copyDevice(join(place.folder, 'older/quota'), join(place.home, 'quota'));
+    copyDevice(join(place.folder, 'older/quota/device'), join(place.home, 'quota/device'));
     const halted = await place.run('up');
     expect(halted.err).toContain('[anchor_behind]');
     expect(halted.code).toBe(6);
