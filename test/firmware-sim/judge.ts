@@ -80,8 +80,8 @@ function agreeing(
 export function fingerprint(device: Reference): string {
   return JSON.stringify({ ...device, profile: device.profile.name }, (_key, value: unknown) => {
     if (value instanceof Uint8Array) return toHex(value);
-    if (value instanceof Map) return [...value].sort();
-    if (value instanceof Set) return [...value].sort();
+    if (value instanceof Map) return [...value].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+    if (value instanceof Set) return [...value].sort((a, b) => (String(a) < String(b) ? -1 : 1));
     return typeof value === 'bigint' ? String(value) : value;
   });
 }

@@ -137,8 +137,7 @@ describe('the monotonic counter', () => {
       const counter = openCounter(chip);
       if (counter.value !== 11) continue;
       counter.raise(13);
-      for (let again = 0; again < 8; again++)
-        expect(openCounter(chip).bound, `seed ${seed}`).toBe(13);
+      for (let again = 0; again < 8; again++) expect(openCounter(chip).bound, `seed ${seed}`).toBe(13);
     }
   });
 
