@@ -77,7 +77,7 @@ function agreeing(
 }
 
 /** As text, so that two which are the same are one. */
-export function fingerprint(device: Reference): string {
+function fingerprint(device: Reference): string {
   return JSON.stringify({ ...device, profile: device.profile.name }, (_key, value: unknown) => {
     if (value instanceof Uint8Array) return toHex(value);
     if (value instanceof Map) return [...value].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));

@@ -270,8 +270,15 @@ export function stepsOf(most: number): fc.Arbitrary<readonly Step[]> {
     { weight: 1, arbitrary: fc.constant({ kind: 'keep flash' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'put flash back' as const }) },
   );
-  // With a login first, for without one little is answered.
+  // With a login first, and mostly after power came back, for without one little is answered.
   return fc
     .array(step, { minLength: 2, maxLength: most })
-    .map((steps) => [{ kind: 'deed', deed: { kind: 'login', place: 0, pin: rightPin } }, ...steps]);
+    .map((steps) => [login, ...steps.flatMap((one) => (isLoggedInAfter(one) ? [one, login] : [one]))]);
+}
+
+const login: Step = { kind: 'deed', deed: { kind: 'login', place: 0, pin: rightPin } };
+
+function isLoggedInAfter(step: Step): boolean {
+  if (step.kind === 'cut') return step.cut.seed % 4 !== 0;
+  return step.kind === 'power' ? step.cuts.length < 2 : step.kind === 'put flash back';
 }
