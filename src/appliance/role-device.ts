@@ -1,4 +1,5 @@
 /** The secure element in a system's own folder, opened: what its anchors and its keys are asked through. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { type DeviceClient, DeviceError, openDevice } from '../../firmware-sim/client.ts';
 import { hasDevice } from '../../firmware-sim/device-folder.ts';
 import type {
@@ -84,10 +85,36 @@ export async function openRoleDevice(
   }
 }
 
+/** How often a device is opened whose process ends meanwhile, and how long is waited after the first time; each time longer. */
+const opening = { most: 6, pauseMs: 100 };
+/** Tries that are left to people: a login that was cut may have cost one, until the next that comes through. */
+const triesForPeople = 3;
+
+/**
+ * A device's process ends with whoever started it, such as another process of the system that is starting anew: it is then opened once more, by a process of
+ * this one's own.
+ */
 async function connect(
   role: Role,
   folder: string,
   furnish: (client: DeviceClient, folder: string) => Promise<void>,
+): Promise<DeviceClient> {
+  for (let times = 1; ; times++) {
+    try {
+      return await connectOnce(role, folder, furnish, times);
+    } catch (error) {
+      const isLost = error instanceof DeviceError && error.code === 'device_lost';
+      if (!isLost || times === opening.most) throw error;
+      await wait(times * opening.pauseMs);
+    }
+  }
+}
+
+async function connectOnce(
+  role: Role,
+  folder: string,
+  furnish: (client: DeviceClient, folder: string) => Promise<void>,
+  times: number,
 ): Promise<DeviceClient> {
   if (!hasDevice(folder))
     throw new SignerError('device_missing', `there is no device in \`${folder}\`. ${bringBack(role)}`);
@@ -96,6 +123,11 @@ async function connect(
     await furnish(client, folder);
     const pin = readPin({ kind: 'file', path: pinFileIn(folder) }, { environment: {}, ask: undefined });
     assertReady(await client.call('info', {}), role, folder);
+    if (times > 1 && (await client.call('counters', {})).triesLeft <= triesForPeople)
+      throw new SignerError(
+        'device_busy',
+        `the device of ${role} was lost ${times - 1} times as its PIN was proven, and few tries are left: start ${role} again when nothing else uses it`,
+      );
     await client.login(pin);
     return client;
   } catch (error) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openDevice } from '../../firmware-sim/client.ts';
 import { verifierOf } from '../../hsm/public-key.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
 import { makeDeviceAnchor } from '../../src/appliance/device-anchor.ts';
@@ -292,6 +293,19 @@ describe('a device', () => {
     });
     await again.close();
     await expect(openRoleDevice(other, role)).rejects.toMatchObject({ code: 'device_zeroised' });
+  });
+
+  it('is opened while whoever started its process ends that', async () => {
+    const other = await makeOther('ending');
+    await (await makeRoleDevice(other, role)).close();
+    for (const pauseMs of [0, 8, 16]) {
+      const starter = await openDevice({ folder: other.device(role) });
+      const opened = openRoleDevice(other, role);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      const [one] = await Promise.all([opened, starter.close()]);
+      expect((await one.call('counters', {})).triesLeft).toBe(one.information.limits.pinTries);
+      await one.close();
+    }
   });
 
   it('is one connection for all in a process that ask it, and ends with the last of them', async () => {
