@@ -25,7 +25,7 @@ export default defineConfig({
     },
   },
   test: {
-    globalSetup: ['test/hsm/signer-compilation.ts', 'test/firmware-sim/device-compilation.ts'],
+    globalSetup: ['test/process-compilation.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**'],
     pool: 'forks',

@@ -1,4 +1,4 @@
-/** Before the first test: firmware-sim/device-process.ts as JavaScript. */
+/** Before the first test: the programs that tests start by the hundred, as JavaScript. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,22 +8,24 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Path of the compiled process of a device. */
+    /** Path of the compiled process of a signer, and of a device. */
+    signerProcess: string;
     deviceProcess: string;
   }
 }
 
-const project = join(import.meta.dirname, '../..');
+const project = join(import.meta.dirname, '..');
 
 export default async function compile({ provide }: TestProject): Promise<() => void> {
   // In the project, so that packages are found from there.
   const cache = join(project, 'node_modules/.cache/ringmint');
   mkdirSync(cache, { recursive: true });
-  const folder = mkdtempSync(join(cache, 'device-'));
-  const outfile = join(folder, 'device-process.js');
+  const folder = mkdtempSync(join(cache, 'process-'));
   await build({
-    entryPoints: [join(project, 'firmware-sim/device-process.ts')],
-    outfile,
+    entryPoints: ['hsm/signer-process.ts', 'firmware-sim/device-process.ts'],
+    absWorkingDir: project,
+    outbase: '.',
+    outdir: folder,
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -43,6 +45,7 @@ export default async function compile({ provide }: TestProject): Promise<() => v
       },
     ],
   });
-  provide('deviceProcess', outfile);
+  provide('signerProcess', join(folder, 'hsm/signer-process.js'));
+  provide('deviceProcess', join(folder, 'firmware-sim/device-process.js'));
   return () => rmSync(folder, { recursive: true, force: true });
 }
