@@ -14,6 +14,7 @@ import { type Result, refuse, succeed } from '../../src/kit/result.ts';
 import type { Commands, DeviceErrorCode, Head } from '../protocol.ts';
 import { isSame, showHead } from './anchors.ts';
 import { checkHead, checkName } from './argument.ts';
+import { confirm } from './decision.ts';
 import type { Device } from './device.ts';
 import { expectedMask, Permit } from './guard.ts';
 import { applyMask } from './mask.ts';
@@ -111,6 +112,8 @@ export function prove(
     session.walks.set(name, walked.value);
     return succeed({ reached: head.sequence, admitted: 0 });
   }
+  // Whoever got here without the guard admits nothing; that it is not told otherwise either takes one look more.
+  confirm(device.core.chip.cpu, 'prove.there', isThere, 1);
   device.admitted.admit(digests, proven);
   session.walks.delete(name);
   return succeed({ reached: head.sequence, admitted: digests.length });
