@@ -9,7 +9,7 @@ import { cleanUp, processesOf, readyDevice, until } from './protocol/temporary-d
 cleanUp();
 
 const seed = nightly ? Math.floor(Date.now() / 86_400_000) : 1;
-const kills = nightly ? 500 : 50;
+const kills = nightly ? 500 : 25;
 
 function headOf(sequence: number): Head {
   return { sequence, hash: sha256(utf8(`killed ${sequence}`)) };
