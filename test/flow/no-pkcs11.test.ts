@@ -58,10 +58,10 @@ async function withClient(use: (client: Client) => Promise<void>): Promise<void>
   }
 }
 
-/** As callers do: the same again, until it is there; a system may be starting anew. */
-async function issueOnce(client: Client, order: Uint8Array): Promise<void> {
+/** As callers do: the same again, until it is there. `make` gives another one, where the keys change: what names a revoked key stays refused. */
+async function issueOnce(client: Client, make: () => Uint8Array): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const answer = await client.issue(order);
+    const answer = await client.issue(make());
     if (answer.ok) {
       expect(answer.value.kind).toBe('issued');
       return;
@@ -113,7 +113,8 @@ describe('an appliance without PKCS#11', () => {
       let issued = 0;
       const load = Array.from({ length: 4 }, async () => {
         for (let count = 1; going; count++) {
-          await issueOnce(client, draft(count));
+          const order = draft(count);
+          await issueOnce(client, () => order);
           issued++;
         }
       });
@@ -139,7 +140,7 @@ describe('an appliance without PKCS#11', () => {
     for (const file of audited) await succeed('keys', 'check-audit', file);
     const { keyId, replaced } = await succeed('keys', 'rotate', 'issuance');
     await succeed('keys', 'revoke', String(replaced));
-    await withClient((client) => issueOnce(client, draft(4)));
+    await withClient((client) => issueOnce(client, () => draft(4)));
     const { keys } = (await succeed('keys', 'list')) as {
       keys: { keyId: string; hsm: string; state: string }[];
     };
@@ -160,7 +161,7 @@ describe('an appliance without PKCS#11', () => {
       madeKeys: [{ role: 'central', hsm: 'firmware-sim' }, { role: 'quota-agreement' }],
     });
     await succeed('ceremony', 'verify', 'transcript.cose');
-    await withClient((client) => issueOnce(client, draft(5)));
+    await withClient((client) => issueOnce(client, () => draft(5)));
   });
 
   it('has no backup of keys that never leave their device', async () => {
@@ -177,7 +178,7 @@ describe('an appliance without PKCS#11', () => {
       readFileSync(join(place.folder, name, 'currency.cbor')),
     );
     expect(again).toEqual(first);
-    await withClient((client) => issueOnce(client, draft(6)));
+    await withClient((client) => issueOnce(client, () => draft(6)));
   });
 
   it('says of a configuration that has the anchors elsewhere that its keys would never sign', async () => {
