@@ -37,7 +37,7 @@ export interface OpenDeviceOptions {
 
 /**
  * The device of this folder: the process that serves it already, or one that is started and ends with this client. Where the connection is lost, it is
- * made anew with the same PIN, and a command that may be given twice (all but login, change-pin, generate) is given once more. What is until
+ * made anew with the same PIN, and a command that may be given twice (all but initialise, login, change-pin, generate) is given once more. What is until
  * power-off (`prove`, `load`) is gone when the process is.
  *
  * No wrong PIN is tried twice by itself, and the last try is nobody's but whoever calls `login`.

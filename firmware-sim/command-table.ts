@@ -102,7 +102,7 @@ export const commandTable: {
     arguments: { nonce: bytes({ least: 8, most: 64 }) },
     result: { statement: anyBytes, endorsement: anyBytes },
   },
-  initialise: { access: 'open', twice: true, arguments: pin, result: {} },
+  initialise: { access: 'open', twice: false, arguments: pin, result: {} },
   login: {
     access: 'open',
     twice: false,

@@ -31,6 +31,8 @@ export interface RoleToken {
   /** The anchor of the role's journal, on what its configuration names for it. */
   readonly anchor: ReplicatedAnchor;
   readonly devices: RoleDevices;
+  /** Reads what holds the anchor; throws what is wrong with it. Apart from `anchor`, whose steps it does not disturb. */
+  readonly checkAnchor: () => Promise<void>;
   /** The anchor of this name, such as that of another process's journal: to be read only. */
   readonly anchorNamed: (name: string) => ReplicatedAnchor;
   close(): Promise<void>;
@@ -108,6 +110,9 @@ export async function openRoleToken(
       agreements: tokens.flatMap(({ agreement }) => agreement ?? []),
       anchor: anchors.named(anchorName),
       devices: { anchor: anchors.description, keys: describeKeys(signing, opened) },
+      async checkAnchor() {
+        await anchors.named(anchorName).readAll();
+      },
       anchorNamed: (name) => anchors.named(name),
       async close() {
         clearInterval(timer);

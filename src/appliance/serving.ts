@@ -174,7 +174,11 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      status: () => readStatus({ role, series, ...told }, token.signer, store, witness, own),
+      async status() {
+        // As the key is: whoever asks is told of a device that is gone before an order meets it.
+        await token.checkAnchor();
+        return readStatus({ role, series, ...told }, token.signer, store, witness, own);
+      },
       figures: async () =>
         showToken(role, token) +
         showWitnessing(role, own.standing, witness.held, systemClock) +
