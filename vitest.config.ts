@@ -3,7 +3,16 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take minutes, the longest first: none of them is to be left alone at the end. */
-const long = ['test/crash/sweep', 'test/liars/', 'test/flow/', 'test/vm/seeded-defects'];
+const long = [
+  'test/crash/sweep',
+  'test/liars/',
+  'test/flow/',
+  'test/vm/seeded-defects',
+  'test/firmware-sim/glitch',
+  'test/firmware-sim/cut',
+  'test/firmware-sim/random',
+  'test/firmware-sim/seeded-defects',
+];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
