@@ -8,7 +8,7 @@ import { stepsOf } from './random-steps.ts';
 import { newTally, startOf, walk } from './random-walk.ts';
 
 /** Of all profiles together. */
-const sequences = nightly ? 40_000 : 800;
+const sequences = nightly ? 40_000 : 480;
 const seed = Number(process.env['RINGMINT_SEED'] ?? (nightly ? Date.now() % 2 ** 31 : 7));
 
 describe(`the device and the reference (seed ${seed})`, () => {
