@@ -31,7 +31,7 @@ export interface RoleToken {
   /** The anchor of the role's journal, on what its configuration names for it. */
   readonly anchor: ReplicatedAnchor;
   readonly devices: RoleDevices;
-  /** Reads what holds the anchor; throws what is wrong with it. Apart from `anchor`, whose steps it does not disturb. */
+  /** Reads what holds the anchor, so that whoever asks for the status is told of a device that is gone; throws what is wrong. Apart from `anchor`, whose steps it does not disturb. */
   readonly checkAnchor: () => Promise<void>;
   /** The anchor of this name, such as that of another process's journal: to be read only. */
   readonly anchorNamed: (name: string) => ReplicatedAnchor;

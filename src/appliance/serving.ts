@@ -164,7 +164,8 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
     const finished = await witnessing.begin(finish);
     const { version, logLevel } = options;
     const series = process?.series ?? null;
-    const told = { amountPerDay: token.amountPerDay, devices: token.devices };
+    const { amountPerDay, devices, checkAnchor } = token;
+    const told = { amountPerDay, devices, checkAnchor };
     const journal = process === undefined ? {} : { journal: toHex(await store.journalId()) };
     const server = await makeServer({ role, version, tls, limits, logLevel, describeFault, ...journal });
     closers.push(() => server.close());
@@ -174,11 +175,7 @@ export async function serve(options: ServeOptions): Promise<ServingRole> {
       witness,
       own,
       keySet: { trustBundle: bytes, jwkSet: () => jwkSetOf(bundle, systemClock.nowSeconds()) },
-      async status() {
-        // As the key is: whoever asks is told of a device that is gone before an order meets it.
-        await token.checkAnchor();
-        return readStatus({ role, series, ...told }, token.signer, store, witness, own);
-      },
+      status: () => readStatus({ role, series, ...told }, token.signer, store, witness, own),
       figures: async () =>
         showToken(role, token) +
         showWitnessing(role, own.standing, witness.held, systemClock) +

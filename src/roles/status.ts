@@ -55,29 +55,32 @@ export interface HeldHeadStatus {
   readonly contradiction: string | null;
 }
 
-/** Signs a canary first, because only that shows that the token is there; throws the signer's error otherwise. */
+/** Signs a canary and reads the anchor first, because only that shows that the devices are there; throws their error otherwise. */
 export async function readStatus(
-  { role, series, amountPerDay, devices }: Pick<RoleStatus, 'role' | 'series' | 'amountPerDay' | 'devices'>,
+  {
+    checkAnchor,
+    ...told
+  }: Pick<RoleStatus, 'role' | 'series' | 'amountPerDay' | 'devices'> & {
+    readonly checkAnchor: () => Promise<void>;
+  },
   signer: Signer,
   store: Store,
   witness: Witness,
   own: WitnessedLedger,
 ): Promise<RoleStatus> {
   await signer.check();
+  await checkAnchor();
   await witness.refresh();
   const head = await store.head();
   const stopped = await store.stopped();
-  const evidence = stopped === undefined || role !== 'issuance' ? null : await store.evidenceOf(stopped);
+  const evidence = stopped === undefined || told.role !== 'issuance' ? null : await store.evidenceOf(stopped);
   return {
-    role,
-    series,
+    ...told,
     keyId: toHex(signer.publicKey.keyId),
     journal: { sequence: head.sequence, hash: toHex(head.hash), id: toHex(await store.journalId()) },
     unsigned: (await store.unsigned()).length,
     stopped: stopped ?? null,
     contradiction: (readContradiction(evidence) ?? []).map(toHex),
-    amountPerDay,
-    devices,
     witnessing: own.standing,
     holds: witness.held.map(({ record, signed, heldMs, contradiction }) => ({
       role: record.role,

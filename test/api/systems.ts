@@ -174,7 +174,7 @@ export async function serveSystems(tokens: Tokens, options: SystemOptions = {}):
       },
       status: () =>
         readStatus(
-          { role, series: null, amountPerDay: null, devices },
+          { role, series: null, checkAnchor: () => Promise.resolve(), amountPerDay: null, devices },
           signer,
           authorities.stores[role],
           witness,
