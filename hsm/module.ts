@@ -5,6 +5,7 @@
  * another JavaScript type than pkcs11js expects aborts the process: it is checked here, before the call.
  */
 import { existsSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import pkcs11js, { type Handle, type InitializationOptions, type PKCS11, type Template } from 'pkcs11js';
 import { type Recovery, returnValue } from './ckr.ts';
 import { namesToken, parsePkcs11Uri, type TokenDescription } from './pkcs11-uri.ts';
@@ -38,6 +39,47 @@ export function loadModule(path: string, libraryParameters: string | undefined):
     );
   }
   return module;
+}
+
+/** Another process's login is over in less than a millisecond; together they wait less than a second for a token that is not there. */
+const openingTries = 6;
+const openingPauseMs = 100;
+
+/**
+ * What `open` gives of the initialised module; where it throws, the module is finalised. It is tried again, on the module initialised anew,
+ * where the token is missing or the module answers CKR_GENERAL_ERROR: SoftHSM 2.6.1 empties token.object at each login and writes it anew
+ * (hsm/token-snapshot.ts), and a process that reads it in between has no such token until it initialises the module again. 20 of 1,612
+ * openings were such, beside another process that did nothing but open. A refusal of the PIN is never tried again.
+ */
+export async function openModule<T>(
+  path: string,
+  libraryParameters: string | undefined,
+  open: (module: PKCS11) => T,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const module = loadModule(path, libraryParameters);
+    try {
+      return open(module);
+    } catch (error) {
+      finalise(module);
+      if (tries === openingTries || !mayPass(error)) throw error;
+    }
+    await pause(openingPauseMs);
+  }
+}
+
+/** What fails here hides nothing: that the opening failed is what is told. */
+function finalise(module: PKCS11): void {
+  try {
+    module.C_Finalize();
+  } catch (error) {
+    if (!(error instanceof pkcs11js.Pkcs11Error)) throw error;
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  if (error instanceof pkcs11js.Pkcs11Error) return error.code === pkcs11js.CKR_GENERAL_ERROR;
+  return error instanceof SignerError && error.code === 'token_missing';
 }
 
 /** Every token that was initialised. */

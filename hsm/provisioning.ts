@@ -6,7 +6,7 @@ import { auditKeyPair } from './attribute-audit.ts';
 import { isFinding, showFindings } from './attribute-reading.ts';
 import { readPublicKey } from './key-pair.ts';
 import type { KeyTemplate, TokenAddress } from './messages.ts';
-import { checkTemplate, findKeys, findSlot, loadModule, loginError } from './module.ts';
+import { checkTemplate, findKeys, findSlot, loadModule, loginError, openModule } from './module.ts';
 import type { PinSource } from './pin-source.ts';
 import { parsePkcs11Uri } from './pkcs11-uri.ts';
 import { type PublicKey, SignerError } from './signer.ts';
@@ -55,20 +55,16 @@ export function provision(
  *
  * A crash in here leaves a key that is published nowhere, so that nobody takes what it signs.
  */
-export function generate(
+export async function generate(
   address: TokenAddress,
   key: KeyTemplate,
   readPin: (source: PinSource) => string,
-): PublicKey {
-  const module = loadModule(address.module, address.libraryParameters);
+): Promise<PublicKey> {
+  const { module, session } = await openModule(address.module, address.libraryParameters, (opened) => ({
+    module: opened,
+    session: logIn(opened, address, readPin),
+  }));
   try {
-    const slot = findSlot(module, address.uri);
-    const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
-    try {
-      module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pin));
-    } catch (error) {
-      throw loginError(error);
-    }
     if (findKeys(module, session, pkcs11js.CKO_PRIVATE_KEY, key.label).length > 0)
       throw new SignerError(
         'key_ambiguous',
@@ -78,6 +74,17 @@ export function generate(
   } finally {
     module.C_Finalize();
   }
+}
+
+function logIn(module: PKCS11, address: TokenAddress, readPin: (source: PinSource) => string): Handle {
+  const slot = findSlot(module, address.uri);
+  const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+  try {
+    module.C_Login(session, pkcs11js.CKU_USER, readPin(address.pin));
+  } catch (error) {
+    throw loginError(error);
+  }
+  return session;
 }
 
 function generateKey(module: PKCS11, session: Handle, key: KeyTemplate): PublicKey {

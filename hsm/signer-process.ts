@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import type { Call, CallMessage, Reply } from './messages.ts';
-import { loadModule, signerError } from './module.ts';
+import { openModule, signerError } from './module.ts';
 import { readPin } from './pin-source.ts';
 import { generate, provision } from './provisioning.ts';
 import { SignerError } from './signer.ts';
@@ -28,12 +28,17 @@ async function answer(call: Call): Promise<unknown> {
       return generate(call.token, call.key, (source) => readPin(source, surroundings));
     case 'open': {
       const { token: address, signing, agreement, sessions } = call;
-      token = new Token(loadModule(address.module, address.libraryParameters), {
+      const options = {
         address,
         keys: { signing, agreement },
         sessions,
         readPin: () => readPin(address.pin, surroundings),
-      });
+      };
+      token = await openModule(
+        address.module,
+        address.libraryParameters,
+        (module) => new Token(module, options),
+      );
       return token.opened;
     }
     case 'sign':

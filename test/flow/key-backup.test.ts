@@ -457,7 +457,9 @@ describe('a drill', () => {
     const rotations = (async () => {
       let number = 0;
       for (; going; number++)
-        expect((await place.run('keys', 'rotate', 'quota', '--delay', '3600')).code).toBe(0);
+        expect(await place.run('keys', 'rotate', 'quota', '--delay', '3600', '--json')).toMatchObject({
+          code: 0,
+        });
       return number;
     })();
     const folders: string[] = [];

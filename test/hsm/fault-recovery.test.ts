@@ -1,6 +1,8 @@
 /** What the signer does about single faults whose outcome is known beforehand; the sweep has those that are drawn. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { generateKey } from '../../hsm/token-signer.ts';
 import { type CompiledSigner, compileSigner } from './compiled-signer.ts';
 import { countCalls } from './fault-plan.ts';
 import { FaultShim, shimObstacle } from './fault-shim.ts';
@@ -10,6 +12,7 @@ import {
   isValid,
   messageOf,
   provision,
+  provisionOwn,
   softhsm,
   temporaryFolder,
 } from './temporary-token.ts';
@@ -19,15 +22,15 @@ if (obstacle !== undefined) console.warn(`SKIPPED: recovery by plan is not teste
 
 let compiled: CompiledSigner | undefined;
 afterAll(() => compiled?.remove());
+const compiledSigner = async (): Promise<CompiledSigner> => (compiled ??= await compileSigner());
 
 /** An open token behind a shim that has no plan yet, and how often each function was called until then. */
 async function openFaulty() {
-  compiled ??= await compileSigner();
   const folder = temporaryFolder();
   const directory = await provision(join(folder, 'token'));
   const shim = new FaultShim(join(folder, 'shim'), softhsm);
   const { address, environment } = directory;
-  const token = await compiled.openToken({
+  const token = await (await compiledSigner()).openToken({
     address: { ...address, module: shim.module },
     environment,
     signingKey: 'signing',
@@ -89,5 +92,49 @@ describe.skipIf(obstacle !== undefined)('a signer', () => {
       for (const call of calls) counts.set(call.name, (counts.get(call.name) ?? 0) + 1);
       expect(calls.filter((call) => call.answer === 'crash')).toMatchObject([{ name, count: next }]);
     }
+  });
+
+  describe('of a token that another process logs in to', () => {
+    const prepare = async () => {
+      const folder = temporaryFolder();
+      const { path, address, environment, points } = await provisionOwn(join(folder, 'token'));
+      const shim = new FaultShim(join(folder, 'shim'), softhsm);
+      const behind = { address: { ...address, module: shim.module }, environment };
+      const tokens = join(path, 'tokens');
+      const [name] = readdirSync(tokens);
+      const tokenObject = join(tokens, name ?? '', 'token.object');
+      return { shim, behind, tokenObject, point: points.get('signing') ?? new Uint8Array() };
+    };
+
+    test.each(['C_GetSlotList', 'C_GetTokenInfo', 'C_OpenSession', 'C_Login'])(
+      'opens it, and makes a key in it, though %s answers CKR_GENERAL_ERROR',
+      async (call) => {
+        const { shim, behind, point } = await prepare();
+        shim.plan([`${call} 1 answer CKR_GENERAL_ERROR`]);
+        const token = await (await compiledSigner()).openToken({ ...behind, signingKey: 'signing' });
+        onTestFinished(() => token.close());
+        expect(isValid(point, messageOf(call), await token.sign(messageOf(call)))).toBe(true);
+        shim.plan([`${call} 1 answer CKR_GENERAL_ERROR`]);
+        const key = { label: 'another', kind: 'signing' } as const;
+        expect(await generateKey({ ...behind, key })).toMatchObject({ algorithm: 'ES256' });
+        expect(shim.readLog().filter(({ answer }) => answer === 'CKR_GENERAL_ERROR')).toHaveLength(1);
+      },
+    );
+
+    test('opens it where its file is empty for a moment, and says that it is missing where it stays so', async () => {
+      const { shim, behind, tokenObject, point } = await prepare();
+      const bytes = readFileSync(tokenObject);
+      writeFileSync(tokenObject, '');
+      shim.plan([]);
+      const opening = (await compiledSigner()).openToken({ ...behind, signingKey: 'signing' });
+      await eventually(async () => shim.readLog().some(({ name }) => name === 'C_GetSlotList'));
+      writeFileSync(tokenObject, bytes);
+      const token = await opening;
+      onTestFinished(() => token.close());
+      expect(isValid(point, messageOf('late'), await token.sign(messageOf('late')))).toBe(true);
+      writeFileSync(tokenObject, '');
+      const key = { label: 'another', kind: 'signing' } as const;
+      await expect(generateKey({ ...behind, key })).rejects.toMatchObject({ code: 'token_missing' });
+    });
   });
 });

@@ -60,6 +60,8 @@ export class Session {
   static async open(address: Address): Promise<Session> {
     const session = new Session(address);
     try {
+      // Connects: what `reserve` itself would connect for, the driver waits for in a promise that nobody holds, whose failure ends the process.
+      await session.inTime(session.pool.unsafe('SELECT 1').simple());
       session.connection = await session.inTime(session.pool.reserve());
       await session.checkServer();
       return session;
@@ -230,8 +232,8 @@ function poolOptions(
     // The session lives as long as the store: the driver's own limits would drop the lock unseen.
     max_lifetime: null,
     idle_timeout: 0,
-    // The driver hands out a reserved connection only after this query.
-    fetch_types: true,
+    // What it asks for at each connection nobody awaits; arrays are encoded here.
+    fetch_types: false,
     connect_timeout: 10,
     keep_alive: 10,
     onnotice: () => undefined,
