@@ -1,4 +1,5 @@
 /** What an audit reads of a key's attributes. */
+import { SignerError } from './signer.ts';
 
 export interface AttributeReading {
   /** The label of the key pair. */
@@ -23,4 +24,11 @@ export function showFindings(findings: readonly AttributeReading[]): string {
         `\`${key}\` has ${attribute} ${actual === undefined ? 'untold' : actual}, where ${expected} is accepted`,
     )
     .join('; ');
+}
+
+/** Throws `key_unfit` where an attribute is not what an issuing key has to have. */
+export function assertKeyFit(readings: readonly AttributeReading[]): void {
+  const findings = readings.filter(isFinding);
+  if (findings.length > 0)
+    throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
 }

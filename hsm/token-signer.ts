@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { algorithmOf } from './algorithm.ts';
 import { makeTokenAnchor, type TokenAnchor } from './anchor.ts';
-import { type AttributeReading, isFinding, showFindings } from './attribute-reading.ts';
+import { type AttributeReading, assertKeyFit } from './attribute-reading.ts';
 import type { Call, KeyTemplate, OpenedToken, TokenAddress } from './messages.ts';
 import { formatPinSource, type PinSource } from './pin-source.ts';
 import type { TokenDescription } from './pkcs11-uri.ts';
@@ -140,9 +140,7 @@ export async function openToken(options: TokenOptions): Promise<TokenSigner> {
       await sign(makeCanary());
     },
     async audit() {
-      const findings = (await readAttributes()).filter(isFinding);
-      if (findings.length > 0)
-        throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
+      assertKeyFit(await readAttributes());
     },
     anchor(name) {
       const known =

@@ -33,6 +33,28 @@ export interface Memory {
   wear(sector: number): number;
 }
 
+/** Whether every bit is 1. By index: a sector has thousands of bytes, and `every` takes several times as long. */
+export function isErased(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] !== 0xff) return false;
+  return true;
+}
+
+/** What `program` takes one after another to write these bytes: whole words, the last filled up with ones, each piece within a page. */
+export function* pagesOf(
+  { wordBytes, pageBytes }: Geometry,
+  address: number,
+  bytes: Uint8Array,
+): Generator<readonly [address: number, page: Uint8Array]> {
+  const whole = new Uint8Array(Math.ceil(bytes.length / wordBytes) * wordBytes).fill(0xff);
+  whole.set(bytes);
+  for (let done = 0; done < whole.length; ) {
+    const at = address + done;
+    const page = whole.subarray(done, done + pageBytes - (at % pageBytes));
+    yield [at, page];
+    done += page.length;
+  }
+}
+
 /** Power went away: nothing runs any more, and RAM is lost. Thrown by a memory, and caught only by whoever holds the chip. */
 export class PowerCutError extends Error {
   constructor(message = 'power was cut', options?: ErrorOptions) {

@@ -65,20 +65,21 @@ export function sealingKey({ maskedSealing }: DeviceSecrets, permit: Permit): Ui
 }
 
 /** The attestation key, where `permit` has passed all guards of the boot; another one otherwise. */
-export function attestationSecret(
-  { maskedAttestation }: DeviceSecrets,
-  { attestation: algorithm }: Profile,
-  permit: Permit,
-): Uint8Array {
-  const secret = applyMask(maskedAttestation, permit.mask(bootGuards));
-  const seed = expand(secret, 'ringmint.device.attestation-key.v1', utf8(algorithm), seedBytesOf(algorithm));
-  return secretOf(algorithm, seed);
+export function attestationSecret(secrets: DeviceSecrets, profile: Profile, permit: Permit): Uint8Array {
+  return unmaskAttestation(secrets, profile, permit.mask(bootGuards));
 }
 
 /** What a device with these fuses will have, worked out where it is made, and has passed nothing yet. */
 export function attestationSecretAtManufacture(origin: SecretOrigin): Uint8Array {
-  const secret = applyMask(deriveSecrets(origin).maskedAttestation, expectedMask(bootGuards));
-  const algorithm = origin.profile.attestation;
+  return unmaskAttestation(deriveSecrets(origin), origin.profile, expectedMask(bootGuards));
+}
+
+function unmaskAttestation(
+  { maskedAttestation }: DeviceSecrets,
+  { attestation: algorithm }: Profile,
+  mask: Uint8Array,
+): Uint8Array {
+  const secret = applyMask(maskedAttestation, mask);
   const seed = expand(secret, 'ringmint.device.attestation-key.v1', utf8(algorithm), seedBytesOf(algorithm));
   return secretOf(algorithm, seed);
 }

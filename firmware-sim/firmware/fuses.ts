@@ -11,7 +11,7 @@
  * never again reads as finished; and where `confirmed` was touched, everything else in the row is solid.
  */
 import { assert } from '../../src/kit/result.ts';
-import type { Memory } from '../chip/memory.ts';
+import { isErased, type Memory, pagesOf } from '../chip/memory.ts';
 
 const rowCount = 4;
 
@@ -89,19 +89,13 @@ export function isBurnt(die: Memory, place: Place): boolean {
 
 /** Whether no bit is 0: so reads what nobody touched, always, and what was burnt in part, at times. */
 export function isBlank(die: Memory, place: Place): boolean {
-  return readFuse(die, place).every((byte) => byte === 0xff);
+  return isErased(readFuse(die, place));
 }
 
 /** Page by page; what lies there is ANDed. */
 export function burn(die: Memory, place: Place, bytes: Uint8Array): void {
   assert(bytes.length === place.length, 'a fuse is burnt whole');
-  const { pageBytes } = die.geometry;
-  for (let done = 0; done < bytes.length; ) {
-    const at = place.at + done;
-    const end = Math.min(bytes.length, done + pageBytes - (at % pageBytes));
-    die.program(at, bytes.subarray(done, end));
-    done = end;
-  }
+  for (const [at, page] of pagesOf(die.geometry, place.at, bytes)) die.program(at, page);
 }
 
 /** All bits of it, and on the medium. */

@@ -7,10 +7,10 @@
  * A cut leaves a chip that says `manufacture_unfinished`. Before `made` the row is abandoned, for nobody knows how its bits will read, and the next
  * manufacture takes another one; from `made` on it only ends it. There are four rows.
  */
-import { concatBytes, equalBytes, sha256 } from '../../src/kit/bytes.ts';
+import { equalBytes, sha256 } from '../../src/kit/bytes.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
 import type { Chip } from '../chip/chip.ts';
-import type { Memory } from '../chip/memory.ts';
+import { isErased, type Memory, pagesOf } from '../chip/memory.ts';
 import type { Profile } from '../profile.ts';
 import { makeCertificate } from './certificate.ts';
 import { attestationSecretAtManufacture } from './device-secret.ts';
@@ -112,32 +112,18 @@ function writeFlash(flash: Memory, profile: Profile, certificate: Uint8Array, im
   const { sectorBytes, sectors } = flash.geometry;
   for (let sector = 0; sector < sectors; sector++) {
     // Also one that reads blank: it may have been erased in part.
-    if (sector < profile.layout.certificate + profile.layout.image || !isBlankSector(flash, sector))
+    if (
+      sector < profile.layout.certificate + profile.layout.image ||
+      !isErased(flash.read(sector * sectorBytes, sectorBytes))
+    )
       flash.erase(sector);
   }
   const parts: [number, Uint8Array][] = [
     [0, certificate],
     [profile.layout.certificate * sectorBytes, image],
   ];
-  for (const [address, bytes] of parts) programAll(flash, address, bytes);
+  for (const [address, bytes] of parts)
+    for (const [at, page] of pagesOf(flash.geometry, address, bytes)) flash.program(at, page);
   flash.settle();
   return parts.every(([address, bytes]) => equalBytes(flash.read(address, bytes.length), bytes));
-}
-
-function isBlankSector(flash: Memory, sector: number): boolean {
-  const { sectorBytes } = flash.geometry;
-  return flash.read(sector * sectorBytes, sectorBytes).every((byte) => byte === 0xff);
-}
-
-/** Page by page, the last word filled up with ones, which change nothing. */
-function programAll(flash: Memory, address: number, bytes: Uint8Array): void {
-  const { wordBytes, pageBytes } = flash.geometry;
-  const fill = (wordBytes - (bytes.length % wordBytes)) % wordBytes;
-  const whole = concatBytes(bytes, new Uint8Array(fill).fill(0xff));
-  for (let done = 0; done < whole.length; ) {
-    const at = address + done;
-    const end = Math.min(whole.length, done + pageBytes - (at % pageBytes));
-    flash.program(at, whole.subarray(done, end));
-    done = end;
-  }
 }

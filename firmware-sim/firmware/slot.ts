@@ -9,6 +9,7 @@
  *              one word of the flash: blank until the record is committed
  * ```
  */
+import { isErased } from '../chip/memory.ts';
 import { decodeHead, firstTag, headerBytes, type RecordHead, type Sealer, tagBytes, tagOf } from './seal.ts';
 
 /** Of the flash, in sectors. */
@@ -44,12 +45,6 @@ export function wholeWords(length: number, wordBytes: number): number {
   return Math.ceil(length / wordBytes) * wordBytes;
 }
 
-export function isBlank(bytes: Uint8Array): boolean {
-  // By index: a sector has thousands, and `every` takes several times as long.
-  for (let at = 0; at < bytes.length; at++) if (bytes[at] !== 0xff) return false;
-  return true;
-}
-
 /** Records that claim to lie one behind the other from here on: by their headers, which nobody has authenticated. All but the last are committed. */
 export function walkRecords(bytes: Uint8Array, start: number, wordBytes: number): PlacedRecord[] {
   const records: PlacedRecord[] = [];
@@ -61,7 +56,7 @@ export function walkRecords(bytes: Uint8Array, start: number, wordBytes: number)
     const next = at + placeOf(head.length, wordBytes);
     if (next > bytes.length) break;
     const commitWord = next - wordBytes;
-    committed = !isBlank(bytes.subarray(commitWord, next));
+    committed = !isErased(bytes.subarray(commitWord, next));
     records.push({
       ...head,
       at,

@@ -2,9 +2,10 @@
 import { equalBytes } from '../../src/kit/bytes.ts';
 import type { Chip } from '../chip/chip.ts';
 import { GlitchError } from '../chip/cpu.ts';
+import { isErased, pagesOf } from '../chip/memory.ts';
 import { gate } from './gate.ts';
 import type { Sealer, Sealing } from './seal.ts';
-import { isBlank, placeOf, type Slot, wholeWords } from './slot.ts';
+import { placeOf, type Slot, wholeWords } from './slot.ts';
 
 export class StoreWriter {
   private readonly chip: Chip;
@@ -33,7 +34,7 @@ export class StoreWriter {
     const commitWord = address + wholeWords(record.length, wordBytes);
     cpu.run('store.commit', () => flash.program(commitWord, new Uint8Array(wordBytes)));
     const isThere = (time: number): boolean =>
-      !isBlank(cpu.value(`store.commit.read.${time}`, flash.read(commitWord, wordBytes)));
+      !isErased(cpu.value(`store.commit.read.${time}`, flash.read(commitWord, wordBytes)));
     // Where it is not, the snapshot that follows elsewhere has the same version and the same state: it does not matter which of the two counts.
     if (!gate(cpu, 'store.committed', isThere)) return this.wear(commitWord);
     return undefined;
@@ -71,22 +72,15 @@ export class StoreWriter {
     const { sectorBytes } = flash.geometry;
     for (const site of ['store.erase', 'store.erase.again']) {
       cpu.run(site, () => flash.erase(sector));
-      if (cpu.branch(`${site}.blank`, isBlank(flash.read(sector * sectorBytes, sectorBytes)))) return true;
+      if (cpu.branch(`${site}.blank`, isErased(flash.read(sector * sectorBytes, sectorBytes)))) return true;
     }
     return false;
   }
 
   private program(address: number, record: Uint8Array): void {
     const { flash, cpu } = this.chip;
-    const { wordBytes, pageBytes } = flash.geometry;
-    const bytes = new Uint8Array(wholeWords(record.length, wordBytes)).fill(0xff);
-    bytes.set(record);
-    for (let at = 0; at < bytes.length; ) {
-      const room = pageBytes - ((address + at) % pageBytes);
-      const page = bytes.subarray(at, at + room);
-      cpu.run('store.program', () => flash.program(address + at, page));
-      at += page.length;
-    }
+    for (const [at, page] of pagesOf(flash.geometry, address, record))
+      cpu.run('store.program', () => flash.program(at, page));
   }
 
   /** The sector in which a bit stayed 1. Throws GlitchError where none did: then an operation was left out, or a guard. */

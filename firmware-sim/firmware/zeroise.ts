@@ -8,6 +8,7 @@
  * a slot still holds cannot be read.
  */
 import type { Chip } from '../chip/chip.ts';
+import { isErased } from '../chip/memory.ts';
 import type { Profile } from '../profile.ts';
 import { burn, burnOut, countBits, fuseMap, isBlank, isBurnt, readFuse, unary } from './fuses.ts';
 
@@ -80,7 +81,7 @@ export class Lifecycle {
     for (let sector = first; sector < first + 2 * slot; sector++) {
       cpu.run('zeroise.erase.1', () => flash.erase(sector));
       // A sector that is worn keeps its bits; what they sealed nobody opens.
-      const blank = flash.read(sector * sectorBytes, sectorBytes).every((byte) => byte === 0xff);
+      const blank = isErased(flash.read(sector * sectorBytes, sectorBytes));
       if (cpu.branch('zeroise.erased', !blank)) cpu.run('zeroise.erase.2', () => flash.erase(sector));
     }
     flash.settle();

@@ -68,8 +68,8 @@ export async function makeDevice({
   }
 }
 
-/** That of an earlier run that was cut, or a new one, on the disk before the device has it. */
-async function firstPin(folder: string, limits: DeviceLimits): Promise<string> {
+/** That of an earlier run that was cut, or a new one, on the disk before the device has it: one whose PIN nobody has is of no use. */
+export async function firstPin(folder: string, limits: DeviceLimits): Promise<string> {
   const path = pinFileIn(folder);
   if (existsSync(path)) return readPin({ kind: 'file', path }, { environment: {}, ask: undefined });
   const pin = newPin(limits);

@@ -3,7 +3,7 @@
  * and every signature is verified here before anybody gets it.
  */
 import type { CommandName, Commands, DeviceKey } from '../../firmware-sim/protocol.ts';
-import { isFinding, showFindings } from '../../hsm/attribute-reading.ts';
+import { assertKeyFit } from '../../hsm/attribute-reading.ts';
 import { Breaker } from '../../hsm/breaker.ts';
 import { importPoint, publicKeyOf, verifierOf } from '../../hsm/public-key.ts';
 import { type AgreementKey, type KeyAgreement, SignerError } from '../../hsm/signer.ts';
@@ -122,9 +122,7 @@ export async function openDeviceSigner(
       await signOnce(makeCanary());
     },
     async audit() {
-      const findings = (await readAttributes()).filter(isFinding);
-      if (findings.length > 0)
-        throw new SignerError('key_unfit', `this key may not sign: ${showFindings(findings)}`);
+      assertKeyFit(await readAttributes());
     },
     anchor: (name) => makeDeviceAnchor(device, name),
     agreement: agreement === undefined ? undefined : agreementOf(agreement, call),

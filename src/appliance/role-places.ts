@@ -14,7 +14,7 @@ import { provisionDirectory } from '../../hsm/token-directory.ts';
 import type { InitAnchor, InitHsm } from '../cli/appliance.ts';
 import { ApplianceError } from './appliance-error.ts';
 import type { AnchorChoice, HsmConfiguration } from './configuration.ts';
-import { newPin, pinFileIn } from './device-making.ts';
+import { firstPin } from './device-making.ts';
 import { type Home, type Role, roles } from './home.ts';
 import { makeDeviceKey } from './hsm-opening.ts';
 import { writeFileDurably } from './private-file.ts';
@@ -99,10 +99,7 @@ export async function makeRoleDevice(home: Home, role: Role): Promise<RoleDevice
 async function setFirstPin(client: DeviceClient, folder: string): Promise<void> {
   const { state, limits } = await client.call('info', {});
   if (state !== 'blank') return;
-  const pin = newPin(limits);
-  // Written first: a device whose PIN nobody has is of no use to anybody.
-  await writeFileDurably(pinFileIn(folder), pin, 0o600);
-  await client.initialise(pin);
+  await client.initialise(await firstPin(folder, limits));
 }
 
 async function makeDeviceKeys(device: RoleDevice): Promise<ReadonlyMap<string, Uint8Array>> {
