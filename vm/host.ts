@@ -107,13 +107,9 @@ interface SegmentExports {
   segmentLength(segment: number): number;
 }
 
-/** What vm/assembly/index.ts exports. */
-interface Exports extends SegmentExports {
+/** What a run takes: of the machine with a module in it, and of a translated module. */
+export interface RunExports extends SegmentExports {
   readonly memory: WebAssembly.Memory;
-  moduleAddress(): number;
-  moduleCapacity(): number;
-  loadModule(length: number): number;
-  refusedAt(): number;
   fuelBound(): bigint;
   reset(): void;
   run(fuel: bigint): number;
@@ -127,6 +123,14 @@ interface Exports extends SegmentExports {
   trapCode(): number;
   trapAt(): number;
   trapLabel(): number;
+}
+
+/** What vm/assembly/index.ts exports. */
+interface Exports extends RunExports {
+  moduleAddress(): number;
+  moduleCapacity(): number;
+  loadModule(length: number): number;
+  refusedAt(): number;
 }
 
 /** A run is given no more fuel than this. */
@@ -152,9 +156,8 @@ export function startMachineAtOnce(module: CompiledModule, options: MachineOptio
 }
 
 function machineOf(machine: Exports, options: MachineOptions): Machine {
-  // The memory does not grow, so its views stay good.
+  // The memory does not grow, so its view stays good.
   const bytes = new Uint8Array(machine.memory.buffer);
-  const words = new BigInt64Array(machine.memory.buffer);
   /** The module that the machine holds: another program's is loaded again before it runs. */
   let current: Uint8Array | undefined;
 
@@ -180,38 +183,51 @@ function machineOf(machine: Exports, options: MachineOptions): Machine {
       if (refused !== 0) return refuse(refusalName(refused), machine.refusedAt());
       if (!hasItsHash(own)) return refuse('hash', 32);
       current = own;
-      const fuelBound = machine.fuelBound();
-      const places = readPlaces(machine);
-      const portLabels = Array.from({ length: machine.portCount() }, (_, port) => machine.portLabel(port));
-      const dearest = limitFuel(fuelBound);
+      const { fuelBound, run } = runsOf(machine);
       return {
         ok: true,
         program: {
           hash: moduleHash(own),
           names: readNames(opened.file),
           fuelBound,
-          run({ inputs, fuel, clearance = everybody }) {
+          run(options) {
             if (current !== own) {
               put(own);
               current = own;
             }
-            let result: RunResult;
-            try {
-              // By number: an iterator takes 14 of the 145 ns of a call, and `finally` 10 (test/bench/embedded-call.ts).
-              for (let at = 0; at < inputs.length; at++) setWord(words, places, inputs[at]);
-              const limit = fuel === undefined ? dearest : limitFuel(fuel);
-              result = machine.run(limit) === 0 ? finished(machine, portLabels, clearance) : trapped(machine);
-            } catch (error) {
-              // Inputs before the one that was refused.
-              machine.reset();
-              throw error;
-            }
-            // Nothing of this run stays behind.
-            machine.reset();
-            return result;
+            return run(options);
           },
         },
       };
+    },
+  };
+}
+
+/** Runs of what `machine` holds now: a module that was loaded, or was translated. */
+export function runsOf(machine: RunExports): Pick<Program, 'fuelBound' | 'run'> {
+  // The memory does not grow, so its view stays good.
+  const words = new BigInt64Array(machine.memory.buffer);
+  const fuelBound = machine.fuelBound();
+  const places = readPlaces(machine);
+  const portLabels = Array.from({ length: machine.portCount() }, (_, port) => machine.portLabel(port));
+  const dearest = limitFuel(fuelBound);
+  return {
+    fuelBound,
+    run({ inputs, fuel, clearance = everybody }) {
+      let result: RunResult;
+      try {
+        // By number: an iterator takes 14 of the 145 ns of a call, and `finally` 10 (test/bench/embedded-call.ts).
+        for (let at = 0; at < inputs.length; at++) setWord(words, places, inputs[at]);
+        const limit = fuel === undefined ? dearest : limitFuel(fuel);
+        result = machine.run(limit) === 0 ? finished(machine, portLabels, clearance) : trapped(machine);
+      } catch (error) {
+        // Inputs before the one that was refused.
+        machine.reset();
+        throw error;
+      }
+      // Nothing of this run stays behind.
+      machine.reset();
+      return result;
     },
   };
 }
@@ -251,7 +267,7 @@ export function setWord(words: BigInt64Array, places: readonly Place[], input: I
   words[place.first + index] = value;
 }
 
-function finished(machine: Exports, portLabels: readonly number[], clearance: number): RunResult {
+function finished(machine: RunExports, portLabels: readonly number[], clearance: number): RunResult {
   const ports = new Map<number, bigint>();
   for (let port = 0; port < portLabels.length; port++) {
     if (flowsTo(portLabels[port] ?? 0xffffffff, clearance) && machine.portWritten(port) !== 0)
@@ -265,7 +281,7 @@ function finished(machine: Exports, portLabels: readonly number[], clearance: nu
   return { ok: true, fuelUsed: machine.fuelUsed(), ports, audit };
 }
 
-function trapped(machine: Exports): RunResult {
+function trapped(machine: RunExports): RunResult {
   const detail = {
     trap: trapName(machine.trapCode()),
     instruction: machine.trapAt(),
