@@ -29,10 +29,11 @@ function run(program: string, ...words: string[]): void {
 }
 
 const pinned = 'vm/machine.wasm.sha256';
-/** The machine, and the one that stops after each instruction, for the debugger. */
+/** The machine, the one that stops after each instruction, for the debugger, and the part that is the same in every translated module. */
 const machines = [
   { target: 'release', entry: 'vm/assembly/index.ts', file: 'vm/machine.wasm' },
   { target: 'stepping', entry: 'vm/assembly/stepping.ts', file: 'vm/machine-stepping.wasm' },
+  { target: 'translated', entry: 'vm/assembly/translated.ts', file: 'vm/translator-runtime.wasm' },
 ];
 
 /** Of use to hosts that are not written in JavaScript. */

@@ -167,6 +167,7 @@ const entries = [
   'src/rules/analysis/solver/solver-process.ts',
   'vm/assembly/index.ts',
   'vm/assembly/stepping.ts',
+  'vm/assembly/translated.ts',
   'vm/assembly/build.d.ts',
   'vm/index.ts',
   'vm/webassembly.d.ts',
