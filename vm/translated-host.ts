@@ -8,6 +8,7 @@
  * const opened = await openTranslated(wasmBytes, { module: moduleHash(source), names: readNames(source) });
  * if (opened.ok) opened.program.run({ inputs: [{ segment: 0, index: 0, value: 5n }] });
  */
+import { isEqual, toHex } from './bytes.ts';
 import { type CompiledModule, type Program, type RunExports, runsOf } from './host.ts';
 import { limits } from './isa.ts';
 import type { Names } from './module.ts';
@@ -191,7 +192,7 @@ function malformed(what: string): Refused {
 function foreign(actual: Uint8Array, expected: Uint8Array): Refused {
   return refuse(
     'translation_foreign',
-    `a translation of module \`${hex(actual).slice(0, 16)}…\`, where \`${hex(expected).slice(0, 16)}…\` is expected`,
+    `a translation of module \`${toHex(actual).slice(0, 16)}…\`, where \`${toHex(expected).slice(0, 16)}…\` is expected`,
   );
 }
 
@@ -202,12 +203,4 @@ function refuse(code: TranslationCode, message: string): Refused {
 /** What others wrote, as a terminal may have it. */
 function show(text: string): string {
   return text.replaceAll(/[\p{Cc}`]/gu, '?').slice(0, 160);
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { concatBytes, equalBytes, utf8 } from '../../src/kit/bytes.ts';
 import { type CborValue, decodeCbor } from '../../src/kit/encoding.ts';
 import { type Result, refuse, succeed } from '../../src/kit/result.ts';
+import { sourceModuleHeader } from '../../vm/signed-translation.ts';
 import type { Commands, DeviceErrorCode, Head } from '../protocol.ts';
 import { isSame, showHead } from './anchors.ts';
 import { checkHead, checkName } from './argument.ts';
@@ -191,7 +192,7 @@ const worthless = utf8('ringmint.');
 
 /**
  * Whether the message authorises nothing, or is of a type that the key signs without a proof: a Sig_structure (RFC 9052 §4.4) whose protected
- * header has algorithm, key id and such a type, and nothing else. Total, for any bytes.
+ * header has algorithm, key id and such a type, of a translation the hash of its source module too, and nothing else. Total, for any bytes.
  */
 export function isFree(message: Uint8Array, free: readonly string[]): boolean {
   if (equalBytes(message.subarray(0, worthless.length), worthless)) return true;
@@ -200,7 +201,10 @@ export function isFree(message: Uint8Array, free: readonly string[]): boolean {
     return false;
   if (!(external instanceof Uint8Array) || external.length > 0 || more.length > 0) return false;
   const decoded = decodeCbor(header);
-  if (!decoded.ok || !(decoded.value instanceof Map) || decoded.value.size !== 3) return false;
+  if (!decoded.ok || !(decoded.value instanceof Map)) return false;
+  const source = decoded.value.get(sourceModuleHeader);
+  if (source !== undefined && !(source instanceof Uint8Array && source.length === 32)) return false;
+  if (decoded.value.size !== (source === undefined ? 3 : 4)) return false;
   const keyId = decoded.value.get(4);
   const type = decoded.value.get(16);
   return (

@@ -2,14 +2,15 @@
 import type { DeviceKey } from '../../firmware-sim/protocol.ts';
 import type { AttributeReading } from '../../hsm/attribute-reading.ts';
 import { signedModuleType } from '../../vm/signed-module.ts';
+import { signedTranslationType } from '../../vm/signed-translation.ts';
 import { recordType } from '../records/cose.ts';
 import type { Role } from './home.ts';
 
 /** Worth nothing by themselves, and in no journal: what a system says of its journal and of its keys. */
 const everyones: readonly string[] = [recordType.journalHead, recordType.keyAudit];
 
-/** Central management's key signs modules and rules too, by which it decides; people put them in force. */
-const centrals = [signedModuleType, recordType.ruleModule, recordType.ruleSet];
+/** Central management's key signs modules, their translations and rules too, by which it decides; people put them in force. */
+const centrals = [signedModuleType, signedTranslationType, recordType.ruleModule, recordType.ruleSet];
 
 /**
  * COSE types (RFC 9596) that a signing key of the system signs without a journal entry. What begins with `ringmint.` it signs anyway: canaries and proofs

@@ -375,8 +375,12 @@ function typeOf(message: Uint8Array): string | undefined {
     return undefined;
   if (!(external instanceof Uint8Array) || external.length !== 0) return undefined;
   const map = decodeCbor(header);
-  if (!map.ok || !(map.value instanceof Map) || map.value.size !== 3) return undefined;
-  const [algorithm, keyId, type] = [1, 4, 16].map((name) => (map.value as Map<number, unknown>).get(name));
+  if (!map.ok || !(map.value instanceof Map)) return undefined;
+  const [algorithm, keyId, type, source] = [1, 4, 16, -65720].map((name) =>
+    (map.value as Map<number, unknown>).get(name),
+  );
+  if (map.value.size === 4 ? !(source instanceof Uint8Array && source.length === 32) : map.value.size !== 3)
+    return undefined;
   if (typeof algorithm !== 'number' || !(keyId instanceof Uint8Array) || keyId.length !== 32)
     return undefined;
   return typeof type === 'string' ? type : undefined;

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { createPublicKey, verify } from 'node:crypto';
 import { encode, rfc8949EncodeOptions } from 'cborg';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -17,6 +17,7 @@ import {
   verifySignedModule,
 } from '../../vm/signed-module.ts';
 import { assembled, wasm } from './machine.ts';
+import { type Key, newKey } from './signing-key.ts';
 
 const { bytes: module, names } = assembled(`
 level l C0 A8
@@ -28,23 +29,6 @@ const r0 k
 output a r0
 halt`);
 const file = withNames(module, names);
-
-interface Key extends ModuleSigner {
-  readonly privateKey: KeyObject;
-}
-
-/** An HSM's part is played by node:crypto: another implementation than the one that verifies. */
-function newKey(): Key {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  const point = Buffer.concat([Buffer.from([4]), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
-  return {
-    privateKey,
-    publicKey: { point: new Uint8Array(point) },
-    sign: async (message) =>
-      new Uint8Array(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
-  };
-}
 
 const key = newKey();
 const other = newKey();

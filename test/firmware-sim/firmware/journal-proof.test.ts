@@ -291,6 +291,21 @@ describe('an anchored key', () => {
     expect(signs(bench, utf8('ringmint'))).toBe(false);
   });
 
+  const translationOf = (hash: CborValue) =>
+    header([
+      [1, -7],
+      [4, keyId],
+      [16, freeType],
+      [-65720, hash],
+    ]);
+
+  it('signs a type that is free with the hash of a source module, and nothing else, beside it', () => {
+    const bench = servingBench();
+    expect(signs(bench, structure(translationOf(new Uint8Array(32))))).toBe(true);
+    for (const hash of [new Uint8Array(31), new Uint8Array(33), 'x'.repeat(32), boundType, null])
+      expect(signs(bench, structure(translationOf(hash)))).toBe(false);
+  });
+
   const bound = header([
     [1, -7],
     [4, keyId],
