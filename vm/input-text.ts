@@ -1,11 +1,21 @@
 /** Inputs of a run as people write them: `limits[2]=100`, `currency[0]='USD'`, and several words that lie together. */
 import type { InputWord } from './host.ts';
-import { type Listing, showWord } from './listing.ts';
+import type { WordType } from './isa.ts';
+import { showWord } from './listing.ts';
 import { SourceLine, SyntaxFault } from './source-line.ts';
 
 export type ReadInputs =
   | { readonly ok: true; readonly inputs: readonly InputWord[] }
   | { readonly ok: false; readonly code: InputCode; readonly message: string };
+
+/** Where inputs may go: a `Listing`, or as much of one as is known. */
+export interface InputPlaces {
+  readonly module: {
+    /** A segment whose type is not known takes both. */
+    readonly segments: readonly { readonly type: WordType | undefined; readonly length: number }[];
+  };
+  readonly names: { readonly segments: readonly string[] };
+}
 
 type InputCode = 'input_malformed' | 'input_unknown' | 'input_repeated';
 
@@ -15,7 +25,7 @@ type InputCode = 'input_malformed' | 'input_unknown' | 'input_repeated';
  * @example
  * readInputs(listing, ["amounts[0]=100 250 50", "currency[0]='EUR'"]);
  */
-export function readInputs(listing: Listing, texts: readonly string[]): ReadInputs {
+export function readInputs(listing: InputPlaces, texts: readonly string[]): ReadInputs {
   const inputs: InputWord[] = [];
   const given = new Set<string>();
   for (const text of texts) {
@@ -32,7 +42,7 @@ export function readInputs(listing: Listing, texts: readonly string[]): ReadInpu
   return { ok: true, inputs };
 }
 
-function readOne(listing: Listing, text: string): ReadInputs {
+function readOne(listing: InputPlaces, text: string): ReadInputs {
   const { module, names } = listing;
   const match = /^\s*([A-Za-z_][\w.]*)\s*\[\s*(\d+)\s*\]\s*=(.*)$/s.exec(text);
   if (match === null)
@@ -57,7 +67,7 @@ function readOne(listing: Listing, text: string): ReadInputs {
   try {
     do {
       const word = line.value();
-      if (word.type !== type)
+      if (type !== undefined && word.type !== type)
         return refuse(
           'input_malformed',
           text,

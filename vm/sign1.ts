@@ -186,6 +186,16 @@ export function verifySign1<M extends string>(
   return { ok: true, payload, unprotected, bound, keyId: new Uint8Array(keyId) };
 }
 
+/** The type that `bytes` say they are of, if they are a COSE_Sign1 that says it; nothing else of them is looked at. */
+export function sign1Type(bytes: Uint8Array): string | undefined {
+  const decoded = bytes[0] === sign1Tag ? decodeCbor(bytes.subarray(1)) : undefined;
+  if (!decoded?.ok || !Array.isArray(decoded.value)) return undefined;
+  const [head] = decoded.value as unknown[];
+  const map = head instanceof Uint8Array ? decodeCbor(head) : undefined;
+  const type: unknown = map?.ok && map.value instanceof Map ? map.value.get(header.type) : undefined;
+  return typeof type === 'string' ? type : undefined;
+}
+
 function readBound(
   map: Map<unknown, unknown>,
   labels: readonly number[],

@@ -29,6 +29,9 @@ export const signedTranslationType = 'application/vnd.ringmint.translation+cose'
 /** Protected, of private use (RFC 9052 §11.1): SHA-256 of the module that was translated. */
 export const sourceModuleHeader = -65720;
 
+/** An instruction of 8 bytes becomes code twice, and has its part of the claims. */
+export const mostTranslationBytes = 64 * limits.moduleBytes;
+
 const wasmMagic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 /** WebAssembly, and the SHA-256 of the module that it is a translation of. */
@@ -47,8 +50,7 @@ const shape: Shape<'signed_translation_malformed'> = {
   type: signedTranslationType,
   noun: 'translation',
   malformed: 'signed_translation_malformed',
-  // An instruction of 8 bytes becomes code twice, and has its part of the claims.
-  mostBytes: 64 * limits.moduleBytes,
+  mostBytes: mostTranslationBytes,
   bound: [sourceModuleHeader],
   fault(payload, unprotected) {
     if (!(unprotected instanceof Map) || unprotected.size !== 0)

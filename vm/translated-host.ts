@@ -9,9 +9,9 @@
  * if (opened.ok) opened.program.run({ inputs: [{ segment: 0, index: 0, value: 5n }] });
  */
 import { isEqual, toHex } from './bytes.ts';
-import { type CompiledModule, type Program, type RunExports, runsOf } from './host.ts';
+import { type CompiledModule, type Program, type RunExports, readPlaces, runsOf } from './host.ts';
 import { limits } from './isa.ts';
-import type { Names } from './module.ts';
+import type { Names, Port } from './module.ts';
 import { claimsSection } from './translator/claims.ts';
 
 export interface TranslationOptions {
@@ -38,8 +38,15 @@ export type TranslationCode =
   /** Not signed by a trusted key. */
   | 'translation_untrusted';
 
+/** A program, and what its exports tell of it: a translation has no names, and no types of its segments. */
+export interface TranslatedProgram extends Program {
+  /** Words, by segment. */
+  readonly segmentLengths: readonly number[];
+  readonly ports: readonly Port[];
+}
+
 export type OpenResult =
-  | { readonly ok: true; readonly program: Program }
+  | { readonly ok: true; readonly program: TranslatedProgram }
   | { readonly ok: false; readonly code: TranslationCode; readonly message: string };
 
 type Refused = Extract<OpenResult, { readonly ok: false }>;
@@ -163,18 +170,26 @@ function readClaimedModule(section: ArrayBuffer): Uint8Array | undefined {
   return Uint8Array.from(module.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
+interface Exports extends RunExports {
+  portIsSymbol(port: number): number;
+}
+
 function programOf(instance: WebAssembly.Instance, hash: Uint8Array, names: Names | undefined): OpenResult {
-  const translated = instance.exports as unknown as RunExports;
-  // A number that no module has would be a list of so many ports below.
-  const ports: unknown = translated.portCount();
-  if (
-    typeof ports !== 'number' ||
-    ports < 0 ||
-    ports > limits.ports ||
-    typeof translated.fuelBound() !== 'bigint'
-  )
+  const translated = instance.exports as unknown as Exports;
+  const count: unknown = translated.portCount();
+  // A number that no module has would be a list of so many ports.
+  const isCount = typeof count === 'number' && count >= 0 && count <= limits.ports;
+  if (!isCount || typeof translated.fuelBound() !== 'bigint')
     return malformed('its exports have other types than those of a translation');
-  return { ok: true, program: { hash, names, ...runsOf(translated) } };
+  const ports = Array.from(
+    { length: count },
+    (_, port): Port => ({
+      type: translated.portIsSymbol(port) === 1 ? 'symbol' : 'number',
+      label: translated.portLabel(port) >>> 0,
+    }),
+  );
+  const segmentLengths = readPlaces(translated).map(({ length }) => length);
+  return { ok: true, program: { hash, names, segmentLengths, ports, ...runsOf(translated) } };
 }
 
 /** What the engine tells of wasm by throwing; anything else is a bug, or a host that is out of memory. */
