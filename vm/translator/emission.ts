@@ -1,0 +1,322 @@
+/** Code of functions: their beginning, control flow and calls, by the templates of docs/TRANSLATOR.md. */
+import type { Elision, Interval } from './claims.ts';
+import { Frame, type Label, type RuntimePlaces } from './frame.ts';
+import { anything, isExact } from './label-state.ts';
+import type { Body, Branch, Loop, Node, Step, While } from './program-tree.ts';
+import { emitStep, type Program } from './step-emission.ts';
+import type { ValueType } from './wasm.ts';
+
+export interface EmittedFunction {
+  readonly parameters: readonly ValueType[];
+  readonly results: readonly ValueType[];
+  readonly locals: readonly ValueType[];
+  readonly body: Uint8Array;
+}
+
+export interface ProvenCode extends EmittedFunction {
+  readonly masked: number;
+  readonly pcDynamic: boolean;
+  readonly elided: readonly Elision[];
+}
+
+export interface EmissionOptions {
+  readonly program: Program;
+  readonly bodies: readonly Body[];
+  readonly runtime: RuntimePlaces;
+}
+
+const allRegisters = 0xffffffff;
+
+/** The version that knows no label and leaves nothing out. */
+export function emitTagged(options: EmissionOptions, index: number): EmittedFunction {
+  return new FunctionEmitter(options, index, undefined, allRegisters, true).emit();
+}
+
+/** The version that inference has proven what for; undefined where none calls it. */
+export function emitProven(options: EmissionOptions, index: number): ProvenCode | undefined {
+  const entry = options.program.inferred.entries[index];
+  if (entry === undefined) return undefined;
+  // What is read although it is not exact is seen only as it is emitted: the first time for that alone.
+  const dry = new FunctionEmitter(options, index, entry, 0, false);
+  dry.emit();
+  const { neededMask: masked, neededPc: pcDynamic } = dry.frame;
+  const emitter = new FunctionEmitter(options, index, entry, masked, pcDynamic);
+  return { ...emitter.emit(), masked, pcDynamic, elided: emitter.frame.elided };
+}
+
+/** The index of a function's version in the module. */
+export function versionIndex(runtime: RuntimePlaces, index: number, version: 'tagged' | 'proven'): number {
+  return runtime.functionCount + 2 * index + (version === 'tagged' ? 0 : 1);
+}
+
+class FunctionEmitter {
+  readonly frame: Frame;
+  private readonly options: EmissionOptions;
+  private readonly index: number;
+  private readonly body: Body;
+  /** The innermost loops that are open, with the depth of each. */
+  private readonly loops: { readonly loop: Loop; readonly depth: number }[] = [];
+
+  constructor(
+    options: EmissionOptions,
+    index: number,
+    entry: EmissionOptions['program']['inferred']['entries'][number],
+    masked: number,
+    pcDynamic: boolean,
+  ) {
+    const body = options.bodies[index];
+    if (body === undefined) throw new Error(`function ${index} is not there`);
+    this.options = options;
+    this.index = index;
+    this.body = body;
+    const { before } = options.program.inferred;
+    this.frame = new Frame({ body, entry, before, runtime: options.runtime, masked, pcDynamic });
+  }
+
+  emit(): EmittedFunction {
+    const { frame, body } = this;
+    const { entry } = frame.options;
+    const pc = frame.pcLabel(entry?.pc ?? anything);
+    if (entry === undefined) this.guard();
+    frame.code.globalGet(frame.global('fuelLeft')).set(frame.fuel);
+    for (let r = 0; r < body.registers; r++) {
+      if (!frame.isMasked(r) || frame.hasLabelParameter(r)) continue;
+      const known = entry?.parameters[r];
+      frame.setLabel(r, () => frame.push(known === undefined ? pc : { known, local: 0 }));
+    }
+    if (!frame.hasPcParameter()) frame.setPc(pc);
+    frame.charge(body.charge, pc, body.first);
+    this.emitNodes(body.nodes, 0);
+    frame.code.op('end');
+    return {
+      parameters: frame.parameters,
+      results: ['i32'],
+      locals: frame.locals,
+      body: frame.code.bytes,
+    };
+  }
+
+  /** Goes on in the proven version where what that claims holds. */
+  private guard(): void {
+    const { frame, index, body } = this;
+    const { code } = frame;
+    const { inferred } = this.options.program;
+    const entry = inferred.entries[index];
+    if (entry === undefined) return;
+    const labels = body.function.parameters.map((_, r) => frame.labelOf(body.first, r));
+    const uncleared = { known: anything, local: frame.uncleared };
+    code.globalGet(frame.global('dirty')).op('i32.eqz');
+    code.globalGet(frame.global('fuelLeft')).i64(body.dearest).op('i64.ge_s').op('i32.and');
+    this.within(frame.pcLabel(anything), entry.pc);
+    this.within(uncleared, entry.uncleared);
+    for (const [r, label] of labels.entries()) this.within(label, entry.parameters[r] ?? anything);
+    code.op('if');
+    if (!isExact(entry.pc)) frame.push(frame.pcLabel(anything));
+    if (!isExact(entry.uncleared)) frame.push(uncleared);
+    for (const r of labels.keys()) code.get(frame.value(r));
+    for (const [r, label] of labels.entries())
+      if (!isExact(entry.parameters[r] ?? anything)) frame.push(label);
+    code.call(versionIndex(this.options.runtime, index, 'proven'));
+    code.op('if').i32(1).op('return').op('end');
+    for (const [at, known] of (inferred.results[index] ?? []).entries())
+      if (isExact(known)) code.i32(known[0]).globalSet(frame.global(`resultLabel${at}`));
+    code.i32(0).op('return').op('end');
+  }
+
+  private within(label: Label, [low, high]: Interval): void {
+    const { code } = this.frame;
+    this.frame.push(label);
+    if (low === high) code.i32(low).op('i32.eq');
+    else {
+      code.i32(~high).op('i32.and');
+      this.frame.push(label);
+      code.i32(-1).op('i32.xor').i32(low).op('i32.and').op('i32.or').op('i32.eqz');
+    }
+    code.op('i32.and');
+  }
+
+  private emitNodes(nodes: readonly Node[], depth: number): void {
+    for (const node of nodes) {
+      if (node.kind === 'if') this.emitBranch(node, depth);
+      else if (node.kind === 'loop') this.emitLoop(node, depth);
+      else if (node.kind === 'while') this.emitWhile(node);
+      else if (node.mnemonic === 'call') this.emitCall(node);
+      else if (node.mnemonic === 'return') this.emitReturn(node);
+      else if (node.mnemonic === 'halt') this.emitHalt(node);
+      else emitStep(this.frame, this.options.program, node);
+    }
+  }
+
+  /** Keeps pc for when the block is left; gives it as it will be read then. */
+  private savePc(at: number, depth: number): Label {
+    const { frame } = this;
+    const pc = frame.pcAt(at);
+    if (isExact(pc.known)) return pc;
+    frame.push(pc);
+    frame.code.set(frame.savedPc(depth));
+    return { known: pc.known, local: frame.savedPc(depth) };
+  }
+
+  /** pc ⊔ I ⊔ La. */
+  private conditionLabel(node: Branch | While): Label {
+    const { frame } = this;
+    const { at, level, word, uncleared } = node;
+    const label = frame.compute(level, [frame.pcAt(at), frame.labelOf(at, word.registers[1])]);
+    frame.check(label, uncleared, at);
+    return label;
+  }
+
+  /** Raises the registers of `writes` to `label`. */
+  private raise(writes: number, label: Label, at: number): void {
+    const { frame } = this;
+    for (let r = 0; r < this.body.registers; r++) {
+      if (((writes >>> r) & 1) === 0) continue;
+      const before = frame.labelOf(at, r);
+      const known = frame.known(before, label);
+      const handles = !frame.isSurelyHandled(known);
+      const raised = isExact(known) || handles || frame.isMasked(r);
+      const after = raised ? frame.joinInto(frame.old, before, label) : { known, local: 0 };
+      frame.handled(after, 'raise', at);
+      frame.setLabel(r, () => frame.push(after));
+    }
+  }
+
+  private emitBranch(node: Branch, depth: number): void {
+    const { frame } = this;
+    const { code } = frame;
+    const { at } = node;
+    const label = this.conditionLabel(node);
+    this.raise(node.writes, label, at);
+    const before = this.savePc(at, depth);
+    frame.setPc(label);
+    frame.chargeDearest(() => code.i64(node.dearest), before, label, at);
+    const pc = frame.pcLabel(label.known);
+    code.get(frame.value(node.word.registers[1])).i64(0n).op('i64.ne').op('if');
+    frame.charge(node.charge, pc, at + 1);
+    this.emitNodes(node.then, depth + 1);
+    if (node.otherwise !== undefined) {
+      code.op('else');
+      frame.charge(node.elseCharge, pc, node.elseAt + 1);
+      this.emitNodes(node.otherwise, depth + 1);
+    }
+    code.op('end');
+    frame.setPc(before);
+    frame.charge(node.endCharge, frame.pcLabel(before.known), node.endAt + 1);
+  }
+
+  private emitLoop(node: Loop, depth: number): void {
+    const { frame } = this;
+    const { code } = frame;
+    const { at, endAt } = node;
+    const rounds = frame.roundsOf(depth);
+    code.i32(0).set(rounds);
+    const before = this.savePc(at, depth);
+    frame.charge(node.charge, frame.pcAt(at), at + 1);
+    code.op('block').op('loop');
+    this.loops.push({ loop: node, depth });
+    this.emitNodes(node.body, depth + 1);
+    this.loops.pop();
+    const pc = frame.pcAt(endAt);
+    code.get(rounds).i32(Number(node.bound)).op('i32.eq').op('if');
+    frame.trap('bound', endAt, () => frame.push(pc));
+    code.op('end').get(rounds).i32(1).op('i32.add').set(rounds);
+    frame.charge(node.charge, pc, at + 1);
+    code.br(0).op('end').op('end');
+    frame.setPc(before);
+    frame.charge(node.endCharge, frame.pcLabel(before.known), endAt + 1);
+  }
+
+  private emitWhile(node: While): void {
+    const { frame } = this;
+    const { code } = frame;
+    const { at } = node;
+    const open = this.loops.at(-1);
+    if (open === undefined) throw new Error('a verified `while` is in a loop');
+    const { loop, depth } = open;
+    const label = this.conditionLabel(node);
+    this.raise(loop.writes, label, at);
+    const pushCost = (): void => {
+      code.i64(node.dearest).i64(loop.round).i64(loop.bound);
+      code.get(frame.roundsOf(depth)).op('i64.extend_i32_u').op('i64.sub');
+      frame.call('roundsCost');
+    };
+    frame.chargeDearest(pushCost, frame.pcAt(at), label, at);
+    frame.setPc(label);
+    code.get(frame.value(node.word.registers[1])).op('i64.eqz').brIf(1);
+    frame.charge(node.charge, frame.pcLabel(label.known), at + 1);
+  }
+
+  private emitCall(node: Step): void {
+    const { frame, options } = this;
+    const { code } = frame;
+    const { at, level, uncleared, word } = node;
+    const [d, a] = word.registers;
+    const callee = options.bodies[word.index];
+    if (callee === undefined) throw new Error('a verified `call` has its function');
+    const { authority, parameters, results } = callee.function;
+    const entry = frame.proven ? options.program.inferred.entries[word.index] : undefined;
+    const isGiven = (label: Interval | undefined): boolean => label === undefined || !isExact(label);
+    const inside = frame.compute((level | authority) >>> 0, [frame.pcAt(at)]);
+    const given = parameters.map((_, index) => frame.labelOf(at, a + index));
+    for (const argument of given) {
+      const label = frame.joinInto(frame.old, inside, argument);
+      frame.check(label, uncleared, at);
+    }
+    frame.handled(inside, 'handled', at);
+    frame.chargeDearest(() => code.i64(callee.dearest), frame.pcAt(at), inside, at);
+    code.get(frame.fuel).globalSet(frame.global('fuelLeft'));
+    if (isGiven(entry?.pc)) frame.push(inside);
+    if (isGiven(entry?.uncleared)) code.i32(uncleared);
+    for (const index of parameters.keys()) code.get(frame.value(a + index));
+    for (const [index, argument] of given.entries())
+      if (isGiven(entry?.parameters[index])) frame.pushJoin(inside, argument);
+    code.call(versionIndex(options.runtime, word.index, frame.proven ? 'proven' : 'tagged'));
+    code.op('if').i32(1).op('return').op('end');
+    code.globalGet(frame.global('fuelLeft')).set(frame.fuel);
+    for (const index of results.keys()) {
+      const known = frame.proven
+        ? (options.program.inferred.results[word.index]?.[index] ?? anything)
+        : anything;
+      code.globalGet(frame.global(`result${index}`)).set(frame.value(d + index));
+      frame.setLabel(d + index, () => {
+        if (isExact(known)) frame.push({ known, local: 0 });
+        else code.globalGet(frame.global(`resultLabel${index}`));
+      });
+    }
+    frame.charge(node.charge, frame.pcAt(at), at + 1);
+  }
+
+  private emitReturn(node: Step): void {
+    const { frame, body } = this;
+    const { code } = frame;
+    const { at, level, uncleared, word } = node;
+    const more = frame.options.entry?.uncleared ?? anything;
+    for (const index of body.function.results.keys()) {
+      const register = word.registers[1] + index;
+      const label = frame.compute(level, [frame.pcAt(at), frame.labelOf(at, register)]);
+      frame.check(label, uncleared, at, more);
+      code.get(frame.value(register)).globalSet(frame.global(`result${index}`));
+      if (isExact(label.known)) continue;
+      frame.push(label);
+      code.globalSet(frame.global(`resultLabel${index}`));
+    }
+    code.get(frame.fuel).globalSet(frame.global('fuelLeft')).i32(0);
+  }
+
+  private emitHalt(node: Step): void {
+    const { frame, body, options } = this;
+    const { code } = frame;
+    code.get(frame.fuel).globalSet(frame.global('fuelLeft'));
+    const first = options.runtime.address('REGISTERS');
+    for (let r = 0; options.program.registers && r < body.registers; r++) {
+      code
+        .i32(0)
+        .get(frame.value(r))
+        .store('i64.store', first + 16 * r);
+      code.i32(0);
+      frame.push(frame.labelOf(node.at, r));
+      code.store('i32.store', first + 16 * r + 8);
+    }
+    code.i32(0);
+  }
+}
