@@ -193,11 +193,11 @@ class FunctionEmitter {
     const pc = frame.pcLabel(label.known);
     code.get(frame.value(node.word.registers[1])).i64(0n).op('i64.ne').op('if');
     frame.charge(node.charge, pc, at + 1);
-    this.emitNodes(node.then, depth + 1);
-    if (node.otherwise !== undefined) {
+    this.emitNodes(node.arm, depth + 1);
+    if (node.otherArm !== undefined) {
       code.op('else');
       frame.charge(node.elseCharge, pc, node.elseAt + 1);
-      this.emitNodes(node.otherwise, depth + 1);
+      this.emitNodes(node.otherArm, depth + 1);
     }
     code.op('end');
     frame.setPc(before);

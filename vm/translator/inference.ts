@@ -126,8 +126,8 @@ class Inference {
           continue;
         }
         const other = state.copy();
-        this.walk(node.then, state, index, undefined);
-        if (node.otherwise !== undefined) this.walk(node.otherwise, other, index, undefined);
+        this.walk(node.arm, state, index, undefined);
+        if (node.otherArm !== undefined) this.walk(node.otherArm, other, index, undefined);
         state.widen(other);
         state.pc = pc;
       }

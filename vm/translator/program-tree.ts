@@ -27,8 +27,8 @@ export interface While extends Placed {
 
 export interface Branch extends Placed {
   readonly kind: 'if';
-  then: readonly Node[];
-  otherwise: readonly Node[] | undefined;
+  arm: readonly Node[];
+  otherArm: readonly Node[] | undefined;
   /** Of `else`, where there is one. */
   elseAt: number;
   elseCharge: bigint;
@@ -204,20 +204,20 @@ class BodyReader {
 
   private readBranch(placed: Placed, gathered: Gathered): Branch {
     this.open();
-    const then = this.gather();
+    const arm = this.gather();
     const hasElse = this.mnemonicHere() === 'else';
     const elseAt = hasElse ? this.first + this.next++ : 0;
-    const otherwise = hasElse ? this.gather() : undefined;
+    const otherArm = hasElse ? this.gather() : undefined;
     const endAt = this.close();
-    const dearest = otherwise !== undefined && otherwise.fuel > then.fuel ? otherwise.fuel : then.fuel;
-    const writes = then.writes | (otherwise?.writes ?? 0);
+    const dearest = otherArm !== undefined && otherArm.fuel > arm.fuel ? otherArm.fuel : arm.fuel;
+    const writes = arm.writes | (otherArm?.writes ?? 0);
     gathered.fuel = sum(gathered.fuel, dearest);
     gathered.writes |= writes;
     return {
       ...placed,
       kind: 'if',
-      then: then.nodes,
-      otherwise: otherwise?.nodes,
+      arm: arm.nodes,
+      otherArm: otherArm?.nodes,
       elseAt,
       elseCharge: hasElse ? this.chargeAfter(elseAt) : 0n,
       endAt,

@@ -44,7 +44,7 @@ const comparisons: Readonly<Record<string, Opcode>> = {
 /** Emits one instruction; those of control flow are emission.ts's. */
 export function emitStep(frame: Frame, program: Program, step: Step): void {
   const { word, mnemonic } = step;
-  const [d, a, b, c] = word.registers;
+  const [, a, b, c] = word.registers;
   const emitter = new StepEmitter(frame, program, step);
   switch (mnemonic) {
     case 'const': {
