@@ -172,7 +172,7 @@ class Inference {
       case 'store': {
         const stored = join(address, state.label(b));
         const declared = exactly(module.segments[word.index]?.label ?? 0);
-        if (!isSame(stored, declared)) this.broken.add(word.index);
+        if (this.uniform[word.index] === true && !isSame(stored, declared)) this.broken.add(word.index);
         return;
       }
       case 'declassify':
