@@ -84,7 +84,7 @@ class Inference {
     this.results = bodies.map(() => []);
   }
 
-  /** Segments that are not uniform. */
+  /** Segments that turned out not to be uniform although they were taken for it. */
   run(): ReadonlySet<number> {
     const main = this.bodies.length - 1;
     this.entries[main] = {
