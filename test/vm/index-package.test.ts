@@ -122,7 +122,7 @@ describe('the package', () => {
       const files = typeof target === 'string' ? [target] : Object.values(target);
       for (const file of files) expect(existsSync(join(installed, file)), `${name}: ${file}`).toBe(true);
     }
-    for (const name of ['machine.wasm', 'ringmint_vm.h', 'conformance.txt'])
+    for (const name of ['machine.wasm', 'translator-runtime.wasm', 'ringmint_vm.h', 'conformance.txt'])
       expect(
         readFileSync(join(installed, 'dist/vm', name)).equals(readFileSync(join(project, 'vm', name))),
         `dist/vm/${name} is not vm/${name}: run \`npm run build\``,

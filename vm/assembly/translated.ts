@@ -45,7 +45,7 @@ const FINISHED: u32 = 0;
 const TRAPPED: u32 = 1;
 const NOT_READY: u32 = 2;
 
-/** Up to so many bytes a loop is as fast as what WebAssembly has for it. */
+/** Up to so many bytes are zeroed by a loop: for `memory.fill` engines call out of the code. */
 const FILLED_ONE_BY_ONE: usize = 512;
 
 export let fuelLeft: i64 = 0;
