@@ -107,9 +107,9 @@ interface SegmentExports {
   segmentLength(segment: number): number;
 }
 
-/** What a run takes: of the machine with a module in it, and of a translated module. */
+/** What a run takes: of the machine with a module in it, and of a translated module. It is published, and so has no `WebAssembly.Memory`. */
 export interface RunExports extends SegmentExports {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: { readonly buffer: ArrayBuffer };
   fuelBound(): bigint;
   reset(): void;
   run(fuel: bigint): number;
