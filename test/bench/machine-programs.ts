@@ -171,3 +171,12 @@ end
 output denied r20
 halt
 `;
+
+/** The limits and the ceiling that `rule` is run with. */
+export const ruleWords: readonly (readonly [number, number, bigint])[] = [
+  [0, 0, 900_000n],
+  [0, 1, 1_200_000n],
+  [0, 2, 1_000_000n],
+  [0, 3, 5n],
+  [1, 0, 1_100_000n],
+];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assembled, type BareMachine, bareMachine, bareSteppingMachine, loadBare } from '../vm/machine.ts';
 import { median, type Row } from './figure.ts';
-import { arithmetic, fibonacci, rule, sieve } from './machine-programs.ts';
+import { arithmetic, fibonacci, rule, ruleWords, sieve } from './machine-programs.ts';
 
 const project = join(import.meta.dirname, '../..');
 const rounds = 15;
@@ -13,14 +13,6 @@ const runsOfRound = 3;
 const fuel = 1n << 60n;
 
 const programs: Readonly<Record<string, string>> = { sieve, fibonacci, arithmetic, rule };
-const ruleWords: readonly (readonly [number, number, bigint])[] = [
-  [0, 0, 900_000n],
-  [0, 1, 1_200_000n],
-  [0, 2, 1_000_000n],
-  [0, 3, 5n],
-  [1, 0, 1_100_000n],
-];
-
 function prepare(machine: BareMachine, name: string): void {
   machine.reset();
   if (name === 'rule')

@@ -53,6 +53,7 @@ import { benchSealedStore } from './sealed-store.ts';
 import { benchSigning } from './signing.ts';
 import { benchSlowHsm } from './slow-hsm.ts';
 import { benchStores } from './store.ts';
+import { benchTranslator } from './translator.ts';
 
 const loneRequests = 100;
 const signatures = 4_000;
@@ -256,6 +257,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   signing: benchSigning,
   anchor: benchAnchor,
   machine: benchMachine,
+  translator: benchTranslator,
   embedded: benchEmbeddedCall,
   stores: benchStores,
   'sealed-store': benchSealedStore,
