@@ -1,0 +1,3 @@
+import { agreesOnPart } from './differential.ts';
+
+agreesOnPart(3);
