@@ -8,6 +8,7 @@ const long = [
   'test/liars/',
   'test/flow/',
   'test/vm/seeded-defects',
+  'test/vm/translator/differential',
   'test/firmware-sim/glitch',
   'test/firmware-sim/cut',
   'test/firmware-sim/random',
