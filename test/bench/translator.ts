@@ -24,7 +24,8 @@ function handWritten(): HandWritten {
   const text = readFileSync(new URL('./hand-written.wat', import.meta.url), 'utf8');
   const module = binaryen.parseText(text);
   module.setFeatures(binaryen.Features.All);
-  module.runPasses(['inlining']);
+  binaryen.setAlwaysInlineMaxSize(40);
+  module.runPasses(['inlining', 'simplify-locals', 'vacuum']);
   const wasm = new Uint8Array(module.emitBinary());
   module.dispose();
   return new WebAssembly.Instance(new WebAssembly.Module(wasm), {}).exports as unknown as HandWritten;
