@@ -10,6 +10,8 @@ export class FuelTable {
   private readonly bodies: readonly (readonly Step[])[];
   /** By the first instruction of each block. */
   private readonly charges: ReadonlyMap<number, number>;
+  /** What was summed already: functions that call each other would be summed over and over. */
+  private readonly sums = new Map<readonly Step[], bigint>();
 
   constructor(module: Module, bodies: readonly (readonly Step[])[]) {
     this.module = module;
@@ -51,7 +53,11 @@ export class FuelTable {
 
   /** Of the dearest way through. */
   dearest(steps: readonly Step[]): bigint {
-    return steps.reduce((sum, step) => sum + BigInt(this.fuelOf(step)) + this.dearestInside(step), 0n);
+    const known = this.sums.get(steps);
+    if (known !== undefined) return known;
+    const sum = steps.reduce((total, step) => total + BigInt(this.fuelOf(step)) + this.dearestInside(step), 0n);
+    this.sums.set(steps, sum);
+    return sum;
   }
 
   /** Of a branch its dearer arm, of a loop all its rounds, of a call the function. */

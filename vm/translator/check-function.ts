@@ -1,0 +1,424 @@
+/** Goes once forward through a function and the code of one of its versions, with the state that is claimed at the head of each loop. */
+import type { Step } from '../specification/syntax-tree.ts';
+import { CodeMatch } from './check-code.ts';
+import { anyEntry, Frame, type Label } from './check-frame.ts';
+import { checkInstruction } from './check-instruction.ts';
+import { type CheckedProgram, type Entry, signatureOf } from './check-program.ts';
+import {
+  anything,
+  exactly,
+  isExact,
+  isSame,
+  isSameState,
+  join,
+  meetStates,
+  type State,
+} from './check-state.ts';
+import { Refusal } from './check-wasm.ts';
+import type { Interval, ProvenFunction } from './claims.ts';
+
+/** What a walk through proven versions finds out, for the claims that go beyond one function. */
+export interface Findings {
+  /** A call of a proven version. */
+  called(callee: number, entry: Entry): void;
+  /** A store that leaves another label than its segment's. */
+  notUniform(segment: number): void;
+}
+
+/** A loop settles in a few rounds; a program for which it takes longer is not accepted. */
+const mostRounds = 1000;
+
+/** The loop that is open, as its `while`s need it. */
+interface OpenLoop {
+  readonly step: Step;
+  readonly nesting: number;
+  readonly writes: number;
+  readonly round: bigint;
+  /** Fuel of the dearest way from behind each `while` to the end of the round. */
+  readonly rest: ReadonlyMap<Step, bigint>;
+  exit: State | undefined;
+}
+
+/** Compares the body of a version, from `at` to `to`; `claim` is `undefined` for the tagged one. */
+export function checkVersion(
+  program: CheckedProgram,
+  index: number,
+  claim: ProvenFunction | undefined,
+  code: { readonly bytes: Uint8Array; readonly at: number; readonly to: number },
+  findings: Findings,
+): void {
+  const heads = claim === undefined ? new Map<number, State>() : leastHeads(program, index, claim);
+  for (const loop of claim?.loops ?? []) {
+    const head = heads.get(loop.at);
+    if (head === undefined || !isSameState(loop, head)) {
+      const why = `function ${index}: what is claimed at the head of the loop of instruction ${loop.at} is not the least that holds there`;
+      throw new Refusal('claim_unproven', why, { function: index, instruction: loop.at });
+    }
+  }
+  const match = new CodeMatch(code.bytes, code.at, code.to, (offset) => {
+    const { mnemonic, at } = walk.here();
+    const version = claim === undefined ? 'tagged' : 'proven';
+    const why = `function ${index}, ${version}: byte ${offset} is not what instruction ${at}, \`${mnemonic}\`, is to come to`;
+    throw new Refusal('translation_differs', why, { function: index, instruction: at, offset });
+  });
+  const walk = new Walk(program, index, claim, match, findings, (loop) => heads.get(loop.at));
+  walk.all();
+  match.end();
+}
+
+/** The least state at the head of each loop that holds in every round, from nothing on: so that no claim is wider than it has to be. */
+function leastHeads(
+  program: CheckedProgram,
+  index: number,
+  claim: ProvenFunction,
+): ReadonlyMap<number, State> {
+  const heads = new Map<number, State>();
+  const nowhere: Findings = { called() {}, notUniform() {} };
+  let isSettled = false;
+  const widen = (at: number, state: State): State => {
+    const known = heads.get(at);
+    const wider = known === undefined ? state : meetStates(known, state);
+    if (known === undefined || !isSameState(known, wider)) isSettled = false;
+    heads.set(at, wider);
+    return wider;
+  };
+  for (let round = 0; !isSettled; round++) {
+    if (round === mostRounds)
+      throw new Refusal('claim_unproven', `function ${index}: its loops do not settle`, { function: index });
+    isSettled = true;
+    const match = new CodeMatch(undefined, 0, 0, () => {
+      throw new Error('invariant broken: nothing is compared');
+    });
+    new Walk(program, index, claim, match, nowhere, (loop, state) => widen(loop.at, state)).all();
+  }
+  return heads;
+}
+
+class Walk {
+  private readonly program: CheckedProgram;
+  private readonly frame: Frame;
+  private readonly findings: Findings;
+  private readonly head: (loop: Step, state: State) => State | undefined;
+  private mnemonic = 'begin';
+
+  constructor(
+    program: CheckedProgram,
+    index: number,
+    claim: ProvenFunction | undefined,
+    code: CodeMatch,
+    findings: Findings,
+    head: (loop: Step, state: State) => State | undefined,
+  ) {
+    this.program = program;
+    this.frame = new Frame(program, index, claim, code);
+    this.findings = findings;
+    this.head = head;
+  }
+
+  here(): { readonly at: number; readonly mnemonic: string } {
+    return { at: this.frame.at, mnemonic: this.mnemonic };
+  }
+
+  all(): void {
+    const { frame } = this;
+    const { code, body } = frame;
+    frame.locals();
+    const proven = this.program.claims.functions[frame.index] ?? undefined;
+    if (frame.claim === undefined && proven !== undefined) this.guard(proven);
+    code.getGlobal(this.program.runtime.index('fuelLeft')).set(frame.fuel);
+    frame.begin();
+    frame.charge(body.first, frame.pc());
+    this.steps(body.steps, 0, undefined);
+    code.op('end');
+    frame.settle();
+  }
+
+  /** Goes on in the proven version where labels, fuel and uniform segments are as it claims. */
+  private guard(claim: ProvenFunction): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    const { runtime } = program;
+    const own = signatureOf(frame.entry);
+    const proven = signatureOf(claim);
+    const within = (local: number | undefined, [low, high]: Interval): void => {
+      code.get(local ?? 0);
+      if (low === high) code.i32(low).op('i32.eq');
+      else {
+        code
+          .i32(~high)
+          .op('i32.and')
+          .get(local ?? 0)
+          .i32(-1)
+          .op('i32.xor')
+          .i32(low);
+        code.op('i32.and', 'i32.or', 'i32.eqz');
+      }
+      code.op('i32.and');
+    };
+    code.getGlobal(runtime.index('dirty')).op('i32.eqz');
+    code
+      .getGlobal(runtime.index('fuelLeft'))
+      .i64(program.dearest(frame.body.steps))
+      .op('i64.ge_s', 'i32.and');
+    within(own.pc, claim.pc);
+    within(own.uncleared, claim.uncleared);
+    for (const [index, label] of claim.parameters.entries()) within(own.labels[index], label);
+    code.op('if');
+    if (proven.pc !== undefined) code.get(own.pc ?? 0);
+    if (proven.uncleared !== undefined) code.get(own.uncleared ?? 0);
+    for (const index of claim.parameters.keys()) code.get(own.values + index);
+    for (const [index, label] of proven.labels.entries())
+      if (label !== undefined) code.get(own.labels[index] ?? 0);
+    code
+      .call(program.tagged(frame.index) + 1)
+      .op('if')
+      .i32(1)
+      .op('return', 'end');
+    for (const [index, label] of claim.results.entries())
+      if (isExact(label)) code.i32(label[0]).setGlobal(runtime.index(`resultLabel${index}`));
+    code.i32(0).op('return', 'end');
+  }
+
+  private steps(steps: readonly Step[], nesting: number, loop: OpenLoop | undefined): void {
+    for (const step of steps) {
+      this.frame.at = step.at;
+      this.mnemonic = step.instruction.mnemonic;
+      if (step.kind === 'if') this.branch(step, nesting);
+      else if (step.kind === 'loop') this.loop(step, nesting);
+      else if (this.mnemonic === 'while') this.leave(step, loop);
+      else if (this.mnemonic === 'call') this.call(step);
+      else if (this.mnemonic === 'return') this.giveBack(step);
+      else if (this.mnemonic === 'halt') this.halt();
+      else checkInstruction(this.frame, step, (segment) => this.findings.notUniform(segment));
+    }
+  }
+
+  /** Label of the condition, checked; and every register that is written under it raised to it. */
+  private raise(step: Step, writes: number): Label {
+    const { frame } = this;
+    const { level, uncleared } = this.program.levelOf(step);
+    const [, a] = step.word.registers;
+    const label = frame.labelOf(level, [frame.pc(), frame.register(a)]);
+    frame.check(label, uncleared);
+    for (let register = 0; register < frame.body.registers; register++) {
+      if (((writes >>> register) & 1) === 0) continue;
+      const before = frame.register(register);
+      const raised = frame.computed(join(before.known, label.known), frame.old);
+      frame.raise(before, label, raised);
+      frame.writeLabel(register, raised);
+    }
+    return label;
+  }
+
+  private branch(step: Step, nesting: number): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    const [, a] = step.word.registers;
+    const label = this.raise(step, program.writes(step.arms.flat()));
+    const outer = this.keepPc(nesting);
+    frame.writePc(label);
+    frame.chargeDearest(() => code.i64(program.dearestInside(step)), outer, label);
+    code.get(frame.value(a)).i64(0n).op('i64.ne', 'if');
+    frame.charge(step.at + 1, label);
+    const under = frame.state;
+    const [first = [], second = []] = step.arms;
+    this.steps(first, nesting + 1, undefined);
+    const after = frame.state;
+    frame.state = under;
+    const firstEnd = first.at(-1)?.end ?? step.at;
+    if (second.length > 0 || step.end !== firstEnd + 1) {
+      this.mnemonic = 'else';
+      frame.at = firstEnd + 1;
+      code.op('else');
+      frame.charge(firstEnd + 2, label);
+      this.steps(second, nesting + 1, undefined);
+    }
+    this.close(step);
+    frame.state = meetStates(after, frame.state);
+    code.op('end');
+    frame.writePc(outer);
+    frame.charge(step.end + 1, outer);
+  }
+
+  private close(step: Step): void {
+    this.mnemonic = 'end';
+    this.frame.at = step.end;
+  }
+
+  /** pc as it is now, kept where the code changes it. */
+  private keepPc(nesting: number): Label {
+    const { frame } = this;
+    const pc = frame.pc();
+    const local = frame.outer[nesting] ?? 0;
+    if (!isExact(pc.known)) {
+      frame.read(pc);
+      frame.code.set(local);
+    }
+    return { known: pc.known, local, of: 'computed' };
+  }
+
+  private loop(step: Step, nesting: number): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    const [body = []] = step.arms;
+    const rounds = frame.rounds[nesting] ?? 0;
+    code.i32(0).set(rounds);
+    const outer = this.keepPc(nesting);
+    frame.charge(step.at + 1, frame.pc());
+    code.op('block', 'loop');
+    this.enter(step);
+    const open: OpenLoop = {
+      step,
+      nesting,
+      writes: program.writes(body),
+      round: program.dearest(body),
+      rest: program.rests(body),
+      exit: undefined,
+    };
+    this.steps(body, nesting + 1, open);
+    this.close(step);
+    const pc = frame.pc();
+    code
+      .get(rounds)
+      .i32(Number(program.fuel.bound(step)))
+      .op('i32.eq', 'if');
+    frame.trap('bound', () => frame.read(pc));
+    code.op('end').get(rounds).i32(1).op('i32.add').set(rounds);
+    frame.charge(step.at + 1, pc);
+    this.enter(step);
+    code.br(0).op('end', 'end');
+    if (open.exit !== undefined) frame.state = open.exit;
+    frame.writePc(outer);
+    frame.charge(step.end + 1, outer);
+  }
+
+  /** A round begins with what is claimed, which what is known has to be within. */
+  private enter(step: Step): void {
+    const { frame } = this;
+    if (frame.claim === undefined) return;
+    const head = this.head(step, frame.state);
+    if (head === undefined || !isSameState(meetStates(head, frame.state), head))
+      throw frame.unproven(`what is claimed at the head of the loop of instruction ${step.at} does not hold`);
+    frame.state = head;
+  }
+
+  private leave(step: Step, loop: OpenLoop | undefined): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    if (loop === undefined)
+      throw new Error('invariant broken: a verified module has no `while` outside a loop');
+    const [, a] = step.word.registers;
+    const pc = frame.pc();
+    const label = this.raise(step, loop.writes);
+    frame.chargeDearest(
+      () => {
+        code
+          .i64(loop.rest.get(step) ?? 0n)
+          .i64(loop.round)
+          .i64(program.fuel.bound(loop.step));
+        code.get(frame.rounds[loop.nesting] ?? 0).op('i64.extend_i32_u', 'i64.sub');
+        code.call(program.runtime.index('roundsCost'));
+      },
+      pc,
+      label,
+    );
+    frame.writePc(label);
+    loop.exit = loop.exit === undefined ? frame.state : meetStates(loop.exit, frame.state);
+    code.get(frame.value(a)).op('i64.eqz').brIf(1);
+    frame.charge(step.at + 1, label);
+  }
+
+  private call(step: Step): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    const { runtime } = program;
+    const [d, a] = step.word.registers;
+    const callee = program.functions[step.word.index];
+    const claim = program.claims.functions[step.word.index];
+    if (callee === undefined) throw new Error('invariant broken: a verified module calls no such function');
+    const { parameters, results, authority } = callee.body;
+    const { level, uncleared } = program.levelOf(step);
+    const inside = frame.labelOf((level | authority) >>> 0, [frame.pc()]);
+    const given = parameters.map((_, index) => {
+      const label = frame.joined([inside, frame.register(a + index)], frame.old);
+      frame.check(label, uncleared);
+      return label;
+    });
+    frame.handled(inside, 'handled');
+    frame.chargeDearest(() => code.i64(program.dearestInside(step)), frame.pc(), inside);
+    const entry = {
+      pc: inside.known,
+      uncleared: exactly(uncleared),
+      parameters: given.map(({ known }) => known),
+    };
+    let taken: Entry = entry;
+    if (frame.claim !== undefined) {
+      this.findings.called(step.word.index, entry);
+      if (claim === null || claim === undefined)
+        throw frame.unproven('it calls a function without a proven version');
+      taken = claim;
+    }
+    const signature = signatureOf(frame.claim === undefined ? anyEntry(parameters.length) : taken);
+    code.get(frame.fuel).setGlobal(runtime.index('fuelLeft'));
+    if (signature.pc !== undefined) frame.read(inside);
+    if (signature.uncleared !== undefined) code.i32(uncleared);
+    for (const index of parameters.keys()) code.get(frame.value(a + index));
+    for (const [index, label] of given.entries()) {
+      if (signature.labels[index] === undefined) continue;
+      if (isExact(label.known)) code.i32(label.known[0]);
+      else {
+        frame.read(inside);
+        frame.read(frame.register(a + index));
+        code.op('i32.or');
+      }
+    }
+    code.call(program.tagged(step.word.index) + (frame.claim === undefined ? 0 : 1));
+    code.op('if').i32(1).op('return', 'end');
+    code.getGlobal(runtime.index('fuelLeft')).set(frame.fuel);
+    for (const index of results.keys()) {
+      const known = frame.known(claim?.results[index] ?? anything);
+      code.getGlobal(runtime.index(`result${index}`)).set(frame.value(d + index));
+      frame.takeLabel(d + index, known, runtime.index(`resultLabel${index}`));
+    }
+    frame.charge(step.at + 1, frame.pc());
+  }
+
+  private giveBack(step: Step): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    const [, a] = step.word.registers;
+    const { level, uncleared } = program.levelOf(step);
+    const ofCall: Label = { known: frame.entry.uncleared, local: frame.uncleared, of: 'computed' };
+    for (const index of frame.body.body.results.keys()) {
+      const label = frame.labelOf(level, [frame.pc(), frame.register(a + index)]);
+      frame.check(label, uncleared, ofCall);
+      code.get(frame.value(a + index)).setGlobal(program.runtime.index(`result${index}`));
+      const claimed = frame.known(frame.claim?.results[index] ?? anything);
+      if (code.compares && !isSame(claimed, label.known))
+        throw frame.unproven(
+          `result ${index} has the label ${label.known.join(' to ')}, not ${claimed.join(' to ')}`,
+        );
+      if (isExact(claimed)) continue;
+      frame.read(label);
+      code.setGlobal(program.runtime.index(`resultLabel${index}`));
+    }
+    code.get(frame.fuel).setGlobal(program.runtime.index('fuelLeft')).i32(0);
+  }
+
+  private halt(): void {
+    const { frame, program } = this;
+    const { code } = frame;
+    code.get(frame.fuel).setGlobal(program.runtime.index('fuelLeft'));
+    const registers = program.runtime.constant('REGISTERS');
+    for (let register = 0; program.claims.registers && register < frame.body.registers; register++) {
+      code
+        .i32(0)
+        .get(frame.value(register))
+        .access('i64.store', registers + 16 * register)
+        .i32(0);
+      frame.read(frame.register(register));
+      code.access('i32.store', registers + 16 * register + 8);
+    }
+    code.i32(0);
+  }
+}

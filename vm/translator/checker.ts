@@ -1,0 +1,255 @@
+/**
+ * The claim checker (docs/TRANSLATOR.md): proves what a translated module claims of itself, and compares all of it, byte by byte, with what the
+ * source, the runtime and those claims allow. It is what has to be trusted of a translation. It shares nothing with the
+ * translator but the instruction table, the reader of modules and the types of the claims.
+ */
+
+import { moduleHash, stripNames } from '../module.ts';
+import { readModule } from '../module-reader.ts';
+import { readClaims } from './check-claims.ts';
+import { CodeMatch } from './check-code.ts';
+import { anyEntry } from './check-frame.ts';
+import { checkVersion, type Findings } from './check-function.ts';
+import { dataOf, pagesOf } from './check-memory.ts';
+import { CheckedProgram, type Entry, readFunctions, signatureOf } from './check-program.ts';
+import { exactly, isSame, meet } from './check-state.ts';
+import { type CheckCode, Cursor, Refusal, readRuntime, readSections, type Section } from './check-wasm.ts';
+import { type Claims, claimsSection } from './claims.ts';
+
+export interface CheckInput {
+  /** A module file that the machine's loader has accepted: what that checks is not looked at again. */
+  readonly source: Uint8Array;
+  /** Any bytes. */
+  readonly translated: Uint8Array;
+  /** `vm/translator-runtime.wasm`, as it was built. */
+  readonly runtime: Uint8Array;
+}
+
+export type CheckResult =
+  | { readonly ok: true; readonly claims: Claims }
+  | {
+      readonly ok: false;
+      readonly code: CheckCode;
+      readonly message: string;
+      readonly function?: number;
+      /** Of the source, counted over all functions. */
+      readonly instruction?: number;
+      /** Byte of the translation. */
+      readonly offset?: number;
+    };
+
+/**
+ * Whether `translated` means what `source` does. Total for any bytes of `translated`; `translation_malformed`: it is no WebAssembly that could be a
+ * translation; `translation_foreign`: it is of another source or with another runtime; `claim_invalid`: the claims have not the
+ * form that they are to have; `claim_unproven`: a claim is wrong, or wider than it has to be; `translation_differs`: code or data are
+ * not those of the source.
+ */
+export function checkTranslation(input: CheckInput): CheckResult {
+  try {
+    return { ok: true, claims: check(input) };
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    const { code, message, place } = refusal;
+    return { ok: false, code, message, ...place };
+  }
+}
+
+function check({ source, translated, runtime: runtimeBytes }: CheckInput): Claims {
+  const read = readModule(source);
+  if (!read.ok) throw new Refusal('translation_foreign', read.message);
+  const { module } = read;
+  const runtime = readRuntime(runtimeBytes);
+  const sections = readSections(translated);
+  const functions = readFunctions(module);
+  const hash = Array.from(moduleHash(stripNames(source)), (byte) => byte.toString(16).padStart(2, '0')).join(
+    '',
+  );
+  const shapes = functions.map(({ body, registers, loops }) => ({
+    parameters: body.parameters.length,
+    results: body.results.length,
+    registers,
+    loops,
+  }));
+  const claims = readClaims(claimsBytes(translated, sections), hash, module.segments.length, shapes);
+  const program = new CheckedProgram(module, functions, runtime, claims);
+  const rest = checkAround(program, translated, sections);
+  checkFunctions(program, rest);
+  return claims;
+}
+
+/** The content of the last section, which has to be the claims. */
+function claimsBytes(translated: Uint8Array, sections: readonly Section[]): Uint8Array {
+  const last = sections.at(-1);
+  if (last?.id !== 0) throw new Refusal('translation_malformed', 'its last section is not its claims');
+  const cursor = new Cursor(translated, last.from, last.to);
+  const name = new TextDecoder().decode(cursor.take(cursor.unsigned()));
+  if (name !== claimsSection)
+    throw new Refusal('translation_malformed', `its last section is not \`${claimsSection}\``, {
+      offset: last.from,
+    });
+  return cursor.rest();
+}
+
+/** What a translated module exports; nothing else of the runtime's exports is in it. */
+const exported = new Set(
+  (
+    'memory fuelBound reset setWord segmentAddress segmentLength run portCount portWritten portValue portLabel portIsSymbol ' +
+    'fuelUsed auditCount auditEntry trapCode trapAt trapLabel registerValue registerLabel'
+  ).split(' '),
+);
+
+/** Compares everything but the translated functions, whose bytes are what is given back. */
+function checkAround(program: CheckedProgram, translated: Uint8Array, sections: readonly Section[]): Cursor {
+  const { runtime, functions, module, claims } = program;
+  const ids = [
+    1,
+    3,
+    ...(runtime.kept.has(4) ? [4] : []),
+    5,
+    6,
+    7,
+    8,
+    ...(runtime.kept.has(9) ? [9] : []),
+    10,
+    11,
+    0,
+  ];
+  if (sections.map(({ id }) => id).join() !== ids.join())
+    throw new Refusal('translation_malformed', `its sections are not ${ids.join(', ')}`);
+  const open = (id: number, code: CheckCode, what: string): CodeMatch => {
+    const section = sections.find((candidate) => candidate.id === id);
+    return new CodeMatch(translated, section?.from ?? 0, section?.to ?? 0, (offset) => {
+      throw new Refusal(code, `byte ${offset}, of ${what}, is not what it is to be`, { offset });
+    });
+  };
+  const foreign = (id: number): CodeMatch => open(id, 'translation_foreign', `section ${id}`);
+  const appended = 2 * functions.length;
+
+  const types = foreign(1);
+  types.unsigned(runtime.types.count + appended).raw(runtime.types.bytes);
+  for (const [index, { body }] of functions.entries())
+    for (const entry of [anyEntry(body.parameters.length), claims.functions[index]]) checkType(types, entry);
+  types.end();
+  const functionTypes = foreign(3);
+  functionTypes.unsigned(1 + runtime.functions.count + appended).unsigned(runtime.importedType);
+  functionTypes.raw(runtime.functions.bytes);
+  for (let index = 0; index < appended; index++) functionTypes.unsigned(runtime.types.count + index);
+  functionTypes.end();
+  for (const [id, content] of runtime.kept) foreign(id).raw(content).end();
+  const pages = pagesOf(program);
+  foreign(5).raw([1, 1]).unsigned(pages).unsigned(pages).end();
+  const kept = runtime.exports.filter(({ name }) => exported.has(name));
+  const exports = foreign(7).unsigned(kept.length);
+  for (const { bytes } of kept) exports.raw(bytes);
+  exports.end();
+  foreign(8).unsigned(runtime.index('initialise')).end();
+  const data = dataOf(program);
+  const memory = open(11, 'translation_differs', 'the data').unsigned(data.length);
+  for (const { at, bytes } of data) memory.raw([0]).i32(at).op('end').unsigned(bytes.length).raw(bytes);
+  memory.end();
+
+  const main = functions.length - 1;
+  const stub = open(10, 'translation_differs', 'the stub').unsigned(1 + runtime.code.count + appended);
+  const length = new Cursor(translated, stub.at).unsigned();
+  stub.unsigned(length);
+  const from = stub.at;
+  stub
+    .raw([0])
+    .i32(module.functions[main]?.authority ?? 0)
+    .i32(0)
+    .call(program.tagged(main))
+    .op('end');
+  const own = foreign(10);
+  own.at = stub.at;
+  if (stub.at - from !== length)
+    throw new Refusal('translation_malformed', 'the stub is not as long as it says', { offset: from });
+  own.raw(runtime.code.bytes);
+  return new Cursor(translated, own.at, sections.find(({ id }) => id === 10)?.to);
+}
+
+/** A type for a version that is called so; where there is none, one without parameters. */
+function checkType(types: CodeMatch, entry: Entry | null | undefined): void {
+  const long = 0x7e;
+  const short = 0x7f;
+  types.raw([0x60]);
+  if (entry === null || entry === undefined) types.unsigned(0);
+  else {
+    const { values, count } = signatureOf(entry);
+    types.unsigned(count);
+    for (let index = 0; index < count; index++)
+      types.raw([index >= values && index < values + entry.parameters.length ? long : short]);
+  }
+  types.raw([1, short]);
+}
+
+/** Every function in both versions, and then the claims that are about more than one. */
+function checkFunctions(program: CheckedProgram, code: Cursor): void {
+  const { module, claims } = program;
+  const called = new Map<number, Entry>();
+  const main = program.functions.length - 1;
+  called.set(main, {
+    pc: exactly(module.functions[main]?.authority ?? 0),
+    uncleared: exactly(0),
+    parameters: [],
+  });
+  const mixed = new Set<number>();
+  const findings: Findings = {
+    called(callee, entry) {
+      const before = called.get(callee);
+      called.set(callee, before === undefined ? entry : meetEntries(before, entry));
+    },
+    notUniform: (segment) => mixed.add(segment),
+  };
+  for (const index of program.functions.keys()) {
+    for (const claim of [undefined, claims.functions[index] ?? null]) {
+      const length = code.unsigned();
+      const at = code.at;
+      const bytes = { bytes: code.bytes, at, to: at + code.take(length).length };
+      if (claim === null) checkAbsent(index, bytes);
+      else checkVersion(program, index, claim, bytes, findings);
+    }
+  }
+  if (code.at !== code.to) throw code.malformed('there is more code than functions');
+  for (const index of program.functions.keys()) {
+    const claim = claims.functions[index] ?? undefined;
+    const entry = called.get(index);
+    if (claim === undefined ? entry !== undefined : entry === undefined || !isSameEntry(claim, entry))
+      throw new Refusal(
+        'claim_unproven',
+        `function ${index} is not claimed to be called with ${entry === undefined ? 'nothing' : JSON.stringify(entry)}`,
+        { function: index },
+      );
+  }
+  for (const [segment, isUniform] of claims.uniform.entries())
+    if (isUniform === mixed.has(segment))
+      throw new Refusal('claim_unproven', `segment ${segment} is ${isUniform ? 'not ' : ''}uniform`);
+}
+
+/** In place of a proven version that nothing calls. */
+function checkAbsent(index: number, code: { bytes: Uint8Array; at: number; to: number }): void {
+  new CodeMatch(code.bytes, code.at, code.to, (offset) => {
+    throw new Refusal('translation_differs', `function ${index}, proven: nothing calls it`, {
+      function: index,
+      offset,
+    });
+  })
+    .raw([0])
+    .op('unreachable', 'end')
+    .end();
+}
+
+function meetEntries(one: Entry, other: Entry): Entry {
+  return {
+    pc: meet(one.pc, other.pc),
+    uncleared: meet(one.uncleared, other.uncleared),
+    parameters: one.parameters.map((label, index) => meet(label, other.parameters[index] ?? label)),
+  };
+}
+
+function isSameEntry(one: Entry, other: Entry): boolean {
+  return (
+    isSame(one.pc, other.pc) &&
+    isSame(one.uncleared, other.uncleared) &&
+    one.parameters.every((label, index) => isSame(label, other.parameters[index] ?? [0, 0]))
+  );
+}
