@@ -109,7 +109,7 @@ export class Frame {
 
   /** That `masked`, `pcDynamic` and `elided` say what was found, and no more. */
   settle(): void {
-    if (this.claim === undefined) return;
+    if (this.claim === undefined || !this.code.compares) return;
     if (this.masked !== this.claim.masked >>> 0)
       throw this.unproven(`\`masked\` is ${this.claim.masked}: ${this.masked} is accepted`);
     if (this.pcDynamic !== this.claim.pcDynamic) throw this.unproven('`pcDynamic` is not what it is to be');
@@ -235,7 +235,7 @@ export class Frame {
   }
 
   private entryPc(): Label {
-    return { known: this.entry.pc, local: signatureOf(this.entry).pc, of: 'pc' };
+    return { known: this.entry.pc, local: signatureOf(this.entry).pc, of: 'computed' };
   }
 
   // Traps and checks

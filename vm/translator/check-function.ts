@@ -219,7 +219,7 @@ class Walk {
     frame.writePc(label);
     frame.chargeDearest(() => code.i64(program.dearestInside(step)), outer, label);
     code.get(frame.value(a)).i64(0n).op('i64.ne', 'if');
-    frame.charge(step.at + 1, label);
+    frame.charge(step.at + 1, frame.pc());
     const under = frame.state;
     const [first = [], second = []] = step.arms;
     this.steps(first, nesting + 1, undefined);
@@ -230,14 +230,14 @@ class Walk {
       this.mnemonic = 'else';
       frame.at = firstEnd + 1;
       code.op('else');
-      frame.charge(firstEnd + 2, label);
+      frame.charge(firstEnd + 2, frame.pc());
       this.steps(second, nesting + 1, undefined);
     }
     this.close(step);
     frame.state = meetStates(after, frame.state);
     code.op('end');
     frame.writePc(outer);
-    frame.charge(step.end + 1, outer);
+    frame.charge(step.end + 1, frame.pc());
   }
 
   private close(step: Step): void {
@@ -289,7 +289,7 @@ class Walk {
     code.br(0).op('end', 'end');
     if (open.exit !== undefined) frame.state = open.exit;
     frame.writePc(outer);
-    frame.charge(step.end + 1, outer);
+    frame.charge(step.end + 1, frame.pc());
   }
 
   /** A round begins with what is claimed, which what is known has to be within. */
@@ -325,7 +325,7 @@ class Walk {
     frame.writePc(label);
     loop.exit = loop.exit === undefined ? frame.state : meetStates(loop.exit, frame.state);
     code.get(frame.value(a)).op('i64.eqz').brIf(1);
-    frame.charge(step.at + 1, label);
+    frame.charge(step.at + 1, frame.pc());
   }
 
   private call(step: Step): void {

@@ -225,7 +225,8 @@ function checkStore(frame: Frame, step: Step, notUniform: (segment: number) => v
     code.access('i32.load', addresses?.labels ?? 0).set(frame.old);
   }
   frame.flows(before, old, 'upgrade', () => {
-    if (isExact(before.known) && isExact(known)) code.i32(before.known[0] | known[0]);
+    const both = frame.known(join(before.known, known));
+    if (isExact(both)) code.i32(both[0]);
     else {
       frame.read(before);
       frame.read(old);
