@@ -1,9 +1,9 @@
 /** Code of functions: their beginning, control flow and calls, by the templates of docs/TRANSLATOR.md. */
 import type { Elision, Interval } from './claims.ts';
-import { Frame, type Label, type RuntimePlaces } from './frame.ts';
+import { constant, Frame, type Label, type RuntimePlaces } from './frame.ts';
 import { anything, isExact } from './label-state.ts';
 import type { Body, Branch, Loop, Node, Step, While } from './program-tree.ts';
-import { emitStep, type Program } from './step-emission.ts';
+import { comparisons, emitStep, type Program } from './step-emission.ts';
 import type { ValueType } from './wasm.ts';
 
 export interface EmittedFunction {
@@ -86,6 +86,7 @@ class FunctionEmitter {
     }
     if (!frame.hasPcParameter()) frame.setPc(pc);
     frame.charge(body.charge, pc, body.first);
+    frame.chargeRegion(this.regionCharge(body.nodes, body.charge, pc));
     this.emitNodes(body.nodes, 0);
     frame.code.op('end');
     return {
@@ -135,11 +136,27 @@ class FunctionEmitter {
     code.op('i32.and');
   }
 
-  private emitNodes(nodes: readonly Node[], depth: number): void {
+  /**
+   * What is charged in a region, whose blocks run equally often: first a block of its own, with `pc`, then those after branches, loops and calls
+   * in it. Only where pc is surely public: the others are charged in their places.
+   */
+  private regionCharge(nodes: readonly Node[], first: bigint, pc: Label): bigint {
+    const { frame } = this;
+    let sum = frame.isSurelyPublic(pc) ? first : 0n;
     for (const node of nodes) {
-      if (node.kind === 'if') this.emitBranch(node, depth);
+      if (!frame.isSurelyPublic(frame.pcAt(node.at))) continue;
+      if (node.kind === 'if' || node.kind === 'loop') sum += node.endCharge;
+      else if (node.mnemonic === 'call') sum += node.charge;
+    }
+    return sum;
+  }
+
+  private emitNodes(nodes: readonly Node[], depth: number): void {
+    for (const [index, node] of nodes.entries()) {
+      const before = nodes[index - 1];
+      if (node.kind === 'if') this.emitBranch(node, before, depth);
       else if (node.kind === 'loop') this.emitLoop(node, depth);
-      else if (node.kind === 'while') this.emitWhile(node);
+      else if (node.kind === 'while') this.emitWhile(node, before, regionAfter(nodes, index));
       else if (node.mnemonic === 'call') this.emitCall(node);
       else if (node.mnemonic === 'return') this.emitReturn(node);
       else if (node.mnemonic === 'halt') this.emitHalt(node);
@@ -155,6 +172,11 @@ class FunctionEmitter {
     frame.push(pc);
     frame.code.set(frame.savedPc(depth));
     return { known: pc.known, local: frame.savedPc(depth) };
+  }
+
+  private conditionKnown({ at, level, word }: While): Interval {
+    const { frame } = this;
+    return frame.known(constant(level), frame.pcAt(at), frame.labelOf(at, word.registers[1]));
   }
 
   /** pc ⊔ I ⊔ La. */
@@ -181,7 +203,18 @@ class FunctionEmitter {
     }
   }
 
-  private emitBranch(node: Branch, depth: number): void {
+  /** Whether the register is not zero, as an i32: the comparison itself where it was made just before. */
+  private pushCondition(register: number, before: Node | undefined): void {
+    const { frame } = this;
+    const { code } = frame;
+    const comparison = before?.kind === 'step' ? comparisons[before.mnemonic] : undefined;
+    const [d, a, b] = before?.word.registers ?? [0, 0, 0];
+    if (comparison === undefined || d !== register || a === d || b === d)
+      code.get(frame.value(register)).i64(0n).op('i64.ne');
+    else code.get(frame.value(a)).get(frame.value(b)).op(comparison);
+  }
+
+  private emitBranch(node: Branch, previous: Node | undefined, depth: number): void {
     const { frame } = this;
     const { code } = frame;
     const { at } = node;
@@ -191,12 +224,15 @@ class FunctionEmitter {
     frame.setPc(label);
     frame.chargeDearest(() => code.i64(node.dearest), before, label, at);
     const pc = frame.pcLabel(label.known);
-    code.get(frame.value(node.word.registers[1])).i64(0n).op('i64.ne').op('if');
+    this.pushCondition(node.word.registers[1], previous);
+    code.op('if');
     frame.charge(node.charge, pc, at + 1);
+    frame.chargeRegion(this.regionCharge(node.arm, node.charge, pc));
     this.emitNodes(node.arm, depth + 1);
     if (node.otherArm !== undefined) {
       code.op('else');
       frame.charge(node.elseCharge, pc, node.elseAt + 1);
+      frame.chargeRegion(this.regionCharge(node.otherArm, node.elseCharge, pc));
       this.emitNodes(node.otherArm, depth + 1);
     }
     code.op('end');
@@ -211,7 +247,10 @@ class FunctionEmitter {
     const rounds = frame.roundsOf(depth);
     code.i32(0).set(rounds);
     const before = this.savePc(at, depth);
-    frame.charge(node.charge, frame.pcAt(at), at + 1);
+    // The same block begins every round: pc at the head covers both.
+    const head = frame.pcLabel(this.options.program.inferred.heads.get(at)?.pc ?? anything);
+    const isDeferred = frame.isSurelyPublic(head);
+    if (!isDeferred) frame.chargeHere(node.charge, frame.pcAt(at), at + 1);
     code.op('block').op('loop');
     this.loops.push({ loop: node, depth });
     this.emitNodes(node.body, depth + 1);
@@ -220,13 +259,29 @@ class FunctionEmitter {
     code.get(rounds).i32(Number(node.bound)).op('i32.eq').op('if');
     frame.trap('bound', endAt, () => frame.push(pc));
     code.op('end').get(rounds).i32(1).op('i32.add').set(rounds);
-    frame.charge(node.charge, pc, at + 1);
+    if (!isDeferred) frame.chargeHere(node.charge, pc, at + 1);
     code.br(0).op('end').op('end');
+    const first = node.body.findIndex(({ kind }) => kind === 'while');
+    const last = node.body.findLastIndex(({ kind }) => kind === 'while');
+    frame.chargeRounds(
+      rounds,
+      this.regionCharge(node.body.slice(0, first), node.charge, head),
+      this.afterWhile(node.body, last),
+    );
     frame.setPc(before);
     frame.charge(node.endCharge, frame.pcLabel(before.known), endAt + 1);
   }
 
-  private emitWhile(node: While): void {
+  /** What is charged in the region after a `while`. */
+  private afterWhile(nodes: readonly Node[], index: number): bigint {
+    const node = nodes[index];
+    if (node?.kind !== 'while') return 0n;
+    const { frame } = this;
+    const pc = frame.pcLabel(this.conditionKnown(node));
+    return this.regionCharge(regionAfter(nodes, index), node.charge, pc);
+  }
+
+  private emitWhile(node: While, previous: Node | undefined, region: readonly Node[]): void {
     const { frame } = this;
     const { code } = frame;
     const { at } = node;
@@ -242,8 +297,12 @@ class FunctionEmitter {
     };
     frame.chargeDearest(pushCost, frame.pcAt(at), label, at);
     frame.setPc(label);
-    code.get(frame.value(node.word.registers[1])).op('i64.eqz').brIf(1);
-    frame.charge(node.charge, frame.pcLabel(label.known), at + 1);
+    this.pushCondition(node.word.registers[1], previous);
+    code.op('i32.eqz').brIf(1);
+    const pc = frame.pcLabel(label.known);
+    frame.charge(node.charge, pc, at + 1);
+    const isLast = loop.body.findLast(({ kind }) => kind === 'while') === node;
+    if (!isLast) frame.chargeRegion(this.regionCharge(region, node.charge, pc));
   }
 
   private emitCall(node: Step): void {
@@ -319,4 +378,11 @@ class FunctionEmitter {
     }
     code.i32(0);
   }
+}
+
+/** From the `while` at `index` to the next one, or to the end of the round. */
+function regionAfter(nodes: readonly Node[], index: number): readonly Node[] {
+  const rest = nodes.slice(index + 1);
+  const next = rest.findIndex(({ kind }) => kind === 'while');
+  return next < 0 ? rest : rest.slice(0, next);
 }

@@ -275,7 +275,17 @@ export class Frame {
 
   // Fuel
 
+  /** Whether it is charged with its region. */
+  isSurelyPublic(pc: Label): boolean {
+    return this.proven && surelyPublic(pc.known);
+  }
+
+  /** A block that is not charged with its region. */
   charge(fuel: bigint, pc: Label, at: number): void {
+    if (!this.isSurelyPublic(pc)) this.chargeHere(fuel, pc, at);
+  }
+
+  chargeHere(fuel: bigint, pc: Label, at: number): void {
     if (fuel === 0n || surelySecret(pc.known)) return;
     const { code } = this;
     code.get(this.fuel);
@@ -287,6 +297,22 @@ export class Frame {
     }
     code.op('i64.sub').set(this.fuel);
     this.trapWithoutFuel(at, pc);
+  }
+
+  chargeRegion(fuel: bigint): void {
+    if (fuel > 0n) this.code.get(this.fuel).i64(fuel).op('i64.sub').set(this.fuel);
+  }
+
+  /** After a loop: its first region once more than its last. */
+  chargeRounds(rounds: number, first: bigint, last: bigint): void {
+    if (first + last === 0n) return;
+    const { code, fuel } = this;
+    code
+      .get(fuel)
+      .get(rounds)
+      .op('i64.extend_i32_u')
+      .i64(first + last);
+    code.op('i64.mul').op('i64.sub').i64(first).op('i64.sub').set(fuel);
   }
 
   /** Where pc goes above public from `before` to `after`: what may run until it is public again, at once. */

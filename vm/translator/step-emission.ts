@@ -34,7 +34,8 @@ const shifts: Readonly<Record<string, Opcode>> = {
   sar: 'i64.shr_s',
   rotl: 'i64.rotl',
 };
-const comparisons: Readonly<Record<string, Opcode>> = {
+/** Of two words, to an i32. */
+export const comparisons: Readonly<Record<string, Opcode>> = {
   eq: 'i64.eq',
   ne: 'i64.ne',
   lt: 'i64.lt_s',
