@@ -193,6 +193,8 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'facts_field_invalid',
       'program_unknown',
       'module_malformed',
+      'translation_malformed',
+      'translation_foreign',
       'not_expressible',
       'trust_missing',
       'key_malformed',
@@ -225,6 +227,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'serial_mismatch',
     ],
   ],
+  [exitCode.notAuthentic, ['claim_invalid', 'claim_unproven', 'translation_differs']],
   [exitCode.internal, ['internal_error']],
   [exitCode.trapped, ['trapped']],
 ];

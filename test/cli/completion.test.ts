@@ -39,6 +39,8 @@ describe('completion', () => {
       'debug',
       'cover',
       'why',
+      'translate',
+      'check-translation',
       'sign',
       'verify',
     ]);

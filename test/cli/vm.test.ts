@@ -342,7 +342,7 @@ describe('what is given wrong', () => {
 describe('the help of ringmint vm', () => {
   it('has for every command an example, and those that need no HSM do what they say', async () => {
     const listed = (await ringmint(['vm', '--help'])).out;
-    const names = [...listed.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1] ?? '');
+    const names = [...listed.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map((match) => match[1] ?? '');
     expect(names).toEqual([
       'asm',
       'disasm',
@@ -352,6 +352,8 @@ describe('the help of ringmint vm', () => {
       'debug',
       'cover',
       'why',
+      'translate',
+      'check-translation',
       'sign',
       'verify',
     ]);

@@ -15,6 +15,7 @@ import { runRun } from './run.ts';
 import { runSign, runVmVerify } from './signature.ts';
 import type { StandardInput } from './standard-input.ts';
 import { runTrace } from './trace.ts';
+import { runCheckTranslation, runTranslate } from './translation.ts';
 import { runWhy } from './why.ts';
 
 export interface VmCommandOptions {
@@ -43,13 +44,14 @@ interface RunGiven extends Given {
 }
 
 const program = 'source text, a module or a signed module; `-` for standard input';
+const source = 'of a translated module: the module that it is of, with which it is checked';
 
 /** Adds the commands to `vm`, which is `ringmint vm`. */
 export function addVmCommands(vm: Command, options: VmCommandOptions): void {
   const { appliance, terminal, streams, stdin, clock, home, done } = options;
   vm.addHelpText(
     'after',
-    '\nExit codes: 0 done, 2 bad input, 3 refused by the loader, `check` or `cover --least`, 4 not authentic, 5 HSM, 7 trapped (`run` alone).',
+    '\nExit codes: 0 done, 2 bad input, 3 refused by the loader, `check` or `cover --least`, 4 not authentic, or no translation of its module, 5 HSM, 7 trapped (`run` alone).',
   );
   const command = (name: string, description: string, file: string, ...examples: string[]): Command =>
     vm
@@ -134,16 +136,20 @@ export function addVmCommands(vm: Command, options: VmCommandOptions): void {
     command(
       'run',
       'run a program, and tell what its reader is cleared for',
-      program,
+      'source text, a module, or a translated one, signed or not; `-` for standard input',
       "run samples/vm/payment.rasm --input 'amount[0]=250' --input 'limit[0]=1000'",
       "run samples/vm/payment.rasm --input 'amount[0]=250' --clearance 'C4 A6 {1}'",
     ),
   )
     .option('--clearance <label>', 'of the reader, or `all`; the public where nothing is said')
-    .action(async (file: string, given: RunGiven & { readonly clearance?: string }) => {
-      const { input = [], fuel, clearance } = given;
-      done(await runRun(terminal, { ...programOf(file, given), input, fuel, clearance }));
-    });
+    .option('--source <file>', source)
+    .action(
+      async (file: string, given: RunGiven & { readonly clearance?: string; readonly source?: string }) => {
+        const { input = [], fuel, clearance, source: module } = given;
+        const options = { input, fuel, clearance, source: module };
+        done(await runRun(terminal, { ...programOf(file, given), ...options }));
+      },
+    );
 
   withRecording(
     command(
@@ -209,29 +215,61 @@ export function addVmCommands(vm: Command, options: VmCommandOptions): void {
       },
     );
 
+  withTrust(
+    command(
+      'translate',
+      'make WebAssembly of a module, check it, and tell which checks it leaves out',
+      program,
+      'translate samples/vm/payment.rasm --out payment.wasm',
+      'translate samples/vm/leak.rasm --out leak.wasm --explain',
+    ),
+  )
+    .option('--out <file>', 'where to write the translated module', 'module.wasm')
+    .option('--explain', 'tell of each check that is left out where it was, and why it could not fail', false)
+    .action(async (file: string, given: Given & { readonly out: string; readonly explain: boolean }) => {
+      const { out, explain } = given;
+      done(await runTranslate(terminal, { ...programOf(file, given), out, explain }));
+    });
+
+  withTrust(
+    command(
+      'check-translation',
+      'tell whether a translated module is one of a module',
+      program,
+      'check-translation samples/vm/payment.rasm payment.wasm',
+    ),
+  )
+    .argument('<translation>', 'a translated module, signed or not; `-` for standard input')
+    .action(async (file: string, translation: string, given: Given) => {
+      done(await runCheckTranslation(terminal, { ...programOf(file, given), translation }));
+    });
+
   command(
     'sign',
-    'sign a module with the key of central management, in its HSM',
-    'source text or a module; `-` for standard input',
+    'sign a module or a translated one with the key of central management, in its HSM',
+    'source text, a module or a translated one; `-` for standard input',
     'sign payment.rmvm --home .ringmint --out payment.cose',
+    'sign payment.wasm --source payment.rmvm --home .ringmint --out payment.wasm.cose',
   )
     .addOption(home())
-    .option('--out <file>', 'where to write the signed module', 'module.cose')
+    .option('--out <file>', 'where to write it, signed', 'module.cose')
     .option('--no-names', 'leave out names and line numbers, which are not signed')
-    .action(async (file: string, given: { home: string; out: string; names: boolean }) => {
-      done(await runSign(appliance, terminal, { ...programOf(file, {}), ...given }));
+    .option('--source <file>', source)
+    .action(async (file: string, given: { home: string; out: string; names: boolean; source?: string }) => {
+      const { source: module, ...rest } = given;
+      done(await runSign(appliance, terminal, { ...programOf(file, {}), ...rest, source: module }));
     });
 
   withTrust(
     command(
       'verify',
-      'tell whether a module is signed by a trusted key',
-      'a signed module; `-` for standard input',
+      'tell whether a module, or a translated one, is signed by a trusted key',
+      'a signed module or translation; `-` for standard input',
       'verify payment.cose --trust .ringmint/trust.cbor',
       'verify payment.cose --key central.pem --out payment.rmvm',
     ),
   )
-    .option('--out <file>', 'where to write the module without its signature')
+    .option('--out <file>', 'where to write it without its signature')
     .action(async (file: string, given: Given) => {
       done(await runVmVerify(terminal, { ...programOf(file, given), out: given.out }));
     });

@@ -1,11 +1,18 @@
-/** Programs as commands are given them: source text, a module, or a signed module; from a file or standard input. */
+/** Programs as commands are given them: source text, a module or a translated one, signed or not; from a file or standard input. */
 import { readFile } from 'node:fs/promises';
 import { assemble } from '../../../vm/assembler.ts';
 import { type LoadResult, type Machine, type Program, startMachine } from '../../../vm/host.ts';
 import { type Listing, listModule } from '../../../vm/listing.ts';
 import { moduleHash, moduleLength, readNames, stripNames, withNames } from '../../../vm/module.ts';
 import { readModule } from '../../../vm/module-reader.ts';
+import { sign1Type } from '../../../vm/sign1.ts';
 import { verifySignedModule } from '../../../vm/signed-module.ts';
+import {
+  isWasm,
+  mostTranslationBytes,
+  signedTranslationType,
+  verifySignedTranslation,
+} from '../../../vm/signed-translation.ts';
 import { type SteppingProgram, startSteppingMachine } from '../../../vm/stepping-machine.ts';
 import { toHex } from '../../kit/bytes.ts';
 import { quote, type Refusal, type Result, refuse, succeed } from '../../kit/result.ts';
@@ -42,6 +49,18 @@ export interface ProgramFile {
   readonly signedBy: string | undefined;
 }
 
+/** A translated module, which nobody has looked into yet. */
+export interface TranslationFile {
+  readonly kind: 'translation' | 'signed translation';
+  readonly wasm: Uint8Array;
+  /** SHA-256 of the source module, where it was signed with it. */
+  readonly module: Uint8Array | undefined;
+  /** The id of the key, in hex, of a signed one. */
+  readonly signedBy: string | undefined;
+}
+
+export type GivenFile = ProgramFile | TranslationFile;
+
 /** A program that the loader accepted. */
 export interface OpenedProgram<P> extends ProgramFile {
   readonly program: P;
@@ -67,30 +86,71 @@ export function showPath(file: string): string {
 
 /** Reads a program, and assembles it where it is source text; the loader has not seen it yet. */
 export async function readProgramFile(given: ProgramArguments): Promise<ProgramResult<ProgramFile>> {
+  const read = await readGivenFile(given, { limit: mostBytes });
+  if (!read.ok) return read;
+  const { value } = read;
+  if (!('wasm' in value)) return succeed(value);
+  return refuse(
+    'program_unknown',
+    `${quote(given.file)} is a translated module: source text, a module or a signed module is accepted`,
+  );
+}
+
+/**
+ * Reads a program or a translated module. Where keys are trusted, it has to be signed by one of them, unless something else vouches
+ * for it (`isVouched`).
+ */
+export async function readGivenFile(
+  given: ProgramArguments,
+  { limit = mostTranslationBytes, isVouched = false } = {},
+): Promise<ProgramResult<GivenFile>> {
   const keys = await readTrustedKeys(given);
   if (!keys.ok) return keys;
-  const bytes = await readBytes(given.file, given.stdin);
+  const bytes = await readBytes(given.file, given.stdin, limit);
   if (!bytes.ok) return bytes;
-  const made = (kind: ProgramFile['kind'], file: Uint8Array, signedBy?: string): ProgramResult<ProgramFile> =>
-    succeed({ kind, file, hash: toHex(moduleHash(stripNames(file))), signedBy });
-  if (bytes.value[0] === 0xd2) {
-    if (keys.value === undefined)
-      return refuse(
-        'trust_missing',
-        `${quote(given.file)} is a signed module: say with \`--key\` or \`--trust\` who may have signed it`,
-      );
-    const verified = verifySignedModule(bytes.value, keys.value);
-    if (verified.ok) return made('signed module', verified.file, toHex(verified.keyId));
-    return notAuthentic(verified.code, `${quote(given.file)}: ${verified.message}`);
-  }
-  if (keys.value !== undefined)
+  if (bytes.value[0] === 0xd2) return openSigned(given.file, bytes.value, keys.value);
+  if (keys.value !== undefined && !isVouched)
     return notAuthentic(
       'signed_module_malformed',
       `${quote(given.file)} is not signed, and with \`--key\` or \`--trust\` a signed module is accepted`,
     );
-  if (moduleLength(bytes.value) !== undefined) return made('module', bytes.value);
+  if (isWasm(bytes.value))
+    return succeed({ kind: 'translation', wasm: bytes.value, module: undefined, signedBy: undefined });
+  if (bytes.value.length > mostBytes)
+    return refuse(
+      'too_large',
+      `${quote(given.file)} has ${bytes.value.length} bytes: at most ${mostBytes} are accepted`,
+    );
+  if (moduleLength(bytes.value) !== undefined) return succeed(programFile('module', bytes.value));
   const assembled = assembleText(given.file, bytes.value);
-  return assembled.ok ? made('source', assembled.value) : assembled;
+  return assembled.ok ? succeed(programFile('source', assembled.value)) : assembled;
+}
+
+/** What is in a signed module, or in a signed translation. */
+function openSigned(
+  file: string,
+  bytes: Uint8Array,
+  keys: readonly Uint8Array[] | undefined,
+): ProgramResult<GivenFile> {
+  const isTranslation = sign1Type(bytes) === signedTranslationType;
+  if (keys === undefined)
+    return refuse(
+      'trust_missing',
+      `${quote(file)} is a signed ${isTranslation ? 'translation' : 'module'}: say with \`--key\` or \`--trust\` who may have signed it`,
+    );
+  if (!isTranslation) {
+    const verified = verifySignedModule(bytes, keys);
+    if (verified.ok) return succeed(programFile('signed module', verified.file, toHex(verified.keyId)));
+    return notAuthentic(verified.code, `${quote(file)}: ${verified.message}`);
+  }
+  const verified = verifySignedTranslation(bytes, keys);
+  if (!verified.ok) return notAuthentic(verified.code, `${quote(file)}: ${verified.message}`);
+  const { wasm, module, keyId } = verified;
+  return succeed({ kind: 'signed translation', wasm, module, signedBy: toHex(keyId) });
+}
+
+function programFile(kind: ProgramFile['kind'], file: Uint8Array, signedBy?: string): ProgramFile {
+  return { kind, file, hash: toHex(moduleHash(stripNames(file))), signedBy };
 }
 
 /** Assembles source text into a module with its names; faults have file, line and column. */
@@ -121,7 +181,8 @@ function assembleText(path: string, bytes: Uint8Array): ProgramResult<Uint8Array
   };
 }
 
-function notAuthentic(code: string, message: string): ProgramRefusal {
+/** Of what is not signed by a trusted key, or is not what it says it is. */
+export function notAuthentic(code: string, message: string): ProgramRefusal {
   return { ...refuse(code, message), exit: exitCode.notAuthentic, more: { authentic: false } };
 }
 
@@ -138,8 +199,17 @@ export async function openMachine(): Promise<Machine> {
 
 /** Reads a program and loads it into the machine that the appliance runs. */
 export async function openProgram(given: ProgramArguments): Promise<ProgramResult<OpenedProgram<Program>>> {
+  const read = await readProgramFile(given);
+  return read.ok ? loadProgram(given.file, read.value) : read;
+}
+
+/** Loads what was read from `path` into the machine that the appliance runs. */
+export async function loadProgram(
+  path: string,
+  read: ProgramFile,
+): Promise<ProgramResult<OpenedProgram<Program>>> {
   const machine = await openMachine();
-  return open(given, (file) => machine.load(file));
+  return load(path, read, (file) => machine.load(file));
 }
 
 /** Reads a program and loads it into the machine that stops after each instruction. */
@@ -147,21 +217,20 @@ export async function openStepping(
   given: ProgramArguments,
 ): Promise<ProgramResult<OpenedProgram<SteppingProgram>>> {
   const machine = await startSteppingMachine(await readWasm('machine-stepping.wasm'));
-  return open(given, (file) => machine.load(file));
+  const read = await readProgramFile(given);
+  return read.ok ? load(given.file, read.value, (file) => machine.load(file)) : read;
 }
 
 type Loaded<P> = { readonly ok: true; readonly program: P } | Extract<LoadResult, { readonly ok: false }>;
 
-async function open<P>(
-  given: ProgramArguments,
-  load: (file: Uint8Array) => Loaded<P>,
-): Promise<ProgramResult<OpenedProgram<P>>> {
-  const read = await readProgramFile(given);
-  if (!read.ok) return read;
-  const { file } = read.value;
-  const loaded = load(file);
-  if (!loaded.ok) return refusedModule(given.file, file, loaded);
-  return succeed({ ...read.value, program: loaded.program, listing: listingOf(file) });
+function load<P>(
+  path: string,
+  read: ProgramFile,
+  loader: (file: Uint8Array) => Loaded<P>,
+): ProgramResult<OpenedProgram<P>> {
+  const loaded = loader(read.file);
+  if (!loaded.ok) return refusedModule(path, read.file, loaded);
+  return succeed({ ...read, program: loaded.program, listing: listingOf(read.file) });
 }
 
 function listingOf(file: Uint8Array): Listing {

@@ -1,9 +1,8 @@
 /** What runs of programs are given on the command line, as values. */
 
 import { fuelMost, type InputWord, limitFuel } from '../../../vm/host.ts';
-import { readInputs } from '../../../vm/input-text.ts';
+import { type InputPlaces, readInputs } from '../../../vm/input-text.ts';
 import { parseLabel } from '../../../vm/label-text.ts';
-import type { Listing } from '../../../vm/listing.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 
 export interface RunArguments {
@@ -18,11 +17,11 @@ export interface RunGiven {
 }
 
 export function readRunArguments(
-  listing: Listing,
+  places: InputPlaces,
   fuelBound: bigint,
   { input, fuel }: RunArguments,
 ): Result<RunGiven> {
-  const inputs = readInputs(listing, input);
+  const inputs = readInputs(places, input);
   if (!inputs.ok) return inputs;
   if (fuel === undefined) return succeed({ inputs: inputs.inputs, fuel: limitFuel(fuelBound) });
   const amount = /^\d{1,19}$/.test(fuel) ? BigInt(fuel) : -1n;
