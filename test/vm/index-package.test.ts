@@ -26,21 +26,26 @@ const manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
 
 interface Example {
   readonly name: string;
+  /** JavaScript is run as it is. */
+  readonly language: string;
   readonly source: string;
   readonly output: string;
 }
 
-/** A block of TypeScript whose first line is its name, and the block of text after it, which is what it prints. */
+/** A block of code whose first line is its name, and the block of text after it, which is what it prints. */
 const examples: readonly Example[] = [
   ...readFileSync(join(project, 'docs/EMBEDDING.md'), 'utf8').matchAll(
-    /```ts\n\/\/ ([\w-]+)\.ts\n([\s\S]*?)```\n```text\n([\s\S]*?)```/g,
+    /```(ts|js)\n\/\/ ([\w-]+)\.\1\n([\s\S]*?)```\n```text\n([\s\S]*?)```/g,
   ),
-].map(([, name = '', source = '', output = '']) => ({ name, source, output }));
+].map(([, language = '', name = '', source = '', output = '']) => ({ name, language, source, output }));
 
 /** In a page, where a bundler carries the wasm in the script, or the page fetches it. */
 const bundled = `
 import { assemble, type RunResult, startMachine } from 'ringmint/vm';
 import { moduleKeyId, trustKeys, verifySignedModule } from 'ringmint/vm/signed';
+import { trustTranslations } from 'ringmint/vm/signed-translation';
+import { checkTranslation, type OpenResult, openTranslated, translate } from 'ringmint/vm/translator';
+import runtime from 'ringmint/vm/translator-runtime.wasm';
 import wasm from 'ringmint/vm/machine.wasm';
 
 export async function answer(text: string): Promise<RunResult> {
@@ -57,8 +62,22 @@ export async function fetched(url: string): Promise<ReturnType<typeof startMachi
   return startMachine(compiled, { trust: trustKeys([]) });
 }
 
-const result = await answer("level l C0 A8\\nconstant k 'EUR' C0 A8\\nport a symbol C0 A8\\nat l\\nconst r0 k\\noutput a r0\\nhalt");
+/** The same, translated in the page. */
+export async function translated(text: string): Promise<OpenResult> {
+  const assembled = assemble(text);
+  if (!assembled.ok) throw new Error(assembled.message);
+  const made = translate({ source: assembled.bytes, runtime });
+  const checked = checkTranslation({ source: assembled.bytes, translated: made.wasm, runtime });
+  if (!checked.ok) throw new Error(checked.message);
+  return openTranslated(made.wasm);
+}
+
+const text = "level l C0 A8\\nconstant k 'EUR' C0 A8\\nport a symbol C0 A8\\nat l\\nconst r0 k\\noutput a r0\\nhalt";
+const result = await answer(text);
 console.log(result.ok ? result.ports.get(0) : result.code, typeof moduleKeyId, verifySignedModule(new Uint8Array(), []).ok);
+const opened = await translated(text);
+const again = opened.ok ? opened.program.run({ inputs: [] }) : opened;
+console.log(again.ok ? again.ports.get(0) : again.code, trustTranslations([])(new Uint8Array()).ok);
 `;
 
 const strict = {
@@ -130,14 +149,22 @@ describe('the package', () => {
   });
 
   it('exports what the guide shows', () => {
-    expect(examples.map(({ name }) => name)).toEqual(['shortest', 'ceiling', 'faults', 'signed']);
+    expect(examples.map(({ name }) => name)).toEqual([
+      'shortest',
+      'ceiling',
+      'faults',
+      'signed',
+      'translated',
+      'bare',
+    ]);
   });
 
   it.each(examples)(
     'runs the example $name with types that hold in Node',
-    ({ name, source, output }) => {
+    ({ name, language, source, output }) => {
       const options = { module: 'node16', moduleResolution: 'node16', lib: ['es2023'], types: ['node'] };
-      expect(check(name, source, options)).toBe('');
+      if (language === 'ts') expect(check(name, source, options)).toBe('');
+      else writeFileSync(join(folder, `${name}.js`), source);
       const { stdout, stderr } = spawnSync(process.execPath, [join(folder, `${name}.js`)], {
         encoding: 'utf8',
         timeout: timeoutMs,
@@ -174,7 +201,7 @@ describe('the package', () => {
       expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
       const words = [join(folder, 'bundle.js')];
       expect(execFileSync(process.execPath, words, { encoding: 'utf8', timeout: timeoutMs })).toBe(
-        '4995989521590910976n function false\n',
+        '4995989521590910976n function false\n4995989521590910976n false\n',
       );
     },
     timeoutMs,
@@ -186,6 +213,10 @@ describe('the package', () => {
       const source = (wasm: string): string => `
 import { type Machine, startMachine } from 'ringmint/vm';
 import { trustKeys } from 'ringmint/vm/signed';
+import { trustTranslations } from 'ringmint/vm/signed-translation';
+import { type OpenResult, openTranslated } from 'ringmint/vm/translator';
+export const open = (wasm: Uint8Array): Promise<OpenResult> =>
+  openTranslated(wasm, { trust: trustTranslations([]) });
 export const start = (wasm: Uint8Array): Promise<Machine> => startMachine(${wasm}, { trust: trustKeys([]) });
 `;
       for (const moduleResolution of ['node16', 'bundler']) {

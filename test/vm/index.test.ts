@@ -4,6 +4,8 @@ import { dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import * as embedding from '../../vm/index.ts';
 import * as signing from '../../vm/signed-module.ts';
+import * as signedTranslations from '../../vm/signed-translation.ts';
+import * as translator from '../../vm/translator/index.ts';
 import { assembled, loaded, wasm } from './machine.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -37,8 +39,14 @@ describe('what is published as ringmint/vm', () => {
     expect(files).not.toContain('vm/specification.ts');
   });
 
-  it('loads, for signed modules, P-256 and CBOR besides', () => {
-    const { files, packages } = importGraph('vm/signed-module.ts');
+  it('loads, for translations, nothing of Node either, and of packages only SHA-256', () => {
+    const { files, packages } = importGraph('vm/translator/index.ts');
+    expect(packages).toEqual(['@noble/hashes/sha2.js']);
+    expect(files.filter((file) => !file.startsWith('vm/') || !existsSync(join(project, file)))).toEqual([]);
+  });
+
+  it.each(['signed-module', 'signed-translation'])('loads, for %ss, P-256 and CBOR besides', (name) => {
+    const { files, packages } = importGraph(`vm/${name}.ts`);
     expect(packages).toEqual(['@noble/curves/nist.js', '@noble/hashes/sha2.js', 'cbor2', 'cborg']);
     expect(files.filter((file) => !file.startsWith('vm/'))).toEqual([]);
     expect(packages.filter((name) => builtinModules.includes(name) || name.startsWith('node:'))).toEqual([]);
@@ -47,7 +55,7 @@ describe('what is published as ringmint/vm', () => {
   it('loads in its compiled form what it loads as it is written', () => {
     if (!existsSync(join(project, 'dist/vm/index.js')))
       throw new Error('dist/ is not built: run `npm run build`');
-    for (const name of ['index', 'signed-module']) {
+    for (const name of ['index', 'signed-module', 'signed-translation', 'translator/index']) {
       const { files, packages } = importGraph(`dist/vm/${name}.js`);
       const source = importGraph(`vm/${name}.ts`);
       expect(packages).toEqual(source.packages);
@@ -84,6 +92,24 @@ describe('what is published as ringmint/vm', () => {
       'signedModuleType',
       'trustKeys',
       'verifySignedModule',
+    ]);
+    expect(Object.keys(signedTranslations).sort()).toEqual([
+      'encodeSignedTranslation',
+      'isWasm',
+      'mostTranslationBytes',
+      'signTranslation',
+      'signedTranslationType',
+      'sourceModuleHeader',
+      'translationToBeSigned',
+      'trustTranslations',
+      'verifySignedTranslation',
+    ]);
+    expect(Object.keys(translator).sort()).toEqual([
+      'checkTranslation',
+      'elidedChecks',
+      'openTranslated',
+      'openTranslatedAtOnce',
+      'translate',
     ]);
   });
 });
