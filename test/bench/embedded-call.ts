@@ -1,7 +1,16 @@
 /** One call of a program that a host embeds: a payment rule of five clauses with its inputs and its result, beside JavaScript. */
-import { startMachine } from '../../vm/host.ts';
+import { type Program, startMachine } from '../../vm/host.ts';
 import { packSymbol } from '../../vm/symbol.ts';
-import { assembled, bareMachine, loadBare, wasm } from '../vm/machine.ts';
+import { openTranslated } from '../../vm/translated-host.ts';
+import { translate } from '../../vm/translator/translate.ts';
+import {
+  assembled,
+  type BareMachine,
+  bareMachine,
+  loadBare,
+  translatorRuntime,
+  wasm,
+} from '../vm/machine.ts';
 import type { Row } from './figure.ts';
 
 const rounds = 40;
@@ -89,7 +98,21 @@ async function embedded(): Promise<Decide> {
   const machine = await startMachine(wasm);
   const loaded = machine.load(assembled(paymentRule).bytes);
   if (!loaded.ok) throw new Error(loaded.message);
-  const { program } = loaded;
+  return decideWith(loaded.program);
+}
+
+function translatedRule(): WebAssembly.Module {
+  const { wasm: code } = translate({ source: assembled(paymentRule).bytes, runtime: translatorRuntime });
+  return new WebAssembly.Module(code as Uint8Array<ArrayBuffer>);
+}
+
+async function embeddedTranslated(): Promise<Decide> {
+  const opened = await openTranslated(translatedRule());
+  if (!opened.ok) throw new Error(opened.message);
+  return decideWith(opened.program);
+}
+
+function decideWith(program: Program): Decide {
   return ({ amount, balance, spent, currency, destination }) => {
     const result = program.run({
       inputs: [
@@ -110,6 +133,14 @@ async function bare(): Promise<Decide> {
   const machine = await bareMachine();
   const refused = loadBare(machine, assembled(paymentRule).bytes);
   if (refused !== 0) throw new Error(`the rule was refused: ${refused}`);
+  return decideBare(machine);
+}
+
+function bareTranslated(): Decide {
+  return decideBare(new WebAssembly.Instance(translatedRule(), {}).exports as unknown as BareMachine);
+}
+
+function decideBare(machine: BareMachine): Decide {
   const amounts = new BigInt64Array(machine.memory.buffer, machine.segmentAddress(0), 3);
   const codes = new BigInt64Array(machine.memory.buffer, machine.segmentAddress(1), 2);
   const fuel = machine.fuelBound();
@@ -145,6 +176,8 @@ export async function benchEmbeddedCall(): Promise<Row[]> {
   const ways: readonly { readonly name: string; readonly decide: Decide; readonly ns: number[] }[] = [
     { name: 'one call through vm/host.ts, five inputs and one result', decide: await embedded(), ns: [] },
     { name: '… by the bare exports', decide: await bare(), ns: [] },
+    { name: '… translated, through vm/translated-host.ts', decide: await embeddedTranslated(), ns: [] },
+    { name: '… translated, by the bare exports', decide: bareTranslated(), ns: [] },
     { name: '… the rule as a function of JavaScript', decide: isAllowed, ns: [] },
   ];
   for (let round = 0; round < warmRounds + rounds; round++) {

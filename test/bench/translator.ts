@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import binaryen from 'binaryen';
 import { translate } from '../../vm/translator/translate.ts';
-import { assembled, type BareMachine, bareMachine, loadBare } from '../vm/machine.ts';
+import { assembled, type BareMachine, bareMachine, loadBare, translatorRuntime } from '../vm/machine.ts';
 import { median, type Row } from './figure.ts';
 import { arithmetic, fibonacci, rule, ruleWords, sieve } from './machine-programs.ts';
 
@@ -11,8 +11,6 @@ const runsOfRound = 3;
 const fuel = 1n << 60n;
 
 const programs: Readonly<Record<string, string>> = { sieve, fibonacci, arithmetic, rule };
-
-const runtime = new Uint8Array(readFileSync(new URL('../../vm/translator-runtime.wasm', import.meta.url)));
 
 interface HandWritten {
   readonly memory: WebAssembly.Memory;
@@ -66,7 +64,7 @@ function translated(source: Uint8Array): { machine: BareMachine; costs: Costs } 
   let bytes = 0;
   for (let at = 0; at < 21; at++) {
     const startedMs = performance.now();
-    const { wasm } = translate({ source, runtime });
+    const { wasm } = translate({ source, runtime: translatorRuntime });
     const translatedMs = performance.now();
     machine = new WebAssembly.Instance(new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>), {})
       .exports as unknown as BareMachine;

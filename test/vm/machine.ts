@@ -4,9 +4,15 @@ import { type Assembled, assemble } from '../../vm/assembler.ts';
 import { type Machine, type Program, type RunResult, startMachine } from '../../vm/host.ts';
 import type { TrapName } from '../../vm/isa.ts';
 
-const file = new URL('../../vm/machine.wasm', import.meta.url);
-if (!existsSync(file)) throw new Error('vm/machine.wasm is not built: run `npm run build`');
-export const wasm = new Uint8Array(readFileSync(file));
+function readBuilt(name: string): Uint8Array<ArrayBuffer> {
+  const file = new URL(`../../vm/${name}`, import.meta.url);
+  if (!existsSync(file)) throw new Error(`vm/${name} is not built: run \`npm run build\``);
+  return new Uint8Array(readFileSync(file));
+}
+
+export const wasm = readBuilt('machine.wasm');
+/** What translated modules have in common. */
+export const translatorRuntime = readBuilt('translator-runtime.wasm');
 
 /** Covers every label: for tests that look at the detail of a trap. */
 export const fullClearance = 0xffffffff;
