@@ -55,7 +55,10 @@ export class FuelTable {
   dearest(steps: readonly Step[]): bigint {
     const known = this.sums.get(steps);
     if (known !== undefined) return known;
-    const sum = steps.reduce((total, step) => total + BigInt(this.fuelOf(step)) + this.dearestInside(step), 0n);
+    const sum = steps.reduce(
+      (total, step) => total + BigInt(this.fuelOf(step)) + this.dearestInside(step),
+      0n,
+    );
     this.sums.set(steps, sum);
     return sum;
   }

@@ -1,84 +1,49 @@
 /** Compares code with what is expected of it, byte by byte: a little writer whose bytes go nowhere. */
 
-const opcodes = {
-  unreachable: [0x00],
-  block: [0x02, 0x40],
-  loop: [0x03, 0x40],
-  if: [0x04, 0x40],
-  else: [0x05],
-  end: [0x0b],
-  return: [0x0f],
-  select: [0x1b],
-  'i32.eqz': [0x45],
-  'i32.eq': [0x46],
-  'i32.ne': [0x47],
-  'i64.eqz': [0x50],
-  'i64.eq': [0x51],
-  'i64.ne': [0x52],
-  'i64.lt_s': [0x53],
-  'i64.gt_s': [0x55],
-  'i64.gt_u': [0x56],
-  'i64.le_s': [0x57],
-  'i64.ge_s': [0x59],
-  'i64.ge_u': [0x5a],
-  'i32.add': [0x6a],
-  'i32.and': [0x71],
-  'i32.or': [0x72],
-  'i32.xor': [0x73],
-  'i32.shl': [0x74],
-  'i64.add': [0x7c],
-  'i64.sub': [0x7d],
-  'i64.mul': [0x7e],
-  'i64.and': [0x83],
-  'i64.or': [0x84],
-  'i64.xor': [0x85],
-  'i64.shl': [0x86],
-  'i64.shr_s': [0x87],
-  'i64.shr_u': [0x88],
-  'i64.rotl': [0x89],
-  'i32.wrap_i64': [0xa7],
-  'i64.extend_i32_u': [0xad],
-  'i64.extend32_s': [0xc4],
-} as const;
+/** Instructions without an immediate, blocks without a type, and loads and stores up to their offset, with the natural alignment; in hex. */
+const opcodes: ReadonlyMap<string, readonly number[]> = new Map(
+  `unreachable 00, block 0240, loop 0340, if 0440, else 05, end 0b, return 0f, select 1b,
+  i32.load 2802, i64.load 2903, i32.store 3602, i64.store 3703, i32.eqz 45, i32.eq 46, i32.ne 47,
+  i64.eqz 50, i64.eq 51, i64.ne 52, i64.lt_s 53, i64.gt_s 55, i64.gt_u 56, i64.le_s 57, i64.ge_s 59, i64.ge_u 5a,
+  i32.add 6a, i32.and 71, i32.or 72, i32.xor 73, i32.shl 74, i64.add 7c, i64.sub 7d, i64.mul 7e, i64.and 83, i64.or 84,
+  i64.xor 85, i64.shl 86, i64.shr_s 87, i64.shr_u 88, i64.rotl 89, i32.wrap_i64 a7, i64.extend_i32_u ad, i64.extend32_s c4`
+    .split(/,\s+/)
+    .map((entry) => entry.split(' '))
+    .map(([name = '', hex = '']) => [name, hex.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? []]),
+);
 
-export type Operation = keyof typeof opcodes;
-
-/** With the natural alignment. */
-const accesses = {
-  'i32.load': [0x28, 2],
-  'i64.load': [0x29, 3],
-  'i32.store': [0x36, 2],
-  'i64.store': [0x37, 3],
-} as const;
+export interface Bytes {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly to: number;
+}
 
 export class CodeMatch {
-  private readonly bytes: Uint8Array | undefined;
-  at: number;
-  private readonly to: number;
+  private readonly code: Bytes | undefined;
   private readonly differs: (offset: number) => never;
+  at: number;
 
-  /** Without bytes nothing is compared. */
-  constructor(bytes: Uint8Array | undefined, at: number, to: number, differs: (offset: number) => never) {
-    this.bytes = bytes;
-    this.at = at;
-    this.to = to;
+  /** Without bytes nothing is compared; `differs` throws. */
+  constructor(code: Bytes | undefined, differs: (offset: number) => never) {
+    this.code = code;
     this.differs = differs;
+    this.at = code?.at ?? 0;
   }
 
   get compares(): boolean {
-    return this.bytes !== undefined;
+    return this.code !== undefined;
   }
 
   raw(bytes: ArrayLike<number>): this {
-    if (this.bytes === undefined) return this;
+    if (this.code === undefined) return this;
     for (let index = 0; index < bytes.length; index++, this.at++)
-      if (this.at >= this.to || this.bytes[this.at] !== bytes[index]) this.differs(this.at);
+      if (this.at >= this.code.to || this.code.bytes[this.at] !== bytes[index]) this.differs(this.at);
     return this;
   }
 
   /** That nothing is left. */
   end(): void {
-    if (this.bytes !== undefined && this.at !== this.to) this.differs(this.at);
+    if (this.code !== undefined && this.at !== this.code.to) this.differs(this.at);
   }
 
   unsigned(value: number): this {
@@ -95,29 +60,25 @@ export class CodeMatch {
     return this.raw([...bytes, Number(rest & 127n)]);
   }
 
-  op(...operations: readonly Operation[]): this {
-    for (const operation of operations) this.raw(opcodes[operation]);
+  op(...names: readonly string[]): this {
+    for (const name of names) {
+      const bytes = opcodes.get(name);
+      if (bytes === undefined) throw new Error(`invariant broken: \`${name}\` has no opcode`);
+      this.raw(bytes);
+    }
     return this;
   }
 
   i32(value: number): this {
-    return this.bytes === undefined ? this : this.raw([0x41]).signed(BigInt(value | 0));
+    return this.code === undefined ? this : this.raw([0x41]).signed(BigInt(value | 0));
   }
 
   i64(value: bigint): this {
-    return this.bytes === undefined ? this : this.raw([0x42]).signed(BigInt.asIntN(64, value));
+    return this.code === undefined ? this : this.raw([0x42]).signed(BigInt.asIntN(64, value));
   }
 
-  brIf(depth: number): this {
-    return this.raw([0x0d]).unsigned(depth);
-  }
-
-  br(depth: number): this {
-    return this.raw([0x0c]).unsigned(depth);
-  }
-
-  call(index: number): this {
-    return this.raw([0x10]).unsigned(index);
+  access(name: string, offset: number): this {
+    return this.op(name).unsigned(offset);
   }
 
   get(...locals: readonly number[]): this {
@@ -141,7 +102,15 @@ export class CodeMatch {
     return this.raw([0x24]).unsigned(index);
   }
 
-  access(name: keyof typeof accesses, offset: number): this {
-    return this.raw(accesses[name]).unsigned(offset);
+  br(depth: number): this {
+    return this.raw([0x0c]).unsigned(depth);
+  }
+
+  brIf(depth: number): this {
+    return this.raw([0x0d]).unsigned(depth);
+  }
+
+  call(index: number): this {
+    return this.raw([0x10]).unsigned(index);
   }
 }

@@ -1,7 +1,6 @@
 /** Goes once forward through a function and the code of one of its versions, with the state that is claimed at the head of each loop. */
 import type { Step } from '../specification/syntax-tree.ts';
-import { CodeMatch } from './check-code.ts';
-import { anyEntry, Frame, type Label } from './check-frame.ts';
+import { anyEntry, type Frame, type Label } from './check-frame.ts';
 import { checkInstruction } from './check-instruction.ts';
 import { type CheckedProgram, type Entry, signatureOf } from './check-program.ts';
 import {
@@ -14,7 +13,6 @@ import {
   meetStates,
   type State,
 } from './check-state.ts';
-import { Refusal } from './check-wasm.ts';
 import type { Interval, ProvenFunction } from './claims.ts';
 
 /** What a walk through proven versions finds out, for the claims that go beyond one function. */
@@ -25,92 +23,27 @@ export interface Findings {
   notUniform(segment: number): void;
 }
 
-/** A loop settles in a few rounds; a program for which it takes longer is not accepted. */
-const mostRounds = 1000;
-
 /** The loop that is open, as its `while`s need it. */
 interface OpenLoop {
   readonly step: Step;
   readonly nesting: number;
-  readonly writes: number;
-  readonly round: bigint;
-  /** Fuel of the dearest way from behind each `while` to the end of the round. */
-  readonly rest: ReadonlyMap<Step, bigint>;
+  /** What its `while`s leave with, together. */
   exit: State | undefined;
 }
 
-/** Compares the body of a version, from `at` to `to`; `claim` is `undefined` for the tagged one. */
-export function checkVersion(
-  program: CheckedProgram,
-  index: number,
-  claim: ProvenFunction | undefined,
-  code: { readonly bytes: Uint8Array; readonly at: number; readonly to: number },
-  findings: Findings,
-): void {
-  const heads = claim === undefined ? new Map<number, State>() : leastHeads(program, index, claim);
-  for (const loop of claim?.loops ?? []) {
-    const head = heads.get(loop.at);
-    if (head === undefined || !isSameState(loop, head)) {
-      const why = `function ${index}: what is claimed at the head of the loop of instruction ${loop.at} is not the least that holds there`;
-      throw new Refusal('claim_unproven', why, { function: index, instruction: loop.at });
-    }
-  }
-  const match = new CodeMatch(code.bytes, code.at, code.to, (offset) => {
-    const { mnemonic, at } = walk.here();
-    const version = claim === undefined ? 'tagged' : 'proven';
-    const why = `function ${index}, ${version}: byte ${offset} is not what instruction ${at}, \`${mnemonic}\`, is to come to`;
-    throw new Refusal('translation_differs', why, { function: index, instruction: at, offset });
-  });
-  const walk = new Walk(program, index, claim, match, findings, (loop) => heads.get(loop.at));
-  walk.all();
-  match.end();
-}
+/** The state at the head of a loop, which `state` gets to. */
+export type Heads = (loop: Step, state: State) => State | undefined;
 
-/** The least state at the head of each loop that holds in every round, from nothing on: so that no claim is wider than it has to be. */
-function leastHeads(
-  program: CheckedProgram,
-  index: number,
-  claim: ProvenFunction,
-): ReadonlyMap<number, State> {
-  const heads = new Map<number, State>();
-  const nowhere: Findings = { called() {}, notUniform() {} };
-  let isSettled = false;
-  const widen = (at: number, state: State): State => {
-    const known = heads.get(at);
-    const wider = known === undefined ? state : meetStates(known, state);
-    if (known === undefined || !isSameState(known, wider)) isSettled = false;
-    heads.set(at, wider);
-    return wider;
-  };
-  for (let round = 0; !isSettled; round++) {
-    if (round === mostRounds)
-      throw new Refusal('claim_unproven', `function ${index}: its loops do not settle`, { function: index });
-    isSettled = true;
-    const match = new CodeMatch(undefined, 0, 0, () => {
-      throw new Error('invariant broken: nothing is compared');
-    });
-    new Walk(program, index, claim, match, nowhere, (loop, state) => widen(loop.at, state)).all();
-  }
-  return heads;
-}
-
-class Walk {
+export class Walk {
   private readonly program: CheckedProgram;
   private readonly frame: Frame;
   private readonly findings: Findings;
-  private readonly head: (loop: Step, state: State) => State | undefined;
+  private readonly head: Heads;
   private mnemonic = 'begin';
 
-  constructor(
-    program: CheckedProgram,
-    index: number,
-    claim: ProvenFunction | undefined,
-    code: CodeMatch,
-    findings: Findings,
-    head: (loop: Step, state: State) => State | undefined,
-  ) {
-    this.program = program;
-    this.frame = new Frame(program, index, claim, code);
+  constructor(frame: Frame, findings: Findings, head: Heads) {
+    this.program = frame.program;
+    this.frame = frame;
     this.findings = findings;
     this.head = head;
   }
@@ -214,7 +147,7 @@ class Walk {
     const { frame, program } = this;
     const { code } = frame;
     const [, a] = step.word.registers;
-    const label = this.raise(step, program.writes(step.arms.flat()));
+    const label = this.raise(step, program.writes(step));
     const outer = this.keepPc(nesting);
     frame.writePc(label);
     frame.chargeDearest(() => code.i64(program.dearestInside(step)), outer, label);
@@ -267,14 +200,7 @@ class Walk {
     frame.charge(step.at + 1, frame.pc());
     code.op('block', 'loop');
     this.enter(step);
-    const open: OpenLoop = {
-      step,
-      nesting,
-      writes: program.writes(body),
-      round: program.dearest(body),
-      rest: program.rests(body),
-      exit: undefined,
-    };
+    const open: OpenLoop = { step, nesting, exit: undefined };
     this.steps(body, nesting + 1, open);
     this.close(step);
     const pc = frame.pc();
@@ -308,20 +234,15 @@ class Walk {
     if (loop === undefined)
       throw new Error('invariant broken: a verified module has no `while` outside a loop');
     const [, a] = step.word.registers;
+    const { writes, rest, round } = program.loop(loop.step);
     const pc = frame.pc();
-    const label = this.raise(step, loop.writes);
-    frame.chargeDearest(
-      () => {
-        code
-          .i64(loop.rest.get(step) ?? 0n)
-          .i64(loop.round)
-          .i64(program.fuel.bound(loop.step));
-        code.get(frame.rounds[loop.nesting] ?? 0).op('i64.extend_i32_u', 'i64.sub');
-        code.call(program.runtime.index('roundsCost'));
-      },
-      pc,
-      label,
-    );
+    const label = this.raise(step, writes);
+    const cost = (): void => {
+      code.i64(rest.get(step) ?? 0n).i64(round);
+      code.i64(program.fuel.bound(loop.step)).get(frame.rounds[loop.nesting] ?? 0);
+      code.op('i64.extend_i32_u', 'i64.sub').call(program.runtime.index('roundsCost'));
+    };
+    frame.chargeDearest(cost, pc, label);
     frame.writePc(label);
     loop.exit = loop.exit === undefined ? frame.state : meetStates(loop.exit, frame.state);
     code.get(frame.value(a)).op('i64.eqz').brIf(1);
@@ -334,7 +255,7 @@ class Walk {
     const { runtime } = program;
     const [d, a] = step.word.registers;
     const callee = program.functions[step.word.index];
-    const claim = program.claims.functions[step.word.index];
+    const claim = program.claims.functions[step.word.index] ?? null;
     if (callee === undefined) throw new Error('invariant broken: a verified module calls no such function');
     const { parameters, results, authority } = callee.body;
     const { level, uncleared } = program.levelOf(step);
@@ -346,19 +267,18 @@ class Walk {
     });
     frame.handled(inside, 'handled');
     frame.chargeDearest(() => code.i64(program.dearestInside(step)), frame.pc(), inside);
-    const entry = {
-      pc: inside.known,
-      uncleared: exactly(uncleared),
-      parameters: given.map(({ known }) => known),
-    };
-    let taken: Entry = entry;
     if (frame.claim !== undefined) {
-      this.findings.called(step.word.index, entry);
-      if (claim === null || claim === undefined)
-        throw frame.unproven('it calls a function without a proven version');
-      taken = claim;
+      const labels = given.map(({ known }) => known);
+      this.findings.called(step.word.index, {
+        pc: inside.known,
+        uncleared: exactly(uncleared),
+        parameters: labels,
+      });
+      if (claim === null) throw frame.unproven('it calls a function without a proven version');
     }
-    const signature = signatureOf(frame.claim === undefined ? anyEntry(parameters.length) : taken);
+    const signature = signatureOf(
+      frame.claim === undefined || claim === null ? anyEntry(parameters.length) : claim,
+    );
     code.get(frame.fuel).setGlobal(runtime.index('fuelLeft'));
     if (signature.pc !== undefined) frame.read(inside);
     if (signature.uncleared !== undefined) code.i32(uncleared);

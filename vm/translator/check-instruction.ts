@@ -2,13 +2,12 @@
 
 import { authorityBits } from '../label.ts';
 import type { Step } from '../specification/syntax-tree.ts';
-import type { Operation } from './check-code.ts';
 import type { Frame, Label } from './check-frame.ts';
 import { exactly, isExact, isSame, join } from './check-state.ts';
 import type { Interval } from './claims.ts';
 
 /** Operations on v a and v b that cannot fail. */
-const plain: Readonly<Record<string, readonly Operation[]>> = {
+const plain: Readonly<Record<string, readonly string[]>> = {
   and: ['i64.and'],
   or: ['i64.or'],
   xor: ['i64.xor'],
@@ -18,7 +17,7 @@ const plain: Readonly<Record<string, readonly Operation[]>> = {
   le: ['i64.le_s', 'i64.extend_i32_u'],
 };
 
-const shifts: Readonly<Record<string, Operation>> = {
+const shifts: Readonly<Record<string, string>> = {
   shl: 'i64.shl',
   shr: 'i64.shr_u',
   sar: 'i64.shr_s',

@@ -1,9 +1,8 @@
 /** What the checker knows of the source while it looks at code: its functions, their fuel, and where the runtime has what. */
-import { instructions } from '../isa.ts';
 import { categoryBits } from '../label.ts';
 import type { FunctionBody, Module } from '../module.ts';
 import { FuelTable } from '../specification/fuel-table.ts';
-import { parseBodies, type Step } from '../specification/syntax-tree.ts';
+import { findInstruction, parseBodies, type Step } from '../specification/syntax-tree.ts';
 import { isExact } from './check-state.ts';
 import type { Runtime } from './check-wasm.ts';
 import type { Claims, Interval } from './claims.ts';
@@ -23,9 +22,13 @@ export interface CheckedFunction {
   readonly loops: readonly Step[];
 }
 
-export interface Addresses {
-  readonly values: number;
-  readonly labels: number;
+/** What a `while` needs to know of its loop. */
+export interface CheckedLoop {
+  /** Registers that are written in it, a bit each. */
+  readonly writes: number;
+  /** Fuel of its dearest round, and of the dearest way from behind each `while` to the end of the round. */
+  readonly round: bigint;
+  readonly rest: ReadonlyMap<Step, bigint>;
 }
 
 /** The functions of a verified module, in their order. */
@@ -53,11 +56,14 @@ export class CheckedProgram {
   readonly runtime: Runtime;
   readonly claims: Claims;
   readonly fuel: FuelTable;
-  readonly segments: readonly Addresses[];
+  /** Where the values and the labels of each segment are. */
+  readonly segments: readonly { readonly values: number; readonly labels: number }[];
   /** Of the entries of each table. */
   readonly tables: readonly number[];
   /** Behind the last table. */
   readonly end: number;
+  private readonly written = new Map<Step, number>();
+  private readonly known = new Map<Step, CheckedLoop>();
 
   constructor(module: Module, functions: readonly CheckedFunction[], runtime: Runtime, claims: Claims) {
     this.module = module;
@@ -93,15 +99,19 @@ export class CheckedProgram {
     return atMost(this.fuel.dearest(steps));
   }
 
-  /** By `while` of a loop: of the dearest way from behind it to the end of the round. */
-  rests(body: readonly Step[]): ReadonlyMap<Step, bigint> {
-    const rests = new Map<Step, bigint>();
-    let rest = 0n;
-    for (const step of body.toReversed()) {
-      if (step.instruction.mnemonic === 'while') rests.set(step, atMost(rest));
-      rest += this.fuel.dearest([step]);
+  loop(step: Step): CheckedLoop {
+    const known = this.known.get(step);
+    if (known !== undefined) return known;
+    const [body = []] = step.arms;
+    const rest = new Map<Step, bigint>();
+    let fuel = 0n;
+    for (const inner of body.toReversed()) {
+      if (inner.instruction.mnemonic === 'while') rest.set(inner, atMost(fuel));
+      fuel += this.fuel.dearest([inner]);
     }
-    return rests;
+    const loop = { writes: this.writes(step), round: atMost(fuel), rest };
+    this.known.set(step, loop);
+    return loop;
   }
 
   /** Of a branch its dearer arm, of a call the function. */
@@ -115,18 +125,18 @@ export class CheckedProgram {
     return { level: (level & ~categoryBits) >>> 0, uncleared: ~level & categoryBits };
   }
 
-  /** Registers that are written in these steps, a bit each. */
-  writes(steps: readonly Step[]): number {
-    return steps.reduce((all, step) => all | this.writesOf(step), 0);
-  }
-
-  private writesOf({ arms, word, instruction }: Step): number {
+  /** Registers that are written in a step and all that is in it, a bit each. */
+  writes(step: Step): number {
+    const { arms, word, instruction } = step;
     const [d] = word.registers;
-    if (instruction.mnemonic === 'call') {
-      const results = this.module.functions[word.index]?.results.length ?? 0;
-      return ((1 << results) - 1) << d;
-    }
-    return arms.reduce((all, arm) => all | this.writes(arm), instruction.operands.includes('d') ? 1 << d : 0);
+    const known = this.written.get(step);
+    if (known !== undefined) return known;
+    const callee = instruction.mnemonic === 'call' ? this.module.functions[word.index] : undefined;
+    const count = callee?.results.length ?? Number(instruction.operands.includes('d'));
+    const own = ((1 << count) - 1) << d;
+    const all = arms.flat().reduce((bits, inner) => bits | this.writes(inner), own);
+    this.written.set(step, all);
+    return all;
   }
 }
 
@@ -142,22 +152,21 @@ function depthOf(steps: readonly Step[]): number {
   );
 }
 
-const operandsOf = new Map(instructions.map(({ opcode, operands }) => [opcode, operands]));
-const callOpcode = instructions.find(({ mnemonic }) => mnemonic === 'call')?.opcode;
-const returnOpcode = instructions.find(({ mnemonic }) => mnemonic === 'return')?.opcode;
-
 /** As many as the loader finds in use. */
 function registersOf(body: FunctionBody, functions: readonly FunctionBody[]): number {
   let most = body.parameters.length;
   for (const { opcode, registers, index } of body.code) {
-    const [d, a] = registers;
-    const callee = opcode === callOpcode ? functions[index] : undefined;
-    if (callee !== undefined) most = Math.max(most, a + callee.parameters.length, d + callee.results.length);
-    if (opcode === returnOpcode) most = Math.max(most, a + body.results.length);
-    for (const [place, register] of registers.entries()) {
-      const name = (['d', 'a', 'b', 'c'] as const)[place];
-      if (name !== undefined && operandsOf.get(opcode)?.includes(name)) most = Math.max(most, register + 1);
-    }
+    const { operands, mnemonic } = findInstruction(opcode);
+    const [d, a, b, c] = registers;
+    const callee = mnemonic === 'call' ? functions[index] : undefined;
+    const given = mnemonic === 'return' ? body.results.length : callee?.parameters.length;
+    for (const [name, register, count] of [
+      ['d', d, callee?.results.length ?? 1],
+      ['a', a, given ?? 1],
+      ['b', b, 1],
+      ['c', c, 1],
+    ] as const)
+      if (operands.includes(name)) most = Math.max(most, register + Math.max(count, 1));
   }
   return most;
 }

@@ -7,12 +7,13 @@
 import { moduleHash, stripNames } from '../module.ts';
 import { readModule } from '../module-reader.ts';
 import { readClaims } from './check-claims.ts';
-import { CodeMatch } from './check-code.ts';
+import { type Bytes, CodeMatch } from './check-code.ts';
 import { anyEntry } from './check-frame.ts';
-import { checkVersion, type Findings } from './check-function.ts';
+import type { Findings } from './check-function.ts';
 import { dataOf, pagesOf } from './check-memory.ts';
 import { CheckedProgram, type Entry, readFunctions, signatureOf } from './check-program.ts';
 import { exactly, isSame, meet } from './check-state.ts';
+import { checkVersion } from './check-version.ts';
 import { type CheckCode, Cursor, Refusal, readRuntime, readSections, type Section } from './check-wasm.ts';
 import { type Claims, claimsSection } from './claims.ts';
 
@@ -64,13 +65,7 @@ function check({ source, translated, runtime: runtimeBytes }: CheckInput): Claim
   const hash = Array.from(moduleHash(stripNames(source)), (byte) => byte.toString(16).padStart(2, '0')).join(
     '',
   );
-  const shapes = functions.map(({ body, registers, loops }) => ({
-    parameters: body.parameters.length,
-    results: body.results.length,
-    registers,
-    loops,
-  }));
-  const claims = readClaims(claimsBytes(translated, sections), hash, module.segments.length, shapes);
+  const claims = readClaims(claimsBytes(translated, sections), hash, module.segments.length, functions);
   const program = new CheckedProgram(module, functions, runtime, claims);
   const rest = checkAround(program, translated, sections);
   checkFunctions(program, rest);
@@ -82,8 +77,9 @@ function claimsBytes(translated: Uint8Array, sections: readonly Section[]): Uint
   const last = sections.at(-1);
   if (last?.id !== 0) throw new Refusal('translation_malformed', 'its last section is not its claims');
   const cursor = new Cursor(translated, last.from, last.to);
-  const name = new TextDecoder().decode(cursor.take(cursor.unsigned()));
-  if (name !== claimsSection)
+  const name = cursor.take(cursor.unsigned());
+  const expected = new TextEncoder().encode(claimsSection);
+  if (name.length !== expected.length || name.some((byte, index) => byte !== expected[index]))
     throw new Refusal('translation_malformed', `its last section is not \`${claimsSection}\``, {
       offset: last.from,
     });
@@ -118,7 +114,7 @@ function checkAround(program: CheckedProgram, translated: Uint8Array, sections: 
     throw new Refusal('translation_malformed', `its sections are not ${ids.join(', ')}`);
   const open = (id: number, code: CheckCode, what: string): CodeMatch => {
     const section = sections.find((candidate) => candidate.id === id);
-    return new CodeMatch(translated, section?.from ?? 0, section?.to ?? 0, (offset) => {
+    return new CodeMatch({ bytes: translated, at: section?.from ?? 0, to: section?.to ?? 0 }, (offset) => {
       throw new Refusal(code, `byte ${offset}, of ${what}, is not what it is to be`, { offset });
     });
   };
@@ -226,8 +222,8 @@ function checkFunctions(program: CheckedProgram, code: Cursor): void {
 }
 
 /** In place of a proven version that nothing calls. */
-function checkAbsent(index: number, code: { bytes: Uint8Array; at: number; to: number }): void {
-  new CodeMatch(code.bytes, code.at, code.to, (offset) => {
+function checkAbsent(index: number, code: Bytes): void {
+  new CodeMatch(code, (offset) => {
     throw new Refusal('translation_differs', `function ${index}, proven: nothing calls it`, {
       function: index,
       offset,
