@@ -36,10 +36,10 @@ interface Runnable {
   readonly places: InputPlaces;
   readonly ports: readonly { readonly name: string; readonly type: WordType; readonly label: number }[];
   /** Its kind is not known of a translation without its source. */
-  grant(index: number): { readonly name: string; readonly kind: Grant['kind'] | null };
-  place(at: number): string;
+  readonly grant: (index: number) => { readonly name: string; readonly kind: Grant['kind'] | null };
+  readonly place: (at: number) => string;
   /** The instruction; `null` of a translation without its source. */
-  text(at: number): string | null;
+  readonly text: (at: number) => string | null;
 }
 
 export async function runRun(terminal: Terminal, given: RunCommand): Promise<ExitCode> {

@@ -31,7 +31,7 @@ interface SignCommand extends ProgramArguments {
 interface Signable {
   /** SHA-256 of the module, in hex. */
   readonly hash: string;
-  sign(signer: ModuleSigner): Promise<Uint8Array>;
+  readonly sign: (signer: ModuleSigner) => Promise<Uint8Array>;
 }
 
 /** Signs what the loader takes, or the checker, with the key of central management, which decides by modules. */
