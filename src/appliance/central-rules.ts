@@ -17,17 +17,20 @@ import type { CentralRules } from '../roles/central.ts';
 import { decisionRecordType } from '../roles/decision-context.ts';
 import type { DecidedOrders } from '../roles/order-decisions.ts';
 import { makeShadow, type Shadow } from '../roles/shadow-rules.ts';
+import type { Engine } from '../rules/engine.ts';
 import type { RulesInForce } from '../rules/in-force.ts';
 import { openIssuanceRules } from '../rules/issuance-rules.ts';
 import { shippedSource } from '../rules/policy/shipped-set.ts';
 import { makeBundle } from '../rules/set/bundle.ts';
 import type { RuleSet } from '../rules/set/rule-set.ts';
+import type { CentralConfiguration } from './configuration.ts';
 import { describeFault } from './fault.ts';
 import { type Feeds, noFeeds, readFeeds } from './feed-file.ts';
 import type { Home } from './home.ts';
 import { readMachineWasm } from './machine-wasm.ts';
 import { writeFileDurably } from './private-file.ts';
-import { asActivated, readKeptSet, readTrustedSet, throwRefused } from './rule-bundle.ts';
+import { asActivated, domesticCorridors, readKeptSet, readTrustedSet, throwRefused } from './rule-bundle.ts';
+import { RuleEngine } from './rule-engine.ts';
 import {
   bundlePath,
   inForce,
@@ -42,6 +45,7 @@ import {
   statePath,
 } from './rule-folder.ts';
 import { type RuleFigures, showRules } from './rule-metrics.ts';
+import { type RuleTranslator, readRuleTranslator } from './rule-translator.ts';
 
 export interface CentralRulesOptions {
   readonly home: Home;
@@ -49,6 +53,9 @@ export interface CentralRulesOptions {
   readonly verifySignature: VerifySignature;
   /** Of this program. */
   readonly release: string;
+  readonly configuration: Pick<CentralConfiguration, 'rules' | 'limits'>;
+  /** The one that ships where nothing is said. */
+  readonly translator?: RuleTranslator;
   /** Lines for the log. */
   readonly report: (line: string) => void;
 }
@@ -74,7 +81,9 @@ export async function openCentralRules(options: CentralRulesOptions): Promise<Op
   await keepFile(machinePath(home, toHex(sha256(wasm))), wasm);
   const shipped = shippedSource();
   await keepFile(bundlePath(home, toHex(shipped.set.hash)), makeBundle(shipped));
-  const holder = new RuleHolder(options, wasm);
+  const { translator = await readRuleTranslator(), configuration } = options;
+  const engine = await RuleEngine.open({ ...options, translator, configuration: configuration.rules });
+  const holder = new RuleHolder(options, wasm, engine.engine);
   await holder.start();
   const feeds = new FeedHolder(join(home.folder('central'), 'feeds.json'), report);
   await feeds.read();
@@ -91,12 +100,13 @@ export async function openCentralRules(options: CentralRulesOptions): Promise<Op
       seal: (record) => seal(key, record, decisionRecordType, systemRandom),
       decided: (request, decision) => holder.note(request, decision),
     },
-    figures: () => showRules(holder.current.ruleSet, holder.figures, holder.shadow?.report),
+    figures: () => showRules(holder.current.ruleSet, holder.figures, holder.shadow?.report, engine.engine),
     async close() {
       clearInterval(timer);
       unwatchFile(statePath(home), onState);
       unwatchFile(feeds.path, onFeeds);
       await holder.close();
+      await engine.close();
     },
   };
 }
@@ -137,14 +147,16 @@ class RuleHolder {
   private shadowHash: string | null = null;
   private readonly options: CentralRulesOptions;
   private readonly wasm: Uint8Array;
+  private readonly engine: Engine;
   /** Hashes of sets that were in force here: going back to one asks nobody. */
   private readonly served = new Set<string>();
   private following: Promise<void> = Promise.resolve();
   private written = 0;
 
-  constructor(options: CentralRulesOptions, wasm: Uint8Array) {
+  constructor(options: CentralRulesOptions, wasm: Uint8Array, engine: Engine) {
     this.options = options;
     this.wasm = wasm;
+    this.engine = engine;
   }
 
   async start(): Promise<void> {
@@ -277,8 +289,12 @@ class RuleHolder {
           };
   }
 
-  private open(set: RuleSet): Promise<RulesInForce> {
-    return openIssuanceRules(set, this.wasm, this.options.release);
+  /** Its programs within the country of each currency that is issued are translated before it decides. */
+  private async open(set: RuleSet): Promise<RulesInForce> {
+    const { release, configuration } = this.options;
+    const rules = await openIssuanceRules(set, this.wasm, release, this.engine);
+    for (const corridor of domesticCorridors(configuration)) await rules.prepare(corridor);
+    return rules;
   }
 
   private readTrusted(hash: string): Promise<Result<RuleSet>> {

@@ -154,6 +154,13 @@ export const applianceSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** What runs the rules (src/rules/engine.ts). */
+export const engineChoice = Type.Union([
+  Type.Literal('translated'),
+  Type.Literal('interpreter'),
+  Type.Literal('both'),
+]);
+
 export const centralSchema = Type.Object(
   {
     version: Type.Literal(1),
@@ -164,6 +171,17 @@ export const centralSchema = Type.Object(
     frequencyWindowSeconds: Type.Integer({ minimum: 1 }),
     credentialLifetimeSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
     clockSkewSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
+    /** What the rules run in; translated, and one decision of a hundred compared, where it is not named. */
+    rules: Type.Optional(
+      Type.Object(
+        {
+          engine: engineChoice,
+          /** Of a program's decisions one in so many is made by the interpreter, too. */
+          compareEvery: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     limits: Type.Array(
       Type.Object(
         {
@@ -214,6 +232,7 @@ export type AnchorChoice = NonNullable<Static<typeof anchorChoice>>;
 export type QuotaProcess = Static<typeof quotaProcess>;
 export type ApplianceConfiguration = Static<typeof applianceSchema>;
 export type CentralConfiguration = Static<typeof centralSchema>;
+export type RulesConfiguration = NonNullable<CentralConfiguration['rules']>;
 export type IssuanceConfiguration = Static<typeof issuanceSchema>;
 export type QuotaConfiguration = Static<typeof quotaSchema>;
 

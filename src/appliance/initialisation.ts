@@ -20,6 +20,7 @@ import { assert } from '../kit/result.ts';
 import { findTimeZone } from '../quota/window.ts';
 import type { QuotaTerms } from '../records/quota-terms.ts';
 import { keyThumbprint } from '../records/signature.ts';
+import { defaultCompareEvery } from '../rules/engine.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { ApplianceError } from './appliance-error.ts';
 import { type Certificate, makeAuthority } from './certificate.ts';
@@ -185,6 +186,7 @@ async function writeConfigurations(
     frequencyWindowSeconds: 60,
     credentialLifetimeSeconds: 300,
     clockSkewSeconds: 60,
+    rules: { engine: 'translated', compareEvery: defaultCompareEvery },
     limits: quotas.map((quota) => ({
       issuer,
       currency: quota.currency,

@@ -1,17 +1,25 @@
 /** `ringmint rules stage | activate | revert | shadow | status`: on central management's folder, whether it runs or not. A running one takes it over. */
 
-import type { RuleActivation, RuleStatus, ShadowStanding, StagedRules } from '../cli/rule-administration.ts';
+import type {
+  RuleActivation,
+  RuleSetStatus,
+  RuleStatus,
+  ShadowStanding,
+  StagedRules,
+} from '../cli/rule-administration.ts';
 import { toHex } from '../kit/bytes.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Result, refuse, succeed } from '../kit/result.ts';
+import { Engine } from '../rules/engine.ts';
 import { openIssuanceRules } from '../rules/issuance-rules.ts';
 import type { RuleSet } from '../rules/set/rule-set.ts';
 import { lockFile } from '../store/sqlite/file-lock.ts';
 import { makeNodeVerifySignature } from '../verifier/signature-node.ts';
-import { centralSchema, readConfiguration } from './configuration.ts';
+import { type CentralConfiguration, centralSchema, readConfiguration } from './configuration.ts';
 import { type Home, homeAt } from './home.ts';
 import { readMachineWasm } from './machine-wasm.ts';
-import { openTrusted, publisherRule, readKeptSet, readTrustedSet } from './rule-bundle.ts';
+import { domesticCorridors, openTrusted, publisherRule, readKeptSet, readTrustedSet } from './rule-bundle.ts';
+import { readRuleEngine } from './rule-engine.ts';
 import {
   bundlePath,
   inForce,
@@ -25,6 +33,7 @@ import {
   statePath,
   writeRuleState,
 } from './rule-folder.ts';
+import { readRuleTranslator } from './rule-translator.ts';
 import { readTrustBundleFile } from './trust.ts';
 
 /** Checks a bundle as strictly as central management does, and keeps it by its hash. */
@@ -34,19 +43,20 @@ export async function stageRules(
   step?: Step,
 ): Promise<Result<StagedRules>> {
   const home = homeAt(folder);
-  const { currencies } = await readCentral(home);
+  const configuration = await readCentral(home);
   const { bundle } = await readTrustBundleFile(home);
   const opened = openTrusted(bytes, publisherRule(bundle), makeNodeVerifySignature());
   if (!opened.ok) return opened;
   const set = opened.value;
-  const fitting = await checkFit(set, currencies);
+  const fitting = await checkFit(set, configuration);
   if (!fitting.ok) return fitting;
+  const { untranslated } = fitting.value;
   const hash = toHex(set.hash);
   return change(home, async (state) => {
     await keepFile(bundlePath(home, hash), bytes, step);
     await writeRuleState(home, { ...state, staged: hash }, step);
     const modules = set.modules.map(({ name, version }) => ({ name, version: String(version) }));
-    return succeed({ name: set.name, version: String(set.version), hash, modules });
+    return succeed({ name: set.name, version: String(set.version), hash, modules, untranslated });
   });
 }
 
@@ -115,7 +125,7 @@ async function put(
   return succeed(activation);
 }
 
-export async function shadowRules(folder: string, on: boolean, step?: Step): Promise<Result<RuleStatus>> {
+export async function shadowRules(folder: string, on: boolean, step?: Step): Promise<Result<RuleSetStatus>> {
   const home = homeAt(folder);
   await readCentral(home);
   return change(home, async (state) => {
@@ -130,7 +140,7 @@ export async function shadowRules(folder: string, on: boolean, step?: Step): Pro
 export async function readRules(folder: string): Promise<RuleStatus> {
   const home = homeAt(folder);
   await readCentral(home);
-  return readRuleState(home);
+  return { ...(await readRuleState(home)), engine: await readRuleEngine(home) };
 }
 
 /** As the running system wrote it last: within some seconds. */
@@ -147,9 +157,8 @@ export async function readShadow(folder: string): Promise<Result<ShadowStanding>
 }
 
 /** Throws where there is no central management here. */
-async function readCentral(home: Home): Promise<{ readonly currencies: readonly string[] }> {
-  const { limits } = await readConfiguration(home.config('central'), centralSchema);
-  return { currencies: limits.map(({ currency }) => currency) };
+function readCentral(home: Home): Promise<CentralConfiguration> {
+  return readConfiguration(home.config('central'), centralSchema);
 }
 
 /** One change at a time; what reads meanwhile reads the state before or after it. */
@@ -165,14 +174,29 @@ async function change<T>(home: Home, make: (state: RuleState) => Promise<Result<
   }
 }
 
-/** That the machine takes the rules at all: within the country of each currency that is issued. */
-async function checkFit(set: RuleSet, currencies: readonly string[]): Promise<Result<null>> {
-  const rules = await openIssuanceRules(set, await readMachineWasm(), '');
-  for (const currency of currencies) {
-    const country = currency.slice(0, 2);
-    const [fault] = rules.check({ kind: 'issuance', origin: country, destination: country, currency });
+/** That the machine takes the rules at all, and whether their programs are translated: within the country of each currency that is issued. */
+async function checkFit(
+  set: RuleSet,
+  configuration: CentralConfiguration,
+): Promise<Result<{ readonly untranslated: string | null }>> {
+  let untranslated: string | null = null;
+  const { translate } = await readRuleTranslator();
+  const engine = new Engine({
+    choice: configuration.rules?.engine === 'interpreter' ? 'interpreter' : 'translated',
+    compareEvery: 1,
+    translate,
+    difference: null,
+    leisure: () => Promise.resolve(),
+    report(event) {
+      if (event.kind === 'untranslated') untranslated ??= `${event.message} [${event.code}]`;
+    },
+  });
+  const rules = await openIssuanceRules(set, await readMachineWasm(), '', engine);
+  for (const corridor of domesticCorridors(configuration)) {
+    const [fault] = rules.check(corridor);
     if (fault !== undefined)
-      return refuse('rules_refused', `the machine does not take the rules on ${currency}: ${fault}`);
+      return refuse('rules_refused', `the machine does not take the rules on ${corridor.currency}: ${fault}`);
+    await rules.prepare(corridor);
   }
-  return succeed(null);
+  return succeed({ untranslated });
 }

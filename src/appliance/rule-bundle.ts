@@ -5,9 +5,10 @@ import type { VerificationKey, VerifySignature } from '../records/signature.ts';
 import type { TrustBundle } from '../records/trust-bundle.ts';
 import { shippedRuleSet } from '../rules/policy/shipped-set.ts';
 import { openBundle } from '../rules/set/bundle.ts';
-import type { RuleSet } from '../rules/set/rule-set.ts';
+import type { Corridor, RuleSet } from '../rules/set/rule-set.ts';
 import { verifyDetached } from '../rules/set/signatures.ts';
 import { ApplianceError } from './appliance-error.ts';
+import type { CentralConfiguration } from './configuration.ts';
 import type { Home } from './home.ts';
 import { bundlePath, machinePath, readOrMissing } from './rule-folder.ts';
 
@@ -97,6 +98,14 @@ function refuseOtherBundle(home: Home, hash: string): Refusal<'rule_bundle_hash'
     'rule_bundle_hash',
     `\`${bundlePath(home, hash)}\` holds another rule set than its name says: bring the file back from a backup`,
   );
+}
+
+/** Within the country of each currency that is issued: what the rules have to decide on, whoever asks. */
+export function domesticCorridors({ limits }: Pick<CentralConfiguration, 'limits'>): readonly Corridor[] {
+  return [...new Set(limits.map(({ currency }) => currency))].map((currency) => {
+    const country = currency.slice(0, 2);
+    return { kind: 'issuance', origin: country, destination: country, currency };
+  });
 }
 
 /** A set as it was activated: the version is the activation's, which decisions name. */

@@ -8,6 +8,7 @@
  *   machines/HASH.wasm          each label machine that ever decided
  *   record.key                  seals what decisions were made of: 32 bytes, for its owner only
  *   shadow.json                 what the shadow set would have decided otherwise
+ *   engine.json                 what runs the rules: translations, or the interpreter
  * ```
  * A crash leaves `active.json` as it was or as it is to be: it is replaced by a rename, and names only what is on the disk by then.
  */
@@ -69,6 +70,10 @@ export function machinePath(home: Home, hashHex: string): string {
 
 export function shadowReportPath(home: Home): string {
   return join(home.rules, 'shadow.json');
+}
+
+export function enginePath(home: Home): string {
+  return join(home.rules, 'engine.json');
 }
 
 /** Where nothing was ever activated: the set that ships. */

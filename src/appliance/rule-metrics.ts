@@ -2,6 +2,7 @@
 import { toHex } from '../kit/bytes.ts';
 import type { RuleSet } from '../records/claims.ts';
 import type { ShadowReport } from '../roles/shadow-rules.ts';
+import { type Engine, engineChoices } from '../rules/engine.ts';
 import { verdicts } from '../rules/language/syntax.ts';
 
 /** Since the system was started. */
@@ -16,6 +17,7 @@ export function showRules(
   { version, hash }: RuleSet,
   { orders, refusals }: RuleFigures,
   shadow: ShadowReport | undefined,
+  engine: Engine,
 ): string {
   const lines = [
     '# HELP ringmint_rules_version Version of the rule set in force; the hash is of what it means.',
@@ -29,9 +31,33 @@ export function showRules(
     ...verdicts.map(
       (verdict) => `ringmint_orders_decided_total{verdict="${verdict}"} ${orders.get(verdict) ?? 0}`,
     ),
+    ...showEngine(engine),
     ...(shadow === undefined ? [] : showShadow(shadow)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function showEngine({ inUse, difference, figures }: Engine): string[] {
+  const { translations, untranslated, translated, interpreted, compared } = figures;
+  return [
+    '# HELP ringmint_rules_engine What runs the rules now: 1 of one of them.',
+    '# TYPE ringmint_rules_engine gauge',
+    ...engineChoices.map((one) => `ringmint_rules_engine{engine="${one}"} ${one === inUse ? 1 : 0}`),
+    '# HELP ringmint_rules_engine_differs 1 where a translation came to something else than the interpreter, which decides alone since.',
+    '# TYPE ringmint_rules_engine_differs gauge',
+    `ringmint_rules_engine_differs ${difference === null ? 0 : 1}`,
+    '# HELP ringmint_rules_runs_total Runs of programs by what gave the answer, the shadow set among them.',
+    '# TYPE ringmint_rules_runs_total counter',
+    `ringmint_rules_runs_total{engine="translated"} ${translated}`,
+    `ringmint_rules_runs_total{engine="interpreter"} ${interpreted}`,
+    '# HELP ringmint_rules_compared_total Runs that were made by both and compared.',
+    '# TYPE ringmint_rules_compared_total counter',
+    `ringmint_rules_compared_total ${compared}`,
+    '# HELP ringmint_rules_programs_total Programs that were translated, or stay with the interpreter since that was refused.',
+    '# TYPE ringmint_rules_programs_total counter',
+    `ringmint_rules_programs_total{outcome="translated"} ${translations}`,
+    `ringmint_rules_programs_total{outcome="refused"} ${untranslated}`,
+  ];
 }
 
 function showShadow({ orders, different, dropped, failed, counts }: ShadowReport): string[] {

@@ -276,6 +276,7 @@ async function makeCentralService(parts: Parts): Promise<MadeService> {
     bundle,
     verifySignature,
     release: parts.version,
+    configuration,
     report: parts.report,
   });
   const central = makeCentral({

@@ -51,6 +51,8 @@ export const recordType = {
   ruleModule: 'application/vnd.ringmint.rules+cose',
   /** Over a rule set, which is not in it. */
   ruleSet: 'application/vnd.ringmint.rule-set+cose',
+  /** Over the index of programs of a rule set, which is not in it. */
+  rulePrograms: 'application/vnd.ringmint.rule-programs+cose',
 } as const;
 
 export type RecordType = (typeof recordType)[keyof typeof recordType];

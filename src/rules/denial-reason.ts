@@ -33,6 +33,8 @@ export function explainReason(reason: string): string {
       return 'two rules contradict each other on it: speak to central management';
     case 'rule_trapped':
       return 'the rules were stopped before they decided: speak to central management';
+    case 'engines_differ':
+      return 'two ways to compute the decision did not agree, so it was not made: ask again under a new id';
     case 'rules_refused':
       return 'the rules between these countries do not fit the machine that decides: speak to central management';
     case 'facts_insufficient':

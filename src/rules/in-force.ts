@@ -24,6 +24,8 @@ export interface RulesInForce {
   readonly windows: readonly bigint[];
   /** What the rules between these two cannot be compiled for; nothing where they can. */
   check(corridor: Corridor): readonly string[];
+  /** Has the program between these two translated, where programs are, before the first order comes. */
+  prepare(corridor: Corridor): Promise<void>;
   /** Never throws for what facts say; where the machine is stopped, the verdict is HOLD. */
   decide(facts: Facts): OrderVerdict;
 }

@@ -2,6 +2,7 @@
 import { startMachine } from '../../vm/host.ts';
 import { sha256 } from '../kit/bytes.ts';
 import type { CheckedModule, Rule } from './checker/checked.ts';
+import type { Engine } from './engine.ts';
 import type { RulesInForce } from './in-force.ts';
 import { rankOf, type Verdict } from './language/syntax.ts';
 import type { MachineDecision } from './machine-decision.ts';
@@ -13,13 +14,14 @@ const policyModule = 'policy.issuance';
 /** A denial has at most so many. */
 const reasonLimit = 64;
 
-/** Opens a checked set on a machine of its own; `wasm` is the label machine. */
+/** Opens a checked set on a machine of its own; `wasm` is the label machine, and `engine` what runs the programs: the interpreter where nothing is said. */
 export async function openIssuanceRules(
   set: RuleSet,
   wasm: Uint8Array,
   release: string,
+  engine?: Engine,
 ): Promise<RulesInForce> {
-  const rules = await openRules(set, () => startMachine(wasm));
+  const rules = await openRules(set, () => startMachine(wasm), engine === undefined ? {} : { engine });
   const modules = set.modules.filter(({ on }) => on.includes('issuance'));
   const known = new Map(modules.flatMap((module) => module.rules.map((rule) => [rule.id, { module, rule }])));
   return {
@@ -29,6 +31,7 @@ export async function openIssuanceRules(
     feeds: [...new Set(modules.flatMap(({ feeds }) => feeds.map(({ name }) => name)))],
     windows: [...new Set(modules.flatMap(({ windows }) => windows.map(({ seconds }) => seconds)))],
     check: (corridor) => rules.check(corridor).map(({ message }) => message),
+    prepare: (corridor) => rules.prepare(corridor),
     decide(facts) {
       const decision = rules.decide(facts);
       const { verdict, program, fuelUsed, traceHash, room } = decision;

@@ -14,6 +14,8 @@ import type { Corridor, RuleSet } from './set/rule-set.ts';
 export type DecisionCode =
   /** The machine stopped the program: a defect. */
   | 'rule_trapped'
+  /** The machine and the translation of the program came to different things: a defect. */
+  | 'engines_differ'
   /** The rules of this corridor do not fit the machine. */
   | 'rules_refused'
   /** The facts do not say between whom, in which currency or when. */

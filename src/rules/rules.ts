@@ -3,7 +3,7 @@
  *
  * src/rules/ may import kit, records and vm.
  */
-import type { Program as LoadedProgram, Machine } from '../../vm/host.ts';
+import type { Machine } from '../../vm/host.ts';
 import { assert } from '../kit/result.ts';
 import type { Facts } from './checker/checked.ts';
 import { fieldsOfRule } from './checker/owners.ts';
@@ -11,6 +11,7 @@ import { clearanceOf } from './clearance.ts';
 import { type CompileFault, compileCorridor } from './compiler/compile.ts';
 import { InputWords } from './compiler/input-words.ts';
 import { type Explanation, publicReader, type Reader } from './decision.ts';
+import { type Engine, type EngineProgram, interpreterAlone } from './engine.ts';
 import { explainDecision, wantedOf } from './explanation.ts';
 import { corridorOf } from './facts.ts';
 import { transactionKinds } from './language/syntax.ts';
@@ -31,6 +32,8 @@ export interface Rules {
   explain(facts: Facts, reader: Reader): Promise<Explanation>;
   /** Why the rules of a corridor cannot be compiled; nothing where they can. Their decisions are HOLD. */
   check(corridor: Corridor): readonly CompileFault[];
+  /** Opens the program of a corridor before anybody asks for it; resolves when it is translated, or is known to stay with the interpreter. */
+  prepare(corridor: Corridor): Promise<void>;
 }
 
 export interface RulesOptions {
@@ -39,10 +42,12 @@ export interface RulesOptions {
    * 100 rules, whose decision takes 8.
    */
   readonly machines?: number;
+  /** What runs the programs; the interpreter where nothing is said. */
+  readonly engine?: Engine;
 }
 
 /** A program in the machine: of one corridor, or of several to whom the same rules say the same. */
-type Loaded = Omit<OpenProgram, 'corridor'> & { readonly loaded: LoadedProgram };
+type Loaded = Omit<OpenProgram, 'corridor'> & { readonly loaded: EngineProgram };
 
 interface Opened extends OpenProgram, Loaded {
   /** What explains its decisions, once somebody asked. */
@@ -66,12 +71,12 @@ const corridorLimit = 4_096;
 export async function openRules(
   set: RuleSet,
   startMachine: () => Promise<Machine>,
-  { machines = 4 }: RulesOptions = {},
+  { machines = 4, engine = interpreterAlone() }: RulesOptions = {},
 ): Promise<Rules> {
   const started = await Promise.all(Array.from({ length: machines }, startMachine));
   /** Explanations are no reason for a program to be loaded again. */
   let explaining: Promise<Machine> | undefined;
-  const programs = new ProgramCache(set, started);
+  const programs = new ProgramCache(set, started, engine);
 
   function decide(facts: Facts, reader: Reader = publicReader): MachineDecision {
     const opened = programs.open(facts);
@@ -80,7 +85,7 @@ export async function openRules(
     words.fill(facts);
     const clearance = clearanceOf(reader, compiled.program.owners);
     const ran = loaded.run({ inputs: words.words, clearance: clearance.label });
-    if (!ran.ok) return undecided(set, 'rule_trapped', loaded.hash);
+    if (!ran.ok) return undecided(set, ran.code === 'trapped' ? 'rule_trapped' : ran.code, loaded.hash);
     return new RanDecision(set, opened, facts, ran.ports, ran.fuelUsed, clearance.owners);
   }
 
@@ -100,6 +105,10 @@ export async function openRules(
       const compiled = compileCorridor(set, corridor);
       return compiled.ok ? [] : compiled.faults;
     },
+    async prepare(corridor) {
+      const opened = programs.openCorridor(corridor);
+      if (typeof opened !== 'string') await opened.loaded.translate();
+    },
   };
 }
 
@@ -107,6 +116,7 @@ export async function openRules(
 class ProgramCache {
   private readonly set: RuleSet;
   private readonly machines: readonly Machine[];
+  private readonly engine: Engine;
   private made = 0;
   private readonly corridors = new Map<string, Opened | Unopened>();
   /** By the groups of a corridor, and what it says that their rules ask for. */
@@ -116,9 +126,10 @@ class ProgramCache {
   /** Most transactions are of the corridor of the one before. */
   private last: Opened | undefined;
 
-  constructor(set: RuleSet, machines: readonly Machine[]) {
+  constructor(set: RuleSet, machines: readonly Machine[], engine: Engine) {
     this.set = set;
     this.machines = machines;
+    this.engine = engine;
   }
 
   open(facts: Facts): Opened | Unopened {
@@ -126,7 +137,10 @@ class ProgramCache {
     const { last } = this;
     if (last !== undefined && isOf(last.corridor, facts)) return last;
     const corridor = corridorOf(facts);
-    if (corridor === undefined) return 'facts_insufficient';
+    return corridor === undefined ? 'facts_insufficient' : this.openCorridor(corridor);
+  }
+
+  openCorridor(corridor: Corridor): Opened | Unopened {
     const { kind, origin, destination, currency } = corridor;
     const key = `${kind} ${origin} ${destination} ${currency}`;
     const opened = this.corridors.get(key) ?? this.find(corridor);
@@ -164,7 +178,7 @@ class ProgramCache {
     assert(loaded.ok, `the machine takes what was compiled${loaded.ok ? '' : `: ${loaded.message}`}`);
     return {
       compiled: compiled.compiled,
-      loaded: loaded.program,
+      loaded: this.engine.open(program.bytes, loaded.program),
       hash: loaded.program.hash,
       words: new InputWords(program),
     };

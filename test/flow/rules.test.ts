@@ -128,6 +128,12 @@ describe('rules', () => {
     renameSync(`${path}.good`, path);
   });
 
+  it('are decided by translations, which came to what the interpreter comes to', async () => {
+    expect(await ok('rules', 'status')).toMatchObject({
+      engine: { chosen: 'translated', inUse: 'translated', difference: null, untranslated: [] },
+    });
+  });
+
   it('decided what can be decided again, by the sets of their time', async () => {
     const report = await ok('rules', 'rerun', '--all');
     expect(report).toMatchObject({ decisions: 6, orders: 6, unrecorded: 0, findings: [] });

@@ -3,7 +3,12 @@ import { quote, refuse } from '../../kit/result.ts';
 import { parseUuid } from '../../records/request-id.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { readInput } from '../file.ts';
-import type { RuleActivation, RuleAdministration, RuleStatus } from '../rule-administration.ts';
+import type {
+  RuleActivation,
+  RuleAdministration,
+  RuleEngineStanding,
+  RuleStatus,
+} from '../rule-administration.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** A bundle with its lists. */
@@ -19,11 +24,14 @@ export async function runStage(
   if (!bundle.ok) return terminal.refuse(bundle);
   const staged = await rules.stage(home, bundle.value);
   if (!staged.ok) return terminal.refuse(staged);
-  const { name, version, hash, modules } = staged.value;
+  const { name, version, hash, modules, untranslated } = staged.value;
   return terminal.result({ ...staged.value }, [
     `${name} ${version} is staged; nothing is decided by it yet`,
     `  hash     ${hash}`,
     ...modules.map((module) => `  module   ${module.name} ${module.version}`),
+    ...(untranslated === null
+      ? []
+      : [`  the interpreter decides by it, since it is not translated: ${untranslated}`]),
     '`ringmint rules shadow` has it decide in the shadow, `ringmint rules activate` puts it in force',
   ]);
 }
@@ -102,14 +110,40 @@ export async function runRuleStatus(
   home: string,
 ): Promise<ExitCode> {
   const status: RuleStatus = await rules.status(home);
-  const { activations, staged, shadow } = status;
+  const { activations, staged, shadow, engine } = status;
   const [last] = activations.slice(-1);
   return terminal.result({ ...status }, [
     last === undefined ? 'nothing is in force' : `${describe(last)} is in force`,
     ...activations.map((one) => `  ${describe(one)}  ${one.hash}  ${momentOf(one)}`),
     `  staged   ${staged ?? 'none'}`,
     `  shadow   ${shadow ?? 'none'}`,
+    ...(engine === null ? [] : describeEngine(engine)),
   ]);
+}
+
+function describeEngine({
+  inUse,
+  chosen,
+  compareEvery,
+  difference,
+  untranslated,
+}: RuleEngineStanding): readonly string[] {
+  const how = {
+    translated: `translations, one decision of ${compareEvery} compared with the interpreter's`,
+    interpreter: 'the interpreter',
+    both: 'both, each decision compared',
+  };
+  return [
+    `  engine   ${how[inUse]}${inUse === chosen ? '' : `, where ${chosen} was chosen`}`,
+    ...(difference === null
+      ? []
+      : [
+          `  DIFFERED on program ${difference.program} at ${new Date(difference.atMs).toISOString()} (${difference.what}): \`ringmint rules rerun --all\` finds what was decided otherwise`,
+        ]),
+    ...untranslated.map(
+      ({ program, code, message }) => `  program ${program} is left to the interpreter: ${message} [${code}]`,
+    ),
+  ];
 }
 
 function describe({ name, version, how }: RuleActivation): string {

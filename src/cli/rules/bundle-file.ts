@@ -31,26 +31,32 @@ export interface BuildArguments {
   readonly secretLists: boolean;
 }
 
-/**
- * Writes the bundle of a folder's set, the same bytes for the same files, where it has no faults, the tests of its modules hold, and it has all
- * signatures that it needs but its publisher's.
- */
-export async function runBuild(terminal: Terminal, given: BuildArguments): Promise<ExitCode> {
-  const read = await readFolder(given.folder);
+/** A set without faults, whose tests hold, with all signatures that it needs but its publisher's; or the exit code of what was told instead. */
+export async function readBuildable(
+  terminal: Terminal,
+  folder: string,
+): Promise<{ readonly source: RuleSetSource; readonly verified: VerifiedModules } | ExitCode> {
+  const read = await readFolder(folder);
   if (!read.ok) return refuseRuleSource(terminal, read);
   const source = read.value;
   const verified = verifyAll(source);
   const unsigned = verified.flatMap(({ refusals }) => refusals);
   if (unsigned.length > 0) return refuseUnsigned(terminal, unsigned);
-  const { set } = source;
   const failed = await failedTests(terminal, source);
-  if (failed.length > 0) {
-    const titles = failed.map(({ module, title }) => `${module} ${quote(title)}`).join(', ');
-    return terminal.refuse(
-      refuse('rule_test_failed', `tests fail: ${titles}; \`ringmint rules test\` says why`),
-      { failed },
-    );
-  }
+  if (failed.length === 0) return { source, verified };
+  const titles = failed.map(({ module, title }) => `${module} ${quote(title)}`).join(', ');
+  return terminal.refuse(
+    refuse('rule_test_failed', `tests fail: ${titles}; \`ringmint rules test\` says why`),
+    { failed },
+  );
+}
+
+/** Writes the bundle of a folder's set, the same bytes for the same files. */
+export async function runBuild(terminal: Terminal, given: BuildArguments): Promise<ExitCode> {
+  const read = await readBuildable(terminal, given.folder);
+  if (typeof read === 'number') return read;
+  const { source, verified } = read;
+  const { set } = source;
   const bytes = makeBundle(source, !given.secretLists);
   const opened = openBundle(bytes, { trust: undefined, lists: [...source.listFiles.values()] });
   if (!opened.ok) return terminal.refuse(opened);
@@ -144,7 +150,7 @@ function showParameter({ set }: RuleSetSource, id: string, value: Value): string
   return String(showValue(type, value, undefined));
 }
 
-function describe({ set }: RuleSetSource, verified: ReturnType<typeof verifyAll>) {
+function describe({ set }: RuleSetSource, verified: VerifiedModules) {
   const signers = new Map(verified.map(({ name, signers: by }) => [name, by]));
   return {
     name: set.name,
@@ -161,6 +167,8 @@ function describe({ set }: RuleSetSource, verified: ReturnType<typeof verifyAll>
     })),
   };
 }
+
+type VerifiedModules = ReturnType<typeof verifyAll>;
 
 function verifyAll(source: RuleSetSource) {
   const verifySignature = makeNodeVerifySignature();

@@ -1,6 +1,7 @@
 /** Commands on whole rule sets: put together, signed, shown, tried out. */
-import type { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Clock } from '../../kit/clock.ts';
+import { refuse } from '../../kit/result.ts';
 import type { Appliance } from '../appliance.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { collect } from '../subcommands.ts';
@@ -25,28 +26,53 @@ export function addSetCommands(
 
   command(
     'build',
-    'check a folder with a rule set and write it into one file, the same bytes each time',
+    'check a folder with a rule set and write it into one file, or programs of it as WebAssembly, the same bytes each time',
     'build samples/rules --out example.rulebundle',
+    'build samples/rules --target wasm --corridor transfer:US:FR:USD --out us-fr',
   )
     .argument('<folder>', 'a folder with one *.ruleset, its modules, lists and signatures')
-    .option('--out <file>', 'where to write the bundle; NAME-VERSION.rulebundle where nothing is said')
-    .option('--no-secret-lists', 'leave out the files of secret lists')
-    .action(async (folder: string, given: { out?: string; secretLists: boolean }) => {
-      const { runBuild } = await import('./bundle-file.ts');
-      done(await runBuild(terminal, { folder, out: given.out, secretLists: given.secretLists }));
-    });
+    .addOption(
+      new Option('--target <form>', 'a bundle for `ringmint`, or WebAssembly for any host')
+        .choices(['bundle', 'wasm'])
+        .default('bundle'),
+    )
+    .option('--corridor <between>', 'of wasm: KIND:ORIGIN:DESTINATION:CURRENCY; may be given again', collect)
+    .option('--out <path>', 'where to write; NAME-VERSION.rulebundle, or the folder NAME-VERSION.wasm')
+    .option('--no-secret-lists', 'of a bundle: leave out the files of secret lists')
+    .action(
+      async (
+        folder: string,
+        given: { target: string; corridor?: string[]; out?: string; secretLists: boolean },
+      ) => {
+        const { target, corridor, out, secretLists } = given;
+        if (target === 'wasm') {
+          if (!secretLists)
+            return done(terminal.refuse(refuse('usage', '--no-secret-lists: of a bundle it is accepted')));
+          const { runBuildPrograms } = await import('./program-files.ts');
+          return done(await runBuildPrograms(terminal, { folder, corridors: corridor ?? [], out }));
+        }
+        if (corridor !== undefined)
+          return done(terminal.refuse(refuse('usage', '--corridor: with `--target wasm` it is accepted')));
+        const { runBuild } = await import('./bundle-file.ts');
+        done(await runBuild(terminal, { folder, out, secretLists }));
+      },
+    );
 
   command(
     'sign',
-    'sign a module as a jurisdiction, or a bundle as its publisher',
+    'sign a module as a jurisdiction, or a bundle, or an index of programs, as its publisher',
     'sign rules/us-payments.rules --as US --key us.pem',
     'sign example-1.rulebundle --home .ringmint',
+    'sign us-fr/index.json --key publisher.pem',
   )
-    .argument('<file>', 'a module or a bundle')
+    .argument('<file>', 'a module, a bundle, or what `build --target wasm` wrote')
     .option('--as <code>', 'of a module: the jurisdiction that signs it')
     .option('--key <file>', 'a private key on P-256 in PEM; else the key of central management, in its HSM')
     .addOption(home())
-    .option('--out <file>', 'where to write; FILE.CODE.sig beside a module, or the bundle itself')
+    .option(
+      '--out <file>',
+      'where to write; FILE.CODE.sig beside a module, the bundle itself, or FILE.sig beside an index',
+    )
     .action(async (file: string, given: { as?: string; key?: string; home: string; out?: string }) => {
       const { runRulesSign } = await import('./signature.ts');
       const { as, key, out } = given;

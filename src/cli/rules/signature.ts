@@ -1,4 +1,5 @@
-/** `ringmint rules sign`: a jurisdiction signs a module, a publisher a bundle; by a key in a file, or in an HSM. */
+/** `ringmint rules sign`: a jurisdiction signs a module, a publisher a bundle or the programs of a set; by a key in a file, or in an HSM. */
+import { basename } from 'node:path';
 import { decodeUtf8, toHex } from '../../kit/bytes.ts';
 import { quote, type Result, refuse, succeed } from '../../kit/result.ts';
 import { type VerificationKey, verificationKey } from '../../records/signature.ts';
@@ -18,6 +19,7 @@ import { readInput, writeOutput } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
 import { bundleEnding } from './bundle-file.ts';
 import { moduleEnding, refuseNoText } from './module-file.ts';
+import { indexName, readPrograms } from './program-files.ts';
 
 const mostBytes = 64 * 1024 * 1024;
 
@@ -46,16 +48,12 @@ export async function runRulesSign(
   given: SignArguments,
 ): Promise<ExitCode> {
   const { file, as } = given;
-  const what: Signed | undefined = file.endsWith(moduleEnding)
-    ? 'module'
-    : file.endsWith(bundleEnding)
-      ? 'set'
-      : undefined;
+  const what = whatIs(file);
   if (what === undefined)
     return terminal.refuse(
       refuse(
         'usage',
-        `${quote(file)}: a module (\`*${moduleEnding}\`) or a bundle (\`*${bundleEnding}\`) is accepted`,
+        `${quote(file)}: a module (\`*${moduleEnding}\`), a bundle (\`*${bundleEnding}\`) or programs (\`${indexName}\`) are accepted`,
       ),
     );
   if ((what === 'module') !== (as !== undefined) || (as !== undefined && !/^[A-Z][A-Z0-9_]*$/.test(as)))
@@ -64,12 +62,12 @@ export async function runRulesSign(
         'usage',
         what === 'module'
           ? 'who signs the module? `--as US`, a jurisdiction of it or of the rules that it has exceptions to, is accepted'
-          : '--as: of a module it is accepted, and a bundle has a publisher',
+          : '--as: of a module it is accepted; a bundle and programs have a publisher',
       ),
     );
   const bytes = await readInput(file, mostBytes);
   if (!bytes.ok) return terminal.refuse(bytes);
-  const content = what === 'module' ? readModuleContent(file, bytes.value) : payloadOf(bytes.value);
+  const content = await contentOf(what, file, bytes.value);
   if (!content.ok) return terminal.refuse(content);
   const signer = await openKey(appliance, given);
   if (!signer.ok) return terminal.refuse(signer);
@@ -88,9 +86,10 @@ export async function runRulesSign(
     makeNodeVerifySignature(),
   );
   if (!verified.ok) return terminal.refuse(verified);
-  const signed = what === 'module' ? succeed(signature) : addPublisher(bytes.value, signature);
+  const signed = what === 'set' ? addPublisher(bytes.value, signature) : succeed(signature);
   if (!signed.ok) return terminal.refuse(signed);
-  const out = given.out ?? (what === 'module' ? `${file}.${as}.sig` : file);
+  const beside = { module: `${file}.${as}.sig`, set: file, programs: `${file}.sig` };
+  const out = given.out ?? beside[what];
   const written = await writeOutput(out, signed.value);
   if (!written.ok) return terminal.refuse(written);
   const keyId = toHex(key.keyId);
@@ -100,6 +99,24 @@ export async function runRulesSign(
     `  key   ${keyId}`,
     ...(as === undefined ? [] : ['  in the rule set, once:', `key ${as} = ${point}`]),
   ]);
+}
+
+function whatIs(file: string): Signed | undefined {
+  if (file.endsWith(moduleEnding)) return 'module';
+  if (file.endsWith(bundleEnding)) return 'set';
+  return basename(file) === indexName ? 'programs' : undefined;
+}
+
+/** What is signed of a file. */
+async function contentOf(what: Signed, file: string, bytes: Uint8Array): Promise<Result<Uint8Array>> {
+  switch (what) {
+    case 'module':
+      return readModuleContent(file, bytes);
+    case 'set':
+      return payloadOf(bytes);
+    case 'programs':
+      return readPrograms(file, bytes);
+  }
 }
 
 /** The bytes of a module, which has to have no faults: nobody signs what is no law. */

@@ -1,5 +1,5 @@
 /**
- * Signatures over modules and rule sets: COSE_Sign1 (RFC 9052 §4.2) without its payload, ES256, one shape of header.
+ * Signatures over modules, rule sets and programs of rule sets: COSE_Sign1 (RFC 9052 §4.2) without its payload, ES256, one shape of header.
  *
  * ```
  * tag 18 ┌ array(4) ──────────────────────────────────────────────────────────────────────────┐
@@ -25,10 +25,14 @@ export type SignatureCode =
   | 'rule_key_missing'
   | 'rule_signature_missing';
 
-export type Signed = 'module' | 'set';
-const types = { module: recordType.ruleModule, set: recordType.ruleSet } as const;
+export type Signed = 'module' | 'set' | 'programs';
+const types = {
+  module: recordType.ruleModule,
+  set: recordType.ruleSet,
+  programs: recordType.rulePrograms,
+} as const;
 
-/** What a key signs: of a module its text's bytes, of a set its bundle's payload. */
+/** What a key signs: of a module its text's bytes, of a set its bundle's payload, of programs their index. */
 export function prepareSignature(what: Signed, keyId: Uint8Array, content: Uint8Array): Uint8Array {
   return preparePayload(types[what], keyId, content);
 }

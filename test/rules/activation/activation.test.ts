@@ -146,7 +146,7 @@ describe('the rule set in force', () => {
     for (let before = 0; ; before++) {
       // From the beginning each time, so that each step is cut.
       const staging = join(home.path, 'central/rules/active.json');
-      writeFileSync(staging, JSON.stringify({ ...(await readRules(home.path)), staged: null }));
+      writeFileSync(staging, JSON.stringify({ ...(await readRuleState(homeAt(home.path))), staged: null }));
       rmSync(join(home.path, 'central/rules/bundles', `${fresh}.rulebundle`), { force: true });
       const ended = cut('stage', before, bundle);
       const { staged } = await readRules(home.path);
