@@ -30,8 +30,28 @@ const layers: readonly Layer[] = [
   { path: 'vm/assembly/', may: [], packages: [], node: false },
   {
     path: 'vm/',
-    may: ['vm/specification/'],
+    may: ['vm/specification/', 'vm/translator/claims.ts'],
     packages: ['cborg', 'cbor2', '@noble/curves', '@noble/hashes'],
+    node: false,
+  },
+  {
+    path: 'vm/translator/',
+    may: ['vm/', 'vm/specification/', 'vm/translator/check'],
+    packages: [],
+    node: false,
+  },
+  // The checker, which shares nothing with the translator.
+  {
+    path: 'vm/translator/check',
+    may: [
+      'vm/isa.ts',
+      'vm/label.ts',
+      'vm/module.ts',
+      'vm/module-reader.ts',
+      'vm/specification/',
+      'vm/translator/claims.ts',
+    ],
+    packages: [],
     node: false,
   },
   {

@@ -9,7 +9,10 @@ import { enterFolder, type Folder, ringmint } from './session.ts';
 
 let folder: Folder;
 const key = newKey();
-const signer = { publicKey: { ...key.publicKey, keyId: new Uint8Array(32) }, sign: key.sign };
+const signer = {
+  publicKey: { ...key.publicKey, keyId: new Uint8Array(32) },
+  sign: (message: Uint8Array<ArrayBuffer>) => key.sign(message),
+};
 const appliance = {
   openModuleSigner: async () => ({ ...signer, close: async () => {} }),
 };
