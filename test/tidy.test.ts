@@ -86,7 +86,7 @@ const layers: readonly Layer[] = [
   { path: 'src/records/', may: ['src/kit/'], packages: ['@noble/curves', '@noble/hashes'], node: false },
   {
     path: 'src/rules/',
-    may: ['src/kit/', 'src/records/', 'vm/'],
+    may: ['src/kit/', 'src/records/', 'vm/', 'vm/translator/', 'vm/translator/check'],
     packages: ['@marcbachmann/cel-js'],
     node: false,
   },
@@ -166,6 +166,8 @@ const layers: readonly Layer[] = [
       'src/rules/',
       'src/rules/analysis/solver/',
       'vm/',
+      'vm/translator/',
+      'vm/translator/check',
     ],
     packages: ['commander', 'vscode-languageserver', 'vscode-languageserver-textdocument'],
     node: true,
