@@ -309,8 +309,17 @@ export class Frame {
 
   // Fuel
 
-  /** The block that begins at `at`, under `pc`. */
-  charge(at: number, pc: Label): void {
+  /** Whether blocks under `pc` are charged with their region, and not where they begin. */
+  isDeferred(pc: Label): boolean {
+    return this.claim !== undefined && surelyPublic(pc.known);
+  }
+
+  /** The block that begins at `at`, under the pc that it begins with, unless it is charged with its region. */
+  charge(at: number): void {
+    if (!this.isDeferred(this.pc())) this.chargeHere(at, this.pc());
+  }
+
+  chargeHere(at: number, pc: Label): void {
     const fuel = this.program.fuel.block(at);
     if (fuel === 0n || surelySecret(pc.known)) return;
     this.code.get(this.fuel);

@@ -1,7 +1,7 @@
 /** Goes once forward through a function and the code of one of its versions, with the state that is claimed at the head of each loop. */
 import type { Step } from '../specification/syntax-tree.ts';
 import { anyEntry, type Frame, type Label } from './check-frame.ts';
-import { checkInstruction } from './check-instruction.ts';
+import { checkInstruction, comparisons } from './check-instruction.ts';
 import { type CheckedProgram, type Entry, signatureOf } from './check-program.ts';
 import {
   anything,
@@ -60,7 +60,7 @@ export class Walk {
     if (frame.claim === undefined && proven !== undefined) this.guard(proven);
     code.getGlobal(this.program.runtime.index('fuelLeft')).set(frame.fuel);
     frame.begin();
-    frame.charge(body.first, frame.pc());
+    this.chargeRegion(body.first, body.steps, 0);
     this.steps(body.steps, 0, undefined);
     code.op('end');
     frame.settle();
@@ -113,12 +113,12 @@ export class Walk {
   }
 
   private steps(steps: readonly Step[], nesting: number, loop: OpenLoop | undefined): void {
-    for (const step of steps) {
+    for (const [index, step] of steps.entries()) {
       this.frame.at = step.at;
       this.mnemonic = step.instruction.mnemonic;
-      if (step.kind === 'if') this.branch(step, nesting);
+      if (step.kind === 'if') this.branch(step, steps[index - 1], nesting);
       else if (step.kind === 'loop') this.loop(step, nesting);
-      else if (this.mnemonic === 'while') this.leave(step, loop);
+      else if (this.mnemonic === 'while') this.leave(step, steps, index, loop);
       else if (this.mnemonic === 'call') this.call(step);
       else if (this.mnemonic === 'return') this.giveBack(step);
       else if (this.mnemonic === 'halt') this.halt();
@@ -143,7 +143,43 @@ export class Walk {
     return label;
   }
 
-  private branch(step: Step, nesting: number): void {
+  /** Blocks that run as often as the one at `at`, which steps from `from` on follow. */
+  private regionOf(at: number, steps: readonly Step[], from: number): bigint {
+    const { fuel } = this.program;
+    let sum = fuel.block(at);
+    for (let index = from; index < steps.length; index++) {
+      const step = steps[index];
+      if (step === undefined || step.instruction.mnemonic === 'while') break;
+      if (step.kind !== 'step' || step.instruction.mnemonic === 'call') sum += fuel.block(step.end + 1);
+    }
+    return sum;
+  }
+
+  private chargeRegion(at: number, steps: readonly Step[], from: number): void {
+    const { frame } = this;
+    const fuel = this.regionOf(at, steps, from);
+    if (!frame.isDeferred(frame.pc())) frame.chargeHere(at, frame.pc());
+    else if (fuel > 0n) frame.code.get(frame.fuel).i64(fuel).op('i64.sub').set(frame.fuel);
+  }
+
+  /** Whether the register is not zero: the comparison itself where the step before made it, and its operands are as they were. */
+  private condition(register: number, before: Step | undefined): void {
+    const { frame } = this;
+    const [d, a, b] = before?.word.registers ?? [];
+    const comparison = comparisons[before?.instruction.mnemonic ?? ''];
+    if (
+      comparison === undefined ||
+      a === undefined ||
+      b === undefined ||
+      d !== register ||
+      a === d ||
+      b === d
+    )
+      frame.code.get(frame.value(register)).i64(0n).op('i64.ne');
+    else frame.code.get(frame.value(a), frame.value(b)).op(comparison);
+  }
+
+  private branch(step: Step, before: Step | undefined, nesting: number): void {
     const { frame, program } = this;
     const { code } = frame;
     const [, a] = step.word.registers;
@@ -151,10 +187,11 @@ export class Walk {
     const outer = this.keepPc(nesting);
     frame.writePc(label);
     frame.chargeDearest(() => code.i64(program.dearestInside(step)), outer, label);
-    code.get(frame.value(a)).i64(0n).op('i64.ne', 'if');
-    frame.charge(step.at + 1, frame.pc());
+    this.condition(a, before);
+    code.op('if');
     const under = frame.state;
     const [first = [], second = []] = step.arms;
+    this.chargeRegion(step.at + 1, first, 0);
     this.steps(first, nesting + 1, undefined);
     const after = frame.state;
     frame.state = under;
@@ -163,14 +200,14 @@ export class Walk {
       this.mnemonic = 'else';
       frame.at = firstEnd + 1;
       code.op('else');
-      frame.charge(firstEnd + 2, frame.pc());
+      this.chargeRegion(firstEnd + 2, second, 0);
       this.steps(second, nesting + 1, undefined);
     }
     this.close(step);
     frame.state = meetStates(after, frame.state);
     code.op('end');
     frame.writePc(outer);
-    frame.charge(step.end + 1, frame.pc());
+    frame.charge(step.end + 1);
   }
 
   private close(step: Step): void {
@@ -197,9 +234,11 @@ export class Walk {
     const rounds = frame.rounds[nesting] ?? 0;
     code.i32(0).set(rounds);
     const outer = this.keepPc(nesting);
-    frame.charge(step.at + 1, frame.pc());
-    code.op('block', 'loop');
+    const before = frame.pc();
     this.enter(step);
+    const isDeferred = frame.isDeferred(frame.pc());
+    if (!isDeferred) frame.chargeHere(step.at + 1, before);
+    code.op('block', 'loop');
     const open: OpenLoop = { step, nesting, exit: undefined };
     this.steps(body, nesting + 1, open);
     this.close(step);
@@ -210,12 +249,20 @@ export class Walk {
       .op('i32.eq', 'if');
     frame.trap('bound', () => frame.read(pc));
     code.op('end').get(rounds).i32(1).op('i32.add').set(rounds);
-    frame.charge(step.at + 1, pc);
+    if (!isDeferred) frame.chargeHere(step.at + 1, pc);
     this.enter(step);
     code.br(0).op('end', 'end');
+    const first = isDeferred ? this.regionOf(step.at + 1, body, 0) : 0n;
+    const end = body.findLastIndex(({ instruction }) => instruction.mnemonic === 'while') + 1;
+    const last = frame.isDeferred(pc) ? this.regionOf((body[end - 1]?.at ?? 0) + 1, body, end) : 0n;
+    if (first + last > 0n) {
+      code.get(frame.fuel, rounds).op('i64.extend_i32_u');
+      code.i64(first + last).op('i64.mul', 'i64.sub');
+      code.i64(first).op('i64.sub').set(frame.fuel);
+    }
     if (open.exit !== undefined) frame.state = open.exit;
     frame.writePc(outer);
-    frame.charge(step.end + 1, frame.pc());
+    frame.charge(step.end + 1);
   }
 
   /** A round begins with what is claimed, which what is known has to be within. */
@@ -228,7 +275,7 @@ export class Walk {
     frame.state = head;
   }
 
-  private leave(step: Step, loop: OpenLoop | undefined): void {
+  private leave(step: Step, steps: readonly Step[], index: number, loop: OpenLoop | undefined): void {
     const { frame, program } = this;
     const { code } = frame;
     if (loop === undefined)
@@ -245,8 +292,12 @@ export class Walk {
     frame.chargeDearest(cost, pc, label);
     frame.writePc(label);
     loop.exit = loop.exit === undefined ? frame.state : meetStates(loop.exit, frame.state);
-    code.get(frame.value(a)).op('i64.eqz').brIf(1);
-    frame.charge(step.at + 1, frame.pc());
+    this.condition(a, steps[index - 1]);
+    code.op('i32.eqz').brIf(1);
+    // What follows the last one is charged when the loop is left.
+    const isLast = steps.findLast(({ instruction }) => instruction.mnemonic === 'while') === step;
+    if (isLast) frame.charge(step.at + 1);
+    else this.chargeRegion(step.at + 1, steps, index + 1);
   }
 
   private call(step: Step): void {
@@ -300,7 +351,7 @@ export class Walk {
       code.getGlobal(runtime.index(`result${index}`)).set(frame.value(d + index));
       frame.takeLabel(d + index, known, runtime.index(`resultLabel${index}`));
     }
-    frame.charge(step.at + 1, frame.pc());
+    frame.charge(step.at + 1);
   }
 
   private giveBack(step: Step): void {

@@ -6,15 +6,18 @@ import type { Frame, Label } from './check-frame.ts';
 import { exactly, isExact, isSame, join } from './check-state.ts';
 import type { Interval } from './claims.ts';
 
+export const comparisons: Readonly<Record<string, string>> = {
+  eq: 'i64.eq',
+  ne: 'i64.ne',
+  lt: 'i64.lt_s',
+  le: 'i64.le_s',
+};
+
 /** Operations on v a and v b that cannot fail. */
 const plain: Readonly<Record<string, readonly string[]>> = {
   and: ['i64.and'],
   or: ['i64.or'],
   xor: ['i64.xor'],
-  eq: ['i64.eq', 'i64.extend_i32_u'],
-  ne: ['i64.ne', 'i64.extend_i32_u'],
-  lt: ['i64.lt_s', 'i64.extend_i32_u'],
-  le: ['i64.le_s', 'i64.extend_i32_u'],
 };
 
 const shifts: Readonly<Record<string, string>> = {
@@ -67,7 +70,8 @@ function checkOperation(frame: Frame, step: Step): void {
     code.op('end');
   };
   const { mnemonic } = instruction;
-  const operations = plain[mnemonic];
+  const comparison = comparisons[mnemonic];
+  const operations = comparison === undefined ? plain[mnemonic] : [comparison, 'i64.extend_i32_u'];
   const shift = shifts[mnemonic];
   if (operations !== undefined) {
     check();

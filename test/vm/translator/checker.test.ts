@@ -391,6 +391,11 @@ describe('code', () => {
       pattern('(\\x23LEB\\x42)LEB\\x59\\x71'),
       ([, before = '']) => `${before}\x00\x59\x71`,
     ],
+    [
+      'rounds are charged otherwise',
+      pattern('(\\xad\\x42[\\x80-\\xff]*)([\\x00-\\x3f])(\\x7e\\x7d)'),
+      ([, before = '', fuel = '', rest = '']) => `${before}${plusOne(fuel)}${rest}`,
+    ],
     ['a guard asks for any fuel', pattern('(\\x42LEB)\\x59\\x71'), ([, before = '']) => `${before}\x57\x71`],
     ['a guard asks for no label', pattern('\\x20.\\x41LEB\\x46\\x71'), () => ''],
     ['a guard forgets what is not uniform', pattern('(\\x23LEB)\\x45(?=\\x23)'), () => '\x41\x01'],
@@ -415,7 +420,7 @@ describe('code', () => {
       ([, before = '', low = '']) => `${before}${plusOne(low)}`,
     ],
     ['a branch is taken the other way', pattern('\\x52\\x04\\x40'), () => '\x51\x04\x40'],
-    ['a loop is left the other way', pattern('\\x50\\x0d\\x01'), () => '\x42\x00\x52\x0d\x01'],
+    ['a loop is left the other way', pattern('\\x45\\x0d\\x01'), () => '\x0d\x01'],
     [
       'a loop has another bound',
       pattern('\\x20(.)\\x41(.)\\x46\\x04\\x40'),
