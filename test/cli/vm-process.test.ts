@@ -119,6 +119,33 @@ describe('a module that an appliance signs', () => {
     expect(plain.json()).toMatchObject({ hash });
   });
 
+  it('is signed as a translation, which runs with the trust bundle and without its source', async () => {
+    const translated = await place.run(
+      'vm',
+      'translate',
+      'samples/vm/sum.rasm',
+      '--out',
+      'sum.wasm',
+      '--json',
+    );
+    expect([translated.code, translated.err]).toEqual([0, '']);
+    const { hash } = translated.json();
+    const unsure = await place.run('vm', 'sign', 'sum.wasm', '--json');
+    expect([unsure.code, unsure.json()['code']]).toEqual([2, 'usage']);
+    const words = ['sum.wasm', '--source', 'samples/vm/sum.rasm', '--out', 'sum.wasm.cose'];
+    const signed = await place.run('vm', 'sign', ...words, '--json');
+    expect(signed.json()).toMatchObject({ ok: true, hash });
+    const trust = ['--trust', join(place.home, 'trust.cbor'), '--json'];
+    expect((await place.run('vm', 'verify', 'sum.wasm.cose', ...trust)).json()).toMatchObject({
+      authentic: true,
+      hash,
+    });
+    expect((await place.run('vm', 'run', 'sum.wasm.cose', ...trust)).json()).toMatchObject({
+      ok: true,
+      hash,
+    });
+  });
+
   it('is refused with one byte changed, without a key, with another key, and where it is not signed', async () => {
     const bytes = readFileSync(inFolder('sum.cose'));
     const at = bytes.indexOf('RMVM') + 100;
