@@ -161,4 +161,21 @@ describe('rules', () => {
       (await place.run('rules', 'rerun', '0193e2a4-7c00-7000-8000-000000000001', '--json')).json(),
     ).toMatchObject({ code: 'request_unknown' });
   });
+
+  it('are decided by what central management is configured to from its next start on, with the same outcome', async () => {
+    await systems.stop();
+    const path = join(place.home, 'central/config.json');
+    const configuration = JSON.parse(readFileSync(path, 'utf8')) as { rules: object };
+    expect(configuration.rules).toEqual({ engine: 'translated', compareEvery: 100 });
+    writeFileSync(
+      path,
+      JSON.stringify({ ...configuration, rules: { engine: 'interpreter', compareEvery: 100 } }),
+    );
+    systems = await place.up();
+    expect((await issue(3)).code).toBe(0);
+    expect(await ok('rules', 'status')).toMatchObject({
+      engine: { chosen: 'interpreter', inUse: 'interpreter' },
+    });
+    expect(await ok('rules', 'rerun', '--all')).toMatchObject({ findings: [] });
+  });
 });

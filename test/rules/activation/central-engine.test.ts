@@ -3,7 +3,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenedCentralRules, openCentralRules } from '../../../src/appliance/central-rules.ts';
-import type { CentralConfiguration } from '../../../src/appliance/configuration.ts';
+import {
+  type CentralConfiguration,
+  centralSchema,
+  readConfiguration,
+} from '../../../src/appliance/configuration.ts';
 import { homeAt } from '../../../src/appliance/home.ts';
 import { activateRules, readRules, stageRules } from '../../../src/appliance/rule-activation.ts';
 import { readRuleTranslator } from '../../../src/appliance/rule-translator.ts';
@@ -168,6 +172,22 @@ describe('what runs the rules of central management', () => {
     await open();
     expect(figure('ringmint_rules_engine{engine="translated"}')).toBe('1');
     expect(existsSync(path)).toBe(true);
+  });
+
+  it('is one of three, and compared once in some whole number of decisions', async () => {
+    const path = join(home.path, 'central/config.json');
+    const configuration = JSON.parse(readFileSync(path, 'utf8')) as CentralConfiguration;
+    for (const rules of [
+      { engine: 'fast', compareEvery: 1 },
+      { engine: 'both', compareEvery: 0 },
+      { engine: 'both', compareEvery: 1.5 },
+      { engine: 'both' },
+    ]) {
+      writeFileSync(path, JSON.stringify({ ...configuration, rules }));
+      await expect(readConfiguration(path, centralSchema)).rejects.toThrow('/rules');
+    }
+    writeFileSync(path, JSON.stringify({ ...configuration, rules: { engine: 'both', compareEvery: 1 } }));
+    await readConfiguration(path, centralSchema);
   });
 });
 
