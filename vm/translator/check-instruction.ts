@@ -57,9 +57,12 @@ function checkOperation(frame: Frame, step: Step): void {
   const { word, instruction } = step;
   const { module, runtime } = program;
   const [d] = word.registers;
-  const [, a, b, c] = word.registers.map((register, place) =>
-    instruction.operands.includes((['d', 'a', 'b', 'c'] as const)[place] ?? 'd') ? frame.value(register) : -1,
-  ) as [number, number, number, number];
+  // What an instruction does not read is 0, and register 0 is there.
+  const [a, b, c] = [1, 2, 3].map((place) => frame.value(word.registers[place] ?? 0)) as [
+    number,
+    number,
+    number,
+  ];
   const { level, uncleared } = program.levelOf(step);
   const table = instruction.operands.includes('table') ? module.tables[word.index] : undefined;
   const own = instruction.operands.includes('constant') ? module.constants[word.index] : table;
@@ -96,16 +99,11 @@ function checkOperation(frame: Frame, step: Step): void {
         code.get(a).i64(-1n).op('i64.xor');
         break;
       case 'add':
-        code.get(a, b).op('i64.add').set(frame.wide);
-        code.get(a, frame.wide).op('i64.xor').get(b, frame.wide).op('i64.xor', 'i64.and');
-        code.i64(0n).op('i64.lt_s', 'if');
-        trap('overflow');
-        check();
-        code.get(frame.wide);
-        break;
       case 'sub':
-        code.get(a, b).op('i64.sub').set(frame.wide);
-        code.get(a, b).op('i64.xor').get(a, frame.wide).op('i64.xor', 'i64.and');
+        // Overflow: (a ^ t) & (b ^ t) < 0 of a sum t, (a ^ b) & (a ^ t) < 0 of a difference.
+        code.get(a, b).op(`i64.${mnemonic}`).set(frame.wide);
+        code.get(a, mnemonic === 'add' ? frame.wide : b).op('i64.xor');
+        code.get(mnemonic === 'add' ? b : a, frame.wide).op('i64.xor', 'i64.and');
         code.i64(0n).op('i64.lt_s', 'if');
         trap('overflow');
         check();

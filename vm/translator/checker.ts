@@ -8,10 +8,9 @@ import { moduleHash, stripNames } from '../module.ts';
 import { readModule } from '../module-reader.ts';
 import { readClaims } from './check-claims.ts';
 import { type Bytes, CodeMatch } from './check-code.ts';
-import { anyEntry } from './check-frame.ts';
 import type { Findings } from './check-function.ts';
-import { dataOf, pagesOf } from './check-memory.ts';
-import { CheckedProgram, type Entry, readFunctions, signatureOf } from './check-program.ts';
+import { checkAround } from './check-module.ts';
+import { CheckedProgram, type Entry, readFunctions } from './check-program.ts';
 import { exactly, isSame, meet } from './check-state.ts';
 import { checkVersion } from './check-version.ts';
 import { type CheckCode, Cursor, Refusal, readRuntime, readSections, type Section } from './check-wasm.ts';
@@ -62,15 +61,15 @@ function check({ source, translated, runtime: runtimeBytes }: CheckInput): Claim
   const runtime = readRuntime(runtimeBytes);
   const sections = readSections(translated);
   const functions = readFunctions(module);
-  const hash = Array.from(moduleHash(stripNames(source)), (byte) => byte.toString(16).padStart(2, '0')).join(
-    '',
-  );
+  const hash = Array.from(moduleHash(stripNames(source)), hexOf).join('');
   const claims = readClaims(claimsBytes(translated, sections), hash, module.segments.length, functions);
   const program = new CheckedProgram(module, functions, runtime, claims);
   const rest = checkAround(program, translated, sections);
   checkFunctions(program, rest);
   return claims;
 }
+
+const hexOf = (byte: number): string => byte.toString(16).padStart(2, '0');
 
 /** The content of the last section, which has to be the claims. */
 function claimsBytes(translated: Uint8Array, sections: readonly Section[]): Uint8Array {
@@ -84,98 +83,6 @@ function claimsBytes(translated: Uint8Array, sections: readonly Section[]): Uint
       offset: last.from,
     });
   return cursor.rest();
-}
-
-/** What a translated module exports; nothing else of the runtime's exports is in it. */
-const exported = new Set(
-  (
-    'memory fuelBound reset setWord segmentAddress segmentLength run portCount portWritten portValue portLabel portIsSymbol ' +
-    'fuelUsed auditCount auditEntry trapCode trapAt trapLabel registerValue registerLabel'
-  ).split(' '),
-);
-
-/** Compares everything but the translated functions, whose bytes are what is given back. */
-function checkAround(program: CheckedProgram, translated: Uint8Array, sections: readonly Section[]): Cursor {
-  const { runtime, functions, module, claims } = program;
-  const ids = [
-    1,
-    3,
-    ...(runtime.kept.has(4) ? [4] : []),
-    5,
-    6,
-    7,
-    8,
-    ...(runtime.kept.has(9) ? [9] : []),
-    10,
-    11,
-    0,
-  ];
-  if (sections.map(({ id }) => id).join() !== ids.join())
-    throw new Refusal('translation_malformed', `its sections are not ${ids.join(', ')}`);
-  const open = (id: number, code: CheckCode, what: string): CodeMatch => {
-    const section = sections.find((candidate) => candidate.id === id);
-    return new CodeMatch({ bytes: translated, at: section?.from ?? 0, to: section?.to ?? 0 }, (offset) => {
-      throw new Refusal(code, `byte ${offset}, of ${what}, is not what it is to be`, { offset });
-    });
-  };
-  const foreign = (id: number): CodeMatch => open(id, 'translation_foreign', `section ${id}`);
-  const appended = 2 * functions.length;
-
-  const types = foreign(1);
-  types.unsigned(runtime.types.count + appended).raw(runtime.types.bytes);
-  for (const [index, { body }] of functions.entries())
-    for (const entry of [anyEntry(body.parameters.length), claims.functions[index]]) checkType(types, entry);
-  types.end();
-  const functionTypes = foreign(3);
-  functionTypes.unsigned(1 + runtime.functions.count + appended).unsigned(runtime.importedType);
-  functionTypes.raw(runtime.functions.bytes);
-  for (let index = 0; index < appended; index++) functionTypes.unsigned(runtime.types.count + index);
-  functionTypes.end();
-  for (const [id, content] of runtime.kept) foreign(id).raw(content).end();
-  const pages = pagesOf(program);
-  foreign(5).raw([1, 1]).unsigned(pages).unsigned(pages).end();
-  const kept = runtime.exports.filter(({ name }) => exported.has(name));
-  const exports = foreign(7).unsigned(kept.length);
-  for (const { bytes } of kept) exports.raw(bytes);
-  exports.end();
-  foreign(8).unsigned(runtime.index('initialise')).end();
-  const data = dataOf(program);
-  const memory = open(11, 'translation_differs', 'the data').unsigned(data.length);
-  for (const { at, bytes } of data) memory.raw([0]).i32(at).op('end').unsigned(bytes.length).raw(bytes);
-  memory.end();
-
-  const main = functions.length - 1;
-  const stub = open(10, 'translation_differs', 'the stub').unsigned(1 + runtime.code.count + appended);
-  const length = new Cursor(translated, stub.at).unsigned();
-  stub.unsigned(length);
-  const from = stub.at;
-  stub
-    .raw([0])
-    .i32(module.functions[main]?.authority ?? 0)
-    .i32(0)
-    .call(program.tagged(main))
-    .op('end');
-  const own = foreign(10);
-  own.at = stub.at;
-  if (stub.at - from !== length)
-    throw new Refusal('translation_malformed', 'the stub is not as long as it says', { offset: from });
-  own.raw(runtime.code.bytes);
-  return new Cursor(translated, own.at, sections.find(({ id }) => id === 10)?.to);
-}
-
-/** A type for a version that is called so; where there is none, one without parameters. */
-function checkType(types: CodeMatch, entry: Entry | null | undefined): void {
-  const long = 0x7e;
-  const short = 0x7f;
-  types.raw([0x60]);
-  if (entry === null || entry === undefined) types.unsigned(0);
-  else {
-    const { values, count } = signatureOf(entry);
-    types.unsigned(count);
-    for (let index = 0; index < count; index++)
-      types.raw([index >= values && index < values + entry.parameters.length ? long : short]);
-  }
-  types.raw([1, short]);
 }
 
 /** Every function in both versions, and then the claims that are about more than one. */
