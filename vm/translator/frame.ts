@@ -19,7 +19,7 @@ import {
 import type { Body } from './program-tree.ts';
 import { Code, type ValueType } from './wasm.ts';
 
-export const secretBits: number = ~authorityBits >>> 0;
+const secretBits: number = ~authorityBits >>> 0;
 
 /** A label that code can put on the stack. */
 export interface Label {

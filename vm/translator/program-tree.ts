@@ -83,7 +83,7 @@ export function readBodies(module: Module): Body[] {
   return bodies;
 }
 
-export function instructionOf(word: CodeWord): Instruction {
+function instructionOf(word: CodeWord): Instruction {
   const instruction = byOpcode.get(word.opcode);
   if (instruction === undefined) throw new Error(`opcode ${word.opcode}: a verified module has none such`);
   return instruction;
