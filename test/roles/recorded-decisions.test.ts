@@ -14,6 +14,8 @@ import { factsAt } from '../../src/rules/recording/order-facts.ts';
 import { rerunDecision } from '../../src/rules/recording/rerun.ts';
 import { setOf } from '../rules/activation/rule-home.ts';
 import { centralRules, machineWasm, shippedRules, testSealingKey } from '../rules/central-rules.ts';
+import { corridor, laxer, set as sizes } from '../rules/engine/sizes.ts';
+import { makeEngine, translateAltered } from '../rules/engine/translator.ts';
 import { type Authorities, draft, limits, makeAuthorities, openTokens, type Tokens } from './authorities.ts';
 
 /** Flags the third order of a minute, holds on a feed, and denies what is much in a day. */
@@ -123,6 +125,33 @@ describe('a decision', () => {
     for (const [index, other] of others.entries())
       expect(rerunDecision(other, shippedRules).length, String(index)).toBeGreaterThan(0);
     expect(rerunDecision(record, await demoRules())).not.toEqual([]);
+  });
+
+  it('is found where a translation decided otherwise, and where that was noticed and nothing was decided', async () => {
+    const engine = makeEngine({ translate: translateAltered(laxer), compareEvery: 2 });
+    const rules = await openIssuanceRules(sizes, machineWasm, 'test', engine);
+    await rules.prepare(corridor);
+    authorities = await makeAuthorities(tokens, { centralRules: centralRules(rules) });
+    const ask = async (count: number): Promise<string | readonly string[]> => {
+      const outcome = await authorities.issuance.issue(draft([{ value: 10n, count }], authorities.clock));
+      if (!outcome.ok) throw new Error(outcome.message);
+      return outcome.value.kind === 'issued' ? 'issued' : outcome.value.denial.reasons;
+    };
+    // The first is compared, the second is not, the third is.
+    expect([await ask(1), await ask(9), await ask(9), await ask(9)]).toEqual([
+      'issued',
+      'issued',
+      ['engines_differ'],
+      ['demo.size/many'],
+    ]);
+    const interpreted = await openIssuanceRules(sizes, machineWasm, 'test');
+    const found = (await decisions()).map(({ record }) => rerunDecision(record, interpreted));
+    expect(found.map(([first]) => first && `${first.what} ${first.recorded} ${first.again}`)).toEqual([
+      undefined,
+      'verdict ALLOW DENY',
+      'verdict HOLD DENY',
+      undefined,
+    ]);
   });
 
   it('has no secret in what others may see of it: the ceiling is sealed in the ledger', async () => {
