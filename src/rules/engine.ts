@@ -17,7 +17,7 @@ export type EngineChoice = (typeof engineChoices)[number];
 export const defaultCompareEvery = 100;
 
 /**
- * A program is translated aside after so many runs, where nobody asked for it before: it takes 50 ms of the thread and more, and whoever names
+ * A program is translated aside after so many runs, where nobody asked for it before: it takes a tenth of a second of the thread, and whoever names
  * corridors that nobody uses is not to make them.
  */
 const translatedFrom = 32;
@@ -41,7 +41,7 @@ export interface EngineOptions {
   readonly translate: Translate;
   /** What was found before, where it counts still: then the interpreter decides alone. */
   readonly difference: EngineDifference | null;
-  /** Resolves when there is time for the next translation, which takes some milliseconds of the thread. */
+  /** Resolves when there is time for the next translation, which takes a tenth of a second of the thread. */
   readonly leisure: () => Promise<void>;
   /** Told at once of a difference, and of a program that stays with the interpreter. */
   readonly report: (event: EngineEvent) => void;
