@@ -118,11 +118,15 @@ export function readRuntime(wasm: Uint8Array): Runtime {
   const globals = readGlobals(new Reader(contentOf(sections, 'global')));
   const exported = readExports(new Reader(contentOf(sections, 'export')));
 
+  const indexes = [functionKind, globalKind].map(
+    (kind) =>
+      new Map(exported.filter((entry) => entry.kind === kind).map(({ name, index }) => [name, index])),
+  );
   function indexOf(name: string, kind: number): number {
-    const found = exported.find((entry) => entry.name === name && entry.kind === kind);
+    const found = indexes[kind === functionKind ? 0 : 1]?.get(name);
     if (found === undefined)
       throw new Error(`invariant broken: the runtime does not export \`${name}\` as kind ${kind}`);
-    return found.index;
+    return found;
   }
 
   return {

@@ -75,10 +75,10 @@ const typeBytes: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e };
 
 /** Instructions, one after the other, as the body of a function has them behind its locals. */
 export class Code {
-  readonly #bytes: number[] = [];
+  readonly #bytes = new ByteList();
 
   get bytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#bytes);
+    return this.#bytes.copy();
   }
 
   op(name: Opcode): this {
@@ -153,7 +153,8 @@ export class Code {
 
   #access(name: keyof typeof accesses, offset: number): this {
     const [opcode, alignment] = accesses[name];
-    this.#bytes.push(opcode, alignment);
+    this.#bytes.push(opcode);
+    this.#bytes.push(alignment);
     pushUnsigned(this.#bytes, offset);
     return this;
   }
@@ -161,16 +162,16 @@ export class Code {
 
 /** LEB128 of an unsigned 32-bit number, in as few bytes as it needs. */
 export function unsigned(value: number): Uint8Array<ArrayBuffer> {
-  const bytes: number[] = [];
+  const bytes = new ByteList();
   pushUnsigned(bytes, value);
-  return new Uint8Array(bytes);
+  return bytes.copy();
 }
 
 /** LEB128 of a signed or unsigned 32-bit number, as `i32.const` has it. */
 export function signed(value: number): Uint8Array<ArrayBuffer> {
-  const bytes: number[] = [];
+  const bytes = new ByteList();
   pushSigned(bytes, value | 0);
-  return new Uint8Array(bytes);
+  return bytes.copy();
 }
 
 /** Its length, then the bytes. */
@@ -225,7 +226,26 @@ function typeByte(type: ValueType): Uint8Array<ArrayBuffer> {
   return new Uint8Array([typeBytes[type]]);
 }
 
-function pushUnsigned(bytes: number[], value: number): void {
+/** Bytes that grow. */
+class ByteList {
+  #bytes = new Uint8Array(256);
+  #length = 0;
+
+  push(value: number): void {
+    if (this.#length === this.#bytes.length) {
+      const more = new Uint8Array(2 * this.#length);
+      more.set(this.#bytes);
+      this.#bytes = more;
+    }
+    this.#bytes[this.#length++] = value;
+  }
+
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+function pushUnsigned(bytes: ByteList, value: number): void {
   if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
     throw new RangeError(`invariant broken: ${value} does not fit 32 bits`);
   let rest = value;
@@ -237,7 +257,7 @@ function pushUnsigned(bytes: number[], value: number): void {
 }
 
 /** Ends where all that is left is the sign, which the last byte has too. */
-function pushSigned(bytes: number[], value: number): void {
+function pushSigned(bytes: ByteList, value: number): void {
   let rest = value;
   while (rest > 0x3f || rest < -0x40) {
     bytes.push((rest & 0x7f) | 0x80);
@@ -246,7 +266,7 @@ function pushSigned(bytes: number[], value: number): void {
   bytes.push(rest & 0x7f);
 }
 
-function pushSignedLong(bytes: number[], value: bigint): void {
+function pushSignedLong(bytes: ByteList, value: bigint): void {
   let rest = value;
   while (rest > 0x3fn || rest < -0x40n) {
     bytes.push(Number(rest & 0x7fn) | 0x80);
