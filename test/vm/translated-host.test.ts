@@ -220,6 +220,27 @@ describe('what is no translation', () => {
     );
   });
 
+  it('exports of other types are refused', async () => {
+    // Two names of one length, each in the place of the other.
+    const bytes = Buffer.from(wasm);
+    const [first, second] = [bytes.indexOf('portCount'), bytes.indexOf('fuelBound')];
+    bytes.write('fuelBound', first);
+    bytes.write('portCount', second);
+    const result = await openTranslated(bytes);
+    expect(result).toMatchObject({ ok: false, code: 'translation_malformed' });
+    expect(result.ok || result.message).toContain('its exports have other types');
+  });
+
+  it('what stops as it is instantiated is refused', async () => {
+    // A memory that its data do not fit: section 5 has one, of pages at least and at most.
+    const at = Buffer.from(wasm).indexOf(Buffer.from([5, 4, 1, 1]));
+    const bytes = new Uint8Array(wasm).fill(1, at + 4, at + 6);
+    const expected = { ok: false, code: 'translation_malformed' };
+    expect(at).toBeGreaterThan(0);
+    expect(await openTranslated(bytes)).toMatchObject(expected);
+    expect(openTranslatedAtOnce(new WebAssembly.Module(bytes))).toMatchObject(expected);
+  });
+
   it('a translation of another module is refused, by both hashes', async () => {
     const module = new Uint8Array(32).fill(0xab);
     for (const result of [
