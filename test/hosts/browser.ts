@@ -15,7 +15,12 @@ const mediaTypes: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
   '.wasm': 'application/wasm',
 };
-const pages = ['page.html', 'page.js', 'checks.js', 'machine.wasm', 'conformance.txt', 'signed.json'];
+const pages = [
+  ...['page.html', 'page.js', 'checks.js'],
+  ...['machine.wasm', 'conformance.txt', 'signed.json', 'translation.json'],
+];
+const isPage = (name: string): boolean =>
+  pages.includes(name) || /^translated\/[0-9a-f]{64}\.wasm$/.test(name);
 
 /** What the page in `folder` posted, or why it posted nothing. */
 export async function runPage(program: string, folder: string, timeoutMs: number): Promise<string> {
@@ -30,7 +35,7 @@ export async function runPage(program: string, folder: string, timeoutMs: number
       text(request)
         .then(answered, failed)
         .finally(() => response.end());
-    } else if (pages.includes(name)) {
+    } else if (isPage(name)) {
       response.setHeader('content-type', mediaTypes[extname(name)] ?? 'application/octet-stream');
       response.end(readFileSync(join(folder, name)));
     } else {

@@ -1,12 +1,16 @@
 /**
- * Runs vm/conformance.txt, once on the bare exports of the machine and once through vm/host.ts. Nothing here belongs to one
- * host: Node, Deno, Bun, workerd and browsers run this very file, bundled.
+ * Runs vm/conformance.txt, once on the bare exports of the machine and once through vm/host.ts; its programs translated besides,
+ * on their bare exports and through vm/translated-host.ts. Nothing here belongs to one host: Node, Deno, Bun, workerd and
+ * browsers run this very file, bundled.
  */
-import { flowsTo, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
+import { toHex } from '../../vm/bytes.ts';
+import { flowsTo, type Program, refusals, startMachine, stripNames, traps } from '../../vm/index.ts';
 import { everybody } from '../../vm/label.ts';
+import { moduleHash } from '../../vm/module.ts';
+import { openTranslatedAtOnce } from '../../vm/translated-host.ts';
 import type { BareMachine } from '../vm/machine.ts';
 
-interface Case {
+export interface Case {
   readonly name: string;
   readonly module: Uint8Array;
   /** All but `case`, `module` and `end`. */
@@ -26,7 +30,7 @@ function bytesOf(hex: string): Uint8Array {
   );
 }
 
-function readCases(text: string): Case[] {
+export function readCases(text: string): Case[] {
   const cases: Case[] = [];
   let name = '';
   let module: Uint8Array = new Uint8Array();
@@ -44,6 +48,13 @@ function readCases(text: string): Case[] {
     }
   }
   return cases;
+}
+
+const isRefused = ({ lines }: Case): boolean => lines.some(([head]) => head === 'refused');
+
+/** The cases that run, whose modules can be translated: all but the refusals. */
+export function readRunCases(text: string): Case[] {
+  return readCases(text).filter((one) => !isRefused(one));
 }
 
 function tallyOf(cases: readonly Case[], differs: (one: Case) => string | undefined): Tally {
@@ -69,7 +80,60 @@ export async function runBare(wasm: WebAssembly.Module, text: string): Promise<T
 
 /** The same on exports that stand in for those of the machine. */
 export function runExports(machine: BareMachine, text: string): Tally {
-  return tallyOf(readCases(text), (one) => new BareRun(machine, one).differs());
+  return tallyOf(readCases(text), ({ module, lines }) => {
+    new Uint8Array(machine.memory.buffer, machine.moduleAddress(), module.length).set(module);
+    const code = machine.loadModule(module.length);
+    const refused = lines.find(([head]) => head === 'refused');
+    if (code !== 0 || refused !== undefined)
+      return same(`refused ${code} ${code === 0 ? 0 : machine.refusedAt()}`, refused?.join(' '));
+    machine.reset();
+    return new BareRun(machine, lines).differs();
+  });
+}
+
+/** Gives the translation of the module with this hash, in small letters. */
+export type FindTranslated = (hash: string) => Promise<WebAssembly.Module>;
+
+/** Every case that runs, on the exports of its module's translation: when it is instantiated, and again after `reset`. */
+export async function runTranslatedBare(find: FindTranslated, text: string): Promise<Tally> {
+  const translated = await findAll(find, text);
+  return tallyOf(readRunCases(text), (one) => {
+    const { exports } = new WebAssembly.Instance(translated(one), {});
+    const machine = exports as unknown as RunMachine;
+    const first = new BareRun(machine, one.lines).differs();
+    if (first !== undefined) return first;
+    machine.reset();
+    const second = new BareRun(machine, one.lines).differs();
+    return second === undefined ? undefined : `again: ${second}`;
+  });
+}
+
+/** The same through the host of translations. */
+export async function runTranslatedHost(find: FindTranslated, text: string): Promise<Tally> {
+  const translated = await findAll(find, text);
+  return tallyOf(readRunCases(text), (one) => {
+    const hash = moduleHash(one.module);
+    const foreign = openTranslatedAtOnce(translated(one), { module: hash.with(0, (hash[0] ?? 0) ^ 1) });
+    if (foreign.ok || foreign.code !== 'translation_foreign')
+      return 'it is taken for a translation of another module';
+    const opened = openTranslatedAtOnce(translated(one), { module: hash });
+    return opened.ok ? programDiffers(opened.program, one) : opened.message;
+  });
+}
+
+async function findAll(find: FindTranslated, text: string): Promise<(one: Case) => WebAssembly.Module> {
+  const hashes = [...new Set(readRunCases(text).map(hashOf))];
+  const found = new Map(await Promise.all(hashes.map(async (hash) => [hash, await find(hash)] as const)));
+  return (one) => {
+    const module = found.get(hashOf(one));
+    if (module === undefined) throw new Error('there is no such translation');
+    return module;
+  };
+}
+
+/** By which its translation is found. */
+export function hashOf({ module }: Case): string {
+  return toHex(moduleHash(module));
 }
 
 type Printable = string | number | bigint | undefined;
@@ -83,26 +147,23 @@ function same(given: Printable, expected: Printable): string | undefined {
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 const labelOf = (word: string | undefined): number => Number.parseInt(word ?? '', 16);
 
+/** What the machine with a module, and a translation of the module, both export. */
+type RunMachine = Omit<BareMachine, 'moduleAddress' | 'moduleCapacity' | 'loadModule' | 'refusedAt'>;
+
+/** One case on a machine that is ready to run its module. */
 class BareRun {
-  private readonly machine: BareMachine;
-  private readonly one: Case;
+  private readonly machine: RunMachine;
+  private readonly lines: Case['lines'];
   private fuel = 0n;
   private audited = 0;
 
-  constructor(machine: BareMachine, one: Case) {
+  constructor(machine: RunMachine, lines: Case['lines']) {
     this.machine = machine;
-    this.one = one;
+    this.lines = lines;
   }
 
   differs(): string | undefined {
-    const { machine } = this;
-    const { module, lines } = this.one;
-    new Uint8Array(machine.memory.buffer, machine.moduleAddress(), module.length).set(module);
-    const code = machine.loadModule(module.length);
-    const refused = lines.find(([head]) => head === 'refused');
-    if (code !== 0 || refused !== undefined)
-      return same(`refused ${code} ${code === 0 ? 0 : machine.refusedAt()}`, refused?.join(' '));
-    machine.reset();
+    const { machine, lines } = this;
     for (const words of lines) {
       const wrong = this.take(words);
       if (wrong !== undefined) return `${words.join(' ')}: ${wrong}`;
@@ -168,56 +229,61 @@ const everything = 0xffffffff;
 /** Through the host that is published: what everybody is told of each run, and what somebody who is cleared for all of it is told. */
 export async function runHost(wasm: WebAssembly.Module, text: string): Promise<Tally> {
   const machine = await startMachine(wasm);
-  return tallyOf(readCases(text), ({ module, lines }) => {
-    const find = (name: string): readonly (readonly string[])[] =>
-      lines.filter(([head]) => head === name).map(([, ...words]) => words);
+  return tallyOf(readCases(text), (one) => {
+    const { module, lines } = one;
     const loaded = machine.load(module);
-    const [refused] = find('refused');
+    const refused = lines.find(([head]) => head === 'refused');
     if (refused !== undefined) {
       // What follows a whole module is taken for its names, and is no part of it.
       if (stripNames(module).length < module.length) return undefined;
       return loaded.ok
         ? 'it is loaded'
-        : same(`${refusals[loaded.reason].code} ${loaded.offset}`, refused.join(' '));
+        : same(`refused ${refusals[loaded.reason].code} ${loaded.offset}`, refused.join(' '));
     }
     if (!loaded.ok) return loaded.message;
     // The one refusal that is the host's own, and not in the file: any byte of the hash is another.
     const damaged = machine.load(module.with(63, (module[63] ?? 0) ^ 1));
     if (damaged.ok || damaged.reason !== 'hash' || damaged.offset !== 32)
       return 'a damaged hash is not refused';
-    const bound = find('bound')[0]?.[0];
-    const fuel = BigInt(find('fuel')[0]?.[0] ?? 0);
-    const inputs = find('input').map(([segment, index, value = '']) => ({
-      segment: Number(segment),
-      index: Number(index),
-      value: BigInt(value),
-    }));
-    for (const clearance of [everybody, everything]) {
-      const result = loaded.program.run({ inputs, fuel, clearance });
-      const [trapped] = find('trapped');
-      if (result.ok !== (trapped === undefined)) return `finished: ${result.ok}`;
-      if (!result.ok) {
-        const detail = result.detail(everything);
-        if (detail === undefined) return 'nothing is told to one who is cleared for everything';
-        const wrong = same(detail.instruction, trapped?.[0]);
-        if (wrong !== undefined || !trapped?.slice(2).includes(String(traps[detail.trap].code)))
-          return `trap ${detail.trap} at ${detail.instruction}`;
-        continue;
-      }
-      const told = find('port').filter(
-        ([, , label, value]) => value !== '-' && flowsTo(labelOf(label), clearance),
-      );
-      const wrong =
-        same([...result.ports].flat().join(), told.map(([port, , , value]) => `${port},${value}`).join()) ??
-        same(result.fuelUsed, find('finished')[0]?.[0]) ??
-        same(
-          result.audit.map(({ instruction, grant }) => `${instruction} ${grant}`).join(),
-          find('audit')
-            .map((words) => words.join(' '))
-            .join(),
-        );
-      if (wrong !== undefined) return wrong;
-    }
-    return same(loaded.program.fuelBound, bound);
+    return programDiffers(loaded.program, one);
   });
+}
+
+function programDiffers(program: Program, { lines }: Case): string | undefined {
+  const find = (name: string): readonly (readonly string[])[] =>
+    lines.filter(([head]) => head === name).map(([, ...words]) => words);
+  const bound = find('bound')[0]?.[0];
+  const fuel = BigInt(find('fuel')[0]?.[0] ?? 0);
+  const inputs = find('input').map(([segment, index, value = '']) => ({
+    segment: Number(segment),
+    index: Number(index),
+    value: BigInt(value),
+  }));
+  for (const clearance of [everybody, everything]) {
+    const result = program.run({ inputs, fuel, clearance });
+    const [trapped] = find('trapped');
+    if (result.ok !== (trapped === undefined)) return `finished: ${result.ok}`;
+    if (!result.ok) {
+      const detail = result.detail(everything);
+      if (detail === undefined) return 'nothing is told to one who is cleared for everything';
+      const wrong = same(detail.instruction, trapped?.[0]);
+      if (wrong !== undefined || !trapped?.slice(2).includes(String(traps[detail.trap].code)))
+        return `trap ${detail.trap} at ${detail.instruction}`;
+      continue;
+    }
+    const told = find('port').filter(
+      ([, , label, value]) => value !== '-' && flowsTo(labelOf(label), clearance),
+    );
+    const wrong =
+      same([...result.ports].flat().join(), told.map(([port, , , value]) => `${port},${value}`).join()) ??
+      same(result.fuelUsed, find('finished')[0]?.[0]) ??
+      same(
+        result.audit.map(({ instruction, grant }) => `${instruction} ${grant}`).join(),
+        find('audit')
+          .map((words) => words.join(' '))
+          .join(),
+      );
+    if (wrong !== undefined) return wrong;
+  }
+  return same(program.fuelBound, bound);
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run test:hosts`: vm/conformance.txt in every host of WebAssembly that there is here, as a table. What is missing is
- * installed where it can be, and else skipped aloud.
+ * `npm run test:hosts`: vm/conformance.txt in every host of WebAssembly that there is here, interpreted and translated, as a table.
+ * What is missing is installed where it can be, and else skipped aloud.
  *
  *   --only NAME,…       these hosts only
  *   --require all|NAME,…   fails where one of these is skipped
@@ -11,9 +11,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildSync } from 'esbuild';
+import { readCases, readRunCases } from './conformance.ts';
 import { guideExample } from './guide-example.ts';
 import { type Host, hosts, Unavailable } from './hosts.ts';
 import { signedSample } from './signed-sample.ts';
+import { writeTranslations } from './translations.ts';
 
 const project = join(import.meta.dirname, '../..');
 const { values: options } = parseArgs({
@@ -29,10 +31,13 @@ interface Row {
   readonly version: string;
   readonly passed: number;
   readonly failed: number;
+  /** The same of translated modules. */
+  readonly translatedPassed: number;
+  readonly translatedFailed: number;
   readonly ms: number;
 }
 
-/** What every host is given: the checks in one bundle, the drivers, the machine, the cases and a signed module. */
+/** What every host is given: the checks in one bundle, the drivers, the machine, the cases, a signed module and translated ones. */
 function prepareFolder(folder: string): void {
   cpSync(join(import.meta.dirname, 'drivers'), folder, { recursive: true });
   cpSync(join(import.meta.dirname, 'native'), folder, { recursive: true });
@@ -45,6 +50,7 @@ function prepareFolder(folder: string): void {
   writeFileSync(join(folder, 'decide.txt'), output);
   writeFileSync(join(folder, 'payment.module'), module);
   writeFileSync(join(folder, 'signed.json'), JSON.stringify(signedSample()));
+  writeTranslations(folder, readFileSync(options.conformance, 'utf8'));
   buildSync({
     entryPoints: [join(import.meta.dirname, 'checks.ts')],
     outfile: join(folder, 'checks.js'),
@@ -55,14 +61,18 @@ function prepareFolder(folder: string): void {
   });
 }
 
+/** What `runChecks` says last. */
+const lastLine = /(\d+) passed, (\d+) failed; translated: (\d+) passed, (\d+) failed\s*$/;
+
 async function runHost(host: Host, folder: string): Promise<Row> {
   const { version, start } = await host.find();
   const startedMs = performance.now();
   const output = await start(folder);
   const ms = Math.round(performance.now() - startedMs);
-  const [, passed, failed] = /(\d+) passed, (\d+) failed\s*$/.exec(output) ?? [];
-  if (passed === undefined || failed !== '0') console.error(`${host.name}:\n${output.trim().slice(-4_000)}`);
-  return { host: host.name, version, passed: Number(passed ?? 0), failed: Number(failed ?? 1), ms };
+  const numbers = lastLine.exec(output)?.slice(1).map(Number) ?? [0, 1, 0, 1];
+  const [passed = 0, failed = 1, translatedPassed = 0, translatedFailed = 1] = numbers;
+  if (failed + translatedFailed > 0) console.error(`${host.name}:\n${output.trim().slice(-4_000)}`);
+  return { host: host.name, version, passed, failed, translatedPassed, translatedFailed, ms };
 }
 
 const chosen = options.only?.split(',') ?? hosts.map(({ name }) => name);
@@ -92,17 +102,20 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-const table = rows.map(
-  ({ host, version, passed, failed, ms }) => `| ${host} | ${version} | ${passed} | ${failed} | ${ms} |`,
-);
-const left = [...skipped].map(([name, why]) => `| ${name} | SKIPPED: ${why} | - | - | - |`);
-const cases = readFileSync(options.conformance, 'utf8').match(/^case /gm)?.length ?? 0;
+const table = rows.map((row) => {
+  const { passed, failed, translatedPassed, translatedFailed } = row;
+  const numbers = [passed, failed, translatedPassed, translatedFailed, row.ms];
+  return `| ${row.host} | ${row.version} | ${numbers.join(' | ')} |`;
+});
+const left = [...skipped].map(([name, why]) => `| ${name} | SKIPPED: ${why} | - | - | - | - | - |`);
+const text = readFileSync(options.conformance, 'utf8');
 console.log(
   [
-    `${cases} cases; hosts of JavaScript run them bare and through vm/host.ts, and check signatures. The time is that of the whole process.`,
+    `${readCases(text).length} cases, of which ${readRunCases(text).length} run, and are run translated besides. Hosts of JavaScript run them on bare exports and through`,
+    'vm/host.ts or vm/translated-host.ts, check signatures, and translate one program by themselves. The time is that of the whole host.',
     '',
-    '| host | version | passed | failed | ms |',
-    '|---|---|---|---|---|',
+    '| host | version | passed | failed | translated: passed | failed | ms |',
+    '|---|---|---|---|---|---|---|',
     ...table,
     ...left,
   ].join('\n'),
@@ -110,5 +123,6 @@ console.log(
 const missing = required.filter((name) => name !== '' && !rows.some(({ host }) => host === name));
 if (missing.length > 0) console.error(`required, and not run: ${missing.join(', ')}`);
 if (rows.length === 0) console.error('no host has run');
-const isGood = rows.length > 0 && missing.length === 0 && rows.every(({ failed }) => failed === 0);
+const isGood =
+  rows.length > 0 && missing.length === 0 && rows.every((row) => row.failed + row.translatedFailed === 0);
 process.exitCode = isGood ? 0 : 1;

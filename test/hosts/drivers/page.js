@@ -5,8 +5,14 @@ const text = async (path) => (await fetch(path)).text();
 
 async function answer() {
   try {
-    const wasm = await WebAssembly.compileStreaming(fetch('/machine.wasm'));
-    return await runChecks(wasm, await text('/conformance.txt'), await text('/signed.json'));
+    return await runChecks({
+      machine: await WebAssembly.compileStreaming(fetch('/machine.wasm')),
+      conformance: await text('/conformance.txt'),
+      signed: await text('/signed.json'),
+      translation: await text('/translation.json'),
+      findTranslated: (hash) => WebAssembly.compileStreaming(fetch(`/translated/${hash}.wasm`)),
+      compiles: true,
+    });
   } catch (error) {
     // Whoever waits for the answer is told what went wrong, or would wait for nothing.
     return `thrown: ${String(error)}`;

@@ -5,9 +5,12 @@ import { runChecks } from './checks.js';
 const read = (name) => readFileSync(new URL(name, import.meta.url));
 
 console.log(
-  await runChecks(
-    await WebAssembly.compile(read('./machine.wasm')),
-    read('./conformance.txt').toString(),
-    read('./signed.json').toString(),
-  ),
+  await runChecks({
+    machine: await WebAssembly.compile(read('./machine.wasm')),
+    conformance: read('./conformance.txt').toString(),
+    signed: read('./signed.json').toString(),
+    translation: read('./translation.json').toString(),
+    findTranslated: (hash) => WebAssembly.compile(read(`./translated/${hash}.wasm`)),
+    compiles: true,
+  }),
 );

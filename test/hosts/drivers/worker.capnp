@@ -11,6 +11,9 @@ const conformance :Workerd.Worker = (
     (name = "machine.wasm", wasm = embed "machine.wasm"),
     (name = "conformance.txt", text = embed "conformance.txt"),
     (name = "signed.json", json = embed "signed.json"),
+    (name = "translation.json", json = embed "translation.json"),
+    (name = "translated.js", esModule = embed "translated.js"),
+    # translated modules
   ],
   compatibilityDate = "2026-11-01",
 );
