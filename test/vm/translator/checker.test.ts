@@ -7,7 +7,7 @@ import type { Claims, Interval, ProvenFunction } from '../../../vm/translator/cl
 import { translate } from '../../../vm/translator/translate.ts';
 import { customSection, joined, section, sized, unsigned } from '../../../vm/translator/wasm.ts';
 import { runCases } from '../conformance-programs.ts';
-import { bareMachine } from '../machine.ts';
+import { assembled, bareMachine, loadBare } from '../machine.ts';
 import { programOf } from '../oracles.ts';
 import { Dice } from '../random-program.ts';
 
@@ -58,7 +58,7 @@ function partsOf(wasm: Uint8Array): Part[] {
   return parts;
 }
 
-const assembled = (parts: readonly Part[]): Uint8Array =>
+const put = (parts: readonly Part[]): Uint8Array =>
   joined(
     new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
     ...parts.map(({ id, content }) => section(id, content)),
@@ -68,7 +68,7 @@ const assembled = (parts: readonly Part[]): Uint8Array =>
 function withClaims({ wasm }: Translated, claims: unknown): Uint8Array {
   const text = typeof claims === 'string' ? claims : JSON.stringify(claims);
   return joined(
-    assembled(partsOf(wasm).slice(0, -1)),
+    put(partsOf(wasm).slice(0, -1)),
     customSection('ringmint.claims', new TextEncoder().encode(text)),
   );
 }
@@ -88,7 +88,7 @@ function bodiesOf(wasm: Uint8Array): Uint8Array[] {
 
 function withBodies(wasm: Uint8Array, bodies: readonly Uint8Array[]): Uint8Array {
   const content = joined(unsigned(bodies.length), ...bodies.map(sized));
-  return assembled(partsOf(wasm).map((part) => (part.id === 10 ? { id: 10, content } : part)));
+  return put(partsOf(wasm).map((part) => (part.id === 10 ? { id: 10, content } : part)));
 }
 
 /** Each place of the translated functions that `pattern` matches, replaced on its own; bytes are letters. */
@@ -175,7 +175,7 @@ describe('the claim checker', () => {
       const last = parts.at(-1)?.content.subarray(1) ?? new Uint8Array();
       others.push(parts.with(-1, { id: 0, content: joined(new Uint8Array([18, 0xef, 0xbb, 0xbf]), last) }));
       for (const other of others) {
-        const bytes = assembled(other);
+        const bytes = put(other);
         if (Buffer.compare(bytes, program.wasm) !== 0)
           expect(codeOf(check(program, bytes))).not.toBe('accepted');
       }
@@ -197,6 +197,34 @@ describe('the claim checker', () => {
       const other = programs[(index + 1) % programs.length];
       if (other !== undefined) expect(codeOf(check(other, program.wasm))).toBe('translation_foreign');
     }
+  });
+
+  const moves = Array.from({ length: 30 }, (_, register) => `mov r${register} r${register + 1}, `).join('');
+  it.each<[what: string, functions: number, main: string]>([
+    ['60 functions that each call the one before twice', 60, ''],
+    [
+      '1,000 loops in a loop',
+      1,
+      `loop one, while r1, ${'loop one, while r2, mov r1 r2, end, '.repeat(1000)}end, `,
+    ],
+    ['4,000 ways out of a loop', 1, `loop one, ${'while r1, '.repeat(4000)}end, `],
+    [
+      'labels that go from register to register in 60 loops, each in the one before',
+      1,
+      `${`loop one, const r31 secret, ${moves}while r0, `.repeat(60)}${'end, '.repeat(60)}`,
+    ],
+  ])('comes to its end for %s', (_, functions, main) => {
+    const twice = (index: number): string => (index === 0 ? '' : `call r0 r0 f${index - 1}, `.repeat(2));
+    const bodies = Array.from(
+      { length: functions },
+      (_, index) => `function f${index} () -> (), at all, ${twice(index)}return r0, `,
+    );
+    const registers = Array.from({ length: 32 }, (_, register) => `const r${register} one, `);
+    const text = `level all C0 A8, constant one 1 C0 A8, constant secret 1 C3 A8, ${bodies.join('')}main, at all, ${registers.join('')}call r0 r0 f${functions - 1}, ${main}halt`;
+    const source = assembled(text.replaceAll(', ', '\n')).bytes;
+    expect(loadBare(machine, source)).toBe(0);
+    const { wasm, claims } = translate({ source, runtime });
+    expect(checkTranslation({ source, translated: wasm, runtime })).toEqual({ ok: true, claims });
   });
 
   it('gives a value for a runtime that is none', () => {
