@@ -186,6 +186,7 @@ const classes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'assembly_malformed',
       'rules_malformed',
       'rule_bundle_malformed',
+      'rule_programs_malformed',
       'rule_bundle_faulty',
       'rule_list_missing',
       'facts_malformed',

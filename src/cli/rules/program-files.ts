@@ -179,7 +179,7 @@ export async function readPrograms(path: string, bytes: Uint8Array): Promise<Res
     const loaded = machine.load(source.value);
     if (!loaded.ok) return refuse(loaded.code, `the program of ${quote(file)}: ${loaded.message}`);
     const checked = checkTranslation({ source: source.value, translated: wasm.value, runtime });
-    if (!checked.ok) return refuse('translation_unproven', `${quote(file)}: ${checked.message}`);
+    if (!checked.ok) return refuse(checked.code, `${quote(file)}: ${checked.message}`);
   }
   return succeed(bytes);
 }
