@@ -8,9 +8,11 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Path of the compiled process of a signer, and of a device. */
+    /** Paths of what was compiled: the process of a signer, of a device, and what writes to and backs up a ledger until it is killed. */
     signerProcess: string;
     deviceProcess: string;
+    hammerProcess: string;
+    cutBackupProcess: string;
   }
 }
 
@@ -22,7 +24,12 @@ export default async function compile({ provide }: TestProject): Promise<() => v
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, 'process-'));
   await build({
-    entryPoints: ['hsm/signer-process.ts', 'firmware-sim/device-process.ts'],
+    entryPoints: [
+      'hsm/signer-process.ts',
+      'firmware-sim/device-process.ts',
+      'test/store/hammer.ts',
+      'test/store/cut-backup.ts',
+    ],
     absWorkingDir: project,
     outbase: '.',
     outdir: folder,
@@ -47,5 +54,7 @@ export default async function compile({ provide }: TestProject): Promise<() => v
   });
   provide('signerProcess', join(folder, 'hsm/signer-process.js'));
   provide('deviceProcess', join(folder, 'firmware-sim/device-process.js'));
+  provide('hammerProcess', join(folder, 'test/store/hammer.js'));
+  provide('cutBackupProcess', join(folder, 'test/store/cut-backup.js'));
   return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => compiled.remove());
 
-const kills = nightly ? 3_000 : 220;
+const kills = nightly ? 3_000 : 120;
 /** An advance takes about half a millisecond: the kills fall all over one. */
 const mostDelayMs = 1.5;
 /** A process that starts finds its slots, and makes those that a kill has cost: every so many are killed while they do. */

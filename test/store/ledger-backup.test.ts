@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { homeAt } from '../../src/appliance/home.ts';
 import { backUpLedger, hashFile } from '../../src/appliance/ledger-backup.ts';
 import { restoreLedger } from '../../src/appliance/ledger-restore.ts';
@@ -71,21 +71,15 @@ async function started(child: ChildProcess): Promise<void> {
 
 /** Backs up to `made`, or puts that back, in a process that is killed at this step. */
 function cutAt(step: number, work: 'backup' | 'restore'): void {
-  const program = join(import.meta.dirname, 'cut-backup.ts');
-  const cut = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', program, work, home, join(folder, 'made'), `${step}`],
-    { encoding: 'utf8' },
-  );
+  const words = [inject('cutBackupProcess'), work, home, join(folder, 'made'), `${step}`];
+  const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
   expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
 }
 
 describe('a backup', () => {
   it('is one moment of a ledger that is written meanwhile, with all that was acknowledged before', async () => {
     await (await fill()).close();
-    const child = fork(join(import.meta.dirname, 'hammer.ts'), [ledger(), '4'], {
-      execArgv: ['--import', 'tsx'],
-    });
+    const child = fork(inject('hammerProcess'), [ledger(), '4'], { execArgv: [] });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     let acknowledged = 3;
     child.on('message', (message: { committed?: number }) => {

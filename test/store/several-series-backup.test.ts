@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, inject, it } from 'vitest';
 import { homeAt } from '../../src/appliance/home.ts';
 import { backUpLedger, hashFile } from '../../src/appliance/ledger-backup.ts';
 import { restoreLedger } from '../../src/appliance/ledger-restore.ts';
@@ -300,8 +300,7 @@ describePostgres('a ledger with several series', (suite) => {
 
   /** Backs up to `made`, or puts that back, in a process that is killed at this step. */
   function cutAt(step: number, work: 'backup' | 'restore'): void {
-    const program = join(import.meta.dirname, 'cut-backup.ts');
-    const words = ['--import', 'tsx', program, work, home, inFolder('made'), `${step}`];
+    const words = [inject('cutBackupProcess'), work, home, inFolder('made'), `${step}`];
     const cut = spawnSync(process.execPath, words, { encoding: 'utf8' });
     expect([cut.signal, cut.stderr]).toEqual(['SIGKILL', '']);
   }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { utf8 } from '../../src/kit/bytes.ts';
 import type { DatabaseOptions } from '../../src/store/sqlite/database.ts';
 import { sql } from '../../src/store/sqlite/ledger-reads.ts';
@@ -205,9 +205,7 @@ describe('the SQLite file', () => {
     const signed = new Set<number>();
     let next = 0;
     for (let round = 0; round < rounds; round++) {
-      const child = fork(join(import.meta.dirname, 'hammer.ts'), [path, String(next)], {
-        execArgv: ['--import', 'tsx'],
-      });
+      const child = fork(inject('hammerProcess'), [path, String(next)], { execArgv: [] });
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       await new Promise<void>((resolve) => {
         let seen = 0;
@@ -239,5 +237,5 @@ describe('the SQLite file', () => {
       await store.close();
     }
     expect(acknowledged.size).toBeGreaterThan(100);
-  });
+  }, 180_000);
 });
