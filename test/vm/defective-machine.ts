@@ -9,13 +9,23 @@ export const sources: ReadonlyMap<string, string> = new Map(
   readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]),
 );
 
+/** A change of one place in one file of vm/assembly. */
+export type Change = Pick<Defect, 'name' | 'file' | 'from' | 'to'>;
+
 /** The stepping machine, which runs whole programs too; not optimised. */
-export async function buildMachine(defect?: Defect): Promise<Uint8Array<ArrayBuffer>> {
+export async function buildMachine(defect?: Change): Promise<Uint8Array<ArrayBuffer>> {
+  return buildAssembly('stepping.ts', '--use TAGGED=1 --use STEPPING=1 --initialMemory 40', defect);
+}
+
+export async function buildAssembly(
+  entry: string,
+  options: string,
+  defect?: Change,
+): Promise<Uint8Array<ArrayBuffer>> {
   let wasm: Uint8Array<ArrayBuffer> | undefined;
-  const options =
-    '--runtime stub --use abort= --use TAGGED=1 --use STEPPING=1 --initialMemory 40 --outFile out.wasm';
+  const all = `--runtime stub --use abort= ${options} --outFile out.wasm`;
   let complaint = '';
-  const { error } = await compile(['stepping.ts', ...options.split(' ')], {
+  const { error } = await compile([entry, ...all.split(' ')], {
     readFile(name) {
       const source = sources.get(name);
       if (source === undefined || defect?.file !== name) return source ?? null;

@@ -84,9 +84,13 @@ export class TranslatedMachine implements BareMachine {
 
   /** Of the words of a segment, as the translation has them. */
   wordLabels(segment: number): Uint32Array {
-    const { buffer } = this.running.memory;
-    const [, length = 0, labels = 0] = new Uint32Array(buffer, this.segments + segment * 32, 3);
-    return new Uint32Array(buffer, labels, length);
+    const [, length = 0, labels = 0] = this.peek(this.segments + segment * 32, 3);
+    return this.peek(labels, length);
+  }
+
+  /** Of the translation's memory. */
+  peek(address: number, length: number): Uint32Array {
+    return new Uint32Array(this.running.memory.buffer, address, length);
   }
 
   fuelBound(): bigint {
