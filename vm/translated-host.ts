@@ -12,6 +12,7 @@ import { isEqual, toHex } from './bytes.ts';
 import { type CompiledModule, type Program, type RunExports, readPlaces, runsOf } from './host.ts';
 import { limits } from './isa.ts';
 import type { Names, Port } from './module.ts';
+import { abiFunctions } from './translator/abi.ts';
 import { claimsSection } from './translator/claims.ts';
 
 export interface TranslationOptions {
@@ -50,29 +51,6 @@ export type OpenResult =
   | { readonly ok: false; readonly code: TranslationCode; readonly message: string };
 
 type Refused = Extract<OpenResult, { readonly ok: false }>;
-
-/** docs/TRANSLATOR.md, the ABI; `memory` besides. */
-const functions = [
-  'auditCount',
-  'auditEntry',
-  'fuelBound',
-  'fuelUsed',
-  'portCount',
-  'portIsSymbol',
-  'portLabel',
-  'portValue',
-  'portWritten',
-  'registerLabel',
-  'registerValue',
-  'reset',
-  'run',
-  'segmentAddress',
-  'segmentLength',
-  'setWord',
-  'trapAt',
-  'trapCode',
-  'trapLabel',
-] as const;
 
 /** Instantiates a translated module, which imports nothing: the program that comes back has a memory of its own, and runs one at a time. */
 export async function openTranslated(
@@ -143,7 +121,7 @@ function inspect(
   const exported = WebAssembly.Module.exports(module);
   const has = (name: string, kind: string): boolean =>
     exported.some((one) => one.name === name && one.kind === kind);
-  const missing = has('memory', 'memory') ? functions.find((name) => !has(name, 'function')) : 'memory';
+  const missing = has('memory', 'memory') ? abiFunctions.find((name) => !has(name, 'function')) : 'memory';
   if (missing !== undefined) return malformed(`it does not export \`${missing}\``);
   const sections = WebAssembly.Module.customSections(module, claimsSection);
   const [section] = sections;

@@ -1,4 +1,5 @@
 /** The runtime that all translated modules have in common (vm/assembly/translated.ts, compiled), taken apart, and a translated module put together with it: docs/TRANSLATOR.md, "The runtime". */
+import { abiFunctions } from './abi.ts';
 import { claimsSection } from './claims.ts';
 import {
   customSection,
@@ -51,28 +52,7 @@ export interface Runtime {
 }
 
 /** What a translated module exports, as `machine.wasm` does. */
-const hostExports: ReadonlySet<string> = new Set([
-  'memory',
-  'fuelBound',
-  'reset',
-  'setWord',
-  'segmentAddress',
-  'segmentLength',
-  'run',
-  'portCount',
-  'portWritten',
-  'portValue',
-  'portLabel',
-  'portIsSymbol',
-  'fuelUsed',
-  'auditCount',
-  'auditEntry',
-  'trapCode',
-  'trapAt',
-  'trapLabel',
-  'registerValue',
-  'registerLabel',
-]);
+const hostExports: ReadonlySet<string> = new Set(['memory', ...abiFunctions]);
 
 const sectionIds = {
   custom: 0,

@@ -1,0 +1,22 @@
+/** Functions that a translated module exports, beside its `memory` (docs/TRANSLATOR.md, the runtime). */
+export const abiFunctions = [
+  'fuelBound',
+  'reset',
+  'setWord',
+  'segmentAddress',
+  'segmentLength',
+  'run',
+  'portCount',
+  'portWritten',
+  'portValue',
+  'portLabel',
+  'portIsSymbol',
+  'fuelUsed',
+  'auditCount',
+  'auditEntry',
+  'trapCode',
+  'trapAt',
+  'trapLabel',
+  'registerValue',
+  'registerLabel',
+] as const;
