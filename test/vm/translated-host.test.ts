@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Program } from '../../vm/host.ts';
 import { moduleHash } from '../../vm/module.ts';
@@ -12,10 +11,15 @@ import {
 import { claimsSection } from '../../vm/translator/claims.ts';
 import { translate } from '../../vm/translator/translate.ts';
 import { customSection } from '../../vm/translator/wasm.ts';
-import { assembled, freshMachine, fullClearance, loaded, wasm as machineWasm } from './machine.ts';
+import {
+  assembled,
+  freshMachine,
+  fullClearance,
+  loaded,
+  wasm as machineWasm,
+  translatorRuntime as runtime,
+} from './machine.ts';
 import { newKey } from './signing-key.ts';
-
-const runtime = new Uint8Array(readFileSync(new URL('../../vm/translator-runtime.wasm', import.meta.url)));
 
 /** Words, ports of either type and label, a grant that may be used once, a loop, and traps by value and by label. */
 const text = `

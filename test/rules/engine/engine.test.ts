@@ -5,11 +5,11 @@ import { corridorOf } from '../../../src/rules/facts.ts';
 import { openRules } from '../../../src/rules/rules.ts';
 import { checkTranslation } from '../../../vm/translator/checker.ts';
 import { nightly } from '../../nightly.ts';
-import { freshMachine } from '../../vm/machine.ts';
+import { freshMachine, translatorRuntime as runtime } from '../../vm/machine.ts';
 import { setOf } from '../activation/rule-home.ts';
 import { casesOf, caseText, decisionText } from '../generation/cases.ts';
 import { corridor, few, laxer, many, set } from './sizes.ts';
-import { makeEngine, runtime, translateAltered } from './translator.ts';
+import { makeEngine, translateAltered } from './translator.ts';
 
 const sets = nightly ? 400 : 8;
 

@@ -1,17 +1,13 @@
 /** The translator as rules use it, and translations that were altered: code that is WebAssembly still, and comes to something else. */
-import { existsSync, readFileSync } from 'node:fs';
 import { succeed } from '../../../src/kit/result.ts';
 import { Engine, type EngineEvent, type EngineOptions, type Translate } from '../../../src/rules/engine.ts';
 import { translateChecked, translateWith } from '../../../src/rules/translation.ts';
 import type { Program } from '../../../vm/host.ts';
 import { moduleHash } from '../../../vm/module.ts';
 import { openTranslated } from '../../../vm/translated-host.ts';
+import { translatorRuntime } from '../../vm/machine.ts';
 
-const file = new URL('../../../vm/translator-runtime.wasm', import.meta.url);
-if (!existsSync(file)) throw new Error('vm/translator-runtime.wasm is not built: run `npm run build`');
-export const runtime = new Uint8Array(readFileSync(file));
-
-export const translate = translateWith(runtime);
+export const translate = translateWith(translatorRuntime);
 
 /** An engine that is told of nothing, and whose events are kept. */
 export function makeEngine(
@@ -37,7 +33,7 @@ const greatest = 0x3f;
 
 /** Each way to make one small number in the code of a module's translation greater, behind the code of the runtime, the last one first. */
 function* alterationsOf(module: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
-  const translated = translateChecked(module, runtime);
+  const translated = translateChecked(module, translatorRuntime);
   if (!translated.ok) throw new Error(translated.message);
   const { value } = translated;
   const { from, end } = codeSection(value);

@@ -1,14 +1,10 @@
 /** The runtime of translated modules for the tests of vm/translator/: alone, and with functions and data put behind it. */
-import { existsSync, readFileSync } from 'node:fs';
 import { wordTypes } from '../../../vm/isa.ts';
 import type { Module } from '../../../vm/module.ts';
 import { type DataSegment, type ModuleParts, readRuntime } from '../../../vm/translator/runtime-module.ts';
-import type { BareMachine } from '../machine.ts';
+import { type BareMachine, translatorRuntime } from '../machine.ts';
 
-const file = new URL('../../../vm/translator-runtime.wasm', import.meta.url);
-if (!existsSync(file)) throw new Error('vm/translator-runtime.wasm is not built: run `npm run build`');
-export const runtimeBytes = new Uint8Array(readFileSync(file));
-export const runtime = readRuntime(runtimeBytes);
+export const runtime = readRuntime(translatorRuntime);
 
 /** What a host of a translated module calls. */
 export type BareTranslation = Omit<
@@ -45,7 +41,7 @@ export interface BareRuntime extends BareTranslation {
 /** The runtime by itself, with `main` of the host instead of translated functions. */
 export function bareRuntime(main: () => number = () => 0): BareRuntime {
   const imports = { env: { main } } as unknown as Record<string, never>;
-  return new WebAssembly.Instance(new WebAssembly.Module(runtimeBytes), imports)
+  return new WebAssembly.Instance(new WebAssembly.Module(translatorRuntime), imports)
     .exports as unknown as BareRuntime;
 }
 

@@ -1,5 +1,4 @@
 /** The claim checker: takes every translation of the translator, and nothing that differs from one. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { encodeModule } from '../../../vm/module.ts';
 import { type CheckResult, checkTranslation } from '../../../vm/translator/checker.ts';
@@ -7,11 +6,10 @@ import type { Claims, Interval, ProvenFunction } from '../../../vm/translator/cl
 import { translate } from '../../../vm/translator/translate.ts';
 import { customSection, joined, section, sized, unsigned } from '../../../vm/translator/wasm.ts';
 import { runCases } from '../conformance-programs.ts';
-import { assembled, bareMachine, loadBare } from '../machine.ts';
+import { assembled, bareMachine, loadBare, translatorRuntime as runtime } from '../machine.ts';
 import { programOf } from '../oracles.ts';
 import { Dice } from '../random-program.ts';
 
-const runtime = new Uint8Array(readFileSync(new URL('../../../vm/translator-runtime.wasm', import.meta.url)));
 const machine = await bareMachine();
 
 interface Translated {

@@ -9,8 +9,8 @@ import { readModule } from '../../../vm/module-reader.ts';
 import { claimsSection } from '../../../vm/translator/claims.ts';
 import { readRuntime } from '../../../vm/translator/runtime-module.ts';
 import { Code } from '../../../vm/translator/wasm.ts';
-import { assembled, type BareMachine, bareMachine, loadBare, wasm } from '../machine.ts';
-import { type BareTranslation, bareTranslation, dataOf, runtime, runtimeBytes } from './bare-runtime.ts';
+import { assembled, type BareMachine, bareMachine, loadBare, translatorRuntime, wasm } from '../machine.ts';
+import { type BareTranslation, bareTranslation, dataOf, runtime } from './bare-runtime.ts';
 
 const secret = makeLabel({ secrecy: 4, authority: 8, categories: [] });
 
@@ -451,15 +451,15 @@ describe('putting a translated module together', () => {
 
   it('takes the runtime only as it was built: its hash is in git', () => {
     const pinned = readFileSync(new URL('../../../vm/machine.wasm.sha256', import.meta.url), 'utf8');
-    const hash = createHash('sha256').update(runtimeBytes).digest('hex');
+    const hash = createHash('sha256').update(translatorRuntime).digest('hex');
     expect(pinned).toContain(`${hash}  vm/translator-runtime.wasm\n`);
   });
 
   it('refuses what is no runtime, and names that it does not export', () => {
     expect(() => readRuntime(wasm)).toThrow('invariant broken');
     expect(() => readRuntime(encodeModule(empty))).toThrow('no WebAssembly');
-    for (const length of [4, 9, 500, runtimeBytes.length - 1])
-      expect(() => readRuntime(runtimeBytes.slice(0, length))).toThrow();
+    for (const length of [4, 9, 500, translatorRuntime.length - 1])
+      expect(() => readRuntime(translatorRuntime.slice(0, length))).toThrow();
     for (const ask of [
       () => runtime.functionIndex('quotient'),
       () => runtime.functionIndex('main'),
