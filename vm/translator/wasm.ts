@@ -228,7 +228,7 @@ function typeByte(type: ValueType): Uint8Array<ArrayBuffer> {
 
 /** Bytes that grow. */
 class ByteList {
-  #bytes = new Uint8Array(256);
+  #bytes = new Uint8Array(32);
   #length = 0;
 
   push(value: number): void {
