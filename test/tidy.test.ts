@@ -30,7 +30,7 @@ const layers: readonly Layer[] = [
   { path: 'vm/assembly/', may: [], packages: [], node: false },
   {
     path: 'vm/',
-    may: ['vm/specification/', 'vm/translator/claims.ts'],
+    may: ['vm/specification/', 'vm/translator/abi.ts', 'vm/translator/claims.ts'],
     packages: ['cborg', 'cbor2', '@noble/curves', '@noble/hashes'],
     node: false,
   },
