@@ -1,6 +1,6 @@
 /** One call of a program that a host embeds: a payment rule of five clauses with its inputs and its result, beside JavaScript. */
 import { type Program, startMachine } from '../../vm/host.ts';
-import { packSymbol } from '../../vm/symbol.ts';
+import { packSymbol, readSymbol } from '../../vm/symbol.ts';
 import { openTranslated } from '../../vm/translated-host.ts';
 import { translate } from '../../vm/translator/translate.ts';
 import {
@@ -12,6 +12,7 @@ import {
   wasm,
 } from '../vm/machine.ts';
 import type { Row } from './figure.ts';
+import { otherEngines, type RuleEngine } from './rule-engines.ts';
 
 const rounds = 40;
 const warmRounds = 10;
@@ -158,6 +159,24 @@ function decideBare(machine: BareMachine): Decide {
   };
 }
 
+/** Another engine, whose payments are made in the form that it likes best before the clock runs. */
+function elsewhere(engine: RuleEngine, given: readonly Payment[]): Decide {
+  const prepared = new Map(
+    given.map((payment) => {
+      const { amount, balance, spent, currency, destination } = payment;
+      const facts = {
+        amount: Number(amount),
+        balance: Number(balance),
+        spent: Number(spent),
+        currency: readSymbol(currency) ?? '',
+        destination: readSymbol(destination) ?? '',
+      };
+      return [payment, engine.prepare(facts)];
+    }),
+  );
+  return (payment) => prepared.get(payment)?.() === false;
+}
+
 /** Nanoseconds of one call; the answers must be as many as `expected`. */
 function timeRound(decide: Decide, given: readonly Payment[], expected: number): number {
   let allowed = 0;
@@ -179,6 +198,11 @@ export async function benchEmbeddedCall(): Promise<Row[]> {
     { name: '… translated, through vm/translated-host.ts', decide: await embeddedTranslated(), ns: [] },
     { name: '… translated, by the bare exports', decide: bareTranslated(), ns: [] },
     { name: '… the rule as a function of JavaScript', decide: isAllowed, ns: [] },
+    ...otherEngines('five').map((engine) => ({
+      name: `… ${engine.name}`,
+      decide: elsewhere(engine, given),
+      ns: [],
+    })),
   ];
   for (let round = 0; round < warmRounds + rounds; round++) {
     for (const { decide, ns } of ways) {

@@ -1,23 +1,35 @@
-/** One rule of three clauses in the other engines that npm has: each answers whether a payment is denied. */
+/** Rules of three and of five clauses in the other engines that npm has: each answers whether a payment is denied. */
 import { createRequire } from 'node:module';
 import { celEnv, parse, plan } from '@bufbuild/cel';
 import { Environment } from '@marcbachmann/cel-js';
 import jsonLogic, { type RulesLogic } from 'json-logic-js';
 
 /** Amounts in minor units, all of one currency. */
-export interface Payment {
+export type Payment = {
   readonly amount: number;
   readonly spent: number;
   readonly origin: string;
   readonly destination: string;
   /** Whether the information on both sides travels with it. */
   readonly informed: boolean;
-}
+};
 
-export interface RuleEngine {
+export interface RuleEngine<P = Facts> {
   readonly name: string;
   /** What a payment is to it, made before the clock runs: each gets it in the form that it likes best. */
-  prepare(payment: Payment): () => boolean;
+  prepare(payment: P): () => boolean;
+}
+
+/** Numbers are whole. */
+export type Facts = Readonly<Record<string, number | string | boolean>>;
+
+/** One rule as each engine has it: whether something is denied. */
+interface RuleTexts {
+  readonly id: string;
+  readonly cel: string;
+  readonly variables: Readonly<Record<string, 'int' | 'string' | 'bool'>>;
+  readonly jsonLogic: RulesLogic;
+  readonly cedar: string;
 }
 
 /** The rule in the language of src/rules: what the others below say, too. */
@@ -41,40 +53,11 @@ rule day control limit.day
   cap usd("10000.00") on convert(spent(day) + tx.amount, USD, feed.ecb, UP)
 `;
 
-const expression =
-  'destination in ["CU", "IR", "KP"] || (origin == "US" && amount >= 300000 && !informed) || spent + amount > 1000000';
-
-function celJs(): RuleEngine {
-  const environment = new Environment()
-    .registerVariable('amount', 'int')
-    .registerVariable('spent', 'int')
-    .registerVariable('origin', 'string')
-    .registerVariable('destination', 'string')
-    .registerVariable('informed', 'bool');
-  const program = environment.parse(expression);
-  return {
-    name: '@marcbachmann/cel-js',
-    prepare(payment) {
-      const context = bigintsOf(payment);
-      return () => program(context) === true;
-    },
-  };
-}
-
-function bufbuildCel(): RuleEngine {
-  const program = plan(celEnv(), parse(expression));
-  return {
-    name: '@bufbuild/cel',
-    prepare(payment) {
-      const context = bigintsOf(payment);
-      return () => program(context) === true;
-    },
-  };
-}
-
-/** Its numbers are floating point: nothing tells of an overflow. */
-function jsonLogicJs(): RuleEngine {
-  const rule: RulesLogic = {
+const threeClauses: RuleTexts = {
+  id: 'three',
+  cel: 'destination in ["CU", "IR", "KP"] || (origin == "US" && amount >= 300000 && !informed) || spent + amount > 1000000',
+  variables: { amount: 'int', spent: 'int', origin: 'string', destination: 'string', informed: 'bool' },
+  jsonLogic: {
     or: [
       { in: [{ var: 'destination' }, ['CU', 'IR', 'KP']] },
       {
@@ -86,7 +69,66 @@ function jsonLogicJs(): RuleEngine {
       },
       { '>': [{ '+': [{ var: 'spent' }, { var: 'amount' }] }, 1_000_000] },
     ],
+  },
+  cedar: `
+permit(principal, action, resource);
+forbid(principal, action, resource) when { ["CU", "IR", "KP"].contains(context.destination) };
+forbid(principal, action, resource) when { context.origin == "US" && context.amount >= 300000 && !context.informed };
+forbid(principal, action, resource) when { context.spent + context.amount > 1000000 };
+`,
+};
+
+/** That of test/bench/embedded-call.ts. */
+const fiveClauses: RuleTexts = {
+  id: 'five',
+  cel: 'amount > 1000000 || amount > balance || spent + amount > 5000000 || currency != "EUR" || destination in ["IR", "KP", "SY"]',
+  variables: { amount: 'int', balance: 'int', spent: 'int', currency: 'string', destination: 'string' },
+  jsonLogic: {
+    or: [
+      { '>': [{ var: 'amount' }, 1_000_000] },
+      { '>': [{ var: 'amount' }, { var: 'balance' }] },
+      { '>': [{ '+': [{ var: 'spent' }, { var: 'amount' }] }, 5_000_000] },
+      { '!=': [{ var: 'currency' }, 'EUR'] },
+      { in: [{ var: 'destination' }, ['IR', 'KP', 'SY']] },
+    ],
+  },
+  cedar: `
+permit(principal, action, resource);
+forbid(principal, action, resource) when { context.amount > 1000000 };
+forbid(principal, action, resource) when { context.amount > context.balance };
+forbid(principal, action, resource) when { context.spent + context.amount > 5000000 };
+forbid(principal, action, resource) when { context.currency != "EUR" };
+forbid(principal, action, resource) when { ["IR", "KP", "SY"].contains(context.destination) };
+`,
+};
+
+function celJs({ cel, variables }: RuleTexts): RuleEngine {
+  let environment = new Environment();
+  for (const [name, type] of Object.entries(variables))
+    environment = environment.registerVariable(name, type);
+  const program = environment.parse(cel);
+  return {
+    name: '@marcbachmann/cel-js',
+    prepare(payment) {
+      const context = bigintsOf(payment);
+      return () => program(context) === true;
+    },
   };
+}
+
+function bufbuildCel({ cel }: RuleTexts): RuleEngine {
+  const program = plan(celEnv(), parse(cel));
+  return {
+    name: '@bufbuild/cel',
+    prepare(payment) {
+      const context = bigintsOf(payment);
+      return () => program(context) === true;
+    },
+  };
+}
+
+/** Its numbers are floating point: nothing tells of an overflow. */
+function jsonLogicJs({ jsonLogic: rule }: RuleTexts): RuleEngine {
   return { name: 'json-logic-js', prepare: (payment) => () => jsonLogic.apply(rule, payment) === true };
 }
 
@@ -98,17 +140,11 @@ interface Cedar {
   };
 }
 
-function cedarWasm(): RuleEngine {
+function cedarWasm({ id, cedar: staticPolicies }: RuleTexts): RuleEngine {
   // Its nodejs folder is CommonJS with types that are an ES module's, so it is named by hand.
   const require = createRequire(import.meta.url);
   const cedar = require('@cedar-policy/cedar-wasm/nodejs') as Cedar;
-  const staticPolicies = `
-permit(principal, action, resource);
-forbid(principal, action, resource) when { ["CU", "IR", "KP"].contains(context.destination) };
-forbid(principal, action, resource) when { context.origin == "US" && context.amount >= 300000 && !context.informed };
-forbid(principal, action, resource) when { context.spent + context.amount > 1000000 };
-`;
-  const parsed = cedar.preparsePolicySet('bench', { staticPolicies });
+  const parsed = cedar.preparsePolicySet(id, { staticPolicies });
   if (parsed.type !== 'success') throw new Error('cedar refused the policies');
   return {
     name: '@cedar-policy/cedar-wasm',
@@ -118,7 +154,7 @@ forbid(principal, action, resource) when { context.spent + context.amount > 1000
         action: { type: 'Action', id: 'pay' },
         resource: { type: 'Account', id: 'bob' },
         context: { ...payment },
-        preparsedPolicySetId: 'bench',
+        preparsedPolicySetId: id,
         entities: [],
       };
       return () => {
@@ -131,8 +167,14 @@ forbid(principal, action, resource) when { context.spent + context.amount > 1000
   };
 }
 
-export const otherEngines = (): readonly RuleEngine[] => [celJs(), bufbuildCel(), jsonLogicJs(), cedarWasm()];
+/** `five`: the rule that is measured embedded; else the one of the rule language. */
+export const otherEngines = (clauses: 'three' | 'five' = 'three'): readonly RuleEngine[] =>
+  [celJs, bufbuildCel, jsonLogicJs, cedarWasm].map((engine) =>
+    engine(clauses === 'five' ? fiveClauses : threeClauses),
+  );
 
-function bigintsOf({ amount, spent, ...rest }: Payment): Record<string, bigint | string | boolean> {
-  return { ...rest, amount: BigInt(amount), spent: BigInt(spent) };
+function bigintsOf(facts: Facts): Record<string, bigint | string | boolean> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, typeof value === 'number' ? BigInt(value) : value]),
+  );
 }

@@ -206,7 +206,7 @@ async function benchHundred(): Promise<Row[]> {
 }
 
 /** As the others get it: a denial, or none. */
-async function ownEngine(): Promise<RuleEngine> {
+async function ownEngine(): Promise<RuleEngine<Payment>> {
   const rules = await openRules(setOf(ruleModule), () => startMachine(wasm));
   return {
     name: 'the rule language, in the label machine',
