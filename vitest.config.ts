@@ -40,7 +40,7 @@ export default defineConfig({
     exclude: ['test/bench/**'],
     pool: 'forks',
     // Most of the time goes into waiting for processes, disks and HSMs.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // What is made by the hundred thousand and thrown away is swept up half as often.
     execArgv: ['--max-semi-space-size=32'],
     sequence: { sequencer: LongFirst },
