@@ -53,7 +53,7 @@ it.each(Object.entries(bodies))('goes the interpreter’s way: %s', async (_titl
         for (const [index, word] of words.entries()) one.setWord(0, index, word);
         return [one.run(fuel), one.trapCode(), one.portValue(0), one.fuelUsed()];
       });
-      expect(translated, `${words} with ${fuel} fuel`).toEqual(interpreted);
+      expect(translated, `${words.join()} with ${fuel} fuel`).toEqual(interpreted);
     }
   }
 });
