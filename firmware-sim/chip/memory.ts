@@ -39,13 +39,18 @@ export function isErased(bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Bytes, once the last word of them is filled up. */
+export function wholeWords(length: number, wordBytes: number): number {
+  return Math.ceil(length / wordBytes) * wordBytes;
+}
+
 /** What `program` takes one after another to write these bytes: whole words, the last filled up with ones, each piece within a page. */
 export function* pagesOf(
   { wordBytes, pageBytes }: Geometry,
   address: number,
   bytes: Uint8Array,
 ): Generator<readonly [address: number, page: Uint8Array]> {
-  const whole = new Uint8Array(Math.ceil(bytes.length / wordBytes) * wordBytes).fill(0xff);
+  const whole = new Uint8Array(wholeWords(bytes.length, wordBytes)).fill(0xff);
   whole.set(bytes);
   for (let done = 0; done < whole.length; ) {
     const at = address + done;

@@ -9,7 +9,7 @@
  *              one word of the flash: blank until the record is committed
  * ```
  */
-import { isErased } from '../chip/memory.ts';
+import { isErased, wholeWords } from '../chip/memory.ts';
 import { decodeHead, firstTag, headerBytes, type RecordHead, type Sealer, tagBytes, tagOf } from './seal.ts';
 
 /** Of the flash, in sectors. */
@@ -39,10 +39,6 @@ export interface Log {
 /** How many bytes of a slot a record takes, commit word included. */
 export function placeOf(contentLength: number, wordBytes: number): number {
   return wholeWords(headerBytes + contentLength + tagBytes, wordBytes) + wordBytes;
-}
-
-export function wholeWords(length: number, wordBytes: number): number {
-  return Math.ceil(length / wordBytes) * wordBytes;
 }
 
 /** Records that claim to lie one behind the other from here on: by their headers, which nobody has authenticated. All but the last are committed. */

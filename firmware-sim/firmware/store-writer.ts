@@ -2,10 +2,10 @@
 import { equalBytes } from '../../src/kit/bytes.ts';
 import type { Chip } from '../chip/chip.ts';
 import { GlitchError } from '../chip/cpu.ts';
-import { isErased, pagesOf } from '../chip/memory.ts';
+import { isErased, pagesOf, wholeWords } from '../chip/memory.ts';
 import { gate } from './gate.ts';
 import type { Sealer, Sealing } from './seal.ts';
-import { placeOf, type Slot, wholeWords } from './slot.ts';
+import { placeOf, type Slot } from './slot.ts';
 
 export class StoreWriter {
   private readonly chip: Chip;

@@ -1,8 +1,8 @@
 /** What translates the rules' programs: the runtime that ships. */
-import { readFile } from 'node:fs/promises';
 import { sha256, toHex } from '../kit/bytes.ts';
 import type { Translate } from '../rules/engine.ts';
 import { translateWith } from '../rules/translation.ts';
+import { readRuntimeWasm } from './machine-wasm.ts';
 
 export interface RuleTranslator {
   readonly translate: Translate;
@@ -10,10 +10,7 @@ export interface RuleTranslator {
   readonly runtime: string;
 }
 
-/** The wasm lies beside vm/host: in the sources as in dist/. */
 export async function readRuleTranslator(): Promise<RuleTranslator> {
-  const runtime = new Uint8Array(
-    await readFile(new URL('../../vm/translator-runtime.wasm', import.meta.url)),
-  );
+  const runtime = await readRuntimeWasm();
   return { translate: translateWith(runtime), runtime: toHex(sha256(runtime)) };
 }

@@ -1,6 +1,6 @@
 /** Code of functions: their beginning, control flow and calls, by the templates of docs/TRANSLATOR.md. */
 import type { Elision, Interval } from './claims.ts';
-import { constant, Frame, type Label, type RuntimePlaces } from './frame.ts';
+import { constant, Frame, isGiven, type Label, type RuntimePlaces } from './frame.ts';
 import { anything, isExact } from './label-state.ts';
 import type { Body, Branch, Loop, Node, Step, While } from './program-tree.ts';
 import { comparisons, emitStep, type Program } from './step-emission.ts';
@@ -314,7 +314,6 @@ class FunctionEmitter {
     if (callee === undefined) throw new Error('a verified `call` has its function');
     const { authority, parameters, results } = callee.function;
     const entry = frame.proven ? options.program.inferred.entries[word.index] : undefined;
-    const isGiven = (label: Interval | undefined): boolean => label === undefined || !isExact(label);
     const inside = frame.compute((level | authority) >>> 0, [frame.pcAt(at)]);
     const given = parameters.map((_, index) => frame.labelOf(at, a + index));
     for (const argument of given) {

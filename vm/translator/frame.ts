@@ -78,7 +78,6 @@ export class Frame {
     this.nothingKnown = new State(anything, []);
     const parameter = (type: ValueType): number => this.parameters.push(type) - 1;
     const count = body.function.parameters.length;
-    const isGiven = (label: Interval | undefined): boolean => label === undefined || !isExact(label);
     let pc = isGiven(entry?.pc) ? parameter('i32') : -1;
     this.uncleared = isGiven(entry?.uncleared) ? parameter('i32') : -1;
     for (let r = 0; r < count; r++) this.values[r] = parameter('i64');
@@ -346,6 +345,11 @@ export class Frame {
   global(name: string): number {
     return this.options.runtime.globalIndex(name);
   }
+}
+
+/** Whether a version is given the label as a parameter: it is not known before. */
+export function isGiven(label: Interval | undefined): boolean {
+  return label === undefined || !isExact(label);
 }
 
 /** Stands for the local of pc. */

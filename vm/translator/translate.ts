@@ -2,6 +2,7 @@
  * Translates a verified module into a WebAssembly module of its own that means the same (docs/TRANSLATOR.md). It need not be trusted: what
  * it gives is to be taken where `checkTranslation` takes it.
  */
+import { toHex } from '../bytes.ts';
 import { type Module, moduleHash, stripNames } from '../module.ts';
 import { readModule } from '../module-reader.ts';
 import type { Claims, ProvenFunction } from './claims.ts';
@@ -45,7 +46,7 @@ export function translate({
   const functions = bodies.flatMap((_, index) => [emitTagged(options, index), proven[index] ?? noVersion]);
   const claims: Claims = {
     version: 1,
-    module: hex(moduleHash(stripNames(source))),
+    module: toHex(moduleHash(stripNames(source))),
     registers,
     uniform: inferred.uniform,
     functions: bodies.map((body, index) => claimsOf(inferred, index, body, proven[index])),
@@ -115,10 +116,6 @@ function claimsOf(
     loops,
     elided: proven.elided,
   };
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 class Data {

@@ -21,7 +21,8 @@ import { translateChecked } from '../../rules/translation.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { makeFolder, readInput, writeOutput } from '../file.ts';
 import type { Terminal } from '../terminal.ts';
-import { openMachine, readWasm } from '../vm/program-file.ts';
+import { openMachine } from '../vm/program-file.ts';
+import { readRuntime } from '../vm/translation-file.ts';
 import { readBuildable } from './bundle-file.ts';
 
 export const indexName = 'index.json';
@@ -45,7 +46,7 @@ export async function runBuildPrograms(terminal: Terminal, given: ProgramArgumen
   const read = await readBuildable(terminal, given.folder);
   if (typeof read === 'number') return read;
   const { set } = read.source;
-  const runtime = await readWasm('translator-runtime.wasm');
+  const runtime = await readRuntime();
   const machine = await openMachine();
   const out = given.out ?? `${set.name}-${set.version}${translationEnding}`;
   const index: CorridorIndex[] = [];
@@ -166,7 +167,7 @@ export async function readPrograms(path: string, bytes: Uint8Array): Promise<Res
   const text = decodeUtf8(bytes);
   const files = text === undefined ? undefined : readFiles(text);
   if (files === undefined) return malformed('no index of programs of version 1');
-  const runtime = await readWasm('translator-runtime.wasm');
+  const runtime = await readRuntime();
   const machine = await openMachine();
   for (const { file, sha256: hash, program } of files) {
     const at = join(dirname(path), file);

@@ -13,9 +13,9 @@ import { activateRules, readRules, stageRules } from '../../../src/appliance/rul
 import { readRuleTranslator } from '../../../src/appliance/rule-translator.ts';
 import { fixedClock } from '../../../src/kit/clock.ts';
 import type { Translate } from '../../../src/rules/engine.ts';
-import { parseFacts } from '../../../src/rules/facts-json.ts';
 import { makeNodeVerifySignature } from '../../../src/verifier/signature-node.ts';
 import { keys } from '../../records/samples.ts';
+import { issuanceFacts } from '../engine/sizes.ts';
 import { bundleOf, flagging, makeRuleHome, type RuleHome, setOf } from './rule-home.ts';
 
 const clock = fixedClock(Date.parse('2026-11-22T12:00:00Z'));
@@ -61,7 +61,10 @@ describe('what runs the rules of central management', () => {
     return opened;
   }
 
-  const decide = (requests = 0) => opened?.rules.inForce().decide(factsOf(requests));
+  const decide = (requests = 0) =>
+    opened?.rules
+      .inForce()
+      .decide(issuanceFacts({ 'tx.origin': 'EU', 'tx.destination': 'EU', 'account.requests': requests }));
   const figure = (name: string): string | undefined =>
     opened
       ?.figures()
@@ -190,27 +193,3 @@ describe('what runs the rules of central management', () => {
     await readConfiguration(path, centralSchema);
   });
 });
-
-function factsOf(requests: number) {
-  const read = parseFacts(
-    JSON.stringify({
-      kind: 'issuance',
-      fields: {
-        'tx.amount': '9.00 EUR',
-        'tx.currency': 'EUR',
-        'tx.origin': 'EU',
-        'tx.destination': 'EU',
-        'tx.time': '2026-11-22T12:00:00Z',
-        'tx.units': 1,
-        'account.available': '1000.00 EUR',
-        'account.day_remaining': '1000.00 EUR',
-        'account.requests': requests,
-        'account.frequency_cap': 20,
-        'account.request_maximum': '1000.00 EUR',
-        'account.ceiling': '1000.00 EUR',
-      },
-    }),
-  );
-  if (!read.ok) throw new Error(read.message);
-  return read.value.facts;
-}

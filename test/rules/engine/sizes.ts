@@ -20,7 +20,8 @@ rule many control size
 export const corridor: Corridor = { kind: 'issuance', origin: 'DE', destination: 'DE', currency: 'EUR' };
 export const { set } = setOf('demo', 1, sizes);
 
-function factsWith(units: number): Facts {
+/** Of an issuance, but for what is given. */
+export function issuanceFacts(given: Readonly<Record<string, unknown>>): Facts {
   const read = parseFacts(
     JSON.stringify({
       kind: 'issuance',
@@ -30,13 +31,14 @@ function factsWith(units: number): Facts {
         'tx.origin': 'DE',
         'tx.destination': 'DE',
         'tx.time': '2026-11-22T12:00:00Z',
-        'tx.units': units,
+        'tx.units': 1,
         'account.available': '1000.00 EUR',
         'account.day_remaining': '1000.00 EUR',
         'account.requests': 0,
         'account.frequency_cap': 20,
         'account.request_maximum': '1000.00 EUR',
         'account.ceiling': '1000.00 EUR',
+        ...given,
       },
     }),
   );
@@ -44,8 +46,8 @@ function factsWith(units: number): Facts {
   return read.value.facts;
 }
 
-export const few = factsWith(1);
-export const many = factsWith(9);
+export const few = issuanceFacts({ 'tx.units': 1 });
+export const many = issuanceFacts({ 'tx.units': 9 });
 
 /** The verdict of a program of the set for these facts, whatever runs it. */
 function verdictBy(program: Program, ruleSet: RuleSet, facts: Facts): bigint | undefined {
