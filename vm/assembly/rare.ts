@@ -38,6 +38,7 @@ import {
   STACK_BYTES,
 } from './layout';
 import { labelOf, setRegister, valueOf } from './register';
+import { search } from './search';
 import {
   auditCount,
   charge,
@@ -99,18 +100,6 @@ function runDivision(operation: u32, context: u64): u32 {
   if (isTernary) label |= labelOf(frame, c);
   const trap = mulDivide(x, isTernary ? y : 1, isTernary ? valueOf(frame, c) : y, load<u16>(ip, 18));
   return trap != 0 ? stop(trap, ip, label) : finish(quotient, label);
-}
-
-/** Where `value` is in `count` ascending words, or -1. */
-function search(values: usize, count: u32, value: i64): i64 {
-  let from: u32 = 0;
-  let to = count;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (load<i64>(values + (<usize>middle << 3)) < value) from = middle + 1;
-    else to = middle;
-  }
-  return from < count && load<i64>(values + (<usize>from << 3)) == value ? <i64>from : -1;
 }
 
 // Branches that raise pc

@@ -32,6 +32,7 @@ import {
 } from './translated-layout';
 
 export { mulDivide as divide, productOverflows, quotient, remainderOf as remainder } from './arithmetic';
+export { search as find } from './search';
 export { GRANTS, HEADER, LABELS, PORTS, REGISTERS, SEGMENTS, TABLES, VALUES };
 
 /** The main function: 0, or 1 after a trap. */
@@ -110,18 +111,6 @@ export function grant(at: u32, grant: u32, context: u32, uncleared: u32, operand
   store<u32>(place, grant, 4);
   uses++;
   return 0;
-}
-
-/** Where `value` is in `count` ascending words, or -1. */
-export function find(entries: usize, count: u32, value: i64): i64 {
-  let from: u32 = 0;
-  let to = count;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (load<i64>(entries + (<usize>middle << 3)) < value) from = middle + 1;
-    else to = middle;
-  }
-  return from < count && load<i64>(entries + (<usize>from << 3)) == value ? <i64>from : -1;
 }
 
 /** The rest of a round of a loop, and all that may come: 2^63 - 1 stands for anything above it. */

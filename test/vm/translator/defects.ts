@@ -2,7 +2,7 @@
 import type { Change } from '../defective-machine.ts';
 import { inEmission, inModule } from './emission-defects.ts';
 import { inInference, inLabelState, inProgramTree } from './inference-defects.ts';
-import { inArithmetic, inFrame, inRuntime, inSteps } from './step-defects.ts';
+import { inArithmetic, inFrame, inRuntime, inSearch, inSteps } from './step-defects.ts';
 
 export type Place = readonly [name: string, from: string, to: string];
 
@@ -15,6 +15,7 @@ const places: Readonly<Record<string, readonly Place[]>> = {
   'emission.ts': inEmission,
   'translate.ts': inModule,
   'translated.ts': inRuntime,
+  'search.ts': inSearch,
   'arithmetic.ts': inArithmetic,
 };
 

@@ -232,11 +232,6 @@ export const inRuntime: readonly Place[] = [
   ['a use of a grant is not on the audit list', '  uses++;\n', ''],
   ['the audit list outlives a run', '  uses = 0;\n', ''],
   [
-    'a search finds what is not there',
-    'from < count && load<i64>(entries + (<usize>from << 3)) == value',
-    'from < count',
-  ],
-  [
     'a loop on a secret is charged for one round',
     'const rounds = round != 0 && left > most / round ? most : round * left;',
     'const rounds: u64 = 0;',
@@ -251,6 +246,14 @@ export const inRuntime: readonly Place[] = [
   ['uses of grants outlive a run', 'store<u32>(GRANTS + i * GRANT_BYTES, 0, 32);', '{}'],
   ['ports of a run that trapped are told', 'if (outcome == TRAPPED) hidePorts();', ''],
   ['a register that was not written is public', 'return load<u32>(HEADER, 12) | ', 'return '],
+];
+
+export const inSearch: readonly Place[] = [
+  [
+    'a search finds what is not there',
+    'from < count && load<i64>(values + (<usize>from << 3)) == value',
+    'from < count',
+  ],
 ];
 
 export const inArithmetic: readonly Place[] = [
