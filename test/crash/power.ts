@@ -13,7 +13,8 @@ export type Role = (typeof roles)[number];
 
 export class Cut extends Error {}
 
-export type Side = 'before' | 'after';
+export const sides = ['before', 'after'] as const;
+export type Side = (typeof sides)[number];
 /** `line`: only the connection is cut, and both systems stay. */
 export type Scope = 'role' | 'all' | 'line';
 
@@ -22,6 +23,8 @@ export interface Plan {
   readonly at: { readonly number: number } | { readonly name: string; readonly skip: number };
   readonly side: Side;
   readonly scope: Scope;
+  /** On which side of a point it is to fall there instead, where that comes by before. */
+  readonly sooner?: (name: string) => Side | undefined;
 }
 
 export interface FallenCut {
@@ -59,12 +62,16 @@ export class Meter {
     this.passed.push(name);
     const { plan } = this;
     if (plan === undefined || this.fallen !== undefined) return undefined;
-    if ('number' in plan.at) {
-      if (this.passed.length - 1 !== plan.at.number) return undefined;
-    } else if (plan.at.name !== name || this.skipped++ < plan.at.skip) return undefined;
+    const wanted = plan.sooner?.(name);
+    if (wanted === undefined && !this.isPlanned(plan, name)) return undefined;
     const scope = plan.scope === 'line' && !name.includes(' → ') ? 'role' : plan.scope;
-    this.fallen = { name, side: plan.side, scope };
+    this.fallen = { name, side: wanted ?? plan.side, scope };
     return this.fallen;
+  }
+
+  private isPlanned({ at }: Plan, name: string): boolean {
+    if ('number' in at) return this.passed.length - 1 === at.number;
+    return at.name === name && this.skipped++ >= at.skip;
   }
 
   cut(scope: Scope, power: Power): void {

@@ -17,7 +17,7 @@ import { Broken } from './broken.ts';
 import { type Draw, drawFrom } from './draw.ts';
 import { type Keep, Keeping } from './keeping.ts';
 import { type Defect, Plant } from './plant.ts';
-import { Cut, type Plan, type Role, roles, type Scope, type Side } from './power.ts';
+import { Cut, type Plan, type Role, roles, type Scope, type Side, sides } from './power.ts';
 import { type Sent, Settling } from './settling.ts';
 
 /** What is issued under the cut; each has points of its own. */
@@ -48,6 +48,9 @@ export class Places {
   get missed(): readonly string[] {
     return this.single.filter((place) => !this.cut.has(place));
   }
+
+  /** The side of a point that no cut has fallen on yet. */
+  readonly uncut = (name: string): Side | undefined => sides.find((side) => !this.cut.has(`${side} ${name}`));
 }
 
 /** So many more cuts are made where a point was seen that none has fallen on. */
@@ -208,7 +211,7 @@ class Run implements SweepReport {
     const { draw, plant } = this;
     this.last.push('resolved');
     const name = 'issuance → quota credential';
-    plant.meter.arm({ at: { name, skip: 0 }, side: draw.pick(['before', 'after']), scope: 'line' });
+    plant.meter.arm({ at: { name, skip: 0 }, side: draw.pick(sides), scope: 'line' });
     await Promise.all(this.makeOrders('group').map(({ bytes }) => plant.issuance.issue(bytes)));
     plant.meter.arm(undefined);
     if (this.returns) {
@@ -345,7 +348,7 @@ class Run implements SweepReport {
     this.cells.set(kind, cells);
     for (const name of meter.passed) {
       if (cells.has(`before ${name}`)) continue;
-      for (const side of ['before', 'after']) {
+      for (const side of sides) {
         this.places.seen.add(`${side} ${name}`);
         cells.set(`${side} ${name}`, 0);
       }
@@ -363,17 +366,20 @@ class Run implements SweepReport {
     return true;
   }
 
-  /** Half of the cuts go where the fewest of this kind of issue have fallen, and half anywhere. */
+  /** Half of the cuts go where the fewest of this kind of issue have fallen, and half anywhere; but where none has fallen at all, the next that comes by is cut. */
   private makePlan(kind: Kind, limit = Number.POSITIVE_INFINITY): Plan {
     const { draw } = this;
-    const side: Side = draw.pick(['before', 'after']);
+    const side = draw.pick(sides);
     const scope: Scope = draw.pick(['role', 'role', 'role', 'line', 'line', 'line', 'all']);
+    const { uncut: sooner } = this.places;
     const cells = [...(this.cells.get(kind) ?? [])];
-    if (cells.length === 0 || draw.chance(50))
-      return { at: { number: draw.below(Math.min(this.lengths.get(kind) ?? 40, limit)) }, side, scope };
+    if (cells.length === 0 || draw.chance(50)) {
+      const number = draw.below(Math.min(this.lengths.get(kind) ?? 40, limit));
+      return { at: { number }, side, scope, sooner };
+    }
     const fewest = cells.toSorted((a, b) => a[1] - b[1]).slice(0, 8);
     const [least, name] = splitCell(draw.pick(fewest)[0]);
-    return { at: { name, skip: draw.chance(80) ? 0 : draw.below(4) }, side: least, scope };
+    return { at: { name, skip: draw.chance(80) ? 0 : draw.below(4) }, side: least, scope, sooner };
   }
 
   private make(kind: Kind): readonly Asked[] {
