@@ -16,6 +16,7 @@ import { concatBytes, equalBytes } from '../kit/bytes.ts';
 import type { RandomBytes } from '../kit/clock.ts';
 import { type CborValue, decodeCbor, encodeCbor } from '../kit/encoding.ts';
 import { assert, quote, type Result, refuse, succeed } from '../kit/result.ts';
+import { type AesGcmOperation, aesGcm } from './aes-gcm.ts';
 import { algorithm, header } from './claims.ts';
 import { agree } from './key-agreement.ts';
 import { decodeCoseKey, encodeCoseKey, type VerificationKey } from './signature.ts';
@@ -114,7 +115,7 @@ export async function decryptWith(
       await applyAesGcm('decrypt', contentKey(shared, recipientHeader), iv, protectedHeader, ciphertext),
     );
   } catch {
-    // WebCrypto tells of a wrong tag by an OperationError and by nothing else; all of them are this refusal.
+    // A wrong tag is told by an error and by nothing else; all of them are this refusal.
     return refuse(
       'decryption_failed',
       'the record does not decrypt: it was altered, cut short or made for another key',
@@ -196,23 +197,14 @@ export function contentKey(shared: Uint8Array, recipientHeader: Uint8Array, salt
   return hkdf(sha256Hash, shared, salt, info, 32);
 }
 
-/** AES-GCM (RFC 9053 §4.1) with the Enc_structure (RFC 9052 §5.3) as additional data; throws OperationError for a wrong tag. */
+/** AES-GCM (RFC 9053 §4.1) with the Enc_structure (RFC 9052 §5.3) as additional data; rejects where the tag is wrong. */
 export async function applyAesGcm(
-  operation: 'encrypt' | 'decrypt',
+  operation: AesGcmOperation,
   rawKey: Uint8Array,
   iv: Uint8Array,
   protectedHeader: Uint8Array,
   input: Uint8Array,
 ): Promise<Uint8Array> {
-  const { subtle } = globalThis.crypto;
-  const additionalData = owned(encodeCbor(['Encrypt', protectedHeader, new Uint8Array()]));
-  const key = await subtle.importKey('raw', owned(rawKey), 'AES-GCM', false, [operation]);
-  return new Uint8Array(
-    await subtle[operation]({ name: 'AES-GCM', iv: owned(iv), additionalData }, key, owned(input)),
-  );
-}
-
-/** A copy in a buffer of its own, which is what WebCrypto's types take. */
-function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
+  const additionalData = encodeCbor(['Encrypt', protectedHeader, new Uint8Array()]);
+  return aesGcm(operation, { key: rawKey, iv, additionalData, input });
 }

@@ -65,7 +65,7 @@ export async function unseal(
     const rawKey = contentKey(key.secret, recipientHeader, parts.salt);
     return succeed(await applyAesGcm('decrypt', rawKey, parts.iv, encodeProtected(type), parts.ciphertext));
   } catch {
-    // WebCrypto tells of a wrong tag by an OperationError and by nothing else.
+    // A wrong tag is told by an error and by nothing else.
     return refuseBroken();
   }
 }
