@@ -90,6 +90,8 @@ class SqliteStore extends QuotaPart implements Store {
   private readonly storeId: Uint8Array;
   private readonly heads: HeldHeads;
   private readonly pages: LedgerReads;
+  /** Made once: better-sqlite3 makes four functions for each. */
+  private readonly transaction: Database.Transaction<(work: () => unknown) => unknown>;
 
   constructor(options: DatabaseOptions) {
     super();
@@ -112,6 +114,7 @@ class SqliteStore extends QuotaPart implements Store {
     }
     try {
       this.statements = prepareStatements(this.db);
+      this.transaction = this.db.transaction((work) => work());
       const append: AppendEntry = (content) => this.append(content);
       this.quotas = new QuotaTables(this.db, options.role, append);
       this.central = new CentralTables(this.db, append);
@@ -377,12 +380,10 @@ class SqliteStore extends QuotaPart implements Store {
   }
 
   protected read<T>(read: () => T): Promise<T> {
-    const transaction = this.db.transaction(read);
-    return this.run(() => transaction.deferred());
+    return this.run(() => this.transaction.deferred(read) as T);
   }
 
   protected transact<T>(write: () => T): Promise<T> {
-    const transaction = this.db.transaction(write);
-    return this.run(() => transaction.immediate());
+    return this.run(() => this.transaction.immediate(write) as T);
   }
 }
