@@ -25,8 +25,8 @@ const kinds = ['single', 'group', 'denied', 'mixed', 'scarce', 'stopped', 'settl
 /** Or nothing is issued, and central management frees what was not. */
 type Kind = (typeof kinds)[number] | 'resolved';
 
-/** Issues over the same databases: more make each start slower, which verifies the whole journal. */
-const issuesPerPlant = 15;
+/** Issues over the same databases: more make each start slower, which verifies the whole journal, and fewer make more databases. */
+const issuesPerPlant = 25;
 /** Points from a start on that a further cut is drawn from: most fall in the start, and early in what is asked again. */
 const nearPoints = 16;
 const allocated = 30_000n;

@@ -1,10 +1,10 @@
 /**
- * The program under test: as it is, or from a copy of its sources with one place changed. A copy lies outside of the project, so that
- * nothing of it can be committed, and uses the project's packages.
+ * The program under test: as it is, or compiled from its sources with one place changed, which are in no file: nothing of it can be
+ * committed.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { makeKeyRing } from '../../src/records/key-ring.ts';
 import { makeCentral } from '../../src/roles/central.ts';
 import { makeCentralAccount } from '../../src/roles/central-account.ts';
@@ -66,39 +66,71 @@ export interface Change {
   readonly to: string;
 }
 
-/** The program with one place changed; throws where the place is not there exactly once. */
+const project = join(import.meta.dirname, '../..');
+
+/** The sources that a Code is of. */
+const sources: Readonly<Record<keyof Code, string>> = {
+  makeCentral: 'roles/central.ts',
+  makeCentralAccount: 'roles/central-account.ts',
+  makeResolution: 'roles/resolution.ts',
+  makeQuotaChanges: 'roles/quota-changes.ts',
+  makeIssuance: 'roles/issuance.ts',
+  makeQuotaControl: 'roles/quota-control.ts',
+  makeReservations: 'roles/reservations.ts',
+  makeIssuerReservations: 'roles/issuer-reservations.ts',
+  makeKeyRing: 'records/key-ring.ts',
+  openLedger: 'roles/ledger.ts',
+  openSqliteStore: 'store/sqlite/sqlite-store.ts',
+  verifyFile: 'verifier/verify.ts',
+  makeNodeVerifySignature: 'verifier/signature-node.ts',
+  makeWitness: 'roles/witness.ts',
+  makeWitnessedLedger: 'roles/witnessed-ledger.ts',
+  witnessPolicy: 'roles/witnessed-ledger.ts',
+};
+
+/** The program with one place changed; throws where the place is not there exactly once, or the program does not have the file. */
 export async function loadChanged({ file, from, to }: Change): Promise<Code & { remove(): void }> {
-  const project = join(import.meta.dirname, '../..');
-  const text = readFileSync(join(project, 'src', file), 'utf8');
+  const changed = join(project, 'src', file);
+  const text = readFileSync(changed, 'utf8');
   if (text.split(from).length !== 2) throw new Error(`src/${file} has not exactly one \`${from}\``);
-  const folder = mkdtempSync(join(tmpdir(), 'ringmint-bent-'));
-  cpSync(join(project, 'src'), join(folder, 'src'), { recursive: true });
-  for (const beside of ['node_modules', 'hsm', 'vm'])
-    symlinkSync(join(project, beside), join(folder, beside));
-  writeFileSync(
-    join(folder, 'src', file),
-    text.replace(from, () => to),
-  );
-  const load = (name: string): Promise<Record<string, unknown>> => import(join(folder, 'src', name));
-  const parts = await Promise.all(
-    [
-      'roles/central.ts',
-      'roles/central-account.ts',
-      'roles/resolution.ts',
-      'roles/quota-changes.ts',
-      'roles/issuance.ts',
-      'roles/quota-control.ts',
-      'roles/reservations.ts',
-      'roles/issuer-reservations.ts',
-      'roles/ledger.ts',
-      'roles/witness.ts',
-      'roles/witnessed-ledger.ts',
-      'verifier/signature-node.ts',
-      'records/key-ring.ts',
-      'store/sqlite/sqlite-store.ts',
-      'verifier/verify.ts',
-    ].map(load),
-  );
-  const code = Object.assign({}, ...parts) as Code;
-  return { ...code, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  // In the project, so that packages are found from there.
+  const cache = join(project, 'node_modules/.cache/ringmint');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'bent-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    const outfile = join(folder, 'code.mjs');
+    const { metafile } = await build({
+      stdin: {
+        contents: Object.entries(sources)
+          .map(([name, source]) => `export { ${name} } from './src/${source}';`)
+          .join('\n'),
+        resolveDir: project,
+      },
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      packages: 'external',
+      absWorkingDir: project,
+      metafile: true,
+      plugins: [
+        {
+          name: 'change',
+          setup(hooks) {
+            hooks.onLoad({ filter: /\.ts$/ }, ({ path }) =>
+              path === changed ? { contents: text.replace(from, () => to), loader: 'ts' } : undefined,
+            );
+          },
+        },
+      ],
+    });
+    if (metafile.inputs[`src/${file}`] === undefined)
+      throw new Error(`src/${file} is no part of the program`);
+    return { ...((await import(outfile)) as Code), remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }

@@ -9,6 +9,7 @@
 import { decodeEntry } from '../../src/audit/entry.ts';
 import { equalBytes, sha256, toHex } from '../../src/kit/bytes.ts';
 import { refuse, succeed } from '../../src/kit/result.ts';
+import { leastRemaining } from '../../src/quota/bucket.ts';
 import { claim } from '../../src/records/claims.ts';
 import { decodeClosing, encodeClosing } from '../../src/records/closing.ts';
 import { decodeCurrencyRecord, encodeCurrencyRecord } from '../../src/records/currency.ts';
@@ -119,6 +120,7 @@ class LyingIssuance implements World {
       ['redeems of a reservation', 6, () => this.redeem((honest) => honest, issuer, this.kept)],
       ['redeems when the reservation ends', 3, () => this.redeemLate()],
       ['redeems at once', 12, () => this.race()],
+      ['redeems at once what fits by itself', 1, () => this.raceForRoom()],
       ['signs', 16, () => this.mint()],
       ['lets time pass', 4, async () => this.wait()],
       ['central asks what became of requests', 3, () => this.resolve()],
@@ -240,12 +242,16 @@ class LyingIssuance implements World {
   }
 
   private makeRequest(): Request {
-    const now = this.house.clock.nowSeconds();
     const reservation = this.reservations.named();
     const orders =
       reservation === undefined
         ? Array.from({ length: 1 + this.draw.below(3) }, () => this.makeOrder())
         : this.makeOrdersOf(reservation);
+    return this.requestOf(orders, reservation);
+  }
+
+  private requestOf(orders: readonly Order[], reservation?: Uint8Array): Request {
+    const now = this.house.clock.nowSeconds();
     return {
       ...(reservation === undefined ? {} : { reservation }),
       id: makeRequestId(this.house.clock, (length) => this.draw.bytes(length)),
@@ -410,6 +416,30 @@ class LyingIssuance implements World {
     );
     const outcomes = await Promise.all([honest, ...others].map((one) => this.present(one, issuer)));
     return [...new Set(outcomes)].sort().join(' and ');
+  }
+
+  /** Orders each of which there is room for, and not for two: quota control looks at the room before it takes of it. */
+  private async raceForRoom(): Promise<string> {
+    const position = await this.house.store('quota').position(issuer, 'EUR', this.house.clock.nowMs());
+    if (position === undefined) return none;
+    const { available } = position;
+    const today = leastRemaining(position) ?? available;
+    const half = (today < available ? today : available) / 2n;
+    const made = Array.from({ length: 2 + this.draw.below(2) }, async () => {
+      const order = {
+        ...this.makeOrder(),
+        lots: [{ value: half + 1n, count: 1, owner: this.draw.bytes(32) }],
+      };
+      const seed = this.draw.bytes(32);
+      const bytes = await this.sign(this.requestOf([order]));
+      const answer = await this.central.submit(bytes, issuer);
+      const credential = answer.ok ? answer.value.credential : null;
+      this.learn(bytes, credential, seed);
+      return credential === null ? [] : [{ credential, request: bytes, seed }];
+    });
+    const honest = (await Promise.all(made)).flat();
+    const outcomes = await Promise.all(honest.map((one) => this.present(one, issuer)));
+    return outcomes.length < 2 ? none : [...new Set(outcomes)].sort().join(' and ');
   }
 
   private async present(presentation: Presentation, peer: string): Promise<string> {

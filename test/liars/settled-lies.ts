@@ -174,6 +174,8 @@ export class SettledLies {
     const { draw } = this;
     if (draw.chance(3)) return { ok: false, code: 'peer_unavailable', message: 'a lie' };
     const truth = this.truthAfter(after);
+    // What is new is asked for once.
+    if (truth.items.length > 0 && draw.chance(25)) return succeed(await this.inflated(truth));
     return succeed(draw.chance(40) ? truth : await draw.pick(this.lies)(truth));
   };
 
