@@ -8,11 +8,12 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Paths of what was compiled: the process of a signer, of a device, and what writes to and backs up a ledger until it is killed. */
+    /** Paths of what was compiled: the process of a signer, of a device, and what writes to and backs up a ledger, and changes the rules, until it is killed. */
     signerProcess: string;
     deviceProcess: string;
     hammerProcess: string;
     cutBackupProcess: string;
+    cutActivationProcess: string;
   }
 }
 
@@ -29,6 +30,7 @@ export default async function compile({ provide }: TestProject): Promise<() => v
       'firmware-sim/device-process.ts',
       'test/store/hammer.ts',
       'test/store/cut-backup.ts',
+      'test/rules/activation/cut-activation.ts',
     ],
     absWorkingDir: project,
     outbase: '.',
@@ -56,5 +58,6 @@ export default async function compile({ provide }: TestProject): Promise<() => v
   provide('deviceProcess', join(folder, 'firmware-sim/device-process.js'));
   provide('hammerProcess', join(folder, 'test/store/hammer.js'));
   provide('cutBackupProcess', join(folder, 'test/store/cut-backup.js'));
+  provide('cutActivationProcess', join(folder, 'test/rules/activation/cut-activation.js'));
   return () => rmSync(folder, { recursive: true, force: true });
 }

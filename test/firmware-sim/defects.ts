@@ -1,5 +1,5 @@
 /** The firmware with one rule bent, each a change of one or two places of its sources, and what is to find it. */
-import type { Change } from './parts.ts';
+import type { Change } from '../changed-code.ts';
 
 export type Finder =
   /** Steps drawn at random, on the firmware and on the reference. */

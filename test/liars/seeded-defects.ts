@@ -1,5 +1,5 @@
 /** The program with one rule bent, each a change of one place in its sources, and the liar, or the wrong clocks, that finds it. */
-import type { Change } from './code.ts';
+import type { Change } from '../changed-code.ts';
 
 export interface SeededDefect extends Change {
   readonly name: string;

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { homeAt } from '../../../src/appliance/home.ts';
 import {
   activateRules,
@@ -120,16 +120,8 @@ describe('the rule set in force', () => {
 
   /** The command in a process of its own, killed before its step with this number; gives whether it came to its end. */
   function cut(command: 'stage' | 'activate' | 'revert', before: number, bundle = ''): boolean {
-    const script = join(import.meta.dirname, 'cut-activation.ts');
-    const ran = spawnSync(process.execPath, [
-      '--import',
-      'tsx',
-      script,
-      command,
-      home.path,
-      String(before),
-      bundle,
-    ]);
+    const words = [inject('cutActivationProcess'), command, home.path, String(before), bundle];
+    const ran = spawnSync(process.execPath, words);
     if (ran.signal !== 'SIGKILL' && ran.status !== 0) throw new Error(String(ran.stderr));
     return ran.signal !== 'SIGKILL';
   }
