@@ -368,12 +368,12 @@ class Run implements SweepReport {
     return true;
   }
 
-  /** Half of the cuts go where the fewest of this kind of issue have fallen, and half anywhere; but where none has fallen at all, the next that comes by is cut. */
+  /** Half of the cuts go where the fewest of this kind of issue have fallen, and half anywhere; but of places that are each to be cut, one that was not yet is cut as soon as it comes by. */
   private makePlan(kind: Kind, limit = Number.POSITIVE_INFINITY): Plan {
     const { draw } = this;
     const side = draw.pick(sides);
     const scope: Scope = draw.pick(['role', 'role', 'role', 'line', 'line', 'line', 'all']);
-    const { uncut: sooner } = this.places;
+    const sooner = this.options.places?.uncut;
     const cells = [...(this.cells.get(kind) ?? [])];
     if (cells.length === 0 || draw.chance(50)) {
       const number = draw.below(Math.min(this.lengths.get(kind) ?? 40, limit));
