@@ -14,8 +14,8 @@ import { decodeRequest } from '../../src/records/request.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
 import type { IntentKind, QuotaPosition, Reservation, Settlement } from '../../src/store/store.ts';
-import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { verifyFile } from '../../src/verifier/verify.ts';
+import { verifySignature } from '../records/openssl.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
 import { Broken } from './broken.ts';
 import { HeldReservations } from './held-reservations.ts';
@@ -105,7 +105,7 @@ export class Auditor implements Watch {
     const verified = verifyFile(got.files.currency, {
       bundle: this.tokens.bundleBytes,
       at: this.plant.clock.nowSeconds(),
-      verifySignature: makeNodeVerifySignature(),
+      verifySignature,
     });
     if (!verified.ok) throw new Broken(`authentic: ${verified.code} ${verified.message}`);
     if (verified.value.total !== amount)

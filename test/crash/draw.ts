@@ -1,5 +1,5 @@
 /** Numbers drawn from a seed: SHA-256 of the seed and a counter, so that a sweep that failed is run again by its seed. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export interface Draw {
   /** A whole number from 0, below `limit`. */
@@ -14,20 +14,27 @@ export interface Draw {
 
 export function drawFrom(seed: string): Draw {
   let counter = 0;
-  let pool: Buffer<ArrayBufferLike> = Buffer.alloc(0);
+  let pool = new Uint8Array();
+  let used = 0;
   const draw: Draw = {
     bytes(length) {
-      const parts: Buffer[] = [];
-      for (let missing = length; missing > 0; ) {
-        if (pool.length === 0) pool = createHash('sha256').update(`${seed}/${counter++}`).digest();
-        const part = pool.subarray(0, missing);
-        pool = pool.subarray(part.length);
-        parts.push(part);
-        missing -= part.length;
+      const drawn = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        if (used === pool.length) {
+          pool = hash('sha256', `${seed}/${counter++}`, 'buffer');
+          used = 0;
+        }
+        const part = pool.subarray(used, used + length - at);
+        drawn.set(part, at);
+        at += part.length;
+        used += part.length;
       }
-      return new Uint8Array(Buffer.concat(parts));
+      return drawn;
     },
-    below: (limit) => Buffer.from(draw.bytes(4)).readUInt32BE() % limit,
+    below(limit) {
+      const [a = 0, b = 0, c = 0, d = 0] = draw.bytes(4);
+      return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % limit;
+    },
     chance: (percent) => draw.below(100) < percent,
     pick(of) {
       const picked = of[draw.below(of.length)];

@@ -28,8 +28,8 @@ import { makeSettlements, type Settlements } from '../../src/roles/settlements.t
 import type { ShownRetirement, Vouched } from '../../src/roles/vouching.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { QuotaPosition, Store } from '../../src/store/store.ts';
-import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { type MemoryAnchor, makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { verifySignature } from '../records/openssl.ts';
 import { policy } from '../records/samples.ts';
 import { issuer, type Tokens } from '../roles/authorities.ts';
 import { centralRules } from '../rules/central-rules.ts';
@@ -104,7 +104,7 @@ export class Plant {
 
   private constructor(options: PlantOptions) {
     this.options = options;
-    this.keys = makeKeyRing(options.tokens.bundle, makeNodeVerifySignature());
+    this.keys = makeKeyRing(options.tokens.bundle, verifySignature);
     const source = options.draw.branch('random');
     this.random = (length) => source.bytes(length);
     const seals = options.draw.branch('sealing');
@@ -243,7 +243,7 @@ export class Plant {
       this.quotaChanges = makeQuotaChanges({
         ledger,
         policy,
-        verifySignature: makeNodeVerifySignature(),
+        verifySignature,
         resume: () => this.quotaControl.finishUnsigned(),
         clock: this.clock,
       });
@@ -251,7 +251,7 @@ export class Plant {
         ledger,
         signer,
         bundle: tokens.bundleBytes,
-        verifySignature: makeNodeVerifySignature(),
+        verifySignature,
         clockSkewSeconds: 60,
         clock: this.clock,
       });
@@ -262,7 +262,7 @@ export class Plant {
       const own = {
         ...common,
         policy,
-        verifySignature: makeNodeVerifySignature(),
+        verifySignature,
         quotaPositions: () =>
           power.send(
             'quota',

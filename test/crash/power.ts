@@ -24,7 +24,7 @@ export interface Plan {
   readonly side: Side;
   readonly scope: Scope;
   /** On which side of a point it is to fall there instead, where that comes by before. */
-  readonly sooner?: (name: string) => Side | undefined;
+  readonly sooner?: ((name: string) => Side | undefined) | undefined;
 }
 
 export interface FallenCut {

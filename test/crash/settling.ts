@@ -6,18 +6,22 @@ import { makeRequestId } from '../../src/records/request-id.ts';
 import { encodeRetirementFile } from '../../src/records/retirement-file.ts';
 import { commitOwner } from '../../src/records/unit.ts';
 import type { Settlements } from '../../src/roles/settlements.ts';
+import { byOpenssl } from '../records/openssl.ts';
 import {
-  ann,
-  ben,
   blindingOf,
   euro,
   type OwnedCurrency,
+  ann as owningAnn,
+  ben as owningBen,
   retirementParts,
   transferOf,
 } from '../roles/owned-currency.ts';
 import { Broken } from './broken.ts';
 import type { Draw } from './draw.ts';
 import type { Plant } from './plant.ts';
+
+const ann = byOpenssl(owningAnn);
+const ben = byOpenssl(owningBen);
 
 const unitValue = 10n;
 /** More than the settlements of one plant spend. */

@@ -10,6 +10,7 @@ import { encodeDraft } from '../../src/records/draft.ts';
 import { encodeChange } from '../../src/records/quota-change.ts';
 import { makeRequestId } from '../../src/records/request-id.ts';
 import type { IssuanceOutcome } from '../../src/roles/issuance.ts';
+import { byOpenssl } from '../records/openssl.ts';
 import { approveChange, keys } from '../records/samples.ts';
 import type { Tokens } from '../roles/authorities.ts';
 import { Auditor } from './auditor.ts';
@@ -30,6 +31,7 @@ const issuesPerPlant = 25;
 /** Points from a start on that a further cut is drawn from: most fall in the start, and early in what is asked again. */
 const nearPoints = 16;
 const allocated = 30_000n;
+const people = { alice: byOpenssl(keys.alice), bob: byOpenssl(keys.bob) };
 /** More than central management's confidential ceiling lets pass. */
 const tooMuch = 60_001n;
 
@@ -135,8 +137,8 @@ class Run implements SweepReport {
 
   get isDone(): boolean {
     const { cuts, places } = this.options;
-    const isWhole = places === undefined || places.missed.length === 0 || this.cuts >= mostMore * cuts;
-    return this.cuts >= cuts && isWhole;
+    if (this.cuts < cuts) return false;
+    return places === undefined || places.missed.length === 0 || this.cuts >= mostMore * cuts;
   }
 
   /** New databases, and a number of issues over them. */
@@ -366,12 +368,12 @@ class Run implements SweepReport {
     return true;
   }
 
-  /** Half of the cuts go where the fewest of this kind of issue have fallen, and half anywhere; but where none has fallen at all, the next that comes by is cut. */
+  /** Half of the cuts go where the fewest of this kind of issue have fallen, and half anywhere; but of places that are each to be cut, one that was not yet is cut as soon as it comes by. */
   private makePlan(kind: Kind, limit = Number.POSITIVE_INFINITY): Plan {
     const { draw } = this;
     const side = draw.pick(sides);
     const scope: Scope = draw.pick(['role', 'role', 'role', 'line', 'line', 'line', 'all']);
-    const { uncut: sooner } = this.places;
+    const sooner = this.options.places?.uncut;
     const cells = [...(this.cells.get(kind) ?? [])];
     if (cells.length === 0 || draw.chance(50)) {
       const number = draw.below(Math.min(this.lengths.get(kind) ?? 40, limit));
@@ -447,7 +449,7 @@ class Run implements SweepReport {
         action: { kind: 'start', stop },
       });
       const approvals = (['alice', 'bob'] as const).map((name) =>
-        approveChange(change, name, keys[name], now),
+        approveChange(change, name, people[name], now),
       );
       const applied = await plant.quotaChanges.apply(change, approvals).catch(passCut);
       if (plant.isLost('quota')) return;

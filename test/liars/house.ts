@@ -22,11 +22,11 @@ import type { QuotaControl } from '../../src/roles/quota-control.ts';
 import type { Reservations } from '../../src/roles/reservations.ts';
 import type { Resolution } from '../../src/roles/resolution.ts';
 import type { Store } from '../../src/store/store.ts';
-import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
 import { makeMemoryFolder } from '../crash/memory-folder.ts';
 import { makeMemoryAnchor } from '../journal/memory-anchor.ts';
+import { byOpenssl, verifySignature } from '../records/openssl.ts';
 import { approveChange, policy, keys as samples } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { centralRules } from '../rules/central-rules.ts';
@@ -52,6 +52,8 @@ export interface HouseOptions {
 
 export const limits: IssuerLimits = { requestMaximum: 2_000n, ceiling: 1_000n, frequencyCap: 1_000_000 };
 export const credentialSeconds = 300;
+/** Two who decide together. */
+export const people = { alice: byOpenssl(samples.alice), bob: byOpenssl(samples.bob) };
 
 export class House {
   /** Of all three, unless a role was made with one of its own. */
@@ -68,7 +70,7 @@ export class House {
   constructor(options: HouseOptions) {
     this.options = options;
     this.folder = makeMemoryFolder('liars');
-    this.keyRing = options.code.makeKeyRing(options.keys.bundle, makeNodeVerifySignature());
+    this.keyRing = options.code.makeKeyRing(options.keys.bundle, verifySignature);
     const source = options.draw.branch('random');
     this.random = (length) => source.bytes(length);
     const seals = options.draw.branch('sealing');
@@ -158,7 +160,7 @@ export class House {
       },
     });
     const approvals = (['alice', 'bob'] as const).map((name) =>
-      approveChange(change, name, samples[name], nowSeconds),
+      approveChange(change, name, people[name], nowSeconds),
     );
     const right = fixedClock(nowSeconds * 1000);
     const changes = this.makeChanges('quota', right);
@@ -171,7 +173,7 @@ export class House {
     return this.options.code.makeQuotaChanges({
       ledger: this.common(role, clock).ledger,
       policy,
-      verifySignature: makeNodeVerifySignature(),
+      verifySignature,
       resume: () => Promise.resolve(),
       clock,
     });
@@ -210,7 +212,7 @@ export class House {
       vouching: async () => succeed([]),
       ...peers,
       policy,
-      verifySignature: makeNodeVerifySignature(),
+      verifySignature,
       clockSkewSeconds: 60,
       report: () => undefined,
     };

@@ -2,13 +2,14 @@
  * Keys for the liars: real P-256 signatures by node:crypto behind the interface of a signer, which take a twentieth of what a token takes; or
  * the tokens themselves. Each key follows from its name, so that a failure repeats.
  */
-import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createECDH } from 'node:crypto';
 import type { KeyAgreement, Signer } from '../../hsm/signer.ts';
 import type { TokenSigner } from '../../hsm/token-signer.ts';
 import { equalBytes } from '../../src/kit/bytes.ts';
 import { attachSignature } from '../../src/records/cose.ts';
 import { encodeTrustBundle, type TrustBundle } from '../../src/records/trust-bundle.ts';
-import { type TestKey, testKey } from '../records/samples.ts';
+import { byOpenssl } from '../records/openssl.ts';
+import { testKey } from '../records/samples.ts';
 import { issuer, openTokens, otherIssuer } from '../roles/authorities.ts';
 
 export const startMs = Date.parse('2026-11-20T12:00:00Z');
@@ -23,21 +24,12 @@ export interface LiarKeys {
   close(): Promise<void>;
 }
 
-function privateKeyOf({ key, secret }: TestKey): KeyObject {
-  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
-  const { point } = key;
-  const jwk = { kty: 'EC', crv: 'P-256', x: base64(point.slice(1, 33)), y: base64(point.slice(33)) };
-  return createPrivateKey({ format: 'jwk', key: { ...jwk, d: base64(secret) } });
-}
-
 /** A signer without a token; its signatures are as real. */
 export function makeSigner(name: string): Signer {
-  const key = testKey(name);
-  const privateKey = privateKeyOf(key);
+  const key = byOpenssl(testKey(name));
   return {
     publicKey: key.key,
-    sign: async (message) =>
-      new Uint8Array(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
+    sign: async (message) => key.sign(message),
     holds: (keyId) => equalBytes(keyId, key.key.keyId),
     check: () => Promise.resolve(),
     close: () => Promise.resolve(),

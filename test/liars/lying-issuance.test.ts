@@ -36,7 +36,7 @@ testLiar({
     'redeems what a bit of was flipped: signature_invalid',
     'redeems at once: a control bit and request_id_conflict',
     'redeems at once: a control bit and the same control bit',
-    'redeems at once what fits by itself: a control bit and daily_limit',
+    'redeems at once: a control bit and daily_limit',
     'another issuer issues: answered',
     'redeems of a reservation: a control bit of a reservation',
     'redeems of a reservation: reservation_exceeded',

@@ -33,13 +33,13 @@ import { makeWitness, type Witness } from '../../src/roles/witness.ts';
 import type { QuotaPosition } from '../../src/store/store.ts';
 import { Broken } from '../crash/auditor.ts';
 import type { Draw } from '../crash/draw.ts';
-import { approveChange, keys as samples } from '../records/samples.ts';
+import { approveChange } from '../records/samples.ts';
 import { issuer, otherIssuer } from '../roles/authorities.ts';
 import { terms } from '../store/intents.ts';
 import { Callers } from './callers.ts';
 import { FalseReservations } from './false-reservations.ts';
 import { flipped, signAs, withClaims } from './forgery.ts';
-import { House } from './house.ts';
+import { House, people } from './house.ts';
 import { makeSigner } from './keys.ts';
 import { Observer } from './observer.ts';
 import { Seen, type World, type WorldOptions } from './sequences.ts';
@@ -263,7 +263,7 @@ class LyingQuota implements World {
       reason: 'people want it',
       action: { kind: 'terms', issuer, currency: 'EUR', version, terms: this.termsOf(total), clock: null },
     });
-    return { change, approvals: by.map((name) => approveChange(change, name, samples[name], now)) };
+    return { change, approvals: by.map((name) => approveChange(change, name, people[name], now)) };
   }
 
   private termsOf(total: bigint): QuotaTerms {

@@ -103,7 +103,12 @@ export class LyingReservations {
     if (draw.chance(60)) return undefined;
     if (draw.chance(5)) return this.others.pick(draw);
     if (draw.chance(3)) return draw.bytes(16);
-    return draw.chance(50) ? this.latest : this.pick()?.id;
+    return this.own();
+  }
+
+  /** One of its own, mostly the latest. */
+  own(): Uint8Array | undefined {
+    return this.draw.chance(50) ? this.latest : this.pick()?.id;
   }
 
   private make(): ReservationRequest {

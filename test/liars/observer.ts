@@ -9,8 +9,8 @@ import { decodeCurrencyRecord } from '../../src/records/currency.ts';
 import { decodeCurrencyFile } from '../../src/records/currency-file.ts';
 import { decodeUnit } from '../../src/records/unit.ts';
 import { decodeUnitFile } from '../../src/records/unit-file.ts';
-import { makeNodeVerifySignature } from '../../src/verifier/signature-node.ts';
 import { Broken } from '../crash/auditor.ts';
+import { verifySignature } from '../records/openssl.ts';
 import type { Code } from './code.ts';
 import type { LiarKeys } from './keys.ts';
 
@@ -32,7 +32,6 @@ export class Observer {
   private readonly code: Code;
   private readonly keys: LiarKeys;
   private readonly clock: Clock;
-  private readonly verifySignature = makeNodeVerifySignature();
 
   constructor({ code, keys, clock }: { code: Code; keys: LiarKeys; clock: Clock }) {
     this.code = code;
@@ -42,7 +41,6 @@ export class Observer {
 
   /** Verifies a currency or unit file, and counts it where it is authentic; gives `authentic`, or the verifier's code. */
   judge(file: Uint8Array): string {
-    const { verifySignature } = this;
     const verified = this.code.verifyFile(file, {
       bundle: this.keys.bundleBytes,
       at: this.clock.nowSeconds(),

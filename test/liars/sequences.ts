@@ -112,6 +112,10 @@ export class Seen<T> {
     if (this.list.length > this.most) this.list.shift();
   }
 
+  get last(): T | undefined {
+    return this.list.at(-1);
+  }
+
   /** Mostly one of the latest. */
   pick(draw: Draw): T | undefined {
     const { length } = this.list;

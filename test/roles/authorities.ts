@@ -95,6 +95,8 @@ export async function openTokens(): Promise<Tokens> {
       environment: { SOFTHSM2_CONF: role.configuration },
       signingKey: 'signing',
       ...(holder === 'quota' ? { agreementKey: 'agreement' } : {}),
+      // A quarter of it is how long a process may say nothing: on a machine with much else to do, seconds pass.
+      timeoutMs: 60_000,
     });
   };
   const [central, issuance, quotaToken, other] = await Promise.all([
