@@ -15,6 +15,15 @@ const long = [
   'test/firmware-sim/seeded-defects',
 ];
 
+/**
+ * Tests of what is computed and of nothing else: no file leaves anything for the next one, so they share a process, and what they import is
+ * loaded once.
+ */
+const computed = [
+  'test/{records,quota,journal,kit,verifier,audit,vm}/**/*.test.ts',
+  'test/rules/{checker,compiler,defects,differential,engine,evaluator,generation,language,modules,recording,replay,set}/**/*.test.ts',
+];
+
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
@@ -35,9 +44,18 @@ export default defineConfig({
     },
   },
   test: {
-    globalSetup: ['test/process-compilation.ts'],
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/bench/**'],
+    projects: [
+      { extends: true, test: { name: 'computed', include: computed, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'apart',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/bench/**', ...computed],
+          globalSetup: ['test/process-compilation.ts'],
+        },
+      },
+    ],
     pool: 'forks',
     // Most of the time goes into waiting for processes, disks and HSMs.
     maxWorkers: 2,
