@@ -19,7 +19,7 @@ interface Observation {
   readonly words: readonly (readonly bigint[])[];
 }
 
-export const mnemonics = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, mnemonic]));
+const mnemonics = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, mnemonic]));
 
 /** By opcode, where in a code word the registers are that the instruction names. */
 const named = new Map(
@@ -34,14 +34,18 @@ const named = new Map(
 
 /** How many registers a function has: the machine keeps no more for it. */
 export function registersOf(body: FunctionBody, functions: readonly FunctionBody[]): number {
-  const used = body.code.flatMap(({ opcode, registers: [d, a, b, c], index }) => {
+  let most = body.parameters.length;
+  for (const { opcode, registers, index } of body.code) {
+    const [d, a] = registers;
     const mnemonic = mnemonics.get(opcode);
     const callee = mnemonic === 'call' ? functions[index] : undefined;
-    if (callee !== undefined) return [d + callee.results.length, a + callee.parameters.length, 1];
-    if (mnemonic === 'return') return [a + body.results.length, 1];
-    return (named.get(opcode) ?? []).map((position) => 1 + ([d, a, b, c][position] ?? 0));
-  });
-  return Math.max(body.parameters.length, ...used, 0);
+    if (callee !== undefined)
+      most = Math.max(most, d + callee.results.length, a + callee.parameters.length, 1);
+    else if (mnemonic === 'return') most = Math.max(most, a + body.results.length, 1);
+    else
+      for (const position of named.get(opcode) ?? []) most = Math.max(most, 1 + (registers[position] ?? 0));
+  }
+  return most;
 }
 
 export function mainOf(module: Module): FunctionBody {
@@ -92,6 +96,14 @@ export function count(tally: Tally, name: string): void {
   tally.set(name, (tally.get(name) ?? 0) + 1);
 }
 
+/** Made once: a text that is put together anew is hashed anew, for each instruction of each program. */
+const generated = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, `generated ${mnemonic}`]));
+
+export function countInstructions(tally: Tally, module: Module): void {
+  for (const { code } of module.functions)
+    for (const { opcode } of code) count(tally, generated.get(opcode) ?? 'generated nothing known');
+}
+
 /** Inputs of program `seed`. */
 export function inputsOf(seed: number, module: Module): Input[] {
   return randomInputs(seed ^ 0x5bd1e995, module);
@@ -120,8 +132,7 @@ export function differsFromSpecification(
   tally: Tally,
 ): string | undefined {
   const module = programOf(machine, seed, true);
-  for (const body of module.functions)
-    for (const { opcode } of body.code) count(tally, `generated ${mnemonics.get(opcode)}`);
+  countInstructions(tally, module);
   // One in sixteen runs short of fuel.
   const limit = seed % 16 === 0 ? BigInt(new Dice(seed).below(80)) : fuel;
   // One in four has words that are not given: those are zero, whatever the program before left there.
