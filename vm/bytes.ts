@@ -6,5 +6,7 @@ export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Small letters, two for each byte. */
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
 }

@@ -47,11 +47,17 @@ function isLevel(value: number): boolean {
 }
 
 export function readLabel(label: number): LabelParts {
-  const bits = (value: number): number => value.toString(2).replaceAll('0', '').length;
   const categories: number[] = [];
   for (let category = 0; category < 16; category++)
     if ((label >>> 8) & (1 << category)) categories.push(category);
-  return { secrecy: bits(label >>> 24), authority: 8 - bits(label & 255), categories };
+  return { secrecy: bitsIn(label >>> 24), authority: 8 - bitsIn(label & 255), categories };
+}
+
+function bitsIn(value: number): number {
+  let count = 0;
+  // Each round clears the lowest.
+  for (let rest = value; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }
 
 /** Whether what is labelled `low` may go where `high` is the most that is allowed. */

@@ -43,7 +43,9 @@ class Reader {
   }
 
   list<T>(count: number, read: () => T): T[] {
-    return Array.from({ length: count }, read);
+    const items: T[] = [];
+    for (let left = count; left > 0; left--) items.push(read());
+    return items;
   }
 }
 
@@ -107,14 +109,21 @@ function read(reader: Reader): Module {
     levels: levelList,
     constants: constantList,
     segments: segmentList,
-    tables: tableList.map(({ count, ...table }) => ({
-      ...table,
+    tables: tableList.map(({ label, type, sorted, count }) => ({
+      label,
+      type,
+      sorted,
       entries: reader.list(count, () => reader.i64()),
     })),
     ports: portList,
     grants: grantList,
     functions: functionList.map(
-      ({ count, ...body }): FunctionBody => ({ ...body, code: reader.list(count, () => readCode(reader)) }),
+      ({ count, authority, parameters, results }): FunctionBody => ({
+        authority,
+        parameters,
+        results,
+        code: reader.list(count, () => readCode(reader)),
+      }),
     ),
   };
 }

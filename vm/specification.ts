@@ -176,7 +176,7 @@ class Run {
     const callee = this.module.functions[step.word.index];
     if (callee === undefined) throw new Error('no such function: the specification is for verified modules');
     const e = this.operations.context(step, pc);
-    const inside = join(e, unpack(callee.authority));
+    const inside = join(e, this.operations.unpacked(callee.authority));
     const [d, a] = step.word.registers;
     const inner: Frame = { registers: newRegisters(inside), arity: callee.results.length, results: [] };
     for (let index = 0; index < callee.parameters.length; index++) {

@@ -11,8 +11,8 @@
  */
 import { instructions } from '../../vm/isa.ts';
 import { makeLabel } from '../../vm/label.ts';
-import { encodeModule, type Module } from '../../vm/module.ts';
-import { type BareSteppingMachine, loadBare } from './machine.ts';
+import type { Module } from '../../vm/module.ts';
+import { type BareSteppingMachine, encoded, loadBare } from './machine.ts';
 import {
   count,
   fuel,
@@ -52,7 +52,7 @@ export class Twins {
     this.one = one;
     this.two = two;
     this.module = module;
-    const bytes = encodeModule(module);
+    const bytes = encoded(module);
     for (const machine of [one, two]) put(machine, bytes);
     this.branches = module.functions.flatMap(({ code }) => code.map(({ opcode }) => branching.has(opcode)));
     this.live = module.functions.flatMap((body) => {
@@ -64,7 +64,7 @@ export class Twins {
 
   /** To the beginning of a run; machine two of another module with the same code, where one is given. */
   begin(first: readonly Input[], second: readonly Input[], other?: Module): void {
-    if (other !== undefined) put(this.two, encodeModule(other));
+    if (other !== undefined) put(this.two, encoded(other));
     for (const [machine, inputs] of [
       [this.one, first],
       [this.two, second],

@@ -2,9 +2,9 @@
 import { trapName } from '../../vm/host.ts';
 import { instructions } from '../../vm/isa.ts';
 import { flowsTo, makeLabel } from '../../vm/label.ts';
-import { encodeModule, type FunctionBody, type Module } from '../../vm/module.ts';
+import type { FunctionBody, Module } from '../../vm/module.ts';
 import { specify } from '../../vm/specification.ts';
-import { type BareMachine, loadBare } from './machine.ts';
+import { type BareMachine, encoded, loadBare } from './machine.ts';
 import { Dice, type Input, randomInputs, randomProgram } from './random-program.ts';
 
 export const fuel = 10_000n;
@@ -19,32 +19,33 @@ interface Observation {
   readonly words: readonly (readonly bigint[])[];
 }
 
-export const mnemonics = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, mnemonic]));
+const mnemonics = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, mnemonic]));
+
+/** By opcode, where in a code word the registers are that the instruction names. */
+const named = new Map(
+  instructions.map(({ opcode, operands }) => [
+    opcode,
+    operands.flatMap((operand) => {
+      const position = ['d', 'a', 'b', 'c'].indexOf(operand);
+      return position < 0 ? [] : [position];
+    }),
+  ]),
+);
 
 /** How many registers a function has: the machine keeps no more for it. */
 export function registersOf(body: FunctionBody, functions: readonly FunctionBody[]): number {
-  const used = body.code.flatMap(({ opcode, registers: [d, a, b, c], index }) => {
+  let most = body.parameters.length;
+  for (const { opcode, registers, index } of body.code) {
+    const [d, a] = registers;
     const mnemonic = mnemonics.get(opcode);
     const callee = mnemonic === 'call' ? functions[index] : undefined;
-    if (callee !== undefined) return [d + callee.results.length, a + callee.parameters.length, 1];
-    if (mnemonic === 'return') return [a + body.results.length, 1];
-    return (
-      instructions
-        .find((candidate) => candidate.opcode === opcode)
-        ?.operands.flatMap((operand) =>
-          operand === 'd'
-            ? [d + 1]
-            : operand === 'a'
-              ? [a + 1]
-              : operand === 'b'
-                ? [b + 1]
-                : operand === 'c'
-                  ? [c + 1]
-                  : [],
-        ) ?? []
-    );
-  });
-  return Math.max(body.parameters.length, ...used, 0);
+    if (callee !== undefined)
+      most = Math.max(most, d + callee.results.length, a + callee.parameters.length, 1);
+    else if (mnemonic === 'return') most = Math.max(most, a + body.results.length, 1);
+    else
+      for (const position of named.get(opcode) ?? []) most = Math.max(most, 1 + (registers[position] ?? 0));
+  }
+  return most;
 }
 
 export function mainOf(module: Module): FunctionBody {
@@ -54,21 +55,20 @@ export function mainOf(module: Module): FunctionBody {
 }
 
 export function put(machine: BareMachine, module: Module): void {
-  const refused = loadBare(machine, encodeModule(module));
+  const refused = loadBare(machine, encoded(module));
   if (refused !== 0) throw new Error(`a generated module was refused: ${refused} at ${machine.refusedAt()}`);
 }
 
-/** Runs the loaded module. */
-function observe(
-  machine: BareMachine,
-  module: Module,
-  live: number,
-  inputs: readonly Input[],
-  limit = fuel,
-): Observation {
+/** Runs the loaded module: 0 where it finishes. */
+export function begin(machine: BareMachine, inputs: readonly Input[], limit: bigint): number {
   machine.reset();
   for (const { segment, index, value } of inputs) machine.setWord(segment, index, value);
-  const trapped = machine.run(limit) !== 0;
+  return machine.run(limit);
+}
+
+/** What a run left that ended with `outcome`. */
+function observe(machine: BareMachine, module: Module, live: number, outcome: number): Observation {
+  const trapped = outcome !== 0;
   const ports = new Map<number, bigint>();
   for (let port = 0; port < module.ports.length; port++)
     if (machine.portWritten(port) !== 0) ports.set(port, machine.portValue(port));
@@ -96,6 +96,14 @@ export function count(tally: Tally, name: string): void {
   tally.set(name, (tally.get(name) ?? 0) + 1);
 }
 
+/** Made once: a text that is put together anew is hashed anew, for each instruction of each program. */
+const generated = new Map(instructions.map(({ opcode, mnemonic }) => [opcode, `generated ${mnemonic}`]));
+
+export function countInstructions(tally: Tally, module: Module): void {
+  for (const { code } of module.functions)
+    for (const { opcode } of code) count(tally, generated.get(opcode) ?? 'generated nothing known');
+}
+
 /** Inputs of program `seed`. */
 export function inputsOf(seed: number, module: Module): Input[] {
   return randomInputs(seed ^ 0x5bd1e995, module);
@@ -104,14 +112,15 @@ export function inputsOf(seed: number, module: Module): Input[] {
 /** Program `seed`: half of them by execution, on inputs that its tests use too. */
 export function programOf(machine: BareMachine, seed: number, releases: boolean): Module {
   if (seed % 2 === 0) return randomProgram({ seed, releases });
+  let inputs: readonly Input[] | undefined;
   return randomProgram({
     seed,
     releases,
     runs: (module) => {
       put(machine, module);
-      machine.reset();
-      for (const { segment, index, value } of inputsOf(seed, module)) machine.setWord(segment, index, value);
-      return machine.run(fuel) === 0;
+      // All that a program is on its way to be has the same segments.
+      inputs ??= inputsOf(seed, module);
+      return begin(machine, inputs, fuel) === 0;
     },
   });
 }
@@ -123,8 +132,7 @@ export function differsFromSpecification(
   tally: Tally,
 ): string | undefined {
   const module = programOf(machine, seed, true);
-  for (const body of module.functions)
-    for (const { opcode } of body.code) count(tally, `generated ${mnemonics.get(opcode)}`);
+  countInstructions(tally, module);
   // One in sixteen runs short of fuel.
   const limit = seed % 16 === 0 ? BigInt(new Dice(seed).below(80)) : fuel;
   // One in four has words that are not given: those are zero, whatever the program before left there.
@@ -154,8 +162,29 @@ export function differsInRun(
   limit: bigint,
   tally: Tally,
 ): string | undefined {
+  return differsAfterRun(
+    machine,
+    module,
+    live,
+    { inputs, limit, outcome: begin(machine, inputs, limit) },
+    tally,
+  );
+}
+
+/** The same of the run that the machine has just made of it. */
+export function differsAfterRun(
+  machine: BareMachine,
+  module: Module,
+  live: number,
+  {
+    inputs,
+    limit,
+    outcome,
+  }: { readonly inputs: readonly Input[]; readonly limit: bigint; readonly outcome: number },
+  tally: Tally,
+): string | undefined {
   const expected = specify(module, inputs, limit);
-  const actual = observe(machine, module, live, inputs, limit);
+  const actual = observe(machine, module, live, outcome);
   count(tally, expected.ok ? 'finished' : 'trapped');
   if (expected.ok === actual.trapped)
     return `specification ${show(expected)}, machine trapped: ${actual.trapped}`;
@@ -173,19 +202,29 @@ export function differsInRun(
   for (const entry of expected.audit) count(tally, module.grants[entry.grant]?.kind ?? 'unknown grant');
   if (actual.fuelUsed !== expected.fuelUsed)
     return `fuel ${actual.fuelUsed}, specification ${expected.fuelUsed}`;
-  if (show(actual.ports) !== show(new Map([...expected.ports].sort(([a], [b]) => a - b))))
+  if (!isSameList([...actual.ports].flat(), [...expected.ports].sort(([a], [b]) => a - b).flat()))
     return `ports ${show(actual.ports)}, specification ${show(expected.ports)}`;
   const audit = expected.audit
     .map(({ instruction, grant }) => (BigInt(instruction) << 32n) | BigInt(grant))
     .join();
   if (actual.audit !== audit) return `audit ${actual.audit}, specification ${audit}`;
   for (const [index, register] of actual.registers.entries()) {
-    if (show(register) !== show(expected.registers[index]))
-      return `r${index} ${show(register)}, specification ${show(expected.registers[index])}`;
+    const meant = expected.registers[index];
+    if (register.value !== meant?.value || register.label !== meant.label)
+      return `r${index} ${show(register)}, specification ${show(meant)}`;
   }
   const words = expected.words.map((segment) => segment.map(({ value }) => value));
-  if (show(actual.words) !== show(words)) return `words ${show(actual.words)}, specification ${show(words)}`;
+  if (!isSameList(actual.words, words, isSameList))
+    return `words ${show(actual.words)}, specification ${show(words)}`;
   return undefined;
+}
+
+function isSameList<T>(
+  one: readonly T[],
+  other: readonly T[],
+  isSame = (a: T, b: T): boolean => a === b,
+): boolean {
+  return one.length === other.length && one.every((item, index) => isSame(item, other[index] as T));
 }
 
 /** Public, one category, some secrecy with it; and one who looks for trust: sees all that is trusted at A6 and above. */
@@ -245,7 +284,7 @@ export function tellsSecretsApart(
   const live = registersOf(mainOf(module), module.functions);
   put(machine, module);
   const first = inputsOf(seed, module);
-  const one = observe(machine, module, live, first);
+  const one = observe(machine, module, live, begin(machine, first, fuel));
   if (one.trapped) {
     for (let pair = 0; pair < pairs; pair++) count(tally, 'a run trapped');
     return undefined;
@@ -255,7 +294,8 @@ export function tellsSecretsApart(
     const other = seed + pair * 0x9e3779b;
     // To load a module takes as long as a run, so only the last pair has one of its own.
     if (pair === pairs - 1) put(machine, otherConstants(other, module, observer));
-    const two = observe(machine, module, live, otherSecrets(other, module, first, observer));
+    const inputs = otherSecrets(other, module, first, observer);
+    const two = observe(machine, module, live, begin(machine, inputs, fuel));
     const told = comparePair(module, observer, one, two, tally);
     if (told !== undefined) return `observer ${observer.toString(16)}: ${told}`;
   }

@@ -146,9 +146,9 @@ export function randomProgram(options: GenerationOptions): Module {
   const writer = new CodeWriter(dice, code, functions, options.releases);
   writer.prologue([]);
   const authority = dice.below(6) === 0 ? label(0, 6) : 0;
+  const ending: CodeWord[] = [];
+  new CodeWriter(new Dice(0), ending, functions, false).ending();
   const moduleOf = (): Module => {
-    const ending: CodeWord[] = [];
-    new CodeWriter(new Dice(0), ending, functions, false).ending();
     const main = { authority, parameters: [], results: [], code: [...code, ...ending] };
     return { levels, constants, segments, tables, ports, grants, functions: [...functions, main] };
   };
@@ -398,6 +398,8 @@ export interface Input {
 }
 
 const symbols = ['USD', 'EUR', 'CHF', 'X'].map(symbol);
+const extremes = [2n ** 63n - 1n, -(2n ** 63n), -1n];
+const small = [0n, 1n, 2n, 3n, 4n];
 
 /** A value for every word: small ones, so that they are often equal, often addresses, and now and then an extreme. */
 export function randomInputs(seed: number, module: Module): Input[] {
@@ -410,8 +412,8 @@ export function randomInputs(seed: number, module: Module): Input[] {
         type === 'symbol'
           ? dice.pick(symbols)
           : dice.below(16) === 0
-            ? dice.pick([2n ** 63n - 1n, -(2n ** 63n), -1n])
-            : BigInt(dice.below(5)),
+            ? dice.pick(extremes)
+            : dice.pick(small),
     })),
   );
 }

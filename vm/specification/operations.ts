@@ -10,6 +10,9 @@ export interface Word {
   readonly label: Label;
 }
 
+const positions: readonly Operand[] = ['d', 'a', 'b', 'c'];
+const nothing: ReadonlySet<number> = new Set();
+
 /** A rule was broken. */
 export class Stop {
   readonly at: number;
@@ -36,11 +39,13 @@ export class Operations {
   readonly audit: { instruction: number; grant: number }[] = [];
   readonly segments: readonly Word[][];
   private readonly module: Module;
+  /** Of the module, by its bits. */
+  private readonly labels = new Map<number, Label>();
 
   constructor(module: Module, inputs: readonly { segment: number; index: number; value: bigint }[]) {
     this.module = module;
     this.segments = module.segments.map(({ length, label }) =>
-      Array.from({ length }, () => ({ value: 0n, label: unpack(label) })),
+      Array.from({ length }, () => ({ value: 0n, label: this.unpacked(label) })),
     );
     for (const { segment, index, value } of inputs) {
       const words = this.segments[segment] ?? [];
@@ -49,21 +54,29 @@ export class Operations {
     }
   }
 
+  /** A label of the module, taken apart once. */
+  unpacked(label: number): Label {
+    const known = this.labels.get(label);
+    if (known !== undefined) return known;
+    const parts = unpack(label);
+    this.labels.set(label, parts);
+    return parts;
+  }
+
   register(step: Step, frame: Frame, operand: Operand): Word {
-    const position = ['d', 'a', 'b', 'c'].indexOf(operand);
-    const word = frame.registers[step.word.registers[position] ?? -1];
+    const word = frame.registers[step.word.registers[positions.indexOf(operand)] ?? -1];
     if (word === undefined)
       throw new Error(`no register ${operand}: the specification is for verified modules`);
     return word;
   }
 
   level(step: Step): Label {
-    return unpack(this.module.levels[step.word.level] ?? 0);
+    return this.unpacked(this.module.levels[step.word.level] ?? 0);
   }
 
   /** pc ⊔ I, without I's categories, which are a clearance. */
   context(step: Step, pc: Label): Label {
-    return join(pc, { ...this.level(step), categories: new Set() });
+    return join(pc, { ...this.level(step), categories: nothing });
   }
 
   /** Where a rule is broken, the run stops; `label` is of what the rules were asked of. */
@@ -115,7 +128,7 @@ export class Operations {
     switch (mnemonic) {
       case 'const': {
         const constant = this.module.constants[step.word.index] ?? { value: 0n, label: 0 };
-        this.write(step, frame, { value: constant.value, label: join(unpack(constant.label), e) });
+        this.write(step, frame, { value: constant.value, label: join(this.unpacked(constant.label), e) });
         return;
       }
       case 'mov':
@@ -153,7 +166,7 @@ export class Operations {
       case 'output':
         this.must(step, label, ...this.checked(step, label), [
           'port',
-          flows(label, unpack(this.module.ports[step.word.index]?.label ?? 0)),
+          flows(label, this.unpacked(this.module.ports[step.word.index]?.label ?? 0)),
         ]);
         this.ports.set(step.word.index, a.value);
         return;
@@ -175,7 +188,7 @@ export class Operations {
   private lookUp(step: Step, frame: Frame, operands: Label, a: bigint): void {
     const table = this.module.tables[step.word.index];
     if (table === undefined) throw new Error('no such table: the specification is for verified modules');
-    const label = join(unpack(table.label), operands);
+    const label = join(this.unpacked(table.label), operands);
     const found =
       step.instruction.mnemonic === 'find' ? BigInt(table.entries.indexOf(a)) : at(table.entries, a);
     this.write(step, frame, { value: found ?? 0n, label }, ['bounds', found !== undefined]);
@@ -188,7 +201,7 @@ export class Operations {
     this.must(step, before, ['bounds', old !== undefined]);
     if (old === undefined) return;
     const label = join(b.label, before);
-    const ceiling = unpack(this.module.segments[step.word.index]?.ceiling ?? 0);
+    const ceiling = this.unpacked(this.module.segments[step.word.index]?.ceiling ?? 0);
     this.must(step, join(before, old.label), ['upgrade', flows(before, old.label)]);
     this.must(step, label, ...this.checked(step, label), ['ceiling', flows(label, ceiling)]);
     words[Number(a.value)] = { value: b.value, label };
@@ -197,8 +210,8 @@ export class Operations {
   private release(step: Step, frame: Frame, e: Label, a: Word): void {
     const grant = this.module.grants[step.word.index];
     if (grant === undefined) throw new Error('no such grant: the specification is for verified modules');
-    const from = unpack(grant.from);
-    const to = unpack(grant.to);
+    const from = this.unpacked(grant.from);
+    const to = this.unpacked(grant.to);
     const lowers = grant.kind === 'declassify';
     const least = lowers ? from.authority : to.authority;
     const operands = join(a.label, e);

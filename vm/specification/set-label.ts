@@ -19,15 +19,19 @@ export function pack(label: Label): number {
 }
 
 export function join(...labels: readonly Label[]): Label {
-  return {
-    secrecy: Math.max(...labels.map((label) => label.secrecy)),
-    authority: Math.min(...labels.map((label) => label.authority)),
-    categories: new Set(labels.flatMap((label) => [...label.categories])),
-  };
+  let { secrecy, authority } = publicLabel;
+  const categories = new Set<number>();
+  for (const label of labels) {
+    secrecy = Math.max(secrecy, label.secrecy);
+    authority = Math.min(authority, label.authority);
+    for (const category of label.categories) categories.add(category);
+  }
+  return { secrecy, authority, categories };
 }
 
 export function within(categories: ReadonlySet<number>, clearance: ReadonlySet<number>): boolean {
-  return [...categories].every((category) => clearance.has(category));
+  for (const category of categories) if (!clearance.has(category)) return false;
+  return true;
 }
 
 export function flows(low: Label, high: Label): boolean {

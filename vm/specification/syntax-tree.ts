@@ -14,8 +14,12 @@ export interface Step {
   readonly arms: readonly (readonly Step[])[];
 }
 
+const byOpcode: ReadonlyMap<number, Instruction> = new Map(
+  instructions.map((instruction) => [instruction.opcode, instruction]),
+);
+
 export function findInstruction(opcode: number): Instruction {
-  const instruction = instructions.find((candidate) => candidate.opcode === opcode);
+  const instruction = byOpcode.get(opcode);
   if (instruction === undefined)
     throw new Error(`opcode ${opcode}: the specification is for verified modules`);
   return instruction;

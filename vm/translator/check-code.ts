@@ -35,9 +35,14 @@ export class CodeMatch {
   }
 
   raw(bytes: ArrayLike<number>): this {
+    for (let index = 0; index < bytes.length; index++) this.byte(bytes[index]);
+    return this;
+  }
+
+  private byte(value: number | undefined): this {
     if (this.code === undefined) return this;
-    for (let index = 0; index < bytes.length; index++, this.at++)
-      if (this.at >= this.code.to || this.code.bytes[this.at] !== bytes[index]) this.differs(this.at);
+    if (this.at >= this.code.to || this.code.bytes[this.at] !== value) this.differs(this.at);
+    this.at++;
     return this;
   }
 
@@ -47,17 +52,15 @@ export class CodeMatch {
   }
 
   unsigned(value: number): this {
-    const bytes: number[] = [];
     let rest = value;
-    for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-    return this.raw([...bytes, rest]);
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.byte((rest % 128) | 0x80);
+    return this.byte(rest);
   }
 
   private signed(value: bigint): this {
-    const bytes: number[] = [];
     let rest = value;
-    for (; rest > 63n || rest < -64n; rest >>= 7n) bytes.push(Number(rest & 127n) | 0x80);
-    return this.raw([...bytes, Number(rest & 127n)]);
+    for (; rest > 63n || rest < -64n; rest >>= 7n) this.byte(Number(rest & 127n) | 0x80);
+    return this.byte(Number(rest & 127n));
   }
 
   op(...names: readonly string[]): this {
@@ -70,11 +73,14 @@ export class CodeMatch {
   }
 
   i32(value: number): this {
-    return this.code === undefined ? this : this.raw([0x41]).signed(BigInt(value | 0));
+    this.byte(0x41);
+    let rest = value | 0;
+    for (; rest > 63 || rest < -64; rest >>= 7) this.byte((rest & 127) | 0x80);
+    return this.byte(rest & 127);
   }
 
   i64(value: bigint): this {
-    return this.code === undefined ? this : this.raw([0x42]).signed(BigInt.asIntN(64, value));
+    return this.code === undefined ? this : this.byte(0x42).signed(BigInt.asIntN(64, value));
   }
 
   access(name: string, offset: number): this {
@@ -82,35 +88,35 @@ export class CodeMatch {
   }
 
   get(...locals: readonly number[]): this {
-    for (const local of locals) this.raw([0x20]).unsigned(local);
+    for (const local of locals) this.byte(0x20).unsigned(local);
     return this;
   }
 
   set(local: number): this {
-    return this.raw([0x21]).unsigned(local);
+    return this.byte(0x21).unsigned(local);
   }
 
   tee(local: number): this {
-    return this.raw([0x22]).unsigned(local);
+    return this.byte(0x22).unsigned(local);
   }
 
   getGlobal(index: number): this {
-    return this.raw([0x23]).unsigned(index);
+    return this.byte(0x23).unsigned(index);
   }
 
   setGlobal(index: number): this {
-    return this.raw([0x24]).unsigned(index);
+    return this.byte(0x24).unsigned(index);
   }
 
   br(depth: number): this {
-    return this.raw([0x0c]).unsigned(depth);
+    return this.byte(0x0c).unsigned(depth);
   }
 
   brIf(depth: number): this {
-    return this.raw([0x0d]).unsigned(depth);
+    return this.byte(0x0d).unsigned(depth);
   }
 
   call(index: number): this {
-    return this.raw([0x10]).unsigned(index);
+    return this.byte(0x10).unsigned(index);
   }
 }

@@ -186,7 +186,7 @@ export class Frame {
 
   setRegister(register: number, label: Interval): void {
     const registers = this.state.registers.map((before, index) => (index === register ? label : before));
-    this.state = { ...this.state, registers };
+    this.state = { pc: this.state.pc, registers };
   }
 
   /** d, with its value on the stack. */

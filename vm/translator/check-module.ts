@@ -102,9 +102,11 @@ interface Data {
 function words(...values: readonly (number | bigint)[]): number[] {
   const bytes: number[] = [];
   for (const value of values) {
-    const size = typeof value === 'bigint' ? 8 : 4;
-    const bits = BigInt.asUintN(8 * size, BigInt(value));
-    for (let place = 0n; place < size; place++) bytes.push(Number((bits >> (8n * place)) & 255n));
+    const halves =
+      typeof value === 'bigint'
+        ? [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))]
+        : [value];
+    for (const half of halves) bytes.push(half & 255, (half >>> 8) & 255, (half >>> 16) & 255, half >>> 24);
   }
   return bytes;
 }

@@ -178,11 +178,13 @@ function readImport(cursor: Cursor): number {
   return cursor.unsigned();
 }
 
+const decoder = new TextDecoder();
+
 function readExports(cursor: Cursor): Export[] {
   const exports: Export[] = [];
   for (let count = cursor.unsigned(); count > 0; count--) {
     const from = cursor.at;
-    const name = new TextDecoder().decode(cursor.take(cursor.unsigned()));
+    const name = decoder.decode(cursor.take(cursor.unsigned()));
     const kind = cursor.byte();
     const index = cursor.unsigned();
     exports.push({ name, kind, index, bytes: cursor.bytes.subarray(from, cursor.at) });

@@ -38,10 +38,12 @@ export function emitProven(options: EmissionOptions, index: number): ProvenCode 
   if (entry === undefined) return undefined;
   // What is read although it is not exact is seen only as it is emitted: the first time for that alone.
   const dry = new FunctionEmitter(options, index, entry, 0, false);
-  dry.emit();
-  const { neededMask: masked, neededPc: pcDynamic } = dry.frame;
-  const emitter = new FunctionEmitter(options, index, entry, masked, pcDynamic);
-  return { ...emitter.emit(), masked, pcDynamic, elided: emitter.frame.elided };
+  const code = dry.emit();
+  const { neededMask: masked, neededPc: pcDynamic, elided } = dry.frame;
+  const needsNone = masked === 0 && !pcDynamic;
+  const emitted = needsNone ? code : new FunctionEmitter(options, index, entry, masked, pcDynamic).emit();
+  const { parameters, results, locals, body } = emitted;
+  return { parameters, results, locals, body, masked, pcDynamic, elided };
 }
 
 /** The index of a function's version in the module. */

@@ -148,7 +148,10 @@ export class Frame {
 
   /** What is known of labels that are joined: in a tagged version nothing. */
   known(...labels: readonly Label[]): Interval {
-    return this.proven ? join(...labels.map(({ known }) => known)) : anything;
+    if (!this.proven) return anything;
+    let all = exactly(0);
+    for (const label of labels) all = join(all, label.known);
+    return all;
   }
 
   /** The label of an instruction: computed into `label` where it is not exact. */

@@ -106,7 +106,8 @@ class Inference {
     const entry = this.entries[index];
     if (body === undefined || entry === undefined) return;
     this.walked.add(index);
-    const registers = Array.from({ length: body.registers }, (_, r) => entry.parameters[r] ?? entry.pc);
+    const registers: Interval[] = [];
+    for (let r = 0; r < body.registers; r++) registers.push(entry.parameters[r] ?? entry.pc);
     this.walk(body.nodes, new State(entry.pc, registers), index, undefined);
   }
 

@@ -237,6 +237,8 @@ function readExports(reader: Reader): readonly Export[] {
   });
 }
 
+const decoder = new TextDecoder();
+
 /** Reads the bytes of one section from the first to the last; throws behind the last. */
 class Reader {
   readonly #bytes: Uint8Array;
@@ -272,7 +274,7 @@ class Reader {
   }
 
   name(): string {
-    return new TextDecoder().decode(this.take(this.unsigned()));
+    return decoder.decode(this.take(this.unsigned()));
   }
 
   /** LEB128 of 32 bits. */

@@ -75,7 +75,8 @@ const typeBytes: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e };
 
 /** Instructions, one after the other, as the body of a function has them behind its locals. */
 export class Code {
-  readonly #bytes = new ByteList();
+  // Mostly enough: each time that bytes grow takes as long as some hundred of them.
+  readonly #bytes = new ByteList(2_048);
 
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.copy();
@@ -162,14 +163,14 @@ export class Code {
 
 /** LEB128 of an unsigned 32-bit number, in as few bytes as it needs. */
 export function unsigned(value: number): Uint8Array<ArrayBuffer> {
-  const bytes = new ByteList();
+  const bytes = new ByteList(5);
   pushUnsigned(bytes, value);
   return bytes.copy();
 }
 
 /** LEB128 of a signed or unsigned 32-bit number, as `i32.const` has it. */
 export function signed(value: number): Uint8Array<ArrayBuffer> {
-  const bytes = new ByteList();
+  const bytes = new ByteList(5);
   pushSigned(bytes, value | 0);
   return bytes.copy();
 }
@@ -185,7 +186,9 @@ export function vector(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> 
 }
 
 export function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
@@ -228,8 +231,12 @@ function typeByte(type: ValueType): Uint8Array<ArrayBuffer> {
 
 /** Bytes that grow. */
 class ByteList {
-  #bytes = new Uint8Array(32);
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   push(value: number): void {
     if (this.#length === this.#bytes.length) {
@@ -268,9 +275,10 @@ function pushSigned(bytes: ByteList, value: number): void {
 
 function pushSignedLong(bytes: ByteList, value: bigint): void {
   let rest = value;
-  while (rest > 0x3fn || rest < -0x40n) {
+  // As long as it does not fit 32 bits.
+  while (BigInt.asIntN(32, rest) !== rest) {
     bytes.push(Number(rest & 0x7fn) | 0x80);
     rest >>= 7n;
   }
-  bytes.push(Number(rest & 0x7fn));
+  pushSigned(bytes, Number(rest));
 }
