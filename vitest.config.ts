@@ -20,7 +20,7 @@ const long = [
  * loaded once.
  */
 const computed = [
-  'test/{records,quota,journal,kit,verifier,audit,vm}/**/*.test.ts',
+  'test/{records,quota,journal,kit,verifier,vm}/**/*.test.ts',
   'test/rules/{checker,compiler,defects,differential,engine,evaluator,generation,language,modules,recording,replay,set}/**/*.test.ts',
 ];
 
