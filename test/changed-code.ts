@@ -20,7 +20,7 @@ const project = join(import.meta.dirname, '..');
 export async function loadChanged<T extends object>(
   exports: Readonly<Record<keyof T & string, string>>,
   changes: readonly Change[],
-): Promise<T & { remove(): void }> {
+): Promise<T & { readonly remove: () => void }> {
   const changed = new Map<string, string>();
   for (const { file, from, to } of changes) {
     const path = join(project, file);
@@ -40,7 +40,7 @@ export async function loadChanged<T extends object>(
     const outfile = join(folder, 'code.mjs');
     const { metafile } = await build({
       stdin: {
-        contents: Object.entries(exports)
+        contents: Object.entries<string>(exports)
           .map(([name, file]) => `export { ${name} } from './${file}';`)
           .join('\n'),
         resolveDir: project,

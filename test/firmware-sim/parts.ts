@@ -35,7 +35,7 @@ export const firmware: Parts = partsOf({ RamChip, boot, makeFirmware, manufactur
 
 export interface ChangedFirmware extends Parts {
   readonly Channel: typeof Channel;
-  remove(): void;
+  readonly remove: () => void;
 }
 
 /** The firmware with these places changed, of files under firmware-sim/. */

@@ -75,6 +75,6 @@ const sources: Readonly<Record<keyof Code, string>> = {
 };
 
 /** The program with one place changed, of a file under src/. */
-export function loadChanged({ file, from, to }: Change): Promise<Code & { remove(): void }> {
+export function loadChanged({ file, from, to }: Change): Promise<Code & { readonly remove: () => void }> {
   return loadChangedCode<Code>(sources, [{ file: `src/${file}`, from, to }]);
 }

@@ -10,7 +10,7 @@ interface Rules {
 }
 
 export interface BentRules extends Rules {
-  remove(): void;
+  readonly remove: () => void;
 }
 
 /** With both of them: they share what the place is in, or one of them does not use it. */
