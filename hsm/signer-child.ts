@@ -129,14 +129,15 @@ export class SignerChild {
   private listen(): void {
     const { silentMostMs } = this;
     if (silentMostMs === undefined || this.listening !== undefined) return;
-    const check = (): void => {
-      this.listening = undefined;
-      if (this.lost || this.pending.size === 0) return;
+    const check = (isHeard: boolean): void => {
       const leftMs = this.silentSinceMs + silentMostMs - performance.now();
-      if (leftMs <= 0) this.kill();
-      else this.listening = setTimeout(check, leftMs);
+      if (this.lost || this.pending.size === 0) this.listening = undefined;
+      else if (leftMs > 0) this.listening = setTimeout(check, leftMs, false);
+      else if (isHeard) this.kill();
+      // This process may be the one that stood still: what waits in the pipe is read before the other one is given up.
+      else setImmediate(check, true);
     };
-    this.listening = setTimeout(check, silentMostMs);
+    this.listening = setTimeout(check, silentMostMs, false);
   }
 
   /** Sends what has come in this turn of the event loop. */

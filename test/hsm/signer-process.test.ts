@@ -78,3 +78,16 @@ test('has neither the PIN nor any secret of its parent in its environment or arg
     expect(text).not.toContain('do not pass on');
   }
 });
+
+test('is not given up for a silence of its parent, which stood still and read nothing', async () => {
+  // A signer that says nothing for a quarter of this is ended.
+  const token = await open(await provision(temporaryFolder()), { timeoutMs: 4_000 });
+  const before = token.processIds;
+  // So many that not all are answered when this process stands still.
+  const signed = Array.from({ length: 100 }, (_, i) => token.sign(Buffer.from(`message ${i}`)));
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+  await Promise.all(signed);
+  expect(token.processIds).toEqual(before);
+});
