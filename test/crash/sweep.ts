@@ -380,7 +380,10 @@ class Run implements SweepReport {
       return { at: { number }, side, scope, sooner };
     }
     const fewest = cells.toSorted((a, b) => a[1] - b[1]).slice(0, 8);
-    const [least, name] = splitCell(draw.pick(fewest)[0]);
+    const [place, tried] = draw.pick(fewest);
+    // Most of the rarest do not come by when they are waited for: once each has been cut, a try counts as much as a cut.
+    if (sooner !== undefined) this.cells.get(kind)?.set(place, tried + 1);
+    const [least, name] = splitCell(place);
     return { at: { name, skip: draw.chance(80) ? 0 : draw.below(4) }, side: least, scope, sooner };
   }
 
