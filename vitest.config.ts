@@ -15,13 +15,9 @@ const long = [
   'test/firmware-sim/seeded-defects',
 ];
 
-/**
- * Tests of what is computed and of nothing else: no file leaves anything for the next one, so they share a process, and what they import is
- * loaded once.
- */
-const computed = [
-  'test/{records,quota,journal,kit,verifier,vm}/**/*.test.ts',
-  'test/rules/{checker,compiler,defects,differential,engine,evaluator,generation,language,modules,recording,replay,set}/**/*.test.ts',
+/** Files that leave nothing for the next one in their process: they share one, and what they import is loaded once. */
+const together = [
+  'test/{api,audit,cli,firmware-sim,journal,kit,quota,records,roles,rules,store,verifier,vm}/**/*.test.ts',
 ];
 
 class LongFirst extends BaseSequencer {
@@ -44,16 +40,12 @@ export default defineConfig({
     },
   },
   test: {
+    globalSetup: ['test/process-compilation.ts'],
     projects: [
-      { extends: true, test: { name: 'computed', include: computed, isolate: false } },
+      { extends: true, test: { name: 'together', include: together, isolate: false } },
       {
         extends: true,
-        test: {
-          name: 'apart',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/bench/**', ...computed],
-          globalSetup: ['test/process-compilation.ts'],
-        },
+        test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: ['test/bench/**', ...together] },
       },
     ],
     pool: 'forks',
