@@ -40,9 +40,13 @@ async function listed(place: Workplace): Promise<readonly Listed[]> {
 }
 
 async function currentOf(place: Workplace, role: string): Promise<Listed> {
-  const found = (await listed(place)).find((key) => key.role === role && key.state === 'current');
+  const found = currentIn(await listed(place), role);
   if (found === undefined) throw new Error(`no current key of ${role}`);
   return found;
+}
+
+function currentIn(keys: readonly Listed[], role: string): Listed | undefined {
+  return keys.find((key) => key.role === role && key.state === 'current');
 }
 
 /** Waits until each of these roles says that it signs with the key that the key set has as its current one. */
@@ -51,11 +55,12 @@ async function untilTaken(place: Workplace, ...roles: string[]): Promise<void> {
     const { systems } = (await place.run('status', '--json')).json() as {
       systems: { role: string; ok: boolean; keyId?: string }[];
     };
-    for (const role of roles) {
-      const { keyId } = await currentOf(place, role);
-      if (systems.find((system) => system.role === role)?.keyId !== keyId) return false;
-    }
-    return systems.every(({ ok }) => ok);
+    const keys = await listed(place);
+    const holds = (role: string): boolean => {
+      const current = currentIn(keys, role);
+      return current !== undefined && systems.find((system) => system.role === role)?.keyId === current.keyId;
+    };
+    return systems.every(({ ok }) => ok) && roles.every(holds);
   });
 }
 

@@ -119,9 +119,13 @@ export async function waitFor(
   timeoutMs = 20_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  for (;;) {
+    const startedMs = Date.now();
+    if (await holds()) return;
+    const now = Date.now();
+    if (now > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    // Half of the time for what is waited for, where a look is a command of its own.
+    await new Promise((resolve) => setTimeout(resolve, Math.max(50, now - startedMs)));
   }
 }
 
