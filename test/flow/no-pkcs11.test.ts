@@ -138,7 +138,7 @@ describe('an appliance without PKCS#11', () => {
     await succeed('keys', 'audit', '--out', 'audit');
     const audited = roles.map((role) => `audit/${role}-audit.cose`);
     for (const file of audited) await succeed('keys', 'check-audit', file);
-    const { keyId, replaced } = await succeed('keys', 'rotate', 'issuance');
+    const { keyId, replaced } = await succeed('keys', 'rotate', 'issuance', '--delay', '0');
     await succeed('keys', 'revoke', String(replaced));
     await withClient((client) => issueOnce(client, () => draft(4)));
     const { keys } = (await succeed('keys', 'list')) as {
